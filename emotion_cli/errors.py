@@ -1,0 +1,46 @@
+"""What can go wrong, as `emo` says it: one kind of error per exit code.
+
+Every error carries a message that names the file, line, option or row at fault, and a hint: the next command to type.
+Only `emotion_cli.cli.app.main` turns an error into an exit code.
+"""
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """Exit codes of every `emo` command."""
+
+    OK = 0
+    FAILED = 1
+    USAGE = 2
+    MISSING = 3
+    CHECK_FAILED = 4
+    INTERRUPTED = 130
+
+
+class EmoError(Exception):
+    """Something failed while running; the base of every error that a user is meant to read."""
+
+    exit_code = ExitCode.FAILED
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+class UsageError(EmoError):
+    """An option, a setting or an input file is wrong."""
+
+    exit_code = ExitCode.USAGE
+
+
+class MissingError(EmoError):
+    """Something that is needed is not there; the hint is the command that makes it."""
+
+    exit_code = ExitCode.MISSING
+
+
+class CheckFailedError(EmoError):
+    """A check found bad rows."""
+
+    exit_code = ExitCode.CHECK_FAILED

@@ -1,0 +1,25 @@
+-- Length of each emotion's vector at each layer of one model.
+-- Grain: extraction_id, dataset, model, method, reference, pooling, emotion, layer
+-- Reads: vectors, extractions
+-- Column relative_depth: layer / n_layers; NULL where the depth of the model is not known
+with vectors_with_depth as (
+    select vectors.*, extractions.n_layers
+    from vectors
+    left join extractions using (extraction_id)
+)
+
+select
+    extraction_id,
+    dataset,
+    model,
+    method,
+    reference,
+    pooling,
+    emotion,
+    layer,
+    n_layers,
+    layer / n_layers as relative_depth,
+    l1_norm,
+    l2_norm,
+    relative_norm
+from vectors_with_depth

@@ -1,0 +1,44 @@
+-- Mean over layers 1 to n_layers of the cosine similarity of two emotions in one model, beside its permutation null.
+-- Grain: extraction_id, dataset, model, method, reference, pooling, emotion_a, emotion_b
+-- Reads: within_model_similarity_by_layer, within_model_statistics
+-- Column mean_cosine_similarity: mean over the layers where it is defined, the embeddings left out
+-- Column n_layers_averaged: how many layers that mean is over
+-- Column equidistance: the cosine of two emotions as different from each other as each is from the reference
+-- Column null_low: 2.5 % quantile of the same mean when labels are permuted within topics
+-- Column null_high: 97.5 % quantile of the same mean when labels are permuted within topics
+with by_layer as (
+    select * from within_model_similarity_by_layer where layer > 0
+),
+
+means as (
+    select
+        extraction_id,
+        dataset,
+        model,
+        method,
+        reference,
+        pooling,
+        emotion_a,
+        emotion_b,
+        avg(cosine_similarity) as mean_cosine_similarity,
+        stddev_pop(cosine_similarity) as cosine_stddev_pop,
+        min(cosine_similarity) as min_cosine_similarity,
+        max(cosine_similarity) as max_cosine_similarity,
+        count(cosine_similarity) as n_layers_averaged,
+        any_value(equidistance) as equidistance
+    from by_layer
+    group by all
+)
+
+select means.*, nulls.null_mean, nulls.null_low, nulls.null_high, nulls.p_value
+from means
+left join within_model_statistics as nulls
+    on
+        means.extraction_id = nulls.extraction_id
+        and means.method = nulls.method
+        and means.reference = nulls.reference
+        and means.pooling = nulls.pooling
+        and means.emotion_a = nulls.emotion_a
+        and means.emotion_b = nulls.emotion_b
+        and nulls.layer is null
+        and nulls.measure = 'cosine'

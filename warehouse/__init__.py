@@ -1,0 +1,1 @@
+"""The columnar store: Parquet tables with committed manifests, and the DuckDB catalog over them."""

@@ -1,0 +1,83 @@
+"""The SQL library: reads `queries/*.sql` with their headers, and wraps them with bound filters."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
+from warehouse.errors import NotInStoreError
+
+
+@dataclass(frozen=True)
+class Query:
+    """One bundled query: what its header says, and its select."""
+
+    name: str
+    doc: str
+    grain: tuple[str, ...]
+    reads: tuple[str, ...]
+    columns: Mapping[str, str]
+    sql: str
+
+
+@cache
+def queries() -> dict[str, Query]:
+    """All bundled queries by name, each behind those that it reads."""
+    found = {
+        entry.name.removesuffix(".sql"): parse(entry.name.removesuffix(".sql"), entry.read_text(encoding="utf-8"))
+        for entry in files("queries").iterdir()
+        if entry.name.endswith(".sql")
+    }
+    ordered: dict[str, Query] = {}
+
+    def add(name: str) -> None:
+        if name in found and name not in ordered:
+            for source in found[name].reads:
+                add(source)
+            ordered[name] = found[name]
+
+    for name in sorted(found):
+        add(name)
+    return ordered
+
+
+def parse(name: str, text: str) -> Query:
+    """A query of a file's text; ValueError when its header lacks the description, the grain or what it reads."""
+    header = re.match(r"(?:--[^\n]*\n)+", text)
+    lines = [line.removeprefix("--").strip() for line in header[0].splitlines()] if header else []
+    labelled = dict(line.split(":", 1) for line in lines if re.match(r"(Grain|Reads|Column \w+):", line))
+    doc = " ".join(line for line in lines if line and not re.match(r"(Grain|Reads|Column \w+):", line))
+    if not doc or "Grain" not in labelled or "Reads" not in labelled:
+        raise ValueError(f"queries/{name}.sql: the header needs a description, `Grain:` and `Reads:`")
+    return Query(
+        name,
+        doc,
+        _names(labelled["Grain"]),
+        _names(labelled["Reads"]),
+        {key.removeprefix("Column "): doc.strip() for key, doc in labelled.items() if key.startswith("Column ")},
+        text[len(header[0]) if header else 0 :].strip().rstrip(";"),
+    )
+
+
+def query(name: str) -> Query:
+    """The bundled query of that name, or NotInStoreError."""
+    try:
+        return queries()[name]
+    except KeyError:
+        raise NotInStoreError(f"no bundled query is called {name}", hint="emo sql --list") from None
+
+
+def filtered(relation: str, filters: Mapping[str, Sequence[str | int]]) -> tuple[str, list[str | int]]:
+    """A select over a view with `column in (?, ...)` for each filter that is not empty, and the values to bind."""
+    clauses, values = [], []
+    for column, wanted in filters.items():
+        if wanted:
+            clauses.append(f'"{column}" in ({", ".join("?" * len(wanted))})')
+            values.extend(wanted)
+    where = f" where {' and '.join(clauses)}" if clauses else ""
+    return f'select * from "{relation}"{where} order by all', values
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())

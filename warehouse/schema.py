@@ -1,0 +1,237 @@
+"""THE declaration of every stored table and column; the Arrow schemas, paths, views, comments, checks and docs are derived from it.
+
+A column is declared once in `COLUMNS` (a name means the same thing in every table); a table is a list of column names.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+
+import pyarrow as pa
+
+SCHEMA_VERSION = 1
+"""Written into every file's footer, and part of every extraction's id."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: its name, Arrow type, one sentence, and unit where it has one."""
+
+    name: str
+    type: pa.DataType
+    doc: str
+    unit: str | None = None
+
+
+VECTOR = pa.list_(pa.float32())
+"""Stored as a fixed-size list of the model's width; the width is known only where a file is written."""
+
+
+def _columns(*columns: Column) -> dict[str, Column]:
+    return {column.name: column for column in columns}
+
+
+_TEXT, _COUNT, _REAL, _FLAG, _TIME = pa.string(), pa.int64(), pa.float64(), pa.bool_(), pa.timestamp("us", tz="UTC")
+
+COLUMNS = _columns(
+    # what was said
+    Column("dataset", _TEXT, "Name of the prompt set."),
+    Column("prompts_sha256", _TEXT, "Content hash of the set's texts and labels; a version of the dataset."),
+    Column("prompt_id", _TEXT, "Content hash of the prompt's label and text."),
+    Column("topic", _TEXT, "What the prompt is about; one prompt per topic and emotion makes a complete set."),
+    Column("emotion", _TEXT, "The label of a prompt, or the label whose direction a row describes."),
+    Column("text", _TEXT, "The prompt itself."),
+    Column("lang", _TEXT, "Language of the text, as a BCP 47 tag."),
+    Column("role", _TEXT, "`train`, or `test`: a test set never makes a vector."),
+    Column("n_copies", _COUNT, "How often the row stood in the imported file; never weights a mean.", "rows"),
+    Column("n_words", _COUNT, "Words of the text, split at white space.", "words"),
+    Column("final_char", _TEXT, "The last character of the text."),
+    # what was run
+    Column("extraction_id", _TEXT, "Content hash of everything that changes the activations' numbers."),
+    Column("model", _TEXT, "The Hub id as given, the alias, or the name of the folder or file."),
+    Column("revision", _TEXT, "The Hub commit that was loaded; NULL for local weights."),
+    Column("weights_sha256", _TEXT, "Content hash of the weights and the config."),
+    Column("tokenizer_sha256", _TEXT, "Content hash of the tokenizer's files."),
+    Column("architecture", _TEXT, "The model type, as transformers names it."),
+    Column("n_layers", _COUNT, "Decoder blocks of the model; NULL for imported activations of unknown depth.", "blocks"),
+    Column("d_model", _COUNT, "Width of the residual stream.", "dimensions"),
+    Column("dtype", _TEXT, "Number format of the forward pass."),
+    Column("device", _TEXT, "Where the forward pass ran."),
+    Column("bos", _TEXT, "Rule for the beginning-of-sequence token: auto, always or never."),
+    Column("chat_template", _FLAG, "Whether each prompt was wrapped as a user turn."),
+    Column("max_length", _COUNT, "Longest prompt allowed; NULL is the model's own limit.", "tokens"),
+    Column("truncate", _FLAG, "Whether longer prompts were cut instead of refused."),
+    Column("poolings", pa.list_(pa.string()), "Poolings present."),
+    Column("layers", pa.list_(pa.int64()), "Layers present."),
+    Column("words_sha256", _TEXT, "Content hash of the word list of pooling `word`; NULL without it."),
+    Column("strategy", _TEXT, "How prompts were packed into forward passes."),
+    Column("strategy_error", _REAL, "Largest relative deviation of the packed pass from the plain one, as measured before the run."),
+    Column("n_prompts", _COUNT, "Distinct prompts extracted.", "prompts"),
+    Column("n_tokens", _COUNT, "Tokens read by the model, BOS included; NULL for imported activations.", "tokens"),
+    Column("n_tokens_computed", _COUNT, "Tokens that went through the model, padding included.", "tokens"),
+    Column("n_truncated", _COUNT, "Prompts that were cut at max_length.", "prompts"),
+    Column("seconds", _REAL, "Time of the forward passes.", "s"),
+    Column("versions", _TEXT, "Versions of the software that computes the numbers, as JSON."),
+    Column("created_at", _TIME, "When the row was written."),
+    Column("status", _TEXT, "`complete`: partial extractions are not listed."),
+    # what was measured
+    Column("pooling", _TEXT, "Which tokens a prompt's activation is taken from: last, mean or word."),
+    Column("layer", _COUNT, "Decoder blocks applied: 0 is the embeddings, k the residual stream after block k."),
+    Column("activation", VECTOR, "Pooled residual stream of one prompt, before the final norm."),
+    Column("method", _TEXT, "How a direction was made of activations."),
+    Column("reference", _TEXT, "The label that directions are measured against, or `others`."),
+    Column("n_emotion", _COUNT, "Prompts of the emotion that made the vector.", "prompts"),
+    Column("n_reference", _COUNT, "Prompts of the reference that made the vector.", "prompts"),
+    Column("l1_norm", _REAL, "Sum of absolute components of the vector."),
+    Column("l2_norm", _REAL, "Euclidean length of the vector."),
+    Column("relative_norm", _REAL, "Length of the vector over the mean length of the reference prompts' activations."),
+    Column("vector", VECTOR, "The emotion's direction, not normalised."),
+    Column("emotion_a", _TEXT, "First emotion of a pair, in alphabetical order."),
+    Column("emotion_b", _TEXT, "Second emotion of a pair."),
+    Column("extraction_a", _TEXT, "Extraction of the first model of a pair."),
+    Column("extraction_b", _TEXT, "Extraction of the second model of a pair."),
+    Column("model_a", _TEXT, "First model of a pair, in alphabetical order."),
+    Column("model_b", _TEXT, "Second model of a pair."),
+    Column("layer_a", _COUNT, "Layer of the first model."),
+    Column("layer_b", _COUNT, "Layer of the second model."),
+    Column("measure", _TEXT, "What the value measures."),
+    Column("direction", _TEXT, "Which model is mapped onto the other: `a_to_b`, `b_to_a`, or NULL."),
+    Column("fit", _TEXT, "How the map between two models was fitted; NULL where there is none."),
+    Column("pair", _TEXT, "The two extractions of a pair, joined by a hyphen; a partition key only."),
+    Column("k", _COUNT, "Dimension of a subspace; NULL where there is none.", "dimensions"),
+    Column("value", _REAL, "The measured value; NULL where it is not defined."),
+    Column("ci_low", _REAL, "Lower end of the 95 % interval; NULL where there is none that covers."),
+    Column("ci_high", _REAL, "Upper end of the 95 % interval."),
+    Column("null_mean", _REAL, "Mean of the value under the null."),
+    Column("null_low", _REAL, "2.5 % quantile of the value under the null."),
+    Column("null_high", _REAL, "97.5 % quantile of the value under the null."),
+    Column("p_value", _REAL, "Probability of a value at least this far out under the null."),
+    Column("n", _COUNT, "What the value rests on: topics, or dimensions where the null is geometric."),
+    Column("n_draws", _COUNT, "Draws from the null; NULL where its distribution is known exactly.", "draws"),
+)
+
+STATISTIC_COLUMNS = (
+    "value", "ci_low", "ci_high", "null_mean", "null_low", "null_high", "p_value", "n", "n_draws",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Table:
+    """One stored table: the grain that is unique in it, its partition keys, its other columns, and which may be NULL."""
+
+    name: str
+    doc: str
+    grain: tuple[str, ...]
+    partition_by: tuple[str, ...]
+    others: tuple[str, ...]
+    nullable: frozenset[str] = frozenset()
+
+    @cached_property
+    def column_names(self) -> tuple[str, ...]:
+        """Grain first, then the other columns, in the order of the views."""
+        return self.grain + self.others
+
+    @cached_property
+    def file_column_names(self) -> tuple[str, ...]:
+        """The columns that a file holds: all but the partition keys, which are in its path."""
+        return tuple(name for name in self.column_names if name not in self.partition_by)
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """The declared columns, in the order of the views."""
+        return tuple(COLUMNS[name] for name in self.column_names)
+
+    def arrow_schema(self, *, d_model: int | None = None) -> pa.Schema:
+        """Schema of one file: docs as field metadata; vectors of fixed size where `d_model` (dimensions) is given."""
+        fields = [self._field(COLUMNS[name], d_model) for name in self.file_column_names]
+        return pa.schema(fields, metadata={"emo.table": self.name, "emo.schema_version": str(SCHEMA_VERSION)})
+
+    def _field(self, column: Column, d_model: int | None) -> pa.Field:
+        fixed = column.type == VECTOR and d_model is not None
+        type_ = pa.list_(pa.float32(), d_model) if fixed else column.type
+        return pa.field(column.name, type_, nullable=column.name in self.nullable, metadata={"doc": column.doc})
+
+
+def _statistics(name: str, doc: str, grain: Iterable[str], partition_by: tuple[str, ...], others: tuple[str, ...],
+                nullable: Iterable[str]) -> Table:  # fmt: skip
+    always = {"n"}  # every statistic says what it rests on
+    return Table(
+        name, doc, tuple(grain), partition_by, others + STATISTIC_COLUMNS,
+        frozenset(nullable) | (frozenset(STATISTIC_COLUMNS) - always),
+    )  # fmt: skip
+
+
+_BY_EXTRACTION = ("dataset", "model", "extraction_id")
+_VECTOR_GRAIN = ("extraction_id", "method", "reference", "pooling", "emotion", "layer")
+
+TABLES: dict[str, Table] = {
+    table.name: table
+    for table in (
+        Table(
+            "prompts",
+            "The texts of every version of every prompt set.",
+            grain=("dataset", "prompts_sha256", "prompt_id"),
+            partition_by=("dataset", "prompts_sha256"),
+            others=("topic", "emotion", "text", "lang", "role", "n_copies", "n_words", "final_char"),
+            nullable=frozenset({"topic", "lang"}),
+        ),
+        Table(
+            "extractions",
+            "What was run to get activations, and everything that changed their numbers.",
+            grain=("extraction_id",),
+            partition_by=_BY_EXTRACTION,
+            others=(
+                "dataset", "prompts_sha256", "model", "revision", "weights_sha256", "tokenizer_sha256", "architecture",
+                "n_layers", "d_model", "dtype", "device", "bos", "chat_template", "max_length", "truncate", "poolings",
+                "layers", "words_sha256", "strategy", "strategy_error", "n_prompts", "n_tokens", "n_tokens_computed",
+                "n_truncated", "seconds", "versions", "created_at", "status",
+            ),
+            nullable=frozenset({
+                "revision", "weights_sha256", "tokenizer_sha256", "architecture", "n_layers", "device", "bos",
+                "chat_template", "max_length", "truncate", "words_sha256", "strategy", "strategy_error", "n_tokens",
+                "n_tokens_computed", "n_truncated", "seconds", "dtype",
+            }),
+        ),
+        Table(
+            "activations",
+            "The residual stream of each prompt at each layer, pooled over tokens.",
+            grain=("extraction_id", "pooling", "layer", "prompt_id"),
+            partition_by=_BY_EXTRACTION,
+            others=("dataset", "model", "emotion", "n_tokens", "activation"),
+            nullable=frozenset({"n_tokens"}),
+        ),
+        Table(
+            "vectors",
+            "Emotion directions at each layer.",
+            grain=_VECTOR_GRAIN,
+            partition_by=_BY_EXTRACTION,
+            others=("dataset", "model", "d_model", "n_emotion", "n_reference", "l1_norm", "l2_norm", "relative_norm",
+                    "vector"),
+        ),
+        _statistics(
+            "vector_quality",
+            "How reliable and how separating each direction is; a row with layer NULL covers all layers.",
+            grain=(*_VECTOR_GRAIN, "measure"),
+            partition_by=_BY_EXTRACTION,
+            others=("dataset", "model"),
+            nullable={"layer"},
+        ),
+        _statistics(
+            "within_model_statistics",
+            "How alike two emotions are in one model; a row with layer NULL is the mean over layers.",
+            grain=("extraction_id", "method", "reference", "pooling", "layer", "emotion_a", "emotion_b", "measure"),
+            partition_by=_BY_EXTRACTION,
+            others=("dataset", "model"),
+            nullable={"layer"},
+        ),
+        _statistics(
+            "cross_model_statistics",
+            "How alike two models are, over all prompts or for one emotion.",
+            grain=("extraction_a", "extraction_b", "method", "reference", "pooling", "layer_a", "layer_b", "emotion",
+                   "measure", "direction", "fit", "k"),
+            partition_by=("dataset", "pair"),
+            others=("dataset", "model_a", "model_b"),
+            nullable={"layer_a", "layer_b", "emotion", "direction", "fit", "k"},
+        ),
+    )
+}  # fmt: skip

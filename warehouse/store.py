@@ -1,0 +1,312 @@
+"""Where a partition lives, and how it is committed so that no reader ever sees half of it.
+
+The protocol, for one partition (a folder such as `vectors/dataset=D/model=M/extraction_id=X/`):
+
+1. A file is written under a temporary name, flushed and synced.         crash: an orphan `.tmp-*`
+2. It is renamed to `part-<hash of its bytes>.parquet`; folder synced.    crash: an orphan part
+3. The manifest (files with rows, sizes, SHA-256) replaces the old one.   this rename is the commit
+4. Superseded files stay until they are cleaned up.
+
+Readers see only the files that a committed manifest lists. A partition that grows over a long run keeps its finished
+parts in a progress file, which no reader looks at, so that a killed run goes on behind its last finished part.
+"""
+
+import fcntl
+import hashlib
+import json
+import os
+import socket
+import tempfile
+import urllib.parse
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from warehouse.errors import HeldError, StoreError
+from warehouse.schema import COLUMNS, SCHEMA_VERSION, TABLES, Table
+
+MANIFEST = "_manifest.json"
+PROGRESS = "_progress.json"
+LOCK = "_lock"
+
+
+def content_hash(value: Any) -> str:
+    """SHA-256 in hex of a JSON value in canonical form."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class FileEntry:
+    """One committed file: its name in the partition, rows, bytes, SHA-256 in hex, and what part of the work it is."""
+
+    name: str
+    rows: int
+    size: int
+    sha256: str
+    part: str = ""
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a committed partition holds, and the inputs and settings that it was made from."""
+
+    table: str
+    keys: dict[str, str]
+    files: tuple[FileEntry, ...]
+    inputs: dict[str, Any] = field(default_factory=dict)
+    committed_at: str = ""
+    schema_version: int = SCHEMA_VERSION
+
+    @property
+    def rows(self) -> int:
+        """Rows in all files."""
+        return sum(entry.rows for entry in self.files)
+
+    @property
+    def fingerprint(self) -> str:
+        """Content hash of the files; two partitions with equal bytes have equal fingerprints."""
+        return content_hash([entry.sha256 for entry in self.files])
+
+    def to_json(self) -> str:
+        """The manifest as it is written to disk."""
+        return json.dumps(
+            {
+                "schema_version": self.schema_version,
+                "table": self.table,
+                "keys": self.keys,
+                "committed_at": self.committed_at,
+                "inputs": self.inputs,
+                "files": [vars(entry) for entry in self.files],
+            },
+            indent=1,
+            ensure_ascii=False,
+        )
+
+
+@dataclass(frozen=True)
+class Partition:
+    """One folder of one table."""
+
+    table: Table
+    keys: dict[str, str]
+    folder: Path
+
+    def manifest(self) -> Manifest | None:
+        """The committed manifest, or None; StoreError when it is damaged or of a newer version."""
+        return _read_manifest(self.folder / MANIFEST)
+
+    def paths(self) -> list[Path]:
+        """The committed files."""
+        manifest = self.manifest()
+        return [self.folder / entry.name for entry in manifest.files] if manifest else []
+
+    def progress(self, plan: Mapping[str, Any]) -> tuple[FileEntry, ...]:
+        """Finished parts of an unfinished run with the same plan, those whose files are still whole."""
+        try:
+            saved = json.loads((self.folder / PROGRESS).read_text(encoding="utf-8"))
+            entries = [FileEntry(**entry) for entry in saved["files"]] if saved["plan"] == dict(plan) else []
+        except (OSError, ValueError, KeyError, TypeError):
+            return ()
+        return tuple(entry for entry in entries if _is_whole(self.folder / entry.name, entry))
+
+    def save_progress(self, plan: Mapping[str, Any], files: Sequence[FileEntry]) -> None:
+        """Remember finished parts for a later run."""
+        text = json.dumps({"plan": dict(plan), "files": [vars(entry) for entry in files]}, ensure_ascii=False)
+        _replace_text(self.folder / PROGRESS, text)
+
+    def write(self, rows: pa.Table, *, part: str = "", row_group_rows: int | None = None) -> FileEntry:
+        """Write one file of rows (columns as declared); not visible to readers before `commit`."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        schema = rows.schema
+        vectors = [name for name in schema.names if pa.types.is_fixed_size_list(schema.field(name).type)]
+        handle, temporary = tempfile.mkstemp(prefix=".tmp-", dir=self.folder)
+        try:
+            with os.fdopen(handle, "wb") as sink:
+                pq.write_table(
+                    rows,
+                    sink,
+                    compression="zstd",
+                    # floats do not repeat: a dictionary would only cost; split by byte they compress best
+                    use_dictionary=[name for name in schema.names if name not in vectors],
+                    column_encoding={f"{name}.list.element": "BYTE_STREAM_SPLIT" for name in vectors} or None,
+                    row_group_size=row_group_rows,
+                    store_schema=True,
+                )
+                sink.flush()
+                os.fsync(sink.fileno())
+            digest = file_sha256(Path(temporary))
+            name = f"part-{digest[:16]}.parquet"
+            size = Path(temporary).stat().st_size
+            Path(temporary).replace(self.folder / name)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+        _sync_folder(self.folder)
+        return FileEntry(name, rows.num_rows, size, digest, part)
+
+    def commit(self, files: Sequence[FileEntry], inputs: Mapping[str, Any] | None = None) -> Manifest:
+        """Make exactly these files the partition's content, in one rename."""
+        now = datetime.now(UTC).isoformat()
+        manifest = Manifest(self.table.name, self.keys, tuple(files), dict(inputs or {}), now)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        _replace_text(self.folder / MANIFEST, manifest.to_json())
+        (self.folder / PROGRESS).unlink(missing_ok=True)
+        return manifest
+
+    @contextmanager
+    def hold(self) -> Iterator[None]:
+        """Keep other processes from writing this partition; a lock dies with the process that holds it."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with (self.folder / LOCK).open("a+", encoding="utf-8") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                lock.seek(0)
+                holder = lock.read().strip() or "another process"
+                raise HeldError(f"{self.folder} is being written by {holder}", hint="wait for it, then run again") from None
+            lock.truncate(0)
+            lock.write(f"process {os.getpid()} on {socket.gethostname()} since {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC")
+            lock.flush()
+            yield
+
+
+class Store:
+    """A folder of tables; `root` need not exist yet."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = Path(root)
+        if self.root.exists() and not self.root.is_dir():
+            raise StoreError(f"the store {self.root} is a file, not a folder", hint="name a folder with --store DIR")
+
+    def partition(self, table: str, **keys: str) -> Partition:
+        """The partition of `table` with these keys (one for each of its partition columns)."""
+        declared = TABLES[table]
+        if tuple(keys) != declared.partition_by:
+            raise ValueError(f"{table} is partitioned by {declared.partition_by}, not {tuple(keys)}")
+        folder = self.root / table
+        for key, value in keys.items():
+            folder = folder / f"{key}={quote(value)}"
+        return Partition(declared, dict(keys), folder)
+
+    def partitions(self, table: str, **keys: str) -> list[Partition]:
+        """Committed partitions of `table`, sorted by path; those with the given keys only."""
+        declared = TABLES[table]
+        pattern = "/".join(f"{key}={quote_glob(keys[key]) if key in keys else '*'}" for key in declared.partition_by)
+        folders = sorted(path.parent for path in (self.root / table).glob(f"{pattern}/{MANIFEST}"))
+        return [Partition(declared, _keys_of(folder, len(declared.partition_by)), folder) for folder in folders]
+
+    def read(self, table: str, columns: Sequence[str] | None = None, **keys: str) -> pa.Table:
+        """Committed rows of `table` as Arrow, partition keys included as strings; empty with the right types if none."""
+        declared = TABLES[table]
+        wanted = list(columns or declared.column_names)
+        pieces = [
+            _read_partition(partition, wanted) for partition in self.partitions(table, **keys) if partition.paths()
+        ]
+        if not pieces:
+            return pa.schema([(name, column_type(name)) for name in wanted]).empty_table()
+        return pa.concat_tables(pieces)
+
+
+def column_type(name: str) -> pa.DataType:
+    """The declared Arrow type of a column."""
+    return COLUMNS[name].type
+
+
+def table_of(table: str, columns: Mapping[str, Any], *, d_model: int | None = None) -> pa.Table:
+    """Arrow rows of one file of `table`, in the declared order and types; StoreError when a NULL or NaN is not allowed."""
+    schema = TABLES[table].arrow_schema(d_model=d_model)
+    rows = pa.table([pa.array(columns[name], type=schema.field(name).type)
+                     if not isinstance(columns[name], pa.Array) else columns[name].cast(schema.field(name).type)
+                     for name in schema.names], schema=schema)  # fmt: skip
+    for column in schema:
+        values = rows.column(column.name)
+        if not column.nullable and values.null_count:
+            raise StoreError(f"{table}.{column.name}: {values.null_count} rows have no value")
+    return rows
+
+
+def quote(value: str) -> str:
+    """A value as it stands in a partition's folder name (URL-encoded, as DuckDB, polars and pyarrow decode it)."""
+    quoted = urllib.parse.quote(value, safe="")
+    if not value or len(quoted) > 200 or "\0" in value:
+        raise StoreError(f"{value[:60]!r} cannot name a part of the store: 1 to 200 characters, URL-encoded")
+    return quoted
+
+
+def quote_glob(value: str) -> str:
+    """A quoted value as a glob pattern that matches only itself."""
+    return quote(value).replace("[", "[[]")
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 in hex of a file's bytes."""
+    with path.open("rb") as source:
+        return hashlib.file_digest(source, "sha256").hexdigest()
+
+
+def _keys_of(folder: Path, count: int) -> dict[str, str]:
+    pairs = (name.split("=", 1) for name in folder.parts[-count:])
+    return {key: urllib.parse.unquote(value) for key, value in pairs}
+
+
+def _read_partition(partition: Partition, wanted: Sequence[str]) -> pa.Table:
+    in_files = [name for name in wanted if name not in partition.keys]
+    try:
+        rows = pa.concat_tables([pq.read_table(path, columns=in_files, partitioning=None) for path in partition.paths()])
+    except (OSError, pa.ArrowException) as error:
+        raise StoreError(f"{partition.folder}: {error}", hint="emo verify") from error
+    arrays = [
+        pa.array([partition.keys[name]] * rows.num_rows, pa.string()) if name in partition.keys else rows.column(name)
+        for name in wanted
+    ]
+    return pa.table(arrays, names=list(wanted))
+
+
+def _read_manifest(path: Path) -> Manifest | None:
+    try:
+        saved = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise StoreError(f"{path}: the manifest cannot be read: {error}") from error
+    if saved.get("schema_version", 0) > SCHEMA_VERSION:
+        raise StoreError(f"{path}: written by a newer emo (schema {saved['schema_version']}, this one reads up to "
+                         f"{SCHEMA_VERSION})", hint="upgrade emo")  # fmt: skip
+    try:
+        files = tuple(FileEntry(**entry) for entry in saved["files"])
+        return Manifest(saved["table"], saved["keys"], files, saved["inputs"], saved["committed_at"],
+                        saved["schema_version"])  # fmt: skip
+    except (KeyError, TypeError) as error:
+        raise StoreError(f"{path}: the manifest lacks {error}") from error
+
+
+def _is_whole(path: Path, entry: FileEntry) -> bool:
+    return path.is_file() and path.stat().st_size == entry.size and file_sha256(path) == entry.sha256
+
+
+def _replace_text(path: Path, text: str) -> None:
+    handle, temporary = tempfile.mkstemp(prefix=".tmp-", dir=path.parent)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as sink:
+            sink.write(text)
+            sink.flush()
+            os.fsync(sink.fileno())
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
