@@ -1,0 +1,47 @@
+"""The residual stream, one definition for all architectures: the input of block 0, then the output of each block."""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from emotion_cli.models.loading import LoadedModel
+
+
+@contextmanager
+def residual_stream(
+    loaded: "LoadedModel", layers: Iterable[int], read: "Callable[[int, Tensor], None]"
+) -> Iterator[None]:
+    """While open, each forward pass calls `read(layer, hidden)` with [batch, token, d_model]; hooks are always removed.
+
+    Layer 0 is what enters block 0, layer k what leaves block k: before the final norm (TransformerLens' hook_resid_pre
+    and hook_resid_post).
+    """
+    handles = []
+    try:
+        for layer in sorted(set(layers)):
+            if layer == 0:
+                handles.append(loaded.blocks[0].register_forward_pre_hook(_before(read), with_kwargs=True))
+            else:
+                handles.append(loaded.blocks[layer - 1].register_forward_hook(_after(layer, read)))
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def _before(read: "Callable[[int, Tensor], None]") -> Any:
+    def hook(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        read(0, args[0] if args else kwargs["hidden_states"])
+
+    return hook
+
+
+def _after(layer: int, read: "Callable[[int, Tensor], None]") -> Any:
+    def hook(module: Any, args: tuple[Any, ...], output: Any) -> None:
+        # some blocks return a tuple, some a tensor: [0] on a tensor would silently take the first row
+        read(layer, output[0] if isinstance(output, tuple) else output)
+
+    return hook
