@@ -33,7 +33,7 @@ class Catalog:
         self.connection.execute("set enable_external_access = false")
         self.connection.execute("set lock_configuration = true")
 
-    def rows(self, sql: str, values: Sequence[Any] = ()) -> pa.Table:
+    def rows(self, sql: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> pa.Table:
         """The result of one SELECT; QueryError for any other statement or a faulty one."""
         try:
             statements = self.connection.extract_statements(sql)
@@ -44,7 +44,7 @@ class Catalog:
                     f"({', '.join(kind.name for kind in kinds) or 'none'})",
                     hint='emo sql "select ..."',
                 )
-            return self.connection.execute(sql, list(values)).to_arrow_table()
+            return self.connection.sql(sql, params=values).to_arrow_table()
         except duckdb.Error as error:
             raise QueryError(str(error).strip(), hint="emo tables") from error
 

@@ -1,4 +1,4 @@
-"""THE declaration of every stored table and column; the Arrow schemas, paths, views, comments, checks and docs are derived from it.
+"""THE declaration of every stored table and column; Arrow schemas, paths, views, comments, checks and docs derive from it.
 
 A column is declared once in `COLUMNS` (a name means the same thing in every table); a table is a list of column names.
 """
@@ -65,7 +65,7 @@ COLUMNS = _columns(
     Column("layers", pa.list_(pa.int64()), "Layers present."),
     Column("words_sha256", _TEXT, "Content hash of the word list of pooling `word`; NULL without it."),
     Column("strategy", _TEXT, "How prompts were packed into forward passes."),
-    Column("strategy_error", _REAL, "Largest relative deviation of the packed pass from the plain one, as measured before the run."),
+    Column("strategy_error", _REAL, "Largest relative deviation of the packed pass from the plain one, measured first."),
     Column("n_prompts", _COUNT, "Distinct prompts extracted.", "prompts"),
     Column("n_tokens", _COUNT, "Tokens read by the model, BOS included; NULL for imported activations.", "tokens"),
     Column("n_tokens_computed", _COUNT, "Tokens that went through the model, padding included.", "tokens"),

@@ -18,22 +18,24 @@ import os
 import socket
 import tempfile
 import urllib.parse
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from warehouse.errors import HeldError, StoreError
+from warehouse.errors import HeldError, NotInStoreError, StoreError
 from warehouse.schema import COLUMNS, SCHEMA_VERSION, TABLES, Table
 
 MANIFEST = "_manifest.json"
 PROGRESS = "_progress.json"
 LOCK = "_lock"
+TEMPORARY = ".tmp-"
 
 
 def content_hash(value: Any) -> str:
@@ -43,13 +45,14 @@ def content_hash(value: Any) -> str:
 
 @dataclass(frozen=True)
 class FileEntry:
-    """One committed file: its name in the partition, rows, bytes, SHA-256 in hex, and what part of the work it is."""
+    """One committed file: name, rows, bytes, SHA-256 in hex, what part of the work it is, and what making it cost."""
 
     name: str
     rows: int
     size: int
     sha256: str
     part: str = ""
+    cost: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -99,7 +102,7 @@ class Partition:
 
     def manifest(self) -> Manifest | None:
         """The committed manifest, or None; StoreError when it is damaged or of a newer version."""
-        return _read_manifest(self.folder / MANIFEST)
+        return read_manifest(self.folder / MANIFEST)
 
     def paths(self) -> list[Path]:
         """The committed files."""
@@ -118,26 +121,27 @@ class Partition:
     def save_progress(self, plan: Mapping[str, Any], files: Sequence[FileEntry]) -> None:
         """Remember finished parts for a later run."""
         text = json.dumps({"plan": dict(plan), "files": [vars(entry) for entry in files]}, ensure_ascii=False)
-        _replace_text(self.folder / PROGRESS, text)
+        replace_file(self.folder / PROGRESS, text.encode())
 
-    def write(self, rows: pa.Table, *, part: str = "", row_group_rows: int | None = None) -> FileEntry:
-        """Write one file of rows (columns as declared); not visible to readers before `commit`."""
+    def read(self, columns: Sequence[str], **equal: str | int) -> pa.Table:
+        """Committed rows of these columns (vectors of fixed size), where each named column has the given value."""
+        filters = [(name, "==", value) for name, value in equal.items()] or None
+        paths = self.paths()
+        if not paths:
+            raise NotInStoreError(f"{self.folder} is not in the store", hint="emo run")
+        try:
+            pieces = [pq.read_table(path, columns=list(columns), filters=filters, partitioning=None) for path in paths]
+        except (OSError, pa.ArrowException) as error:
+            raise StoreError(f"{self.folder}: {error}", hint="emo verify") from error
+        return pa.concat_tables(pieces)
+
+    def write(self, row_groups: Iterable[pa.Table], *, part: str = "", cost: Mapping[str, float] | None = None) -> FileEntry:
+        """Write one file, each table a row group (columns as declared); not visible to readers before `commit`."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        schema = rows.schema
-        vectors = [name for name in schema.names if pa.types.is_fixed_size_list(schema.field(name).type)]
-        handle, temporary = tempfile.mkstemp(prefix=".tmp-", dir=self.folder)
+        handle, temporary = tempfile.mkstemp(prefix=TEMPORARY, dir=self.folder)
         try:
             with os.fdopen(handle, "wb") as sink:
-                pq.write_table(
-                    rows,
-                    sink,
-                    compression="zstd",
-                    # floats do not repeat: a dictionary would only cost; split by byte they compress best
-                    use_dictionary=[name for name in schema.names if name not in vectors],
-                    column_encoding={f"{name}.list.element": "BYTE_STREAM_SPLIT" for name in vectors} or None,
-                    row_group_size=row_group_rows,
-                    store_schema=True,
-                )
+                rows = _write_parquet(sink, row_groups)
                 sink.flush()
                 os.fsync(sink.fileno())
             digest = file_sha256(Path(temporary))
@@ -147,15 +151,15 @@ class Partition:
         except BaseException:
             Path(temporary).unlink(missing_ok=True)
             raise
-        _sync_folder(self.folder)
-        return FileEntry(name, rows.num_rows, size, digest, part)
+        sync_folder(self.folder)
+        return FileEntry(name, rows, size, digest, part, dict(cost or {}))
 
     def commit(self, files: Sequence[FileEntry], inputs: Mapping[str, Any] | None = None) -> Manifest:
         """Make exactly these files the partition's content, in one rename."""
         now = datetime.now(UTC).isoformat()
         manifest = Manifest(self.table.name, self.keys, tuple(files), dict(inputs or {}), now)
         self.folder.mkdir(parents=True, exist_ok=True)
-        _replace_text(self.folder / MANIFEST, manifest.to_json())
+        replace_file(self.folder / MANIFEST, manifest.to_json().encode())
         (self.folder / PROGRESS).unlink(missing_ok=True)
         return manifest
 
@@ -201,13 +205,15 @@ class Store:
         folders = sorted(path.parent for path in (self.root / table).glob(f"{pattern}/{MANIFEST}"))
         return [Partition(declared, _keys_of(folder, len(declared.partition_by)), folder) for folder in folders]
 
+    def n_rows(self, table: str) -> int:
+        """Committed rows of a table, as its manifests say."""
+        return sum(manifest.rows for partition in self.partitions(table) if (manifest := partition.manifest()))
+
     def read(self, table: str, columns: Sequence[str] | None = None, **keys: str) -> pa.Table:
         """Committed rows of `table` as Arrow, partition keys included as strings; empty with the right types if none."""
         declared = TABLES[table]
         wanted = list(columns or declared.column_names)
-        pieces = [
-            _read_partition(partition, wanted) for partition in self.partitions(table, **keys) if partition.paths()
-        ]
+        pieces = [_with_keys(partition, wanted) for partition in self.partitions(table, **keys) if partition.paths()]
         if not pieces:
             return pa.schema([(name, column_type(name)) for name in wanted]).empty_table()
         return pa.concat_tables(pieces)
@@ -228,6 +234,8 @@ def table_of(table: str, columns: Mapping[str, Any], *, d_model: int | None = No
         values = rows.column(column.name)
         if not column.nullable and values.null_count:
             raise StoreError(f"{table}.{column.name}: {values.null_count} rows have no value")
+        if _has_nan(values.combine_chunks()):
+            raise StoreError(f"{table}.{column.name}: NaN is never stored; NULL means not defined")
     return rows
 
 
@@ -250,17 +258,18 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(source, "sha256").hexdigest()
 
 
+def _has_nan(values: pa.Array) -> bool:
+    leaves = values.flatten() if pa.types.is_fixed_size_list(values.type) else values
+    return pa.types.is_floating(leaves.type) and bool(pc.any(pc.is_nan(leaves)).as_py())
+
+
 def _keys_of(folder: Path, count: int) -> dict[str, str]:
     pairs = (name.split("=", 1) for name in folder.parts[-count:])
     return {key: urllib.parse.unquote(value) for key, value in pairs}
 
 
-def _read_partition(partition: Partition, wanted: Sequence[str]) -> pa.Table:
-    in_files = [name for name in wanted if name not in partition.keys]
-    try:
-        rows = pa.concat_tables([pq.read_table(path, columns=in_files, partitioning=None) for path in partition.paths()])
-    except (OSError, pa.ArrowException) as error:
-        raise StoreError(f"{partition.folder}: {error}", hint="emo verify") from error
+def _with_keys(partition: Partition, wanted: Sequence[str]) -> pa.Table:
+    rows = partition.read([name for name in wanted if name not in partition.keys])
     arrays = [
         pa.array([partition.keys[name]] * rows.num_rows, pa.string()) if name in partition.keys else rows.column(name)
         for name in wanted
@@ -268,7 +277,28 @@ def _read_partition(partition: Partition, wanted: Sequence[str]) -> pa.Table:
     return pa.table(arrays, names=list(wanted))
 
 
-def _read_manifest(path: Path) -> Manifest | None:
+def _write_parquet(sink: IO[bytes], row_groups: Iterable[pa.Table]) -> int:
+    rows, writer = 0, None
+    for group in row_groups:
+        if writer is None:
+            schema = group.schema
+            vectors = [name for name in schema.names if pa.types.is_fixed_size_list(schema.field(name).type)]
+            writer = pq.ParquetWriter(
+                sink, schema, compression="zstd", store_schema=True,
+                # floats do not repeat: a dictionary would only cost; split by byte they compress best
+                use_dictionary=[name for name in schema.names if name not in vectors],
+                column_encoding={f"{name}.list.element": "BYTE_STREAM_SPLIT" for name in vectors} or None,
+            )  # fmt: skip
+        writer.write_table(group, row_group_size=max(1, group.num_rows))
+        rows += group.num_rows
+    if writer is None:
+        raise ValueError("a file needs a row group, if an empty one, to have columns")
+    writer.close()
+    return rows
+
+
+def read_manifest(path: Path) -> Manifest | None:
+    """The manifest of a file, None when there is none; StoreError when it is damaged or of a newer version."""
     try:
         saved = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -290,21 +320,23 @@ def _is_whole(path: Path, entry: FileEntry) -> bool:
     return path.is_file() and path.stat().st_size == entry.size and file_sha256(path) == entry.sha256
 
 
-def _replace_text(path: Path, text: str) -> None:
-    handle, temporary = tempfile.mkstemp(prefix=".tmp-", dir=path.parent)
+def replace_file(path: Path, content: bytes) -> None:
+    """Give `path` this content in one step; a reader sees the old file or the new one, never a part."""
+    handle, temporary = tempfile.mkstemp(prefix=TEMPORARY, dir=path.parent)
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as sink:
-            sink.write(text)
+        with os.fdopen(handle, "wb") as sink:
+            sink.write(content)
             sink.flush()
             os.fsync(sink.fileno())
         Path(temporary).replace(path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Flush a folder, so that a rename in it survives a power cut."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

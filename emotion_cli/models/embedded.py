@@ -58,3 +58,8 @@ def locate(alias: str, cache: Path) -> Path:
     """The GGUF file of an alias; MissingError when its wheel is not installed."""
     embedded = EMBEDDED[alias]
     return embedded.locate(embedded, cache)
+
+
+def is_installed(alias: str) -> bool:
+    """Whether the wheel of an alias is there."""
+    return importlib.util.find_spec(EMBEDDED[alias].package) is not None

@@ -133,6 +133,4 @@ def _forward(
         )
         # one copy from the device for all layers and poolings
         stacked = torch.stack([pooled[pooling][layer] for pooling in poolings for layer in layers]).cpu().numpy()
-    return {
-        pooling: stacked[i * len(layers) : (i + 1) * len(layers)] for i, pooling in enumerate(poolings)
-    }
+    return {pooling: stacked[i * len(layers) : (i + 1) * len(layers)] for i, pooling in enumerate(poolings)}

@@ -38,9 +38,9 @@ def convert(gguf: Path, target: Path, notify: Callable[[str], None]) -> None:
         plain.load_state_dict(state, assign=True)
         plain.tie_weights()
         plain.save_pretrained(temporary)
-        transformers.AutoTokenizer.from_pretrained(
-            gguf.parent, gguf_file=gguf.name, local_files_only=True
-        ).save_pretrained(temporary)
+        transformers.AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name, local_files_only=True).save_pretrained(
+            temporary
+        )
         made_by = {"gguf": gguf.name, "transformers": transformers.__version__, "torch": torch.__version__}
         (temporary / "conversion.json").write_text(json.dumps(made_by), encoding="utf-8")
         if not target.exists():

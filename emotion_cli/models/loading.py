@@ -59,9 +59,7 @@ class LoadedModel:
     max_positions: int | None
 
 
-def find(
-    name: str, *, revision: str | None = None, cache: Path, notify: Callable[[str], None] = lambda _: None
-) -> ModelSource:
+def find(name: str, *, revision: str | None = None, cache: Path, notify: Callable[[str], None] = lambda _: None) -> ModelSource:
     """What `name` stands for: an alias, a .gguf file, a folder, else a Hub id; MissingError when it is not there."""
     path = Path(name)
     if name in embedded.EMBEDDED or path.suffix == ".gguf":

@@ -11,9 +11,7 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def residual_stream(
-    loaded: "LoadedModel", layers: Iterable[int], read: "Callable[[int, Tensor], None]"
-) -> Iterator[None]:
+def residual_stream(loaded: "LoadedModel", layers: Iterable[int], read: "Callable[[int, Tensor], None]") -> Iterator[None]:
     """While open, each forward pass calls `read(layer, hidden)` with [batch, token, d_model]; hooks are always removed.
 
     Layer 0 is what enters block 0, layer k what leaves block k: before the final norm (TransformerLens' hook_resid_pre

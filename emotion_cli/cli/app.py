@@ -1,0 +1,92 @@
+"""The Typer app, and `main`: the only place where errors become exit codes."""
+
+import importlib
+import os
+import sys
+import traceback
+from typing import Annotated
+
+import typer
+
+from emotion_cli import __version__
+from emotion_cli.cli import datasets, models
+from emotion_cli.cli.compare import compare
+from emotion_cli.cli.console import Console
+from emotion_cli.cli.extract import extract
+from emotion_cli.cli.info import info
+from emotion_cli.cli.output import write_lines
+from emotion_cli.cli.plot import plot
+from emotion_cli.cli.run import run
+from emotion_cli.cli.sql import sql
+from emotion_cli.cli.tables import tables
+from emotion_cli.cli.vectors import vectors
+from emotion_cli.errors import EmoError, ExitCode
+
+app = typer.Typer(
+    name="emo",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Find emotion directions in language models, measure them against their nulls, and query them with SQL.",
+)
+for command in (run, extract, vectors, compare, plot, sql, tables, info):
+    app.command()(command)
+app.add_typer(datasets.app, name="datasets")
+app.add_typer(models.app, name="models")
+
+STORE_ERRORS = {"NotInStoreError": ExitCode.MISSING, "QueryError": ExitCode.USAGE}
+"""Exit codes of the store's own errors, by class; all others are failures."""
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        write_lines([f"emo {__version__}"])
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.", callback=_version, is_eager=True)] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the Python traceback of errors.")] = False,
+) -> None:
+    """Options before the command."""
+
+
+def main() -> None:
+    """Run the command line; exits with a code of `ExitCode`."""
+    sys.exit(_exit_code(sys.argv[1:]))
+
+
+def _exit_code(arguments: list[str]) -> int:
+    debug = "--debug" in arguments
+    # the flag may stand anywhere on the line
+    arguments = [*(["--debug"] if debug else []), *(argument for argument in arguments if argument != "--debug")]
+    try:
+        return typer.main.get_command(app).main(arguments, prog_name="emo", standalone_mode=False) or ExitCode.OK
+    except BrokenPipeError:
+        # the reader (`| head`) has seen enough; keep the interpreter from flushing into the closed pipe
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ExitCode.OK
+    except (typer.Abort, KeyboardInterrupt):
+        Console().error("interrupted; what was finished is kept", hint="run the same command again to go on")
+        return ExitCode.INTERRUPTED
+    except typer.TyperException as error:
+        message = error.format_message() if hasattr(error, "format_message") else str(error)
+        Console().error(message, hint="emo --help")
+        return ExitCode.USAGE
+    except Exception as error:
+        if debug:
+            traceback.print_exc()
+        return _reported(error)
+
+
+def _reported(error: Exception) -> int:
+    console = Console()
+    if isinstance(error, EmoError):
+        console.error(str(error), error.hint)
+        return error.exit_code
+    if isinstance(error, importlib.import_module("warehouse.errors").StoreError):
+        console.error(str(error), getattr(error, "hint", None))
+        return STORE_ERRORS.get(type(error).__name__, ExitCode.FAILED)
+    kind = type(error).__name__
+    console.error(f"{kind}: {error}", hint="run it again with --debug to see where; that is worth a bug report")
+    return ExitCode.FAILED

@@ -1,0 +1,69 @@
+"""`emo compare`: how alike emotions are in one model, and one emotion in two models."""
+
+from emotion_cli.cli import options as o
+from emotion_cli.cli.output import Format, write_heading, write_rows
+
+SUMMARIES = {
+    "within_model_similarity_by_model": (
+        "dataset", "model", "reference", "pooling", "emotion_a", "emotion_b", "mean_cosine_similarity", "null_low",
+        "null_high", "p_value", "equidistance",
+    ),
+    "cross_model_similarity_by_emotion": (
+        "dataset", "model_a", "model_b", "reference", "pooling", "emotion", "avg_cosine_similarity", "cosine_stddev_pop",
+        "min_cosine_similarity", "max_cosine_similarity", "chance_stddev",
+    ),
+}  # fmt: skip
+"""The queries that are printed, and their columns."""
+
+
+def compare(
+    dataset: o.Dataset = None,
+    model: o.Model = None,
+    emotion: o.Emotion = None,
+    pooling: o.Pooling = None,
+    method: o.Method = None,
+    reference: o.Reference = None,
+    neutral: o.Neutral = None,
+    extraction: o.Extraction = None,
+    seed: o.Seed = None,
+    draws: o.Draws = None,
+    store: o.StoreDir = None,
+    force: o.Force = False,
+    format: o.RowFormat = Format.table,
+    quiet: o.Quiet = False,
+    verbose: o.Verbose = False,
+) -> None:
+    """Compare emotions within and across models, and print the summary tables (machine formats: the first of them)."""
+    settings, console, opened = o.start(
+        quiet=quiet, verbose=verbose, dataset=dataset, model=model, emotion=emotion, pooling=pooling, method=method,
+        reference=reference, neutral=neutral, extraction=extraction, seed=seed, draws=draws, store=store,
+    )  # fmt: skip
+    from emotion_cli import pipeline
+    from warehouse.catalog import Catalog
+
+    job = pipeline.job_in_store(opened, settings, console, forced={"compare"} if force else ())
+    pipeline.run(job, pipeline.stages("vectors", "compare"))
+    catalog = Catalog(opened)
+    ids = [scope.extraction_id for scope in job.train_scopes]
+    shared = {"pooling": settings.pooling, "reference": [settings.reference], "method": [settings.method]}
+    filters = {
+        "within_model_similarity_by_model": {
+            "extraction_id": ids, "emotion_a": settings.emotion, "emotion_b": settings.emotion, **shared
+        },
+        "cross_model_similarity_by_emotion": {
+            "extraction_a": ids, "extraction_b": ids, "emotion": settings.emotion, **shared
+        },
+    }  # fmt: skip
+    for_people = format in (Format.table, Format.markdown)
+    for name in SUMMARIES if for_people else list(SUMMARIES)[:1]:
+        rows = catalog.select(name, **filters[name]).select(SUMMARIES[name])
+        if name.startswith("cross_model") and not rows.num_rows:
+            if len({scope.model for scope in job.train_scopes}) > 1:
+                console.note("raw cosine across models: no two models of one dataset have equal width, so it is not defined")
+            continue
+        write_heading(name, format)
+        write_rows(rows, format)
+        if for_people and name != list(SUMMARIES)[-1]:
+            write_heading("", Format.table)
+    if not for_people:
+        console.note(f"across models: emo sql cross_model_similarity_by_emotion --format {format}")

@@ -1,0 +1,44 @@
+"""`emo extract`: activations of datasets under models."""
+
+from emotion_cli.cli import options as o
+from emotion_cli.cli.output import Format, write_records
+
+
+def extract(
+    dataset: o.Dataset = None,
+    model: o.ModelToRun = None,
+    layer: o.Layer = None,
+    pooling: o.Pooling = None,
+    revision: o.Revision = None,
+    device: o.Device = None,
+    dtype: o.Dtype = None,
+    bos: o.Bos = None,
+    batch_tokens: o.BatchTokens = None,
+    max_length: o.MaxLength = None,
+    truncate: o.Truncate = False,
+    chat_template: o.ChatTemplate = False,
+    trust_remote_code: o.TrustRemoteCode = False,
+    cache: o.Cache = None,
+    store: o.StoreDir = None,
+    force: o.Force = False,
+    dry_run: o.DryRun = False,
+    format: o.RowFormat = Format.table,
+    quiet: o.Quiet = False,
+    verbose: o.Verbose = False,
+) -> None:
+    """Store the residual stream of every prompt at every layer; a killed run goes on where it stopped."""
+    settings, console, opened = o.start(
+        quiet=quiet, verbose=verbose, dataset=dataset, model=model, layer=layer, pooling=pooling, revision=revision,
+        device=device, dtype=dtype, bos=bos, batch_tokens=batch_tokens, max_length=max_length, truncate=truncate,
+        chat_template=chat_template, trust_remote_code=trust_remote_code, cache=cache, store=store,
+    )  # fmt: skip
+    from emotion_cli import pipeline
+
+    wanted = pipeline.stages("extract", "extract")
+    job = pipeline.job_with_models(opened, settings, console, forced={"extract"} if force else (), write=not dry_run)
+    if dry_run:
+        steps = pipeline.plan(job, wanted)
+        write_records([{**step._asdict(), "reason": step.reason or "up to date"} for step in steps], format)
+        return
+    outcome = pipeline.run(job, wanted)
+    console.note(f"{len(outcome.done)} extractions done, {len(outcome.left)} up to date; next: emo vectors")

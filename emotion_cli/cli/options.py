@@ -1,0 +1,74 @@
+"""The options that commands share, each declared once, and how a command starts: settings, console, store."""
+
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple
+
+import typer
+
+from emotion_cli.cli.console import Console
+from emotion_cli.cli.output import Format
+from emotion_cli.settings import SETTINGS, Settings, resolve
+
+
+def _doc(name: str) -> str:
+    declared = SETTINGS[name]
+    doc, choices = declared.metadata["doc"], declared.metadata["choices"]
+    text = f"{doc[0].upper()}{doc[1:]}"
+    if choices:
+        text += f": {', '.join(choices)}"
+    if declared.default not in (None, (), False):
+        text += f". Default: {declared.default}" if name != "cache" else ""
+    return f"{text}."
+
+
+StoreDir = Annotated[Path | None, typer.Option("--store", help=_doc("store"), metavar="DIR")]
+Dataset = Annotated[list[str] | None, typer.Option("--dataset", "-d", help="Prompt set, repeatable; all if not given.")]
+Model = Annotated[list[str] | None, typer.Option("--model", "-m", help="Model, repeatable; all if not given.")]
+ModelToRun = Annotated[
+    list[str] | None,
+    typer.Option("--model", "-m", help="Hub id, folder, .gguf file or alias, repeatable; the embedded models if not given."),
+]
+Emotion = Annotated[list[str] | None, typer.Option("--emotion", "-e", help="Label to show, repeatable; all if not given.")]
+Layer = Annotated[list[str] | None, typer.Option("--layer", help="Layers, such as 0,3,5-8; all if not given.", metavar="LAYERS")]
+Pooling = Annotated[list[str] | None, typer.Option("--pooling", help="last or mean, repeatable.")]
+Method = Annotated[str | None, typer.Option("--method", help=_doc("method"))]
+Reference = Annotated[str | None, typer.Option("--reference", help=_doc("reference"))]
+Neutral = Annotated[str | None, typer.Option("--neutral", help=_doc("neutral"))]
+Extraction = Annotated[
+    list[str] | None,
+    typer.Option("--extraction", help="Extraction by (the start of) its id, repeatable; the newest if not given."),
+]
+Revision = Annotated[str | None, typer.Option("--revision", help=_doc("revision"))]
+Device = Annotated[str | None, typer.Option("--device", help=_doc("device"))]
+Dtype = Annotated[str | None, typer.Option("--dtype", help=_doc("dtype"))]
+Bos = Annotated[str | None, typer.Option("--bos", help=_doc("bos"))]
+BatchTokens = Annotated[int | None, typer.Option("--batch-tokens", help=_doc("batch_tokens"))]
+MaxLength = Annotated[int | None, typer.Option("--max-length", help=_doc("max_length"))]
+Truncate = Annotated[bool, typer.Option("--truncate", help=_doc("truncate"))]
+ChatTemplate = Annotated[bool, typer.Option("--chat-template", help=_doc("chat_template"))]
+TrustRemoteCode = Annotated[bool, typer.Option("--trust-remote-code", help=_doc("trust_remote_code"))]
+Cache = Annotated[Path | None, typer.Option("--cache", help=_doc("cache"), metavar="DIR")]
+Seed = Annotated[int | None, typer.Option("--seed", help=_doc("seed"))]
+Draws = Annotated[int | None, typer.Option("--draws", help=_doc("draws"))]
+Force = Annotated[bool, typer.Option("--force", help="Do it again although it is up to date.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Print what would be done and why, and do nothing.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say errors only.")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Say what is left alone, too.")]
+RowFormat = Annotated[Format, typer.Option("--format", "-f", help="How rows are written; table and markdown round.")]
+Output = Annotated[Path | None, typer.Option("--output", "-o", help="Write rows to this file.", metavar="FILE")]
+
+
+class Start(NamedTuple):
+    """What every command begins with."""
+
+    settings: Settings
+    console: Console
+    store: Any  # warehouse.store.Store, which is imported when a command runs, not when help is shown
+
+
+def start(*, quiet: bool = False, verbose: bool = False, **flags: Any) -> Start:
+    """Resolve the settings from a command's flags, and open its store."""
+    from warehouse.store import Store
+
+    settings = resolve(flags)
+    return Start(settings, Console(quiet=quiet, verbose=verbose), Store(settings.store))

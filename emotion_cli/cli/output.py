@@ -1,0 +1,181 @@
+"""The only writer to stdout: rows in every format, and paths; machine formats never pass through Rich."""
+
+import csv
+import io
+import json
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from emotion_cli.errors import EmoError, UsageError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+class Format(StrEnum):
+    """How rows are written."""
+
+    table = "table"
+    csv = "csv"
+    tsv = "tsv"
+    json = "json"
+    jsonl = "jsonl"
+    markdown = "markdown"
+    parquet = "parquet"
+
+
+def write_rows(rows: "pa.Table", format: Format = Format.table, output: Path | None = None) -> None:
+    """Write rows to stdout or a file; parquet goes to a file or a pipe, not to a terminal."""
+    if format is Format.parquet:
+        _write(_parquet(rows), output)
+    elif format is Format.table and output is None and sys.stdout.isatty():
+        _print_table(rows.column_names, [list(row.values()) for row in rows.to_pylist()])
+    else:
+        records = [list(row) for row in zip(*(rows[i].to_pylist() for i in range(rows.num_columns)), strict=True)]
+        _write(_TEXTS[format](rows.column_names, records).encode(), output)
+
+
+def write_records(records: Sequence[dict[str, Any]], format: Format = Format.table, output: Path | None = None) -> None:
+    """`write_rows` of dictionaries with the same keys."""
+    import pyarrow as pa
+
+    write_rows(pa.Table.from_pylist(list(records)), format, output)
+
+
+def write_lines(lines: Iterable[str]) -> None:
+    """Write paths or other words that were asked for, one a line."""
+    _write("".join(f"{line}\n" for line in lines).encode(), None)
+
+
+def write_heading(text: str, format: Format) -> None:
+    """Say what the next table is, where people read it."""
+    if format is Format.markdown:
+        write_lines([f"## {text}", ""])
+    elif format is Format.table:
+        write_lines([text])
+
+
+def _write(content: bytes, output: Path | None) -> None:
+    if output is None:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(content)
+        sys.stdout.buffer.flush()
+        return
+    try:
+        output.write_bytes(content)
+    except OSError as error:
+        raise EmoError(f"--output {output}: {error.strerror}") from error
+
+
+def _parquet(rows: "pa.Table") -> bytes:
+    import pyarrow.parquet as pq
+
+    if sys.stdout.isatty():
+        raise UsageError("--format parquet is not for a terminal", hint="--output FILE.parquet")
+    sink = io.BytesIO()
+    pq.write_table(rows, sink, compression="zstd")
+    return sink.getvalue()
+
+
+def _plain(names: Sequence[str], rows: list[list[Any]]) -> str:
+    cells = [[_for_people(value) for value in row] for row in rows]
+    widths = [max(map(len, [name, *(row[i] for row in cells)])) for i, name in enumerate(names)]
+    right = [_is_numeric(row[i] for row in rows) for i in range(len(names))]
+    lines = []
+    for line in [list(names), ["-" * width for width in widths], *cells]:
+        padded = [c.rjust(w) if r else c.ljust(w) for c, w, r in zip(line, widths, right, strict=True)]
+        lines.append("  ".join(padded).rstrip())
+    return "\n".join(lines) + "\n"
+
+
+def _markdown(names: Sequence[str], rows: list[list[Any]]) -> str:
+    right = [_is_numeric(row[i] for row in rows) for i in range(len(names))]
+    lines = [list(names), ["---:" if r else "---" for r in right]]
+    lines += [[_for_people(value).replace("|", "\\|").replace("\n", "<br>") for value in row] for row in rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def _separated(delimiter: str) -> Callable[[Sequence[str], list[list[Any]]], str]:
+    def text(names: Sequence[str], rows: list[list[Any]]) -> str:
+        sink = io.StringIO()
+        writer = csv.writer(sink, delimiter=delimiter, lineterminator="\n")
+        writer.writerow(names)
+        writer.writerows([_for_machines(value) for value in row] for row in rows)
+        return sink.getvalue()
+
+    return text
+
+
+def _json(names: Sequence[str], rows: list[list[Any]]) -> str:
+    if not rows:
+        return "[]\n"
+    return "[\n" + ",\n".join(_object(names, row) for row in rows) + "\n]\n"
+
+
+def _jsonl(names: Sequence[str], rows: list[list[Any]]) -> str:
+    return "".join(_object(names, row) + "\n" for row in rows)
+
+
+_TEXTS: dict[Format, Callable[[Sequence[str], list[list[Any]]], str]] = {
+    Format.table: _plain,
+    Format.csv: _separated(","),
+    Format.tsv: _separated("\t"),
+    Format.json: _json,
+    Format.jsonl: _jsonl,
+    Format.markdown: _markdown,
+}
+
+
+def _print_table(names: Sequence[str], rows: list[list[Any]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(header_style="bold")
+    for i, name in enumerate(names):
+        table.add_column(Text(name), justify="right" if _is_numeric(row[i] for row in rows) else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(_for_people(value)) for value in row))
+    Console().print(table)
+
+
+def _is_numeric(values: Iterable[Any]) -> bool:
+    return all(value is None or (isinstance(value, int | float) and not isinstance(value, bool)) for value in values)
+
+
+def _for_people(value: Any) -> str:
+    # six significant digits; the machine formats have them all
+    return f"{value:.6g}" if isinstance(value, float) else _for_machines(value)
+
+
+def _for_machines(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, list | dict):
+        return _dumps(value)
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return str(value)
+
+
+def _object(names: Sequence[str], row: Sequence[Any]) -> str:
+    return _dumps(dict(zip(names, row, strict=True)))
+
+
+def _dumps(value: Any) -> str:
+    return json.dumps(_without_nan(value), ensure_ascii=False, default=_for_machines)
+
+
+def _without_nan(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_nan(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_without_nan(item) for item in value]
+    # JSON knows neither NaN nor infinity
+    return None if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))) else value

@@ -1,0 +1,59 @@
+"""`emo run`: everything that is missing, in order."""
+
+import time
+
+from emotion_cli.cli import options as o
+from emotion_cli.cli.output import Format, write_records
+
+
+def run(
+    dataset: o.Dataset = None,
+    model: o.ModelToRun = None,
+    layer: o.Layer = None,
+    pooling: o.Pooling = None,
+    method: o.Method = None,
+    reference: o.Reference = None,
+    neutral: o.Neutral = None,
+    revision: o.Revision = None,
+    device: o.Device = None,
+    dtype: o.Dtype = None,
+    bos: o.Bos = None,
+    batch_tokens: o.BatchTokens = None,
+    max_length: o.MaxLength = None,
+    truncate: o.Truncate = False,
+    chat_template: o.ChatTemplate = False,
+    trust_remote_code: o.TrustRemoteCode = False,
+    seed: o.Seed = None,
+    draws: o.Draws = None,
+    cache: o.Cache = None,
+    store: o.StoreDir = None,
+    force: o.Force = False,
+    dry_run: o.DryRun = False,
+    format: o.RowFormat = Format.table,
+    quiet: o.Quiet = False,
+    verbose: o.Verbose = False,
+) -> None:
+    """Plan and do whatever is missing: extract, vectors, compare, plot."""
+    settings, console, opened = o.start(
+        quiet=quiet, verbose=verbose, dataset=dataset, model=model, layer=layer, pooling=pooling, method=method,
+        reference=reference, neutral=neutral, revision=revision, device=device, dtype=dtype, bos=bos,
+        batch_tokens=batch_tokens, max_length=max_length, truncate=truncate, chat_template=chat_template,
+        trust_remote_code=trust_remote_code, seed=seed, draws=draws, cache=cache, store=store,
+    )  # fmt: skip
+    from emotion_cli import pipeline
+
+    started = time.monotonic()
+    wanted = pipeline.stages("extract", "plot")
+    forced = {stage.name for stage in wanted} if force else set()
+    job = pipeline.job_with_models(opened, settings, console, forced=forced, write=not dry_run)
+    if dry_run:
+        steps = pipeline.plan(job, wanted)
+        write_records([{**step._asdict(), "reason": step.reason or "up to date"} for step in steps], format)
+        return
+    outcome = pipeline.run(job, wanted)
+    for task in outcome.left:
+        console.detail(f"{task.stage}: {task.subject} (up to date)")
+    console.note(
+        f"{len(outcome.done)} tasks done, {len(outcome.left)} up to date, in {time.monotonic() - started:.1f} s; "
+        f"store: {settings.store}"
+    )

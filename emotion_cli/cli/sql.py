@@ -1,0 +1,65 @@
+"""`emo sql`: ad hoc SQL, a file of it, or a bundled query, over the store."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from emotion_cli.cli import options as o
+from emotion_cli.cli.output import Format, write_records, write_rows
+from emotion_cli.errors import UsageError
+
+
+def sql(
+    statement: Annotated[
+        str | None, typer.Argument(help="A SELECT, a file that ends in .sql, or a bundled query's name.", show_default=False)
+    ] = None,
+    list_: Annotated[bool, typer.Option("--list", help="List the bundled queries.")] = False,
+    dataset: o.Dataset = None,
+    model: o.Model = None,
+    emotion: o.Emotion = None,
+    layer: o.Layer = None,
+    store: o.StoreDir = None,
+    format: o.RowFormat = Format.table,
+    output: o.Output = None,
+) -> None:
+    """Run SQL over the stored tables and the bundled queries; the options -d, -m, -e and --layer filter bundled queries."""
+    settings, _, opened = o.start(dataset=dataset, model=model, emotion=emotion, layer=layer, store=store)
+    from warehouse.catalog import Catalog
+    from warehouse.library import queries
+
+    if list_:
+        write_records(
+            [{"query": q.name, "about": q.doc, "grain": ", ".join(q.grain)} for q in queries().values()], format, output
+        )
+        return
+    if not statement:
+        raise UsageError("nothing to run", hint="emo sql --list")
+    name = statement.strip()
+    filters = {"dataset": settings.dataset, "model": settings.model, "emotion": settings.emotion, "layer": settings.layer}
+    if name not in queries():
+        given = [option for option, values in filters.items() if values and f"--{option}" == settings.sources.get(option)]
+        if given:
+            raise UsageError(f"--{given[0]} filters bundled queries only", hint="put a WHERE into the statement")
+        write_rows(Catalog(opened).rows(_text(name)), format, output)
+        return
+    catalog = Catalog(opened)
+    columns = [row["column_name"] for row in catalog.rows(f'select column_name from (describe "{name}")').to_pylist()]
+    bound = {}
+    for option, values in filters.items():
+        targets = [column for column in columns if column in (option, f"{option}_a", f"{option}_b")]
+        if values and not targets:
+            raise UsageError(f"--{option}: {name} has no column {option}", hint=f"emo tables {name}")
+        bound |= dict.fromkeys(targets, values)
+    write_rows(catalog.select(name, **bound), format, output)
+
+
+def _text(statement: str) -> str:
+    if not statement.endswith(".sql"):
+        if statement.replace("_", "").isalnum():
+            raise UsageError(f"no bundled query is called {statement}", hint="emo sql --list")
+        return statement
+    try:
+        return Path(statement).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{statement}: the file cannot be read: {error}") from error

@@ -1,0 +1,84 @@
+"""What has to be done, and doing it: knows stages only by what they declare."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from emotion_cli.models.embedded import EMBEDDED
+from emotion_cli.settings import Settings
+from emotion_cli.stages import STAGES, Stage
+from emotion_cli.stages.extract import find_sources, scope_of
+from emotion_cli.stages.job import Job, Listener, Task
+from emotion_cli.stages.scope import ensure_imported, known_datasets, newest_version, scopes_in_store
+from warehouse.store import Store
+
+FORCED = "forced"
+
+
+class Step(NamedTuple):
+    """One line of a plan; an empty reason means that nothing is to be done."""
+
+    stage: str
+    subject: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How many tasks each stage did and left alone, and what was written."""
+
+    done: Sequence[Task]
+    left: Sequence[Task]
+
+
+def stages(first: str, last: str) -> list[Stage]:
+    """The stages from one to another, in the order of the staircase."""
+    names = [stage.name for stage in STAGES]
+    return list(STAGES[names.index(first) : len(names) - names[::-1].index(last)])
+
+
+def job_with_models(
+    store: Store, settings: Settings, listener: Listener, *, forced: Collection[str] = (), write: bool = True
+) -> Job:
+    """A job over every dataset and model asked for, in the store or not; `write` imports shipped datasets into it."""
+    sources = find_sources(settings, settings.model or tuple(EMBEDDED), listener)
+    version_of = ensure_imported if write else newest_version
+    versions = [version_of(store, dataset) for dataset in settings.dataset or known_datasets(store)]
+    scopes = [scope_of(settings, version, source) for version in versions for source in sources.values()]
+    return Job(store, settings, scopes, listener, sources, forced)
+
+
+def job_in_store(store: Store, settings: Settings, listener: Listener, *, forced: Collection[str] = ()) -> Job:
+    """A job over what was extracted before; finds and loads no model."""
+    return Job(store, settings, scopes_in_store(store, settings), listener, forced=forced)
+
+
+def plan(job: Job, wanted: Sequence[Stage]) -> list[Step]:
+    """Each task of the wanted stages and why it must be done, with the consequences of those before it; changes nothing."""
+    steps: list[Step] = []
+    stale: set[Path] = set()
+    for stage in wanted:
+        for task in stage.tasks(job):
+            reason = task.reason or (FORCED if job.forces(task.stage) else "")
+            if not reason and stale & set(task.reads):
+                reason = "what it is made of changes"
+            if reason:
+                stale.add(task.writes)
+            steps.append(Step(task.stage, task.subject, reason))
+    return steps
+
+
+def run(job: Job, wanted: Sequence[Stage]) -> Outcome:
+    """Do what is stale, stage by stage; a task's staleness is decided when the stages before it are done."""
+    done: list[Task] = []
+    left: list[Task] = []
+    for stage in wanted:
+        for task in stage.tasks(job):
+            if task.reason or job.forces(task.stage):
+                job.listener.note(f"{task.stage}: {task.subject} ({task.reason or FORCED})")
+                task.run(job)
+                done.append(task)
+            else:
+                left.append(task)
+    return Outcome(done, left)

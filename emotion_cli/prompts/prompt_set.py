@@ -1,0 +1,127 @@
+"""A named prompt set: validated rows, their content hashes, and the columns that the store keeps of them."""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
+
+from emotion_cli.errors import UsageError
+
+ROLES = ("train", "test")
+KEYS = ("text", "emotion", "topic", "lang")
+"""What a row of an imported file may say; `text` and `emotion` must be there."""
+
+MOST_FAULTS_SHOWN = 100
+
+
+class Row(NamedTuple):
+    """One row as read from a file, with the place to name when it is at fault (`file:line`)."""
+
+    place: str
+    values: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """One distinct text under one label, and how often the file had it."""
+
+    text: str
+    emotion: str
+    topic: str | None = None
+    lang: str | None = None
+    n_copies: int = 1
+
+    @cached_property
+    def prompt_id(self) -> str:
+        """Content hash of label and text, 16 hex digits."""
+        return hashlib.sha256(json.dumps([self.emotion, self.text], ensure_ascii=False).encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class PromptSet:
+    """A validated set of distinct prompts in file order; `role` test sets never make a vector."""
+
+    name: str
+    role: str
+    prompts: tuple[Prompt, ...]
+
+    @cached_property
+    def sha256(self) -> str:
+        """Content hash of texts and labels in any order; topics are not in it, because they change no activation."""
+        ids = sorted(prompt.prompt_id for prompt in self.prompts)
+        return hashlib.sha256(json.dumps(ids).encode()).hexdigest()
+
+    @property
+    def emotions(self) -> tuple[str, ...]:
+        """The labels, sorted."""
+        return tuple(sorted({prompt.emotion for prompt in self.prompts}))
+
+    def columns(self) -> dict[str, list[Any]]:
+        """The prompts as columns of the store's `prompts` table."""
+        return {
+            "prompt_id": [prompt.prompt_id for prompt in self.prompts],
+            "topic": [prompt.topic for prompt in self.prompts],
+            "emotion": [prompt.emotion for prompt in self.prompts],
+            "text": [prompt.text for prompt in self.prompts],
+            "lang": [prompt.lang for prompt in self.prompts],
+            "role": [self.role] * len(self.prompts),
+            "n_copies": [prompt.n_copies for prompt in self.prompts],
+            "n_words": [len(prompt.text.split()) for prompt in self.prompts],
+            "final_char": [prompt.text.rstrip()[-1] for prompt in self.prompts],
+        }
+
+
+def validated(name: str, rows: Iterable[Row], *, role: str = "train", faults: Sequence[str] = ()) -> PromptSet:
+    """The set of `rows`; UsageError naming every fault and its place. `faults` are those already found while reading."""
+    found = list(faults)
+    if role not in ROLES:
+        found.append(f"role {role!r}: one of {', '.join(ROLES)} is expected")
+    prompts: dict[tuple[str, str], Prompt] = {}
+    first_place: dict[str, str] = {}
+    by_text: dict[str, Prompt] = {}
+    for row in rows:
+        wrong = _faults_of(row)
+        if wrong:
+            found += wrong
+            continue
+        prompt = Prompt(**{key: row.values.get(key) for key in KEYS})
+        earlier = by_text.setdefault(prompt.text, prompt)
+        where = first_place.setdefault(prompt.text, row.place)
+        if earlier.emotion != prompt.emotion:
+            found.append(f"{row.place}: the text stands under {prompt.emotion!r} here and {earlier.emotion!r} at {where}")
+        elif earlier.topic != prompt.topic:
+            found.append(f"{row.place}: the text has topic {prompt.topic!r} here and {earlier.topic!r} at {where}")
+        else:
+            known = prompts.get((prompt.emotion, prompt.text))
+            copies = known.n_copies + 1 if known else 1
+            prompts[prompt.emotion, prompt.text] = Prompt(prompt.text, prompt.emotion, earlier.topic, earlier.lang, copies)
+    counts = Counter(prompt.emotion for prompt in prompts.values())
+    found += [f"label {label!r} has {n} prompt; at least 2 are needed" for label, n in sorted(counts.items()) if n < 2]
+    if not prompts and not found:
+        found.append("there are no prompts")
+    if found:
+        raise UsageError(_listed(name, found), hint="mend these places, then: emo datasets validate FILE")
+    return PromptSet(name, role, tuple(prompts.values()))
+
+
+def _faults_of(row: Row) -> list[str]:
+    wrong = [f"{row.place}: unknown key {key!r}; known are {', '.join(KEYS)}" for key in row.values if key not in KEYS]
+    for key in KEYS:
+        value = row.values.get(key)
+        if value is None:
+            if key in ("text", "emotion"):
+                wrong.append(f"{row.place}: {key} is missing")
+        elif not isinstance(value, str):
+            wrong.append(f"{row.place}: {key} is {type(value).__name__}, not text")
+        elif not value.strip():
+            wrong.append(f"{row.place}: {key} is empty")
+    return wrong
+
+
+def _listed(name: str, faults: Sequence[str]) -> str:
+    shown = [f"  {fault}" for fault in faults[:MOST_FAULTS_SHOWN]]
+    more = [f"  and {len(faults) - len(shown)} more"] if len(faults) > len(shown) else []
+    return "\n".join([f"dataset {name}: {len(faults)} faults, nothing was imported", *shown, *more])

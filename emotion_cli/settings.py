@@ -1,0 +1,171 @@
+"""What a run is made with: flag > EMO_* environment > [tool.emo] or emo.toml > default, resolved once, frozen.
+
+A setting is declared once, as a field of `Settings`: its name is the flag (`--batch-tokens`), the environment variable
+(`EMO_BATCH_TOKENS`) and the key in a file (`batch_tokens`).
+"""
+
+import os
+import tomllib
+import typing
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+
+from emotion_cli.errors import UsageError
+
+DEVICES = ("auto", "cpu", "cuda", "mps")
+DTYPES = ("auto", "float32", "bfloat16", "float16")
+BOS_RULES = ("auto", "always", "never")
+
+Names = tuple[str, ...]
+
+
+def _setting(default: Any, doc: str, choices: Names = ()) -> Any:
+    return field(default=default, metadata={"doc": doc, "choices": choices})
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Every setting of a run; an empty list of names means all there are."""
+
+    store: Path = _setting(Path("store"), "folder of the store")
+    cache: Path = _setting(Path(platformdirs.user_cache_dir("emo")), "folder of converted models")
+    dataset: Names = _setting((), "prompt sets")
+    model: Names = _setting((), "models: Hub id, folder, .gguf file or alias")
+    emotion: Names = _setting((), "labels to show")
+    layer: tuple[int, ...] = _setting((), "layers: 0 is the embeddings; 3,5-8")
+    pooling: Names = _setting((), "how tokens become one row: last, mean")
+    method: str = _setting("mean_difference", "how a direction is made")
+    reference: str = _setting("neutral", "label that directions are measured against, or `others`")
+    neutral: str = _setting("neutral", "label that is no emotion")
+    revision: str | None = _setting(None, "branch, tag or commit on the Hub")
+    device: str = _setting("auto", "where to compute", DEVICES)
+    dtype: str = _setting("auto", "number format of the forward pass; auto is float32", DTYPES)
+    bos: str = _setting("auto", "beginning-of-sequence token: once, always put first, or never", BOS_RULES)
+    batch_tokens: int = _setting(2048, "most tokens in a batch, padding included")
+    max_length: int | None = _setting(None, "longest prompt in tokens; longer ones are an error")
+    truncate: bool = _setting(False, "cut longer prompts instead, and say how many")
+    chat_template: bool = _setting(False, "wrap each prompt as a user turn")
+    trust_remote_code: bool = _setting(False, "run code that comes with a model")
+    extraction: Names = _setting((), "extractions by id, instead of the newest of each dataset and model")
+    seed: int = _setting(0, "seed of permutations")
+    draws: int = _setting(1000, "draws from each null")
+    sources: Mapping[str, str] = field(default_factory=dict, metadata={"doc": "where each setting came from"})
+
+
+SETTINGS = {declared.name: declared for declared in fields(Settings) if declared.name != "sources"}
+_TYPES = typing.get_type_hints(Settings)
+
+
+def resolve(flags: Mapping[str, Any], *, environment: Mapping[str, str] | None = None, folder: Path | None = None) -> Settings:
+    """The settings of a run; UsageError naming the flag, variable or file of a wrong one.
+
+    A flag that is None, empty or False was not given. Files are read in `folder`, the current one by default.
+    """
+    values: dict[str, Any] = {}
+    sources: dict[str, str] = {}
+    given = _from_files(folder or Path.cwd()) + _from_environment(os.environ if environment is None else environment)
+    given += [(f"--{name.replace('_', '-')}", name, value) for name, value in flags.items() if value not in (None, (), [], False)]
+    for source, name, value in given:
+        values[name], sources[name] = _checked(source, name, value), source
+    for source, name, value in given:
+        if name in ("batch_tokens", "draws", "max_length") and values[name] is not None and values[name] < 1:
+            raise UsageError(f"{source}: {value} is not a positive number")
+    return replace(Settings(), **values, sources=sources)
+
+
+def parse_layers(source: str, text: str) -> tuple[int, ...]:
+    """Layer numbers of a list like `3,5-8`, sorted and distinct."""
+    layers: set[int] = set()
+    for item in text.split(","):
+        first, dash, last = item.strip().partition("-")
+        if not first.isdecimal() or (dash and not last.isdecimal()) or (dash and int(last) < int(first)):
+            raise UsageError(f"{source}: {item.strip()!r} is not a layer or a range of layers", hint=f"{source} 0,3,5-8")
+        layers.update(range(int(first), int(last if dash else first) + 1))
+    return tuple(sorted(layers))
+
+
+def _from_environment(environment: Mapping[str, str]) -> list[tuple[str, str, Any]]:
+    known = {f"EMO_{name.upper()}": name for name in SETTINGS}
+    for variable in environment:
+        if variable.startswith("EMO_") and variable not in known:
+            raise UsageError(f"{variable}: no such setting; settings are {', '.join(known)}", hint=f"unset {variable}")
+    return [(variable, name, environment[variable]) for variable, name in known.items() if environment.get(variable)]
+
+
+def _from_files(folder: Path) -> list[tuple[str, str, Any]]:
+    given: list[tuple[str, str, Any]] = []
+    for path, inside in ((folder / "pyproject.toml", ("tool", "emo")), (folder / "emo.toml", ())):
+        if not path.is_file():
+            continue
+        try:
+            table = tomllib.loads(path.read_text(encoding="utf-8"))
+        except (ValueError, OSError) as error:
+            raise UsageError(f"{path.name}: not readable as TOML: {error}") from error
+        for key in inside:
+            table = table.get(key, {})
+        for name, value in table.items():
+            if name not in SETTINGS:
+                raise UsageError(f"{path.name}: no setting is called {name!r}; settings are {', '.join(SETTINGS)}")
+            given.append((path.name, name, value))
+    return given
+
+
+def _checked(source: str, name: str, value: Any) -> Any:
+    try:
+        parsed = _PARSERS[_TYPES[name]](source, value)
+    except (TypeError, ValueError):
+        raise UsageError(f"{source}: {value!r} is no value for {name} ({SETTINGS[name].metadata['doc']})") from None
+    choices = SETTINGS[name].metadata["choices"]
+    wrong = [item for item in (parsed if isinstance(parsed, tuple) else (parsed,)) if choices and item not in choices]
+    if wrong:
+        raise UsageError(f"{source}: {wrong[0]!r} is none of {', '.join(choices)}")
+    return parsed
+
+
+def _names(source: str, value: Any) -> Names:
+    items = value.split(",") if isinstance(value, str) else value
+    if not all(isinstance(item, str) for item in items):
+        raise TypeError
+    return tuple(dict.fromkeys(item.strip() for item in items if item.strip()))
+
+
+def _layers(source: str, value: Any) -> tuple[int, ...]:
+    texts = [value] if isinstance(value, (str, int)) else value
+    return tuple(sorted({layer for text in texts for layer in parse_layers(source, str(text))}))
+
+
+def _flag(source: str, value: Any) -> bool:
+    if isinstance(value, bool):
+        return value
+    words = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
+    if str(value).lower() not in words:
+        raise ValueError
+    return words[str(value).lower()]
+
+
+def _number(source: str, value: Any) -> int:
+    if isinstance(value, bool):
+        raise TypeError
+    return int(value)
+
+
+def _text(source: str, value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError
+    return value
+
+
+_PARSERS: dict[Any, Callable[[str, Any], Any]] = {
+    Path: lambda source, value: Path(value).expanduser(),
+    Names: _names,
+    tuple[int, ...]: _layers,
+    bool: _flag,
+    int: _number,
+    int | None: _number,
+    str: _text,
+    str | None: _text,
+}

@@ -1,0 +1,135 @@
+"""What a stage is given (the job), what it answers (tasks), and the one rule for what is stale."""
+
+import gc
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import pyarrow as pa
+
+from emotion_cli.settings import Settings
+from emotion_cli.stages.scope import Scope
+from warehouse.store import FileEntry, Manifest, Partition, Store
+
+if TYPE_CHECKING:
+    from emotion_cli.models.loading import LoadedModel, ModelSource
+
+NOT_THERE = "not there yet"
+
+
+class Listener(Protocol):
+    """Who hears how the work goes."""
+
+    def note(self, text: str) -> None:
+        """Say one sentence to the person."""
+
+    def progress(self, what: str, prompts: int, tokens: int) -> AbstractContextManager[Callable[[int, int], None]]:
+        """A bar over that many prompts; call what it gives with (prompts, tokens) done."""
+        ...
+
+
+class Silence:
+    """A listener that says nothing."""
+
+    def note(self, text: str) -> None:
+        """Say nothing."""
+
+    def progress(self, what: str, prompts: int, tokens: int) -> AbstractContextManager[Callable[[int, int], None]]:
+        """Show nothing."""
+        return nullcontext(lambda prompts, tokens: None)
+
+
+@dataclass
+class Job:
+    """A store, the settings, what the work is about, and the one model that is in memory."""
+
+    store: Store
+    settings: Settings
+    scopes: Sequence[Scope]
+    listener: Listener = field(default_factory=Silence)
+    sources: "Mapping[str, ModelSource]" = field(default_factory=dict)
+    forced: Collection[str] = ()
+    _loaded: "LoadedModel | None" = None
+
+    def loaded(self, model: str) -> "LoadedModel":
+        """The model, loaded; the one before it is let go first, so that memory holds one."""
+        from emotion_cli.models.loading import load
+
+        source = self.sources[model]
+        if self._loaded is None or self._loaded.source != source:
+            self._loaded = None
+            gc.collect()
+            self.listener.note(f"loading {model}")
+            self._loaded = load(
+                source,
+                device=self.settings.device,
+                dtype=self.settings.dtype,
+                trust_remote_code=self.settings.trust_remote_code,
+                notify=self.listener.note,
+            )
+        return self._loaded
+
+    def forces(self, stage: str) -> bool:
+        """Whether a stage is to be done again although it is up to date."""
+        return stage in self.forced
+
+    @cached_property
+    def train_scopes(self) -> list[Scope]:
+        """The scopes whose prompts may make vectors."""
+        return [scope for scope in self.scopes if scope.role == "train"]
+
+
+@dataclass(frozen=True)
+class Task:
+    """One folder to be made of others; `reason` says why it must be, and is empty when it is up to date."""
+
+    stage: str
+    subject: str
+    reads: tuple[Path, ...]
+    writes: Path
+    reason: str
+    run: Callable[[Job], None]
+
+
+def why(manifest: Manifest | None, inputs: Mapping[str, Any]) -> str:
+    """Why something made of `inputs` is stale: it was not made, or of others; empty when it was made of these."""
+    if manifest is None:
+        return NOT_THERE
+    changed = sorted(key for key in {*inputs, *manifest.inputs} if inputs.get(key) != manifest.inputs.get(key))
+    return f"changed: {', '.join(changed)}" if changed else ""
+
+
+def fingerprint(partition: Partition) -> str | None:
+    """Content hash of a committed partition, or None."""
+    manifest = partition.manifest()
+    return manifest.fingerprint if manifest else None
+
+
+def parts_task(
+    stage: str,
+    subject: str,
+    partition: Partition,
+    *,
+    reads: Mapping[str, Partition],
+    inputs: Mapping[str, Any],
+    wanted: Sequence[str],
+    make: Callable[[Job, str], pa.Table],
+) -> Task:
+    """A task that makes one file for each wanted part of a partition of `reads`, and keeps the parts that are still true."""
+    inputs = {**inputs, **{name: fingerprint(read) for name, read in reads.items()}}
+    manifest = partition.manifest()
+    held = {entry.part: entry for entry in manifest.files} if manifest else {}
+    stale = why(manifest, inputs)
+    missing = [part for part in wanted if part not in held]
+    reason = stale or (f"missing: {', '.join(missing)}" if missing else "")
+
+    def run(job: Job) -> None:
+        kept: Mapping[str, FileEntry] = {} if stale or job.forces(stage) else held
+        with partition.hold():
+            entries = [kept.get(part) or partition.write([make(job, part)], part=part) for part in sorted({*held, *wanted})]
+            partition.commit(entries, inputs)
+
+    return Task(stage, subject, tuple(read.folder for read in reads.values()), partition.folder, reason, run)

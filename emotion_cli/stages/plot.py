@@ -1,0 +1,113 @@
+"""Tables to figures: three for each model, one for each emotion across models."""
+
+from collections.abc import Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from emotion_cli.errors import UsageError
+from emotion_cli.reporting import figures
+from emotion_cli.stages.extract import DEFAULT_POOLINGS
+from emotion_cli.stages.job import Job, Task, fingerprint, why
+from emotion_cli.stages.scope import Scope
+from emotion_cli.stages.vectors import Variant, variants
+from warehouse.artifacts import Artifacts
+from warehouse.catalog import Catalog
+from warehouse.store import quote
+
+CROSS_MODEL = "cross_model"
+"""Folder of a dataset's figures across models."""
+
+PER_MODEL = (
+    ("layer_norms", "vector_norms_by_layer", figures.layer_norms, "length of emotion vectors"),
+    ("emotion_distances", "within_model_similarity_by_layer", figures.emotion_distances, "similarity of emotions"),
+    ("similarity_heatmap", "within_model_similarity_by_model", figures.similarity_heatmap, "mean similarity"),
+)
+"""Name of the figure, the query that it shows, how it is drawn, and its title."""
+
+
+def tasks(job: Job) -> list[Task]:
+    """One task a scope, and one for each dataset that has two models."""
+    scopes = job.train_scopes
+    per_model = [_task(job, [scope], quote(scope.model), scope.subject) for scope in scopes]
+    across = [list(members) for _, members in groupby(scopes, key=lambda scope: scope.dataset)]
+    cross = [_task(job, members, CROSS_MODEL, f"{members[0].dataset}, across models") for members in across if len(members) > 1]
+    return per_model + cross
+
+
+def folder(job: Job, scope: Scope, name: str) -> Path:
+    """Where the figures of a dataset and model (or CROSS_MODEL) are."""
+    return job.store.root / "figures" / quote(scope.dataset) / name
+
+
+def _task(job: Job, scopes: Sequence[Scope], name: str, subject: str) -> Task:
+    tables = ("vectors",) if name == CROSS_MODEL else ("vectors", "within_model_statistics")
+    reads = {f"{table} of {scope.extraction_id}": scope.partition(job.store, table) for scope in scopes for table in tables}
+    variant = _variant(job, scopes)
+    artifacts = Artifacts(folder(job, scopes[0], name))
+    inputs: dict[str, Any] = {
+        "figures_version": figures.FIGURES_VERSION,
+        "variant": variant.part,
+        "emotion": list(job.settings.emotion),
+        "layer": list(job.settings.layer),
+        **{name: fingerprint(partition) for name, partition in reads.items()},
+    }
+    draw = _draw_across if name == CROSS_MODEL else _draw_model
+
+    def run(job: Job) -> None:
+        artifacts.commit(draw(job, scopes, variant), inputs)
+
+    reads_folders = tuple(partition.folder for partition in reads.values())
+    return Task("plot", subject, reads_folders, artifacts.folder, why(artifacts.manifest(), inputs), run)
+
+
+def _variant(job: Job, scopes: Sequence[Scope]) -> Variant:
+    """The variant to draw: what was asked for, else the default pooling, else the first that all scopes have."""
+    held = [variants(job.settings, scope.partition(job.store, "activations")) for scope in scopes]
+    shared = [variant for variant in held[0] if all(variant in others for others in held)]
+    default = [variant for variant in shared if variant.pooling in DEFAULT_POOLINGS and not job.settings.pooling]
+    if not shared:
+        raise UsageError(f"{scopes[0].dataset}: the models have no pooling in common", hint="emo extract --pooling last")
+    return (default or shared)[0]
+
+
+def _draw_model(job: Job, scopes: Sequence[Scope], variant: Variant) -> dict[str, bytes]:
+    (scope,) = scopes
+    catalog = Catalog(job.store)
+    files = {}
+    for name, query, draw, about in PER_MODEL:
+        rows = _selected(job, catalog.dicts(query, extraction_id=[scope.extraction_id], **_where(variant)))
+        title = f"{scope.model}, {scope.dataset}: {about}\n{_caption(variant)}"
+        files |= {f"{name}.{ending}": content for ending, content in draw(rows, title).items()}
+    return files
+
+
+def _draw_across(job: Job, scopes: Sequence[Scope], variant: Variant) -> dict[str, bytes]:
+    catalog = Catalog(job.store)
+    ids = [scope.extraction_id for scope in scopes]
+    cosines = catalog.dicts("cross_model_similarity_by_layer", extraction_a=ids, extraction_b=ids, **_where(variant))
+    norms = _selected(job, catalog.dicts("vector_norms_by_layer", extraction_id=ids, **_where(variant)))
+    files = {}
+    for emotion in sorted({row["emotion"] for row in norms}):
+        own, lengths = ([row for row in rows if row["emotion"] == emotion] for rows in (_selected(job, cosines), norms))
+        title = f"{emotion} across models, {scopes[0].dataset}\n{_caption(variant)}"
+        drawn = figures.cross_model(own, lengths, title)
+        files |= {f"{CROSS_MODEL}_{quote(emotion)}.{ending}": content for ending, content in drawn.items()}
+    return files
+
+
+def _selected(job: Job, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    emotions, layers = job.settings.emotion, job.settings.layer
+    return [
+        row for row in rows
+        if (not layers or row.get("layer") in (None, *layers))
+        and (not emotions or {row[name] for name in ("emotion", "emotion_a", "emotion_b") if name in row} <= set(emotions))
+    ]  # fmt: skip
+
+
+def _where(variant: Variant) -> dict[str, list[str]]:
+    return {name: [value] for name, value in variant._asdict().items()}
+
+
+def _caption(variant: Variant) -> str:
+    return f"{variant.method}, reference {variant.reference}, pooling {variant.pooling}"

@@ -1,0 +1,157 @@
+"""What the work is about: the extractions of the datasets and models that were asked for."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+
+from emotion_cli.errors import MissingError, UsageError
+from emotion_cli.prompts.shipped import shipped_prompt_set, shipped_sets
+from emotion_cli.settings import Settings
+from warehouse.store import Partition, Store, table_of
+
+
+@dataclass(frozen=True)
+class Scope:
+    """One extraction, planned or in the store: a version of a dataset under a model with its settings."""
+
+    dataset: str
+    role: str
+    prompts_sha256: str
+    model: str
+    extraction_id: str
+
+    @property
+    def subject(self) -> str:
+        """What a person calls it."""
+        return f"{self.dataset}, {self.model}"
+
+    def partition(self, store: Store, table: str) -> Partition:
+        """Its part of a table."""
+        return store.partition(table, dataset=self.dataset, model=self.model, extraction_id=self.extraction_id)
+
+    def prompts(self, store: Store) -> Partition:
+        """The version of the dataset that it is over."""
+        return store.partition("prompts", dataset=self.dataset, prompts_sha256=self.prompts_sha256)
+
+
+@dataclass(frozen=True)
+class Version:
+    """The newest version of a dataset."""
+
+    dataset: str
+    role: str
+    prompts_sha256: str
+
+
+def known_datasets(store: Store) -> list[str]:
+    """Names of all prompt sets: those that ship, then those that were imported."""
+    stored = {partition.keys["dataset"] for partition in store.partitions("prompts")}
+    return [*shipped_sets(), *sorted(stored - set(shipped_sets()))]
+
+
+def newest_version(store: Store, dataset: str) -> Version:
+    """The newest version of a dataset in the store, else the shipped set; MissingError when neither is there."""
+    partitions = store.partitions("prompts", dataset=dataset)
+    if partitions:
+        newest = max(partitions, key=_committed_at)
+        return Version(dataset, _role(newest), newest.keys["prompts_sha256"])
+    if dataset in shipped_sets():
+        prompt_set = shipped_prompt_set(dataset)
+        return Version(dataset, prompt_set.role, prompt_set.sha256)
+    known = ", ".join(known_datasets(store))
+    raise MissingError(
+        f"no dataset is called {dataset}; there are {known}", hint=f"emo datasets import FILE.jsonl --dataset {dataset}"
+    )
+
+
+def ensure_imported(store: Store, dataset: str) -> Version:
+    """The newest version, with a shipped set written to the store on its first use."""
+    version = newest_version(store, dataset)
+    partition = store.partition("prompts", dataset=dataset, prompts_sha256=version.prompts_sha256)
+    if partition.manifest() is None:
+        prompt_set = shipped_prompt_set(dataset)
+        with partition.hold():
+            partition.commit([partition.write([table_of("prompts", prompt_set.columns())])], {"source": "shipped"})
+    return version
+
+
+def scopes_in_store(store: Store, settings: Settings) -> list[Scope]:
+    """The newest complete extraction of each dataset and model asked for; MissingError when one asked for is not there."""
+    rows = [_extraction_row(partition) for partition in store.partitions("extractions")]
+    if settings.extraction:
+        chosen = [_named(rows, wanted) for wanted in settings.extraction]
+    else:
+        newest: dict[tuple[str, str], dict] = {}
+        for row in sorted(rows, key=lambda row: (row["created_at"], row["extraction_id"])):
+            newest[row["dataset"], row["model"]] = row
+        chosen = list(newest.values())
+    models = [model_name(model) for model in settings.model]
+    found = [
+        row for row in chosen
+        if (not settings.dataset or row["dataset"] in settings.dataset) and (not models or row["model"] in models)
+    ]  # fmt: skip
+    _refuse_absent(settings, models, found)
+    order = {name: i for i, name in enumerate(known_datasets(store))}
+    scopes = [
+        Scope(row["dataset"], _role_of(store, row), row["prompts_sha256"], row["model"], row["extraction_id"])
+        for row in sorted(found, key=lambda row: (order.get(row["dataset"], len(order)), row["dataset"], row["model"]))
+    ]
+    refuse_test_sets(settings, scopes)
+    return scopes
+
+
+def refuse_test_sets(settings: Settings, scopes: Iterable[Scope]) -> None:
+    """UsageError when a test set was named for work that makes vectors."""
+    named = sorted({scope.dataset for scope in scopes if scope.role == "test" and scope.dataset in settings.dataset})
+    if named:
+        raise UsageError(f"{', '.join(named)} is a test set: it never makes a vector", hint="emo datasets list shows each role")
+
+
+def model_name(model: str) -> str:
+    """The name that a model has in the store: a folder's or GGUF file's own name, else as given."""
+    path = Path(model)
+    if path.suffix == ".gguf":
+        return path.stem
+    return path.resolve().name if path.is_dir() else model
+
+
+def prompt_rows(store: Store, scope: Scope, columns: Sequence[str]) -> pa.Table:
+    """Columns of the prompts of a scope, in file order."""
+    return scope.prompts(store).read(columns)
+
+
+def _refuse_absent(settings: Settings, models: Sequence[str], found: Sequence[dict]) -> None:
+    for dataset in settings.dataset or [None]:
+        for model in models or [None]:
+            if not any(dataset in (None, row["dataset"]) and model in (None, row["model"]) for row in found):
+                what = " under ".join(filter(None, [dataset, model])) or "this store"
+                options = "".join(f" -d {dataset}" if dataset else "") + (f" -m {model}" if model else "")
+                raise MissingError(f"no activations of {what} are there", hint=f"emo extract{options}")
+
+
+def _named(rows: Sequence[dict], wanted: str) -> dict:
+    matching = [row for row in rows if row["extraction_id"].startswith(wanted)]
+    if len(matching) != 1:
+        what = "no extraction's id begins" if not matching else f"{len(matching)} extractions' ids begin"
+        raise MissingError(f"{what} with {wanted}", hint='emo sql "select extraction_id, dataset, model from extractions"')
+    return matching[0]
+
+
+def _extraction_row(partition: Partition) -> dict:
+    row = partition.read(["prompts_sha256", "created_at"]).to_pylist()[0]
+    return {**partition.keys, **row}
+
+
+def _role_of(store: Store, row: dict) -> str:
+    return _role(store.partition("prompts", dataset=row["dataset"], prompts_sha256=row["prompts_sha256"]))
+
+
+def _role(partition: Partition) -> str:
+    return partition.read(["role"])["role"][0].as_py()
+
+
+def _committed_at(partition: Partition) -> str:
+    manifest = partition.manifest()
+    return manifest.committed_at if manifest else ""

@@ -1,0 +1,123 @@
+"""Activations to directions: one part for each method, reference and pooling."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from emotion_cli.errors import MissingError, UsageError
+from emotion_cli.measures.directions import METHODS, OTHERS, Direction, emotions_of
+from emotion_cli.settings import Settings
+from emotion_cli.stages.extract import DEFAULT_POOLINGS, pairs_of
+from emotion_cli.stages.job import Job, Task, parts_task
+from emotion_cli.stages.scope import Scope
+from warehouse.store import Partition, Store, table_of
+
+
+class Variant(NamedTuple):
+    """How directions are made: method, reference and pooling; written as one part of a partition."""
+
+    method: str
+    reference: str
+    pooling: str
+
+    @property
+    def part(self) -> str:
+        """The variant as the name of a part."""
+        return "/".join(self)
+
+
+def variant_of(part: str) -> Variant:
+    """The variant that a part's name stands for (a reference may hold a slash, the others may not)."""
+    method, rest = part.split("/", 1)
+    return Variant(method, *rest.rsplit("/", 1))
+
+
+class LayerRows(NamedTuple):
+    """One layer of one pooling: prompt ids, labels, and activations [prompt, d_model]."""
+
+    prompt_ids: list[str]
+    labels: list[str]
+    activations: np.ndarray
+
+
+def tasks(job: Job) -> list[Task]:
+    """One task a train scope."""
+    return [_task(job, scope) for scope in job.train_scopes]
+
+
+def variants(settings: Settings, activations: Partition) -> list[Variant]:
+    """The variants asked for; every pooling that is there where none was named. UsageError for an unknown one."""
+    if settings.method not in METHODS:
+        raise UsageError(f"--method: {settings.method!r} is none of {', '.join(METHODS)}")
+    held = pairs_of(activations)
+    poolings = settings.pooling or sorted(held) or DEFAULT_POOLINGS
+    absent = [pooling for pooling in poolings if held and pooling not in held]
+    if absent:
+        keys = activations.keys
+        hint = f"emo extract -d {keys['dataset']} -m {keys['model']} --pooling {absent[0]}"
+        raise MissingError(f"{keys['dataset']}, {keys['model']}: no activations with pooling {absent[0]}", hint=hint)
+    return [Variant(settings.method, settings.reference, pooling) for pooling in poolings]
+
+
+def read_layer(activations: Partition, pooling: str, layer: int) -> LayerRows:
+    """The stored activations of one layer, in the order in which prompts were stored."""
+    rows = activations.read(["prompt_id", "emotion", "activation"], pooling=pooling, layer=layer)
+    vectors = rows["activation"].combine_chunks()
+    return LayerRows(rows["prompt_id"].to_pylist(), rows["emotion"].to_pylist(), matrix(vectors))
+
+
+def matrix(vectors: pa.FixedSizeListArray) -> np.ndarray:
+    """A column of vectors as [row, d_model]."""
+    return vectors.flatten().to_numpy().reshape(len(vectors), vectors.type.list_size)
+
+
+def emotions_and_reference(labels: Sequence[str], settings: Settings, variant: Variant, subject: str) -> list[str]:
+    """The labels that get a direction; UsageError when the reference is not a label, or too few labels are left."""
+    emotions = emotions_of(labels, settings.neutral)
+    emotions = [emotion for emotion in emotions if emotion != variant.reference]
+    known = ", ".join(sorted(set(labels)))
+    if variant.reference != OTHERS and variant.reference not in labels:
+        raise UsageError(f"{subject}: no prompt is labelled {variant.reference!r}; labels are {known}",
+                         hint=f"--reference {OTHERS}")  # fmt: skip
+    if len(emotions) < (2 if variant.reference == OTHERS else 1):
+        raise UsageError(f"{subject}: too few labels for reference {variant.reference!r}; labels are {known}")
+    return emotions
+
+
+def _task(job: Job, scope: Scope) -> Task:
+    activations = scope.partition(job.store, "activations")
+    return parts_task(
+        "vectors", scope.subject, scope.partition(job.store, "vectors"),
+        reads={"activations": activations},
+        inputs={"neutral": job.settings.neutral},
+        wanted=[variant.part for variant in variants(job.settings, activations)],
+        make=lambda job, part: _part(job.store, job.settings, scope, variant_of(part)),
+    )  # fmt: skip
+
+
+def _part(store: Store, settings: Settings, scope: Scope, variant: Variant) -> pa.Table:
+    activations = scope.partition(store, "activations")
+    found: list[tuple[int, Direction]] = []
+    for layer in pairs_of(activations)[variant.pooling]:
+        rows = read_layer(activations, variant.pooling, layer)
+        emotions = emotions_and_reference(rows.labels, settings, variant, scope.subject)
+        directions = METHODS[variant.method](rows.activations, rows.labels, emotions=emotions, reference=variant.reference)
+        found += [(layer, direction) for direction in directions]
+    d_model = len(found[0][1].vector)
+    flat = np.concatenate([direction.vector for _, direction in found]).astype(np.float32)
+    return table_of("vectors", {
+        "method": [variant.method] * len(found),
+        "reference": [variant.reference] * len(found),
+        "pooling": [variant.pooling] * len(found),
+        "emotion": [direction.emotion for _, direction in found],
+        "layer": [layer for layer, _ in found],
+        "d_model": [d_model] * len(found),
+        "n_emotion": [direction.n_emotion for _, direction in found],
+        "n_reference": [direction.n_reference for _, direction in found],
+        "l1_norm": [direction.l1_norm for _, direction in found],
+        "l2_norm": [direction.l2_norm for _, direction in found],
+        "relative_norm": [direction.relative_norm for _, direction in found],
+        "vector": pa.FixedSizeListArray.from_arrays(pa.array(flat), d_model),
+    }, d_model=d_model)  # fmt: skip
