@@ -25,9 +25,9 @@ _SQL_TYPES = {
 class Catalog:
     """A locked in-memory DuckDB over one store; may read the store's committed files and nothing else."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, *, comments: bool = False) -> None:
         self.connection = duckdb.connect()
-        paths = _declare(self.connection, store)
+        paths = _declare(self.connection, store, comments=comments)
         self.connection.execute("set threads to 2")
         self.connection.execute(f"set allowed_paths = [{', '.join(map(_literal, paths))}]")
         self.connection.execute("set enable_external_access = false")
@@ -48,13 +48,13 @@ class Catalog:
         except duckdb.Error as error:
             raise QueryError(str(error).strip(), hint="emo tables") from error
 
-    def select(self, relation: str, **filters: Iterable[Any] | None) -> pa.Table:
-        """Rows of a table or bundled query where each named column has one of the given values; sorted."""
-        return self.rows(*filtered(relation, {name: list(values or ()) for name, values in filters.items()}))
+    def select(self, relation: str, columns: Sequence[str] = (), /, **filters: Iterable[Any] | None) -> pa.Table:
+        """Rows of a table or bundled query where each filtered column has one of the given values; sorted as printed."""
+        return self.rows(*filtered(relation, {name: list(values or ()) for name, values in filters.items()}, columns))
 
     def dicts(self, relation: str, **filters: Iterable[Any] | None) -> list[dict[str, Any]]:
         """`select` as one dictionary a row."""
-        return self.select(relation, **filters).to_pylist()
+        return self.select(relation, (), **filters).to_pylist()
 
 
 def write_database(store: Store, path: Path) -> None:
@@ -64,13 +64,13 @@ def write_database(store: Store, path: Path) -> None:
         connection = duckdb.connect()
         connection.execute(f"attach {_literal(temporary)} as emo (storage_version 'v1.2.0')")
         connection.execute("use emo")
-        _declare(connection, store)
+        _declare(connection, store, comments=True)
         connection.close()
         temporary.replace(path)
 
 
-def _declare(connection: duckdb.DuckDBPyConnection, store: Store) -> list[Path]:
-    """Create macros, views and comments; return the files that the views read."""
+def _declare(connection: duckdb.DuckDBPyConnection, store: Store, *, comments: bool) -> list[Path]:
+    """Create macros, views and (half of the time) comments; return the files that the views read."""
     connection.execute(files("warehouse").joinpath("macros.sql").read_text(encoding="utf-8"))
     read: list[Path] = []
     for table in TABLES.values():
@@ -79,13 +79,16 @@ def _declare(connection: duckdb.DuckDBPyConnection, store: Store) -> list[Path]:
         if missing:
             raise QueryError(f"{missing[0]} is listed in a manifest but is not there", hint="emo verify")
         connection.execute(f'create view "{table.name}" as {_select(table, paths)}')
-        _comment(connection, table.name, table.doc, {column.name: column.doc for column in table.columns})
         read += paths
+        if comments:
+            _comment(connection, table.name, table.doc, {column.name: column.doc for column in table.columns})
     for query in queries().values():
         connection.execute(f'create view "{query.name}" as {query.sql}')
-        known = {column.name: column.doc for source in query.reads if source in TABLES for column in TABLES[source].columns}
-        names = [row[0] for row in connection.execute(f'describe "{query.name}"').fetchall()]
-        _comment(connection, query.name, query.doc, {n: d for n, d in (known | dict(query.columns)).items() if n in names})
+        if comments:
+            sources = [TABLES[source] for source in query.reads if source in TABLES]
+            known = {column.name: column.doc for source in sources for column in source.columns} | dict(query.columns)
+            names = [row[0] for row in connection.execute(f'describe "{query.name}"').fetchall()]
+            _comment(connection, query.name, query.doc, {name: known[name] for name in names if name in known})
     return read
 
 

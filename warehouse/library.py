@@ -68,15 +68,18 @@ def query(name: str) -> Query:
         raise NotInStoreError(f"no bundled query is called {name}", hint="emo sql --list") from None
 
 
-def filtered(relation: str, filters: Mapping[str, Sequence[str | int]]) -> tuple[str, list[str | int]]:
-    """A select over a view with `column in (?, ...)` for each filter that is not empty, and the values to bind."""
+def filtered(
+    relation: str, filters: Mapping[str, Sequence[str | int]], columns: Sequence[str] = ()
+) -> tuple[str, list[str | int]]:
+    """A sorted select over a view with `column in (?, ...)` for each filter that is not empty, and the values to bind."""
     clauses, values = [], []
     for column, wanted in filters.items():
         if wanted:
             clauses.append(f'"{column}" in ({", ".join("?" * len(wanted))})')
             values.extend(wanted)
     where = f" where {' and '.join(clauses)}" if clauses else ""
-    return f'select * from "{relation}"{where} order by all', values
+    chosen = ", ".join(f'"{column}"' for column in columns) or "*"
+    return f'select {chosen} from "{relation}"{where} order by all', values
 
 
 def _names(text: str) -> tuple[str, ...]:

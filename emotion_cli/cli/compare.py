@@ -56,7 +56,7 @@ def compare(
     }  # fmt: skip
     for_people = format in (Format.table, Format.markdown)
     for name in SUMMARIES if for_people else list(SUMMARIES)[:1]:
-        rows = catalog.select(name, **filters[name]).select(SUMMARIES[name])
+        rows = catalog.select(name, SUMMARIES[name], **filters[name])
         if name.startswith("cross_model") and not rows.num_rows:
             if len({scope.model for scope in job.train_scopes}) > 1:
                 console.note("raw cosine across models: no two models of one dataset have equal width, so it is not defined")

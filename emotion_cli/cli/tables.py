@@ -35,7 +35,7 @@ def tables(
     from warehouse.catalog import Catalog
     from warehouse.schema import TABLES
 
-    catalog = Catalog(opened)
+    catalog = Catalog(opened, comments=True)
     if name is None:
         counts = {table: opened.n_rows(table) for table in TABLES}
         write_rows(catalog.rows(LIST, {"names": list(counts), "counts": list(counts.values())}), format, output)

@@ -3,7 +3,6 @@
 from typing import NamedTuple
 
 import numpy as np
-from scipy import stats
 
 from emotion_cli.measures.resampling import Null
 
@@ -21,6 +20,8 @@ def raw_cosine(direction_a: np.ndarray, direction_b: np.ndarray) -> RawCosine:
     Unrelated directions in d dimensions have cosine t with (t + 1) / 2 ~ Beta((d - 1) / 2, (d - 1) / 2): mean 0, standard
     deviation 1 / sqrt(d).
     """
+    from scipy import stats  # here, because it takes half a second to import
+
     a, b = np.asarray(direction_a, np.float64), np.asarray(direction_b, np.float64)
     if a.shape != b.shape:
         raise ValueError(f"directions of width {len(a)} and {len(b)} have no cosine")

@@ -48,7 +48,7 @@ def cosine_comparisons(
         concerned = sorted({*emotions} if reference == OTHERS else {emotion_a, emotion_b, reference})
         used = np.flatnonzero(np.isin(names, concerned))
         rng = generator(seed, dataset, "cosine", reference, *concerned)
-        permuted = permutations_within([topics[i] for i in used], draws, rng)
+        permuted = permutations_within([topics[i] for i in used.tolist()], draws, rng)
         order = np.vstack([np.arange(len(used)), permuted])  # the first row is the labels as they are
         pair = [weights(names[used], emotion, emotions, reference)[order] for emotion in (emotion_a, emotion_b)]
         referred = reference_prompts(names[used], emotion_a, emotions, reference)

@@ -31,7 +31,7 @@ def convert(gguf: Path, target: Path, notify: Callable[[str], None]) -> None:
         )
         config = quantised.config
         # a model marked as quantised refuses to be saved: the same weights under an unmarked config
-        del config.quantization_config
+        vars(config).pop("quantization_config", None)
         state = quantised.state_dict()
         with torch.device("meta"):
             plain = transformers.AutoModelForCausalLM.from_config(config)

@@ -87,7 +87,7 @@ def validated(name: str, rows: Iterable[Row], *, role: str = "train", faults: Se
         if wrong:
             found += wrong
             continue
-        prompt = Prompt(**{key: row.values.get(key) for key in KEYS})
+        prompt = Prompt(row.values["text"], row.values["emotion"], row.values.get("topic"), row.values.get("lang"))
         earlier = by_text.setdefault(prompt.text, prompt)
         where = first_place.setdefault(prompt.text, row.place)
         if earlier.emotion != prompt.emotion:

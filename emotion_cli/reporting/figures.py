@@ -20,7 +20,7 @@ _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#
 _DASHES = ("-", "--", ":", "-.")
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 
-_STYLE = {
+_STYLE: dict[Any, Any] = {
     "font.family": "DejaVu Sans",
     "font.size": 9,
     "axes.titlesize": 10,
@@ -64,8 +64,9 @@ def emotion_distances(rows: Iterable[Row], title: str) -> dict[str, bytes]:
     axes.annotate(f"{equidistance:g}: as different from each other as from the reference", (0.99, equidistance),
                   xycoords=("axes fraction", "data"), xytext=(0, 3), textcoords="offset points", ha="right", fontsize=7.5,
                   color="#444444")  # fmt: skip
-    values = [row["cosine_similarity"] for _, members in pairs for row in members if row["cosine_similarity"] is not None]
-    axes.set_ylim(-1.05 if any(value < 0 for value in values) else -0.2, 1.05)
+    drawn = [row[name] for _, members in pairs for row in members for name in ("cosine_similarity", "null_low")]
+    lowest = min((value for value in drawn if value is not None), default=0.0)
+    axes.set_ylim(min(-0.05, 1.05 * lowest), 1.05)
     axes.axhline(0, color="#999999", linewidth=0.8, zorder=1)
     _layer_axis(axes)
     axes.set_ylabel("cosine similarity")
@@ -176,7 +177,8 @@ def _saved(figure: "Figure") -> dict[str, bytes]:
 
 def _grouped(rows: Iterable[Row], *names: str) -> list[tuple[Any, list[Row]]]:
     def key(row: Row) -> Any:
-        return tuple(row[name] for name in names) if len(names) > 1 else row[names[0]]
+        values = [row[name] for name in names]
+        return tuple(values) if len(values) > 1 else values[0]
 
     ordered = sorted(rows, key=lambda row: (key(row), row["layer"]))
     return [(value, list(members)) for value, members in groupby(ordered, key)]

