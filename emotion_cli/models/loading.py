@@ -86,6 +86,7 @@ def load(
     """The bare decoder of `source` on `device`, in evaluation mode and checked; GGUF weights are converted first."""
     import torch
     import transformers
+    from safetensors import SafetensorError
 
     if source.gguf and not source.folder.is_dir():
         convert(source.gguf, source.folder, notify)
@@ -101,7 +102,7 @@ def load(
         tokenizer = transformers.AutoTokenizer.from_pretrained(
             source.folder, local_files_only=True, trust_remote_code=trust_remote_code
         )
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         raise EmoError(f"{source.name}: cannot be loaded from {source.folder}: {error}") from error
     config = causal.config.get_text_config()
     if dtype == "float16" and config.model_type in OVERFLOWS_IN_FLOAT16:

@@ -1,0 +1,125 @@
+"""Finding, loading and tokenizing: what is refused, and how it is said."""
+
+import json
+import shutil
+
+import pytest
+import tiny
+from hypothesis import given
+from hypothesis import strategies as st
+
+from emotion_cli.errors import EmoError, MissingError, UsageError
+from emotion_cli.models.loading import find, load
+from emotion_cli.models.packing import single_batches, sorted_batches
+from emotion_cli.models.tokens import tokenize
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tiny.save_model(tmp_path_factory.mktemp("tiny"), "llama")
+
+
+@pytest.fixture(scope="module")
+def loaded(folder, tmp_path_factory):
+    return load(find(str(folder), cache=tmp_path_factory.mktemp("cache")))
+
+
+@given(lengths=st.lists(st.integers(1, 50), min_size=1, max_size=60), budget=st.integers(1, 300))
+def test_batches_hold_every_prompt_once_and_keep_the_budget(lengths, budget):
+    batches = sorted_batches(lengths, budget)
+    assert sorted(i for batch in batches for i in batch.prompts) == list(range(len(lengths)))
+    for batch in batches:
+        assert batch.width == max(lengths[i] for i in batch.prompts)
+        assert len(batch.prompts) == 1 or len(batch.prompts) * batch.width <= budget
+    assert [batch.prompts for batch in single_batches(lengths, budget)] == [[i] for i in range(len(lengths))]
+
+
+def test_weights_decide_the_hash_and_the_config_s_writer_does_not(folder, tmp_path):
+    copy, other = tmp_path / "copy", tmp_path / "other"
+    shutil.copytree(folder, copy)
+    config = json.loads((copy / "config.json").read_text())
+    (copy / "config.json").write_text(json.dumps(config | {"transformers_version": "0"}))
+    tiny.save_model(other, "llama", seed=1)
+    hashes = [find(str(path), cache=tmp_path / "cache").weights_sha256 for path in (folder, copy, other)]
+    assert hashes[0] == hashes[1] != hashes[2]
+
+
+def test_bos_is_put_first_once(loaded):
+    assert tokenize(loaded, ["<bos> thank you"]).ids == [[0, 5, 6]]
+    assert tokenize(loaded, ["thank you"], bos="never").ids == [[5, 6]]
+    with pytest.raises(UsageError, match="twice"):
+        tokenize(loaded, ["<bos> thank you"], bos="always")
+
+
+def test_long_prompts_are_named_or_cut_and_counted(loaded):
+    texts = ["the bus is late", "a"]
+    with pytest.raises(UsageError, match=r"longer than 3 tokens.*the bus is late"):
+        tokenize(loaded, texts, max_length=3)
+    assert tokenize(loaded, texts, max_length=3, truncate=True) == ([[0, 13, 14], [0, 18]], [0])
+    with pytest.raises(UsageError, match="longer than 64 tokens"):
+        tokenize(loaded, ["bus " * 70])
+
+
+def test_a_missing_chat_template_is_said(loaded):
+    with pytest.raises(UsageError, match="no chat template"):
+        tokenize(loaded, ["a"], chat_template=True)
+
+
+def test_what_is_not_there_is_said_with_the_next_command(tmp_path, monkeypatch):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    with pytest.raises(MissingError) as caught:
+        find("nobody/no-such-model", cache=tmp_path)
+    assert caught.value.hint
+    with pytest.raises(MissingError, match="no such GGUF"):
+        find(str(tmp_path / "gone.gguf"), cache=tmp_path)
+    with pytest.raises(MissingError, match="not a model folder"):
+        find(str(tmp_path), cache=tmp_path)
+
+
+def test_weights_that_can_run_code_are_refused(folder, tmp_path):
+    shutil.copytree(folder, tmp_path / "copy")
+    (tmp_path / "copy/model.safetensors").rename(tmp_path / "copy/pytorch_model.bin")
+    with pytest.raises(MissingError, match="safetensors"):
+        find(str(tmp_path / "copy"), cache=tmp_path)
+
+
+def test_damaged_weights_and_gguf_files_are_errors(folder, tmp_path):
+    shutil.copytree(folder, tmp_path / "copy")
+    weights = tmp_path / "copy/model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-100])
+    with pytest.raises(EmoError, match="cannot be loaded"):
+        load(find(str(tmp_path / "copy"), cache=tmp_path))
+    (tmp_path / "bad.gguf").write_bytes(b"GGUF" + bytes(64))
+    with pytest.raises(EmoError, match="cannot be converted"):
+        load(find(str(tmp_path / "bad.gguf"), cache=tmp_path / "cache"))
+    assert not list((tmp_path / "cache/converted").iterdir())
+
+
+def test_a_device_that_is_not_there_is_said(folder, tmp_path):
+    import torch
+
+    if torch.cuda.is_available():
+        pytest.skip("this machine has one")
+    with pytest.raises(UsageError, match="cuda is not available"):
+        load(find(str(folder), cache=tmp_path), device="cuda")
+
+
+def test_float16_is_refused_where_it_overflows(tmp_path):
+    tiny.save_model(tmp_path / "gemma", "gemma3_text")
+    with pytest.raises(UsageError, match="overflows"):
+        load(find(str(tmp_path / "gemma"), cache=tmp_path), dtype="float16")
+
+
+@pytest.mark.slow
+def test_bfloat16_is_near_float32(cache):
+    import numpy as np
+
+    from emotion_cli.models.extraction import pooled_activations
+
+    values = []
+    for dtype in ("float32", "bfloat16"):
+        model = load(find("smollm2-135m", cache=cache), dtype=dtype)
+        ids = tokenize(model, ["Thank you for the late parcel.", "The parcel arrives on Tuesday."]).ids
+        values.append(pooled_activations(model, ids, poolings=["last"], layers=[15], batch_tokens=64).values["last"])
+    error = np.linalg.norm(values[0] - values[1], axis=-1) / np.linalg.norm(values[0], axis=-1)
+    assert 1e-5 < error.max() < 0.05

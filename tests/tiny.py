@@ -1,0 +1,84 @@
+"""Tiny random models of many architectures, saved as folders with a tokenizer; no network, a second each."""
+
+from pathlib import Path
+
+import torch
+import transformers
+from tokenizers import Tokenizer, models, pre_tokenizers
+from transformers import PreTrainedTokenizerFast
+
+WORDS = ["thank", "you", "so", "much", "I", "am", "furious", "sorry", "the", "bus", "is", "late", "today", "a", "of", "and"]
+VOCABULARY = {"<bos>": 0, "<eos>": 1, "<unk>": 2, ".": 3, "!": 4} | {word: i + 5 for i, word in enumerate(WORDS)}
+
+_SIZES = {"vocab_size": 64, "bos_token_id": 0, "eos_token_id": 1, "pad_token_id": 1}
+_ROTARY = {
+    **_SIZES, "hidden_size": 32, "num_hidden_layers": 3, "num_attention_heads": 4, "num_key_value_heads": 2,
+    "intermediate_size": 64, "max_position_embeddings": 64,
+}  # fmt: skip
+
+CONFIGS = {
+    "gpt2": lambda: transformers.GPT2Config(**_SIZES, n_embd=32, n_layer=3, n_head=4, n_positions=64),
+    "gpt_neox": lambda: transformers.GPTNeoXConfig(
+        **_SIZES, hidden_size=32, num_hidden_layers=3, num_attention_heads=4, intermediate_size=64, max_position_embeddings=64
+    ),
+    # the local window is smaller than most prompts
+    "gpt_neo": lambda: transformers.GPTNeoConfig(
+        **_SIZES, hidden_size=32, num_layers=2, num_heads=4, attention_types=[[["global", "local"], 1]], window_size=4,
+        max_position_embeddings=64,
+    ),
+    "llama": lambda: transformers.LlamaConfig(**_ROTARY),
+    "gemma3_text": lambda: transformers.Gemma3TextConfig(
+        **_ROTARY, head_dim=8, sliding_window=4, layer_types=["sliding_attention", "full_attention", "sliding_attention"]
+    ),
+    "stablelm": lambda: transformers.StableLmConfig(**_ROTARY),
+}  # fmt: skip
+"""One small config for each architecture (`stablelm` is not in the table of block lists: it is searched)."""
+
+BLOCKS = {
+    "gpt2": "transformer.h", "gpt_neox": "gpt_neox.layers", "gpt_neo": "transformer.h", "llama": "model.layers",
+    "gemma3_text": "model.layers", "stablelm": "model.layers",
+}  # fmt: skip
+"""Where the decoder blocks are under the whole causal LM, written down apart from the code under test."""
+
+
+def save_model(folder: Path, architecture: str, *, padding_side: str = "right", seed: int = 0, **changes: int) -> Path:
+    """A folder with a random model and its tokenizer."""
+    torch.manual_seed(seed)
+    config = CONFIGS[architecture]()
+    for name, value in changes.items():
+        setattr(config, name, value)
+    transformers.AutoModelForCausalLM.from_config(config).save_pretrained(folder)
+    inner = Tokenizer(models.WordLevel(VOCABULARY, unk_token="<unk>"))
+    inner.pre_tokenizer = pre_tokenizers.Whitespace()
+    PreTrainedTokenizerFast(
+        tokenizer_object=inner, bos_token="<bos>", eos_token="<eos>", unk_token="<unk>", pad_token="<eos>",
+        padding_side=padding_side,
+    ).save_pretrained(folder)  # fmt: skip
+    return folder
+
+
+def plain_states(folder: Path, architecture: str, ids: list[list[int]]) -> list[list[torch.Tensor]]:
+    """States [token, d_model] by prompt and layer, one whole forward pass a prompt with plain hooks: the oracle."""
+    model = transformers.AutoModelForCausalLM.from_pretrained(folder).eval()
+    return [states_of(model, model.get_submodule(BLOCKS[architecture]), row) for row in ids]
+
+
+def states_of(model: torch.nn.Module, blocks: torch.nn.Module, row: list[int]) -> list[torch.Tensor]:
+    seen: dict[int, torch.Tensor] = {}
+
+    def before(module, args, kwargs):
+        seen[0] = (args[0] if args else kwargs["hidden_states"])[0]
+
+    def after(layer):
+        def hook(module, args, output):
+            seen[layer] = (output[0] if isinstance(output, tuple) else output)[0]
+
+        return hook
+
+    handles = [blocks[0].register_forward_pre_hook(before, with_kwargs=True)]
+    handles += [block.register_forward_hook(after(k + 1)) for k, block in enumerate(blocks)]
+    with torch.no_grad():
+        model(input_ids=torch.tensor([row]))
+    for handle in handles:
+        handle.remove()
+    return [seen[layer] for layer in sorted(seen)]
