@@ -3,6 +3,8 @@
 -- Reads: cross_model_similarity_by_layer
 -- Column avg_cosine_similarity: mean over the layers that both models have, the embeddings left out
 -- Column cosine_stddev_pop: population standard deviation over those layers
+-- Column min_cosine_similarity: least of those cosines
+-- Column max_cosine_similarity: greatest of those cosines
 -- Column n_layers_averaged: how many layers that mean is over
 -- Column chance_stddev: 1 / sqrt(d_model), the spread of the cosine between unrelated directions, whose mean is 0
 with by_layer as (

@@ -4,6 +4,8 @@
 -- Column n_prompts: distinct prompts
 -- Column n_topics: distinct topics
 -- Column mean_words: mean number of words of a prompt
+-- Column min_words: words of the shortest prompt
+-- Column max_words: words of the longest prompt
 select
     dataset,
     prompts_sha256,

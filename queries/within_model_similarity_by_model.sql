@@ -2,6 +2,9 @@
 -- Grain: extraction_id, dataset, model, method, reference, pooling, emotion_a, emotion_b
 -- Reads: within_model_similarity_by_layer, within_model_statistics
 -- Column mean_cosine_similarity: mean over the layers where it is defined, the embeddings left out
+-- Column cosine_stddev_pop: population standard deviation over those layers
+-- Column min_cosine_similarity: least of those cosines
+-- Column max_cosine_similarity: greatest of those cosines
 -- Column n_layers_averaged: how many layers that mean is over
 -- Column equidistance: the cosine of two emotions as different from each other as each is from the reference
 -- Column null_low: 2.5 % quantile of the same mean when labels are permuted within topics

@@ -11,7 +11,7 @@ from emotion_cli.models.loading import find, load
 from emotion_cli.models.tokens import tokenize
 
 TEXTS = [
-    "thank you so much .", "I am so furious today !", "sorry .", "the bus is late", 
+    "thank you so much .", "I am so furious today !", "sorry .", "the bus is late",
     "the bus is late and I am late and so is the bus !",
     "thank you and the bus and the bus of the bus is so late today and I am so sorry .", "a", "of the bus",
 ]  # fmt: skip

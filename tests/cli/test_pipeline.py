@@ -1,0 +1,222 @@
+"""From prompts to plots by the command line, on tiny models: what is there, what is not done twice, what a kill costs."""
+
+import csv
+import io
+import json
+import shutil
+import signal
+import subprocess
+import time
+
+import numpy as np
+import pytest
+import tiny
+from command import arguments, emo, emo_ok, environment
+from workplaces import run_options, write_prompts
+
+from warehouse.catalog import Catalog
+from warehouse.store import Store
+
+CALM = ("--reference", "calm", "--neutral", "calm")
+
+
+def rows(ran):
+    return list(csv.DictReader(io.StringIO(ran.out)))
+
+
+def sql(workplace, statement, *words):
+    return rows(emo_ok("sql", statement, "--store", workplace.store, "--format", "csv", *words))
+
+
+def test_the_store_holds_every_layer_of_every_prompt(workplace):
+    counts = sql(workplace, "select model, pooling, count(*) n, count(distinct layer) layers, max(len(activation)) d "
+                            "from activations group by all order by all")  # fmt: skip
+    assert [tuple(row.values()) for row in counts] == [
+        ("tiny-gpt2", "last", "72", "4", "32"), ("tiny-gpt2", "mean", "72", "4", "32"),
+        ("tiny-neox", "last", "72", "4", "32"), ("tiny-neox", "mean", "72", "4", "32"),
+        ("tiny-wide", "last", "54", "3", "64"), ("tiny-wide", "mean", "54", "3", "64"),
+    ]  # fmt: skip
+
+
+def test_stored_numbers_follow_from_the_model(workplace):
+    """Text to vector once more, by hand: the tokenizer, plain hooks, numpy."""
+    from transformers import AutoTokenizer
+
+    folder = workplace.models[0]
+    prompts = [json.loads(line) for line in workplace.prompts.read_text().splitlines()]
+    ids = [[0, *AutoTokenizer.from_pretrained(folder)(row["text"])["input_ids"]] for row in prompts]
+    states = tiny.plain_states(folder, "gpt2", ids)
+    labels = np.array([row["emotion"] for row in prompts])
+    store = Store(workplace.store)
+    for layer in range(4):
+        for pooling, pool in (("last", lambda s: s[-1]), ("mean", lambda s: s[1:].mean(0))):
+            pooled = np.array([pool(state[layer].double().numpy()) for state in states])
+            expected = pooled[labels == "rage"].mean(0) - pooled[labels == "calm"].mean(0)
+            (row,) = Catalog(store).dicts("vectors", model=["tiny-gpt2"], emotion=["rage"], layer=[layer], pooling=[pooling])
+            np.testing.assert_allclose(row["vector"], expected, atol=1e-5 * np.abs(pooled).max())
+            assert row["l2_norm"] == pytest.approx(np.linalg.norm(expected), rel=1e-4)
+
+
+def test_tables_and_pictures_are_there(workplace):
+    within = sql(workplace, "within_model_similarity_by_model", "-m", "tiny-gpt2")
+    assert {(row["pooling"], row["emotion_a"], row["emotion_b"]) for row in within} == {
+        ("last", "rage", "thanks"), ("mean", "rage", "thanks")}  # fmt: skip
+    across = sql(workplace, "cross_model_similarity_by_emotion")
+    # the third model has another width: absent, neither cut nor an error
+    assert {(row["model_a"], row["model_b"]) for row in across} == {("tiny-gpt2", "tiny-neox")}
+    assert all(row["n_layers_averaged"] == "3" and float(row["chance_stddev"]) == pytest.approx(32**-0.5) for row in across)
+    stored = sql(workplace, "select count(*) n, min(n_draws) draws, min(p_value) p from cross_model_statistics")
+    assert stored[0]["n"] == "16" and not stored[0]["draws"] and 0 < float(stored[0]["p"]) <= 1
+    pictures = emo_ok("plot", *CALM, "--store", workplace.store).out.splitlines()
+    assert len(pictures) == (3 * 3 + 2) * 2
+    assert all(path.endswith((".png", ".svg")) for path in pictures)
+
+
+def test_a_second_run_does_nothing_and_says_so(workplace):
+    before = sorted((path, path.stat().st_mtime_ns) for path in workplace.store.rglob("*.parquet"))
+    ran = emo_ok("run", *run_options(workplace))
+    assert "0 tasks done" in ran.err
+    assert sorted((path, path.stat().st_mtime_ns) for path in workplace.store.rglob("*.parquet")) == before
+    plan = json.loads(emo_ok("run", *run_options(workplace), "--dry-run", "--format", "json").out)
+    assert {step["reason"] for step in plan} == {"up to date"}
+
+
+def test_a_plan_says_what_follows_and_changes_nothing(workplace, tmp_path):
+    plan = json.loads(emo_ok("run", *run_options(workplace), "--draws", 60, "--dry-run", "--format", "json").out)
+    reasons = {(step["stage"], step["subject"]): step["reason"] for step in plan}
+    assert reasons["compare", "mine, tiny-gpt2"] == "changed: draws"
+    assert reasons["plot", "mine, tiny-gpt2"] == "what it is made of changes"
+    assert reasons["vectors", "mine, tiny-gpt2"] == reasons["compare", "mine, tiny-gpt2 and tiny-neox"] == "up to date"
+    emo_ok("run", "-d", "baseline", "-m", workplace.models[0], "--store", tmp_path / "new", "--dry-run")
+    assert not (tmp_path / "new").exists()
+
+
+def test_same_inputs_same_bytes(workplace, tmp_path):
+    emo_ok("datasets", "import", workplace.prompts, "--dataset", "mine", "--store", tmp_path / "again")
+    options = run_options(workplace._replace(store=tmp_path / "again"))
+    emo_ok("run", *options)
+    for pattern in ("activations/**/*.parquet", "vectors/**/*.parquet", "*statistics/**/*.parquet", "figures/**/*.[ps]*g"):
+        paths = sorted(path.relative_to(workplace.store) for path in workplace.store.glob(pattern))
+        again = sorted(path.relative_to(tmp_path / "again") for path in (tmp_path / "again").glob(pattern))
+        assert paths == again and paths
+        assert all((workplace.store / path).read_bytes() == (tmp_path / "again" / path).read_bytes() for path in paths)
+
+
+def test_layers_and_poolings_are_added_as_parts(workplace, tmp_path):
+    base = ["-d", "mine", "-m", workplace.models[0], "--store", tmp_path, "--cache", workplace.cache]
+    emo_ok("datasets", "import", workplace.prompts, "--dataset", "mine", "--store", tmp_path)
+    emo_ok("extract", *base, "--layer", "0-1")
+    first = set(tmp_path.glob("activations/**/*.parquet"))
+    emo_ok("extract", *base, "--layer", "1,3", "--pooling", "last", "--pooling", "mean")
+    assert first < set(tmp_path.glob("activations/**/*.parquet"))
+    (extraction,) = Catalog(Store(tmp_path)).dicts("extractions")
+    assert extraction["poolings"] == ["last", "mean"] and extraction["layers"] == [0, 1, 3]
+    got = Catalog(Store(tmp_path)).rows("select pooling, layer, count(*) n from activations group by all order by all")
+    assert [tuple(row.values()) for row in got.to_pylist()] == [
+        ("last", 0, 18), ("last", 1, 18), ("last", 3, 18), ("mean", 1, 18), ("mean", 3, 18)]  # fmt: skip
+    whole = Catalog(Store(workplace.store)).dicts("activations", model=["tiny-gpt2"], pooling=["mean"], layer=[3])
+    added = Catalog(Store(tmp_path)).dicts("activations", pooling=["mean"], layer=[3])
+    assert [row["activation"] for row in whole] == [row["activation"] for row in added]
+
+
+def test_changed_topics_redo_statistics_not_extraction(workplace, tmp_path):
+    store = tmp_path / "store"
+    shutil.copytree(workplace.store, store)
+    prompts = [json.loads(line) for line in workplace.prompts.read_text().splitlines()]
+    changed = tmp_path / "changed.jsonl"
+    changed.write_text(
+        "".join(json.dumps({**row, "topic": "one" if i < 6 else row["topic"]}) + "\n" for i, row in enumerate(prompts))
+    )
+    emo_ok("datasets", "import", changed, "--dataset", "mine", "--store", store)
+    options = run_options(workplace._replace(store=store))
+    plan = json.loads(emo_ok("run", *options, "--dry-run", "--format", "json").out)
+    assert {step["reason"] for step in plan if step["stage"] in ("extract", "vectors")} == {"up to date"}
+    assert "changed: prompts" in {step["reason"] for step in plan if step["stage"] == "compare"}
+
+
+def test_settings_never_mix(workplace, tmp_path):
+    store = tmp_path / "store"
+    shutil.copytree(workplace.store, store)
+    emo_ok("extract", "-d", "mine", "-m", workplace.models[0], "--bos", "never", "--store", store, "--cache", workplace.cache)
+    newest = emo_ok("compare", *CALM, "-m", workplace.models[0], "--store", store, "--format", "csv")
+    assert len(rows(newest)) == 1
+    old = sql(workplace, "select extraction_id from extractions where model = 'tiny-gpt2'")[0]["extraction_id"]
+    both = emo_ok("compare", *CALM, "--extraction", old, "--store", store, "--format", "csv")
+    assert len(rows(both)) == 2
+    ids = rows(emo_ok("sql", "within_model_similarity_by_model", "-m", "tiny-gpt2", "--store", store, "--format", "csv"))
+    assert len({row["extraction_id"] for row in ids}) == 2
+
+
+def test_a_killed_extraction_goes_on_where_it_stopped(workplace, tmp_path):
+    """Small parts, a real SIGKILL: nothing is visible, finished parts are kept, and the result has the same bytes."""
+    write_prompts(tmp_path / "mine.jsonl")
+    emo_ok("datasets", "import", tmp_path / "mine.jsonl", "--dataset", "mine", "--store", tmp_path)
+    words = ["extract", "-d", "mine", "-m", workplace.models[0], "--store", tmp_path, "--cache", workplace.cache]
+    slow = (
+        "import time, emotion_cli.stages.extract as e, emotion_cli.models.extraction as x; e.PART_BYTES = 4 * 512; "
+        "run = x.pooled_activations; x.pooled_activations = lambda *a, **k: (time.sleep({seconds}), run(*a, **k))[1]; "
+        "from emotion_cli.cli.app import main; main()"
+    )
+    command = arguments(*words)
+    command[2] = slow.format(seconds=0.5)
+    with subprocess.Popen(command, env=environment(), stderr=subprocess.PIPE) as process:
+        for _ in range(600):
+            if len(list(tmp_path.glob("activations/**/part-*.parquet"))) >= 2:
+                break
+            time.sleep(0.1)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    assert Catalog(Store(tmp_path)).dicts("activations") == []
+    kept = {path: path.stat().st_mtime_ns for path in tmp_path.glob("activations/**/part-*.parquet")}
+    assert len(kept) >= 2
+    command[2] = slow.format(seconds=0)
+    again = subprocess.run(command, env=environment(), capture_output=True, text=True, check=True)
+    assert "going on behind" in again.stderr
+    assert all(path.stat().st_mtime_ns == changed for path, changed in kept.items())
+    whole = Catalog(Store(workplace.store)).dicts("activations", model=["tiny-gpt2"], pooling=["last"])
+    parts = Catalog(Store(tmp_path)).dicts("activations")
+    assert len(parts) == len(whole)
+    for one, other in zip(whole, parts, strict=True):
+        np.testing.assert_allclose(one["activation"], other["activation"], rtol=0, atol=1e-5)
+
+
+def test_two_writers_of_one_extraction_do_not_meet(workplace, tmp_path):
+    shutil.copytree(workplace.store, tmp_path / "store")
+    store = Store(tmp_path / "store")
+    with store.partitions("activations", model="tiny-gpt2")[0].hold():
+        ran = emo(
+            "extract", "-d", "mine", "-m", workplace.models[0], "--force", "--store", store.root, "--cache", workplace.cache
+        )
+    assert ran.code == 1
+    assert "is being written by process" in ran.err
+
+
+def test_test_sets_make_no_vectors(workplace, tmp_path):
+    emo_ok("datasets", "import", workplace.prompts, "--dataset", "exam", "--role", "test", "--store", tmp_path)
+    emo_ok("run", "-d", "exam", "-m", workplace.models[0], "--store", tmp_path, "--cache", workplace.cache)
+    assert Catalog(Store(tmp_path)).dicts("vectors") == []
+    assert Store(tmp_path).n_rows("activations") == 72
+    ran = emo("vectors", "-d", "exam", "--store", tmp_path)
+    assert ran.code == 2
+    assert "exam is a test set" in ran.err
+
+
+@pytest.mark.slow
+def test_the_main_job_on_the_embedded_models(tmp_path, cache):
+    """Issue 2, shown by 1: layers, vectors, tables and plots of both models; a second run does nothing."""
+    words = ["run", "--store", tmp_path, "--cache", cache]
+    emo_ok(*words)
+    catalog = Catalog(Store(tmp_path))
+    found = catalog.rows("select dataset, model, count(distinct layer) layers, count(*) n from activations group by all")
+    layers = {"smollm2-135m": 31, "gemma3-270m": 19}
+    prompts = {"baseline": 280, "extended": 400, "heldout": 160}
+    expected = {(dataset, model, layers[model], prompts[dataset] * layers[model]) for dataset in prompts for model in layers}
+    assert {tuple(row.values()) for row in found.to_pylist()} == expected
+    vectors = catalog.rows("select distinct dataset, model, emotion from vectors").to_pylist()
+    assert len(vectors) == 2 * 2 * 3
+    within = catalog.dicts("within_model_similarity_by_model")
+    assert len(within) == 2 * 2 * 3
+    assert all(-1 <= row["mean_cosine_similarity"] <= 1 and row["null_low"] < row["null_high"] for row in within)
+    assert catalog.dicts("cross_model_similarity_by_layer") == []
+    assert len(list((tmp_path / "figures").rglob("*.png"))) == 2 * (2 * 3 + 3)
+    assert "0 tasks done, 22 up to date" in emo_ok(*words).err

@@ -1,0 +1,29 @@
+"""A dataset and models small enough to go through the whole command line in seconds."""
+
+import json
+from pathlib import Path
+from typing import NamedTuple
+
+
+class Workplace(NamedTuple):
+    store: Path
+    models: list[Path]
+    cache: Path
+    prompts: Path
+
+
+def write_prompts(path: Path) -> Path:
+    topics = ["the bus", "a of", "you and I", "today", "the bus is late", "so much"]
+    texts = {"thanks": "thank you {} .", "rage": "I am furious {} !", "calm": "the bus is {} ."}
+    rows = [
+        {"text": text.format(topic), "emotion": emotion, "topic": topic, "lang": "en"}
+        for topic in topics for emotion, text in texts.items()
+    ]  # fmt: skip
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return path
+
+
+def run_options(place: Workplace) -> list[object]:
+    models = [word for model in place.models for word in ("-m", model)]
+    return ["-d", "mine", *models, "--reference", "calm", "--neutral", "calm", "--pooling", "last",
+            "--pooling", "mean", "--store", place.store, "--cache", place.cache]  # fmt: skip

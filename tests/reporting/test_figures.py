@@ -1,0 +1,69 @@
+"""Figures: honest axes, labels that say what is drawn, and the same bytes from the same rows."""
+
+import re
+import xml.etree.ElementTree as ElementTree
+
+import pytest
+
+from emotion_cli.reporting import figures
+
+NORMS = [
+    {"model": model, "emotion": emotion, "layer": layer, "relative_depth": layer / 4, "l2_norm": 1.0 + layer, "relative_norm": 0.1 * layer}
+    for model in ("m1", "m2") for emotion in ("joy", "rage") for layer in range(5)
+]  # fmt: skip
+WITHIN = [
+    {"emotion_a": "joy", "emotion_b": b, "layer": layer, "cosine_similarity": None if layer == 0 else sign * 0.2 * layer,
+     "equidistance": 0.5, "null_low": -0.3, "null_high": 0.6, "mean_cosine_similarity": sign * 0.5}
+    for b, sign in (("rage", -1), ("s$hame_", 1)) for layer in range(5)
+]  # fmt: skip
+CROSS = [
+    {"model_a": "m1", "model_b": "m2", "layer": layer, "cosine_similarity": 0.01 * layer, "chance_stddev": 0.036}
+    for layer in range(5)
+]
+DRAWN = {
+    "layer_norms": lambda: figures.layer_norms(NORMS[:10], "title"),
+    "emotion_distances": lambda: figures.emotion_distances(WITHIN, "title"),
+    "similarity_heatmap": lambda: figures.similarity_heatmap([row for row in WITHIN if row["layer"] == 1], "title"),
+    "cross_model": lambda: figures.cross_model(CROSS, NORMS, "title"),
+    "cross_model without equal widths": lambda: figures.cross_model([], NORMS, "title"),
+}
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_the_same_rows_give_the_same_files(name):
+    first, second = DRAWN[name](), DRAWN[name]()
+    assert first == second
+    assert set(first) == {"png", "svg"}
+    assert first["png"].startswith(b"\x89PNG")
+    assert ElementTree.fromstring(first["svg"]).tag.endswith("svg")
+
+
+def texts(svg: bytes) -> set[str]:
+    # text is drawn as paths; matplotlib keeps each one's words in a comment
+    return set(re.findall(r"<!-- (.*?) -->", svg.decode()))
+
+
+@pytest.mark.parametrize(("name", "words"), [
+    ("layer_norms", {"title", "joy", "rage", "L2 norm of the emotion vector", "layer (decoder blocks applied)", "embeddings"}),
+    ("emotion_distances", {"joy and rage", "joy and s$hame_", "cosine similarity"}),
+    ("similarity_heatmap", {"0.500", "1.000"}),
+    ("cross_model", {"m1 and m2", "raw cosine at the same layer", "grey: 95 % of the cosines of unrelated directions"}),
+    ("cross_model without equal widths", {"m1", "m2", "the models' widths differ: their raw cosine is not defined"}),
+])  # fmt: skip
+def test_what_is_written_on_them(name, words):
+    assert words <= texts(DRAWN[name]()["svg"]) | {word for text in texts(DRAWN[name]()["svg"]) for word in text.split("\n")}
+
+
+def test_negative_cosines_and_null_bands_are_not_cut():
+    from matplotlib.figure import Figure
+
+    drawn: list[Figure] = []
+    original = figures._saved
+    figures._saved = lambda figure: drawn.append(figure) or original(figure)
+    try:
+        DRAWN["emotion_distances"]()
+    finally:
+        figures._saved = original
+    low, high = drawn[0].axes[0].get_ylim()
+    assert low <= -0.8 and high >= 1.0
+    assert any(0.5 in line.get_ydata() for line in drawn[0].axes[0].lines)
