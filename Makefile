@@ -39,8 +39,7 @@ phase3: models ## Phase 3: vectors, comparison, plots
 test: models ## Run all tests, those on the embedded models too
 	$(BIN)/pytest
 
-check: install lint types ## Lint, format, types, import rules, and the fast tests
-	$(BIN)/pytest -m "not slow"
+check: lint types test ## Everything: lint, format, import rules, types and all tests
 
 lint: install ## Style, format and import rules
 	$(BIN)/ruff check .

@@ -19,6 +19,7 @@ from emotion_cli.errors import UsageError
 DEVICES = ("auto", "cpu", "cuda", "mps")
 DTYPES = ("auto", "float32", "bfloat16", "float16")
 BOS_RULES = ("auto", "always", "never")
+LAYER_RANGES = ("resid_post", "resid_pre")
 
 Names = tuple[str, ...]
 
@@ -40,6 +41,9 @@ class Settings:
     pooling: Names = _setting((), "how tokens become one row: last, mean")
     method: str = _setting("mean_difference", "how a direction is made")
     reference: str = _setting("neutral", "label that directions are measured against, or `others`")
+    over_layers: str = _setting(
+        "resid_post", "what means over layers cover, resid_post: layers 1 to n_layers, resid_pre: 0 to n_layers - 1", LAYER_RANGES
+    )
     neutral: str = _setting("neutral", "label that is no emotion")
     revision: str | None = _setting(None, "branch, tag or commit on the Hub")
     device: str = _setting("auto", "where to compute", DEVICES)

@@ -19,6 +19,7 @@ select
     a.pooling,
     a.emotion,
     a.layer,
+    a.averaged and b.averaged as averaged,
     a.d_model,
     cosine(a.direction_vector, b.direction_vector) as cosine_similarity,
     1 / sqrt(a.d_model) as chance_stddev

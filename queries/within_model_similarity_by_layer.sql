@@ -19,6 +19,7 @@ pairs as (
         a.reference,
         a.pooling,
         a.layer,
+        a.averaged,
         a.emotion as emotion_a,
         b.emotion as emotion_b,
         cosine(a.direction, b.direction) as cosine_similarity
@@ -48,6 +49,7 @@ select
     pairs.reference,
     pairs.pooling,
     pairs.layer,
+    pairs.averaged,
     extractions.n_layers,
     pairs.emotion_a,
     pairs.emotion_b,

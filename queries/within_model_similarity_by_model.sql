@@ -1,7 +1,7 @@
--- Mean over layers 1 to n_layers of the cosine similarity of two emotions in one model, beside its permutation null.
+-- Mean over the averaged layers of the cosine similarity of two emotions in one model, beside its permutation null.
 -- Grain: extraction_id, dataset, model, method, reference, pooling, emotion_a, emotion_b
 -- Reads: within_model_similarity_by_layer, within_model_statistics
--- Column mean_cosine_similarity: mean over the layers where it is defined, the embeddings left out
+-- Column mean_cosine_similarity: mean over the layers where it is defined, by default the embeddings are left out
 -- Column cosine_stddev_pop: population standard deviation over those layers
 -- Column min_cosine_similarity: least of those cosines
 -- Column max_cosine_similarity: greatest of those cosines
@@ -10,7 +10,7 @@
 -- Column null_low: 2.5 % quantile of the same mean when labels are permuted within topics
 -- Column null_high: 97.5 % quantile of the same mean when labels are permuted within topics
 with by_layer as (
-    select * from within_model_similarity_by_layer where layer > 0
+    select * from within_model_similarity_by_layer where averaged
 ),
 
 means as (

@@ -85,6 +85,7 @@ COLUMNS = _columns(
     Column("l1_norm", _REAL, "Sum of absolute components of the vector."),
     Column("l2_norm", _REAL, "Euclidean length of the vector."),
     Column("relative_norm", _REAL, "Length of the vector over the mean length of the reference prompts' activations."),
+    Column("averaged", _FLAG, "Whether means over layers cover this layer (the embeddings are left out by default)."),
     Column("vector", VECTOR, "The emotion's direction, not normalised."),
     Column("emotion_a", _TEXT, "First emotion of a pair, in alphabetical order."),
     Column("emotion_b", _TEXT, "Second emotion of a pair."),
@@ -206,7 +207,7 @@ TABLES: dict[str, Table] = {
             grain=_VECTOR_GRAIN,
             partition_by=_BY_EXTRACTION,
             others=("dataset", "model", "d_model", "n_emotion", "n_reference", "l1_norm", "l2_norm", "relative_norm",
-                    "vector"),
+                    "averaged", "vector"),
         ),
         _statistics(
             "vector_quality",

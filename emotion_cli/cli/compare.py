@@ -23,6 +23,7 @@ def compare(
     pooling: o.Pooling = None,
     method: o.Method = None,
     reference: o.Reference = None,
+    over_layers: o.OverLayers = None,
     neutral: o.Neutral = None,
     extraction: o.Extraction = None,
     seed: o.Seed = None,
@@ -36,7 +37,7 @@ def compare(
     """Compare emotions within and across models, and print the summary tables (machine formats: the first of them)."""
     settings, console, opened = o.start(
         quiet=quiet, verbose=verbose, dataset=dataset, model=model, emotion=emotion, pooling=pooling, method=method,
-        reference=reference, neutral=neutral, extraction=extraction, seed=seed, draws=draws, store=store,
+        reference=reference, over_layers=over_layers, neutral=neutral, extraction=extraction, seed=seed, draws=draws, store=store,
     )  # fmt: skip
     from emotion_cli import pipeline
     from warehouse.catalog import Catalog

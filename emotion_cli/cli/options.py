@@ -33,6 +33,7 @@ Layer = Annotated[list[str] | None, typer.Option("--layer", help="Layers, such a
 Pooling = Annotated[list[str] | None, typer.Option("--pooling", help="last or mean, repeatable.")]
 Method = Annotated[str | None, typer.Option("--method", help=_doc("method"))]
 Reference = Annotated[str | None, typer.Option("--reference", help=_doc("reference"))]
+OverLayers = Annotated[str | None, typer.Option("--over-layers", help=_doc("over_layers"))]
 Neutral = Annotated[str | None, typer.Option("--neutral", help=_doc("neutral"))]
 Extraction = Annotated[
     list[str] | None,

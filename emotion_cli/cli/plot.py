@@ -12,6 +12,7 @@ def plot(
     pooling: o.Pooling = None,
     method: o.Method = None,
     reference: o.Reference = None,
+    over_layers: o.OverLayers = None,
     neutral: o.Neutral = None,
     extraction: o.Extraction = None,
     store: o.StoreDir = None,
@@ -22,7 +23,7 @@ def plot(
     """Draw the figures of each model and across models (PNG and SVG), and print their paths."""
     settings, console, opened = o.start(
         quiet=quiet, verbose=verbose, dataset=dataset, model=model, emotion=emotion, layer=layer, pooling=pooling,
-        method=method, reference=reference, neutral=neutral, extraction=extraction, store=store,
+        method=method, reference=reference, over_layers=over_layers, neutral=neutral, extraction=extraction, store=store,
     )  # fmt: skip
     from emotion_cli import pipeline
     from warehouse.artifacts import Artifacts

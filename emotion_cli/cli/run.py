@@ -13,6 +13,7 @@ def run(
     pooling: o.Pooling = None,
     method: o.Method = None,
     reference: o.Reference = None,
+    over_layers: o.OverLayers = None,
     neutral: o.Neutral = None,
     revision: o.Revision = None,
     device: o.Device = None,
@@ -36,7 +37,7 @@ def run(
     """Plan and do whatever is missing: extract, vectors, compare, plot."""
     settings, console, opened = o.start(
         quiet=quiet, verbose=verbose, dataset=dataset, model=model, layer=layer, pooling=pooling, method=method,
-        reference=reference, neutral=neutral, revision=revision, device=device, dtype=dtype, bos=bos,
+        reference=reference, over_layers=over_layers, neutral=neutral, revision=revision, device=device, dtype=dtype, bos=bos,
         batch_tokens=batch_tokens, max_length=max_length, truncate=truncate, chat_template=chat_template,
         trust_remote_code=trust_remote_code, seed=seed, draws=draws, cache=cache, store=store,
     )  # fmt: skip

@@ -9,6 +9,7 @@ def vectors(
     pooling: o.Pooling = None,
     method: o.Method = None,
     reference: o.Reference = None,
+    over_layers: o.OverLayers = None,
     neutral: o.Neutral = None,
     extraction: o.Extraction = None,
     store: o.StoreDir = None,
@@ -19,7 +20,7 @@ def vectors(
     """Make each emotion's direction at every layer of the stored activations."""
     settings, console, opened = o.start(
         quiet=quiet, verbose=verbose, dataset=dataset, model=model, pooling=pooling, method=method, reference=reference,
-        neutral=neutral, extraction=extraction, store=store,
+        over_layers=over_layers, neutral=neutral, extraction=extraction, store=store,
     )  # fmt: skip
     from emotion_cli import pipeline
 

@@ -38,23 +38,21 @@ def weights(labels: np.ndarray, emotion: str, emotions: Sequence[str], reference
     return own - np.mean(others, axis=0)
 
 
-def mean_difference(
-    activations: np.ndarray, labels: Sequence[str], *, emotions: Sequence[str], reference: str
-) -> list[Direction]:
-    """Mean of each emotion minus mean of the reference: activations [prompt, d_model], not normalised (METHODS section 1)."""
+def directions(activations: np.ndarray, labels: Sequence[str], *, emotions: Sequence[str], reference: str) -> list[Direction]:
+    """Mean of each emotion minus mean of the reference: prepared activations [prompt, d_model], not normalised."""
     rows, names = np.asarray(activations, np.float64), np.asarray(labels)
     lengths = np.linalg.norm(rows, axis=1)
-    directions = []
+    found = []
     for emotion in emotions:
         vector = weights(names, emotion, emotions, reference) @ rows
         is_reference = reference_prompts(names, emotion, emotions, reference)
         length = float(np.linalg.norm(vector))
         scale = float(lengths[is_reference].mean())
-        directions.append(Direction(
+        found.append(Direction(
             emotion, vector, int((names == emotion).sum()), int(is_reference.sum()), float(np.abs(vector).sum()), length,
             length / scale if scale > 0 else 0.0,
         ))  # fmt: skip
-    return directions
+    return found
 
 
 def reference_prompts(labels: np.ndarray, emotion: str, emotions: Sequence[str], reference: str) -> np.ndarray:
@@ -64,8 +62,17 @@ def reference_prompts(labels: np.ndarray, emotion: str, emotions: Sequence[str],
     return np.isin(labels, [other for other in emotions if other != emotion])
 
 
-METHODS: dict[str, Callable[..., list[Direction]]] = {"mean_difference": mean_difference}
-"""How a direction is made, by the name that the store keeps."""
+def as_they_are(activations: np.ndarray, is_neutral: np.ndarray) -> np.ndarray:
+    """Activations [prompt, d_model] in float64, otherwise unchanged: the plain difference of means."""
+    return np.asarray(activations, np.float64)
+
+
+METHODS: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {"mean_difference": as_they_are}
+"""How activations [prompt, d_model] are prepared before means are taken, by the method's name in the store.
+
+Each is given the activations and which prompts are neutral [prompt]. All that follows, directions and statistics alike, sees
+prepared rows only.
+"""
 
 
 def _mean_weights(labels: np.ndarray, label: str) -> np.ndarray:

@@ -1,6 +1,6 @@
 """How alike two emotions' directions are in one model (METHODS section 3), on inner products of prompts only."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import combinations
 from typing import NamedTuple
 
@@ -11,7 +11,7 @@ from emotion_cli.measures.resampling import Null, generator, null_of, permutatio
 
 
 class Comparison(NamedTuple):
-    """Cosine of two emotions at one layer (None: the mean over layers 1 and up), its permutation null, and the prompts used."""
+    """Cosine of two emotions at one layer (None: the mean over the averaged layers), its null, and the prompts used."""
 
     layer: int | None
     emotion_a: str
@@ -32,6 +32,7 @@ def cosine_comparisons(
     labels: Sequence[str],
     topics: Sequence[str | None],
     *,
+    averaged: Collection[int],
     emotions: Sequence[str],
     reference: str,
     dataset: str,
@@ -40,7 +41,8 @@ def cosine_comparisons(
 ) -> list[Comparison]:
     """Cosine of every two emotions at each layer, with a null: the labels that make the pair are permuted within topics.
 
-    `grams` [prompt, prompt] by layer. The same draws serve every layer, so the mean over layers has its null from them too.
+    `grams` [prompt, prompt] by layer. The same draws serve every layer, so the mean over the `averaged` layers has its null
+    from them too.
     """
     names = np.asarray(labels)
     comparisons = []
@@ -55,8 +57,8 @@ def cosine_comparisons(
         curves = {
             layer: _cosines(full[np.ix_(used, used)], *pair, referred) for layer, full in sorted(grams.items())
         }  # fmt: skip
-        above = [curve for layer, curve in curves.items() if layer > 0]
-        over_layers = {None: _mean_defined(np.array(above))} if above else {}
+        covered = [curve for layer, curve in curves.items() if layer in averaged]
+        over_layers = {None: _mean_defined(np.array(covered))} if covered else {}
         for layer, curve in (curves | over_layers).items():
             value = float(curve[0]) if np.isfinite(curve[0]) else None
             comparisons.append(Comparison(layer, emotion_a, emotion_b, value, null_of(value, curve[1:]), len(used)))

@@ -22,6 +22,7 @@ def convert(gguf: Path, target: Path, notify: Callable[[str], None]) -> None:
     import torch
     import transformers
 
+    transformers.utils.logging.disable_progress_bar()
     notify(f"converting {gguf.name} to float32 safetensors, once (about half a minute)")
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(dir=target.parent, prefix=".tmp-"))

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from emotion_cli.stages import compare, extract, plot, vectors
+from emotion_cli.stages import cross_model, extract, plot, vectors, within_model
 from emotion_cli.stages.job import Job, Task
 
 
@@ -20,7 +20,7 @@ class Stage:
 STAGES = (
     Stage("extract", ("prompts",), ("extractions", "activations"), extract.tasks),
     Stage("vectors", ("prompts", "extractions", "activations"), ("vectors",), vectors.tasks),
-    Stage("compare", ("prompts", "activations", "vectors"), ("within_model_statistics",), compare.within_model_tasks),
-    Stage("compare", ("vectors",), ("cross_model_statistics",), compare.cross_model_tasks),
+    Stage("compare", ("prompts", "activations", "vectors"), ("within_model_statistics",), within_model.tasks),
+    Stage("compare", ("vectors",), ("cross_model_statistics",), cross_model.tasks),
     Stage("plot", ("vectors", "within_model_statistics"), ("figures",), plot.tasks),
 )

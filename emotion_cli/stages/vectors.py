@@ -1,13 +1,13 @@
 """Activations to directions: one part for each method, reference and pooling."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
 from emotion_cli.errors import MissingError, UsageError
-from emotion_cli.measures.directions import METHODS, OTHERS, Direction, emotions_of
+from emotion_cli.measures.directions import METHODS, OTHERS, Direction, directions, emotions_of
 from emotion_cli.settings import Settings
 from emotion_cli.stages.extract import DEFAULT_POOLINGS, pairs_of
 from emotion_cli.stages.job import Job, Task, parts_task
@@ -68,6 +68,22 @@ def read_layer(activations: Partition, pooling: str, layer: int) -> LayerRows:
     return LayerRows(rows["prompt_id"].to_pylist(), rows["emotion"].to_pylist(), matrix(vectors))
 
 
+def prepare(rows: LayerRows, settings: Settings, variant: Variant) -> np.ndarray:
+    """The activations of a layer as the variant's method wants them [prompt, d_model], float64."""
+    return METHODS[variant.method](rows.activations, np.asarray(rows.labels) == settings.neutral)
+
+
+def averaged_layers(store: Store, settings: Settings, scope: Scope, layers: Iterable[int]) -> set[int]:
+    """Those of `layers` that means over layers cover."""
+    if settings.over_layers == "resid_post":
+        return {layer for layer in layers if layer > 0}
+    n_layers = scope.partition(store, "extractions").read(["n_layers"])["n_layers"][0].as_py()
+    if n_layers is None:
+        raise UsageError(f"{scope.subject}: its depth is not known, so resid_pre does not say which layer is the last",
+                         hint="--over-layers resid_post")  # fmt: skip
+    return {layer for layer in layers if layer < n_layers}
+
+
 def matrix(vectors: pa.FixedSizeListArray) -> np.ndarray:
     """A column of vectors as [row, d_model]."""
     return vectors.flatten().to_numpy().reshape(len(vectors), vectors.type.list_size)
@@ -91,7 +107,7 @@ def _task(job: Job, scope: Scope) -> Task:
     return parts_task(
         "vectors", scope.subject, scope.partition(job.store, "vectors"),
         reads={"activations": activations},
-        inputs={"neutral": job.settings.neutral},
+        inputs={"neutral": job.settings.neutral, "over_layers": job.settings.over_layers},
         wanted=[variant.part for variant in variants(job.settings, activations)],
         make=lambda job, part: _part(job.store, job.settings, scope, variant_of(part)),
     )  # fmt: skip
@@ -103,8 +119,9 @@ def _part(store: Store, settings: Settings, scope: Scope, variant: Variant) -> p
     for layer in pairs_of(activations)[variant.pooling]:
         rows = read_layer(activations, variant.pooling, layer)
         emotions = emotions_and_reference(rows.labels, settings, variant, scope.subject)
-        directions = METHODS[variant.method](rows.activations, rows.labels, emotions=emotions, reference=variant.reference)
-        found += [(layer, direction) for direction in directions]
+        prepared = prepare(rows, settings, variant)
+        found += [(layer, one) for one in directions(prepared, rows.labels, emotions=emotions, reference=variant.reference)]
+    averaged = averaged_layers(store, settings, scope, [layer for layer, _ in found])
     d_model = len(found[0][1].vector)
     flat = np.concatenate([direction.vector for _, direction in found]).astype(np.float32)
     return table_of("vectors", {
@@ -119,5 +136,6 @@ def _part(store: Store, settings: Settings, scope: Scope, variant: Variant) -> p
         "l1_norm": [direction.l1_norm for _, direction in found],
         "l2_norm": [direction.l2_norm for _, direction in found],
         "relative_norm": [direction.relative_norm for _, direction in found],
+        "averaged": [layer in averaged for layer, _ in found],
         "vector": pa.FixedSizeListArray.from_arrays(pa.array(flat), d_model),
     }, d_model=d_model)  # fmt: skip

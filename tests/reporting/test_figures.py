@@ -6,6 +6,7 @@ import xml.etree.ElementTree as ElementTree
 import pytest
 
 from emotion_cli.reporting import figures
+from emotion_cli.reporting.figures import within_model
 
 NORMS = [
     {"model": model, "emotion": emotion, "layer": layer, "relative_depth": layer / 4, "l2_norm": 1.0 + layer, "relative_norm": 0.1 * layer}
@@ -54,16 +55,11 @@ def test_what_is_written_on_them(name, words):
     assert words <= texts(DRAWN[name]()["svg"]) | {word for text in texts(DRAWN[name]()["svg"]) for word in text.split("\n")}
 
 
-def test_negative_cosines_and_null_bands_are_not_cut():
-    from matplotlib.figure import Figure
-
-    drawn: list[Figure] = []
-    original = figures._saved
-    figures._saved = lambda figure: drawn.append(figure) or original(figure)
-    try:
-        DRAWN["emotion_distances"]()
-    finally:
-        figures._saved = original
+def test_negative_cosines_and_null_bands_are_not_cut(monkeypatch):
+    drawn = []
+    original = within_model.saved
+    monkeypatch.setattr(within_model, "saved", lambda figure: drawn.append(figure) or original(figure))
+    DRAWN["emotion_distances"]()
     low, high = drawn[0].axes[0].get_ylim()
     assert low <= -0.8 and high >= 1.0
     assert any(0.5 in line.get_ydata() for line in drawn[0].axes[0].lines)

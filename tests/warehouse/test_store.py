@@ -23,7 +23,7 @@ KEYS = {"dataset": "001", "model": "EleutherAI/pythia-160m", "extraction_id": "2
 
 def vectors(values, emotion="joy"):
     columns = {"method": "m", "reference": "r", "pooling": "last", "emotion": emotion, "d_model": 2, "n_emotion": 1,
-               "n_reference": 1, "l1_norm": 1.0, "l2_norm": 1.0, "relative_norm": 1.0}  # fmt: skip
+               "n_reference": 1, "l1_norm": 1.0, "l2_norm": 1.0, "relative_norm": 1.0, "averaged": True}  # fmt: skip
     rows = {name: [value] * len(values) for name, value in columns.items()}
     return table_of("vectors", {**rows, "layer": list(range(len(values))), "vector": values}, d_model=2)
 
