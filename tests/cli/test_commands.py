@@ -190,6 +190,25 @@ def test_datasets_are_listed_shown_validated_and_imported(workplace, tmp_path):
     assert not list((tmp_path / "store").rglob("*.parquet"))
 
 
+def test_import_says_how_to_run_with_the_reference(tmp_path):
+    path = tmp_path / "set.csv"
+    path.write_text("text,label,scene\na,x,one\nb,x,two\nc,y,one\nd,y,two\n")
+    words = ["datasets", "import", path, "--dataset", "s", "--topic-column", "scene", "--store", tmp_path]
+    assert emo_ok(*words).err.strip().endswith("next: emo run -d s --reference others")
+    assert emo_ok(*words, "--reference", "y").err.strip().endswith("next: emo run -d s --reference y --neutral y")
+    assert emo_ok(*words, "--role", "test").err.strip().endswith("next: emo extract -d s")
+    assert emo("datasets", "validate", path).code == 2
+    shown = [emo_ok("datasets", "show", what, "--store", tmp_path, "--format", "csv").out for what in ("s", write_json(path))]
+    assert shown[0].splitlines()[:2] == ["emotion,topic,text,n_copies", "x,one,a,1"]
+    assert len(shown[1].splitlines()) == 3
+
+
+def write_json(path):
+    path = path.with_suffix(".json")
+    path.write_text('{"prompts": ["a", "b"]}')
+    return path
+
+
 def test_info_says_where_settings_come_from(tmp_path):
     (tmp_path / "pyproject.toml").write_text("[tool.emo]\nseed = 5\nbatch_tokens = 10\n")
     (tmp_path / "emo.toml").write_text("batch_tokens = 20\ndtype = 'bfloat16'\n")
