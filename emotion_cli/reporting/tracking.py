@@ -142,12 +142,17 @@ def _fill(client: "MlflowClient", run_id: str, params: Mapping[str, str], values
 
 def _experiment(client: "MlflowClient", artifacts: Path | None) -> tuple[str, str]:
     name = os.environ.get("MLFLOW_EXPERIMENT_NAME") or EXPERIMENT
+    location = artifacts.resolve().as_uri() if artifacts else None
     found = client.get_experiment_by_name(name)
+    if found and location and found.artifact_location != location:
+        # the store was moved since: MLflow keeps the old folder for good, so the new place gets an experiment of its own
+        name = f"{name}-{sha256(location.encode()).hexdigest()[:8]}"
+        found = client.get_experiment_by_name(name)
     if found and found.lifecycle_stage == "active":
         return found.experiment_id, name
     if found:
         raise EmoError(f"the MLflow experiment {name} was deleted", hint=f"mlflow experiments restore -x {found.experiment_id}")
-    return client.create_experiment(name, artifact_location=artifacts.resolve().as_uri() if artifacts else None), name
+    return client.create_experiment(name, artifact_location=location), name
 
 
 @contextmanager
@@ -171,11 +176,13 @@ def _quiet(uri: str) -> "Iterator[MlflowClient]":
             warnings.simplefilter("ignore")
             yield MlflowClient(tracking_uri=uri)
     except (MlflowException, OSError) as error:
-        raise EmoError(f"MLflow at {without_password(uri)}: {error}", hint="unset MLFLOW_TRACKING_URI, or start the server") from error
+        raise EmoError(
+            without_password(f"MLflow at {uri}: {error}"), hint="unset MLFLOW_TRACKING_URI, or start the server"
+        ) from error
 
 
 def without_password(uri: str) -> str:
-    """The address without the name and password in it."""
+    """Text without the names and passwords in its addresses."""
     return re.sub(r"(?<=://)[^/@]*@", "", uri)
 
 

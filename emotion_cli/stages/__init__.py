@@ -17,6 +17,8 @@ class Stage:
     tasks: Callable[[Job], list[Task]]
 
 
+STATISTICS = ("vectors", "within_model_statistics", "cross_model_statistics")
+
 STAGES = (
     Stage("extract", ("prompts",), ("extractions", "activations"), extract.tasks),
     Stage("vectors", ("prompts", "extractions", "activations"), ("vectors",), vectors.tasks),
@@ -24,5 +26,7 @@ STAGES = (
     Stage("compare", ("vectors",), ("cross_model_statistics",), cross_model.tasks),
     Stage("plot", ("vectors", "within_model_statistics"), ("figures",), plot.tasks),
     Stage("track", ("vectors", "within_model_statistics", "cross_model_statistics", "figures"), ("mlflow",), track.tasks),
-    Stage("report", ("vectors", "within_model_statistics", "cross_model_statistics", "figures", "mlflow"), ("report",), report.tasks),
+    Stage(
+        "report", ("vectors", "within_model_statistics", "cross_model_statistics", "figures", "mlflow"), ("report",), report.tasks
+    ),
 )

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from typing import Any
+from urllib.parse import unquote
 
 from emotion_cli.reporting.report import Picture
 from emotion_cli.stages.job import Job, fingerprint
@@ -56,7 +57,11 @@ def rows(job: Job, variant: Variant, names: Sequence[str]) -> dict[str, Rows]:
         **{name: [value] for name, value in variant._asdict().items()},
         **{name: job.settings.emotion for name in ("emotion", "emotion_a", "emotion_b") if job.settings.emotion},
     }
-    place = {name: i for i, name in enumerate(dict.fromkeys(scope.dataset for scope in job.train_scopes))}
+    order = {name: [getattr(scope, name) for scope in job.train_scopes] for name in ("dataset", "model")}
+
+    def place(row: dict[str, Any]) -> list[int]:
+        return [known.index(row[name]) if row.get(name) in known else 0 for name, known in order.items()]
+
     found = {}
     for name in names:
         columns = set(catalog.rows(f'select * from "{name}" limit 0').column_names)
@@ -64,7 +69,7 @@ def rows(job: Job, variant: Variant, names: Sequence[str]) -> dict[str, Rows]:
         chosen = {column: values for column, values in wanted.items() if column in columns
                   and not (name.startswith("prompt") and column == "emotion")}  # fmt: skip
         selected = catalog.dicts(name, **chosen)
-        found[name] = sorted(selected, key=lambda row: place.get(row.get("dataset", ""), 0))
+        found[name] = sorted(selected, key=place)
     return found
 
 
@@ -93,7 +98,8 @@ def pictures(job: Job) -> list[Picture]:
         for entry in manifest.files if manifest else ():
             if entry.name.endswith(".svg"):
                 png = (artifacts.folder / entry.name).with_suffix(".png").relative_to(job.store.root)
-                about = entry.name.removesuffix(".svg")
-                caption = f"{dataset}, {artifacts.folder.name}: {about}".replace("_", " ")
-                found.append(Picture(png.as_posix(), (artifacts.folder / entry.name).read_bytes(), caption, dataset, about))
+                where = "across models" if artifacts.folder.name == CROSS_MODEL else unquote(artifacts.folder.name)
+                about = unquote(entry.name.removesuffix(".svg").removeprefix(f"{CROSS_MODEL}_"))
+                caption = f"{dataset}, {where}: {about.replace('_', ' ')}"
+                found.append(Picture(png.as_posix(), (artifacts.folder / entry.name).read_bytes(), caption, dataset))
     return found

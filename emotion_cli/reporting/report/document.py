@@ -65,7 +65,6 @@ class Picture:
     svg: bytes
     caption: str
     dataset: str = ""
-    about: str = ""
 
 
 Block = Heading | Paragraph | Items | Listing | Grid | Picture

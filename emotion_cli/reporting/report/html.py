@@ -6,8 +6,8 @@ from html import escape
 
 from emotion_cli.reporting.report.document import Block, Chapter, Code, Grid, Heading, Inline, Items, Listing, Paragraph, Picture
 
-POLICY = "default-src 'none'; style-src 'unsafe-inline'"
-"""What a browser is allowed to do with the page: use the style in it; no script, no request."""
+POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+"""What a browser is allowed to do with the page: use the style and the pictures in it; no script, no request."""
 
 STYLE = """
 :root { color-scheme: light dark; --ink: #1c1c1c; --paper: #ffffff; --soft: #5c5c5c; --line: #d5d5d5; --tint: #f5f5f3;
@@ -49,7 +49,8 @@ def page(title: str, chapters: Iterable[Chapter]) -> str:
         f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>{escape(title)}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<header><h1>{escape(title)}</h1></header>\n"
-        f'<nav aria-label="Contents"><strong>Contents</strong><ol>{entries}</ol></nav>\n<main>\n{body}\n</main>\n</body>\n</html>\n'
+        f'<nav aria-label="Contents"><strong>Contents</strong><ol>{entries}</ol></nav>\n<main>\n{body}\n</main>\n'
+        "</body>\n</html>\n"
     )
 
 
@@ -129,4 +130,4 @@ def inlined(svg: str, prefix: str, label: str) -> str:
     body = re.sub(r"\n\s*", "\n", body)
     # the page's style says how large it is
     opening = re.sub(r'\s(?:width|height)="[^"]*"', "", body[: body.index(">")])
-    return f'{opening} role="img" aria-label="{escape(label)}"{body[body.index(">"):].rstrip()}'
+    return f'{opening} role="img" aria-label="{escape(label)}"{body[body.index(">") :].rstrip()}'

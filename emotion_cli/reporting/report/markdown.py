@@ -19,9 +19,8 @@ def escaped(text: str) -> str:
     """Text in which no character means markup, on one line."""
     one_line = " ".join(text.split())
     safe = re.sub(r"([\\`*\[\]|~$])", r"\\\1", one_line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;"))
-    # an underscore inside a word is plain in this dialect; so is a mark of a list or heading that is not first
-    safe = re.sub(r"(?<![^\W_])_|_(?![^\W_])", r"\\_", safe)
-    return re.sub(r"^([#+=-]|\d+(?=[.)]\s))", lambda found: f"\\{found[1]}" if not found[1].isdigit() else f"{found[1]}\\", safe)
+    # an underscore inside a word is plain in this dialect
+    return re.sub(r"(?<![^\W_])_|_(?![^\W_])", r"\\_", safe)
 
 
 def _block(block: Block) -> str:
@@ -44,6 +43,8 @@ def _block(block: Block) -> str:
 
 def _paragraph(paragraph: Paragraph) -> str:
     text = "".join(_inline(part) for part in paragraph.parts)
+    # what would begin a heading, list or rule
+    text = re.sub(r"^(\d*)(?=[#+=.)-])", r"\1\\", text)
     return f"{text} {_source(paragraph.source)}" if paragraph.source else text
 
 

@@ -151,7 +151,13 @@ def _widths_differ(rows: Sequence[Row]) -> Found | None:
 def _longest(rows: Sequence[Row]) -> Found | None:
     row = max(rows, key=lambda row: row["relative_norm"])
     depth = f" (relative depth {row['relative_depth']:.2f})" if row["relative_depth"] is not None else ""
-    return {"emotion": row["emotion"], "layer": row["layer"], "depth": depth, "norm": row["relative_norm"]}
+    return {
+        "emotion": row["emotion"],
+        "dataset": row["dataset"],
+        "layer": row["layer"],
+        "depth": depth,
+        "norm": row["relative_norm"],
+    }
 
 
 def _no_length(rows: Sequence[Row]) -> Found | None:
@@ -212,19 +218,19 @@ KEY_FINDINGS = (
 
 OBSERVATIONS = (
     Rule("extractions", "Across models the raw cosine is not defined, since no two have equal width: {models}.", _widths_differ),
-    Rule(_CROSS, "Across models, {inside} of {total} raw cosines at single layers ({share:.0%}) lie within {band:.4f} of 0, where "
-                 "unrelated directions put 95 %: {meaning}.", _inside_chance),
-    Rule(_BY_MODEL, "{count} of {total} mean cosines within a model lie above {equidistance:.4g}, the value of labels that are as "
-                    "different from each other as from the reference.", _above_equidistance, by=("reference",)),
+    Rule(_CROSS, "Across models, {inside} of {total} raw cosines at single layers ({share:.0%}) lie within {band:.4f} of 0, "
+                 "where unrelated directions put 95 %: {meaning}.", _inside_chance),
+    Rule(_BY_MODEL, "{count} of {total} mean cosines within a model lie above {equidistance:.4g}, the value of labels that are "
+                    "as different from each other as from the reference.", _above_equidistance, by=("reference",)),
     Rule(_BY_MODEL, "{model}: every mean cosine is above 0.9 ({low:.4f} to {high:.4f}), so its emotions are told apart by little "
                     "of their vectors.", _all_high, by=("model",)),
     Rule(_BY_MODEL, "The order of the pairs from least to most alike {answer}.", _same_order),
     Rule(_BY_MODEL, "{model}: a pair's mean cosine differs by at most {spread:.4f} between {datasets}.", _between_datasets,
          by=("model",)),
-    Rule("vector_norms_by_layer", "{model}, {dataset}: the longest vector relative to the reference's activations is that of "
-         "{emotion} at layer {layer}{depth}, with {norm:.4f} of their length.", _longest, by=("model", "dataset")),
-    Rule(_BY_LAYER, "{model}, {dataset}: at layer {layers} a vector has no length, so its cosines are not defined there.",
-         _no_length, by=("model", "dataset")),
+    Rule("vector_norms_by_layer", "{model}: the longest vector relative to the reference's activations is that of {emotion} on "
+         "{dataset} at layer {layer}{depth}, with {norm:.4f} of their length.", _longest, by=("model",)),
+    Rule(_BY_LAYER, "{model}: at layer {layers} a vector has no length, so its cosines are not defined there.", _no_length,
+         by=("model",)),
 )  # fmt: skip
 """Said of everything together."""
 
@@ -232,10 +238,10 @@ NEXT_STEPS = (
     Rule("extractions", "Add a model of equal width ({widths}) to get raw cosines between models: emo run -m MODEL.",
          _width_to_match),
     Rule("extractions", "Add a second model to compare {model} with: emo run -m MODEL.", _one_model),
-    Rule("extractions", "All activations are pooled as {pooling}; see whether the numbers depend on it: emo run --recipe concepts.",
-         _one_pooling),
-    Rule(_BY_MODEL, "All vectors share the reference {reference}, which alone makes them alike; ask what sets an emotion apart from "
-                    "the others: emo compare --reference others.", _shared_reference),
+    Rule("extractions", "All activations are pooled as {pooling}; see whether the numbers depend on it: "
+         "emo run --recipe concepts.", _one_pooling),
+    Rule(_BY_MODEL, "All vectors share the reference {reference}, which alone makes them alike; ask what sets an emotion apart "
+                    "from the others: emo compare --reference others.", _shared_reference),
 )  # fmt: skip
 """What the numbers leave open, with the command that goes on."""
 

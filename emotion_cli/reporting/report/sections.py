@@ -105,7 +105,7 @@ def vectors_and_similarities(facts: Facts) -> Iterable[Block]:
                 continue
             yield grid(rows, (
                 Shown("emotion_a", "emotion"), Shown("emotion_b", "and"), Shown("mean_cosine_similarity", "mean cosine", ".4f"),
-                Shown("null_low", "null 2.5 %", ".4f"), Shown("null_high", "null 97.5 %", ".4f"), Shown("p_value", "p", ".3g"),
+                Shown("null_low", "null 2.5 %", ".4f"), Shown("null_high", "null 97.5 %", ".4f"), Shown("p_value", "p", ".2g"),
                 Shown("equidistance", "equidistant", ".4g"), Shown("n_layers_averaged", "layers", "d"),
             ), BY_MODEL)  # fmt: skip
             yield from items(NOTES, facts, dataset=dataset, model=model)
