@@ -12,13 +12,15 @@ from warehouse.store import MANIFEST, FileEntry, Manifest, read_manifest, replac
 
 @dataclass(frozen=True)
 class Artifacts:
-    """One folder of derived files under fixed names."""
+    """Derived files under fixed names in one folder; several kinds may share a folder under manifests of their own."""
 
     folder: Path
+    kind: str = "figures"
+    manifest_name: str = MANIFEST
 
     def manifest(self) -> Manifest | None:
         """What was committed, or None; None too when a file has gone, so that it is made again."""
-        manifest = read_manifest(self.folder / MANIFEST)
+        manifest = read_manifest(self.folder / self.manifest_name)
         if manifest and all((self.folder / entry.name).is_file() for entry in manifest.files):
             return manifest
         return None
@@ -26,12 +28,12 @@ class Artifacts:
     def commit(self, contents: Mapping[str, bytes], inputs: Mapping[str, Any]) -> list[Path]:
         """Replace the folder's files one by one, then the manifest; files that are no longer made are removed."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        former = read_manifest(self.folder / MANIFEST)
+        former = read_manifest(self.folder / self.manifest_name)
         for name, content in contents.items():
             replace_file(self.folder / name, content)
         entries = tuple(FileEntry(name, 0, len(content), sha256(content).hexdigest()) for name, content in contents.items())
-        manifest = Manifest("figures", {}, entries, dict(inputs), datetime.now(UTC).isoformat())
-        replace_file(self.folder / MANIFEST, manifest.to_json().encode())
+        manifest = Manifest(self.kind, {}, entries, dict(inputs), datetime.now(UTC).isoformat())
+        replace_file(self.folder / self.manifest_name, manifest.to_json().encode())
         for entry in former.files if former else ():
             if entry.name not in contents:
                 (self.folder / entry.name).unlink(missing_ok=True)

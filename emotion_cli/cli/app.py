@@ -16,9 +16,11 @@ from emotion_cli.cli.extract import extract
 from emotion_cli.cli.info import info
 from emotion_cli.cli.output import write_lines
 from emotion_cli.cli.plot import plot
+from emotion_cli.cli.report import report
 from emotion_cli.cli.run import run
 from emotion_cli.cli.sql import sql
 from emotion_cli.cli.tables import tables
+from emotion_cli.cli.track import track
 from emotion_cli.cli.vectors import vectors
 from emotion_cli.errors import EmoError, ExitCode
 
@@ -28,7 +30,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Find emotion directions in language models, measure them against their nulls, and query them with SQL.",
 )
-for command in (run, extract, vectors, compare, plot, sql, tables, info):
+for command in (run, extract, vectors, compare, plot, track, report, sql, tables, info):
     app.command()(command)
 app.add_typer(datasets.app, name="datasets")
 app.add_typer(models.app, name="models")

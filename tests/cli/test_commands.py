@@ -11,12 +11,14 @@ from command import arguments, emo, emo_ok, environment
 
 from emotion_cli.cli.output import Format, write_rows
 
-HEAVY = ("torch", "transformers", "matplotlib", "duckdb", "polars")
+HEAVY = ("torch", "transformers", "matplotlib", "duckdb", "polars", "mlflow")
+CALM = ("--store", "STORE", "--reference", "calm", "--neutral", "calm")
 
 
 @pytest.mark.parametrize(("words", "unwanted"), [
     (["--help"], HEAVY), (["run", "--help"], HEAVY), (["--version"], HEAVY),
-    (["compare", "--store", "STORE", "--reference", "calm", "--neutral", "calm"], ("torch", "transformers", "matplotlib", "scipy")),
+    (["compare", *CALM], ("torch", "transformers", "matplotlib", "scipy", "mlflow")),
+    (["report", *CALM], ("torch", "transformers", "matplotlib", "scipy", "mlflow")),
     (["sql", "select 1", "--store", "STORE"], ("torch", "transformers", "matplotlib", "scipy", "polars")),
     (["datasets", "list", "--store", "STORE"], ("torch", "transformers", "matplotlib")),
 ], ids=lambda value: value[0] if isinstance(value, list) else "")  # fmt: skip
