@@ -22,6 +22,7 @@ from emotion_cli.cli.run import run
 from emotion_cli.cli.sql import sql
 from emotion_cli.cli.tables import tables
 from emotion_cli.cli.vectors import vectors
+from emotion_cli.cli.verify import verify
 from emotion_cli.errors import EmoError, ExitCode
 
 app = typer.Typer(
@@ -30,7 +31,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Find emotion directions in language models, measure them against their nulls, and query them with SQL.",
 )
-for command in (run, extract, vectors, compare, plot, sql, tables, info):
+for command in (run, extract, vectors, compare, plot, sql, tables, verify, info):
     app.command()(command)
 app.add_typer(datasets.app, name="datasets")
 app.add_typer(models.app, name="models")
