@@ -5,15 +5,16 @@ import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import duckdb
 import pyarrow as pa
 
-from warehouse.errors import QueryError
+from warehouse.errors import QueryError, StoreError
 from warehouse.library import filtered, queries
-from warehouse.schema import TABLES, Table
-from warehouse.store import Store
+from warehouse.parquet import footer_of
+from warehouse.schema import COLUMNS, TABLES, Table
+from warehouse.store import Partition, Store, refuse_older
 
 _SQL_TYPES = {
     pa.string(): "VARCHAR", pa.int64(): "BIGINT", pa.float64(): "DOUBLE", pa.bool_(): "BOOLEAN",
@@ -22,14 +23,23 @@ _SQL_TYPES = {
 }  # fmt: skip
 
 
-class Catalog:
-    """A locked in-memory DuckDB over one store; may read the store's committed files and nothing else."""
+_BROKEN = "this part of the store cannot be read: "
 
-    def __init__(self, store: Store, *, comments: bool = False) -> None:
+
+class Catalog:
+    """A locked in-memory DuckDB over one store; may read the store's committed files and nothing else.
+
+    `unsafe` leaves it unlocked: any statements, any files, with the rights of the process.
+    """
+
+    def __init__(self, store: Store, *, comments: bool = False, unsafe: bool = False) -> None:
         self.connection = duckdb.connect()
-        paths = _declare(self.connection, store, comments=comments)
+        self.unsafe = unsafe
+        paths = declare(self.connection, store, comments=comments)
         self.connection.execute("set threads to 2")
-        self.connection.execute(f"set allowed_paths = [{', '.join(map(_literal, paths))}]")
+        if unsafe:
+            return
+        self.connection.execute(f"set allowed_paths = [{', '.join(map(literal, paths))}]")
         self.connection.execute("set enable_external_access = false")
         self.connection.execute("set lock_configuration = true")
 
@@ -38,6 +48,8 @@ class Catalog:
         try:
             statements = self.connection.extract_statements(sql)
             kinds = {statement.type for statement in statements}
+            if self.unsafe and statements:
+                return self._last(statements, values)
             if len(statements) != 1 or kinds != {duckdb.StatementType.SELECT}:
                 raise QueryError(
                     f"one SELECT statement is expected, not {len(statements)} statements "
@@ -46,7 +58,18 @@ class Catalog:
                 )
             return self.connection.sql(sql, params=values).to_arrow_table()
         except duckdb.Error as error:
-            raise QueryError(str(error).strip(), hint="emo tables") from error
+            text = str(error).strip()
+            if _BROKEN in text:
+                raise StoreError(text.split(_BROKEN, 1)[1], hint="emo verify --repair") from error
+            if isinstance(error, duckdb.IOException):
+                raise StoreError(text, hint="emo verify") from error
+            raise QueryError(text, hint="emo tables") from error
+
+    def _last(self, statements: Sequence[Any], values: Sequence[Any] | Mapping[str, Any]) -> pa.Table:
+        for statement in statements[:-1]:
+            self.connection.execute(statement)
+        result = self.connection.execute(statements[-1], values)
+        return result.to_arrow_table() if result.description else pa.table({})
 
     def select(self, relation: str, columns: Sequence[str] = (), /, **filters: Iterable[Any] | None) -> pa.Table:
         """Rows of a table or bundled query where each filtered column has one of the given values; sorted as printed."""
@@ -62,23 +85,28 @@ def write_database(store: Store, path: Path) -> None:
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".tmp-") as folder:
         temporary = Path(folder) / path.name
         connection = duckdb.connect()
-        connection.execute(f"attach {_literal(temporary)} as emo (storage_version 'v1.2.0')")
+        connection.execute(f"attach {literal(temporary)} as emo (storage_version 'v1.2.0')")
         connection.execute("use emo")
-        _declare(connection, store, comments=True)
+        declare(connection, store, comments=True)
         connection.close()
         temporary.replace(path)
 
 
-def _declare(connection: duckdb.DuckDBPyConnection, store: Store, *, comments: bool) -> list[Path]:
-    """Create macros, views and (half of the time) comments; return the files that the views read."""
-    connection.execute(files("warehouse").joinpath("macros.sql").read_text(encoding="utf-8"))
+def declare(connection: duckdb.DuckDBPyConnection, store: Store, *, comments: bool = False) -> list[Path]:
+    """Create macros, views and (half of the time) comments; return the files that the views read.
+
+    A partition that cannot be read makes the queries fail that ask for its rows, and no others.
+    """
+    declare_macros(connection)
     read: list[Path] = []
     for table in TABLES.values():
-        paths = [path.resolve() for part in store.partitions(table.name) for path in part.paths()]
-        missing = [path for path in paths if not path.is_file()]
-        if missing:
-            raise QueryError(f"{missing[0]} is listed in a manifest but is not there", hint="emo verify")
-        connection.execute(f'create view "{table.name}" as {_select(table, paths)}')
+        paths, broken = _sorted_out(store.partitions(table.name))
+        try:
+            _declare_table(connection, table, paths, broken)
+        except duckdb.Error:
+            # a file is no Parquet file: look at each
+            paths, broken = _sorted_out(store.partitions(table.name), footers=True)
+            _declare_table(connection, table, paths, broken)
         read += paths
         if comments:
             _comment(connection, table.name, table.doc, {column.name: column.doc for column in table.columns})
@@ -92,22 +120,82 @@ def _declare(connection: duckdb.DuckDBPyConnection, store: Store, *, comments: b
     return read
 
 
-def _select(table: Table, paths: Sequence[Path]) -> str:
+def declare_macros(connection: duckdb.DuckDBPyConnection) -> None:
+    """Create `cosine` and `l2_norm`."""
+    connection.execute(files("warehouse").joinpath("macros.sql").read_text(encoding="utf-8"))
+
+
+def _declare_table(
+    connection: duckdb.DuckDBPyConnection, table: Table, paths: Sequence[Path], broken: Mapping[Partition, str]
+) -> None:
+    selects = [table_select(table, paths)] if paths or not broken else []
+    selects += [_failing(partition, message) for partition, message in broken.items()]
+    connection.execute(f'create view "{table.name}" as {" union all ".join(selects)}')
+
+
+class _Sorted(NamedTuple):
+    paths: list[Path]
+    broken: dict[Partition, str]
+
+
+def _sorted_out(partitions: Iterable[Partition], *, footers: bool = False) -> _Sorted:
+    """The files of the partitions that can be read, and what is wrong with the others."""
+    found = _Sorted([], {})
+    for partition in partitions:
+        try:
+            found.paths.extend(_readable(partition, footers=footers))
+        except StoreError as error:
+            found.broken[partition] = str(error)
+    return found
+
+
+def _readable(partition: Partition, *, footers: bool) -> list[Path]:
+    manifest = partition.manifest()
+    if manifest is None:
+        return []
+    refuse_older(manifest, partition.folder)
+    paths = [(partition.folder / entry.name).resolve() for entry in manifest.files]
+    for path, entry in zip(paths, manifest.files, strict=True):
+        if not path.is_file():
+            raise StoreError(f"{path} is listed in a manifest but is not there")
+        if path.stat().st_size != entry.size:
+            raise StoreError(f"{path} has {path.stat().st_size} bytes, not the {entry.size} that were committed")
+        if footers:
+            footer_of(path)
+    return paths
+
+
+def table_select(table: Table, paths: Sequence[Path], *, with_files: bool = False) -> str:
+    """The select that a table's view is; `with_files` adds the column `file`, the path of the file that a row is in."""
+    extra = ["filename as file"] if with_files else []
     if not paths:
-        empty = ", ".join(f'cast(null as {_SQL_TYPES[column.type]}) as "{column.name}"' for column in table.columns)
-        return f"select {empty} where false"
+        empty = [f'cast(null as {_SQL_TYPES[column.type]}) as "{column.name}"' for column in table.columns]
+        empty += ["cast(null as varchar) as file"] if with_files else []
+        return f"select {', '.join(empty)} where false"
     # partition keys are text: DuckDB would guess a date of `2024-01-01`
     types = ", ".join(f"'{key}': VARCHAR" for key in table.partition_by)
-    listed = ", ".join(map(_literal, paths))
-    plain = ", ".join(f'"{column.name}"' for column in table.columns)
-    return f"select {plain} from read_parquet([{listed}], hive_partitioning = true, hive_types = {{{types}}})"
+    listed = ", ".join(map(literal, paths))
+    plain = ", ".join([*(f'"{column.name}"' for column in table.columns), *extra])
+    named = ", filename = true" if with_files else ""
+    return f"select {plain} from read_parquet([{listed}], hive_partitioning = true, hive_types = {{{types}}}{named})"
+
+
+def _failing(partition: Partition, message: str) -> str:
+    """One row that has the partition's keys and fails when it is read: a filter for other keys never reads it."""
+    failing = f"error({literal(_BROKEN + message)})"
+    columns = [
+        f'{literal(partition.keys[name])} as "{name}"' if name in partition.keys
+        else f'cast({failing} as {_SQL_TYPES[COLUMNS[name].type]}) as "{name}"'
+        for name in partition.table.column_names
+    ]  # fmt: skip
+    return f"select {', '.join(columns)} from range(1) as t(i) where case when i >= 0 then {failing} is null else true end"
 
 
 def _comment(connection: duckdb.DuckDBPyConnection, view: str, doc: str, columns: Mapping[str, str]) -> None:
-    connection.execute(f'comment on view "{view}" is {_literal(doc)}')
+    connection.execute(f'comment on view "{view}" is {literal(doc)}')
     for name, text in columns.items():
-        connection.execute(f'comment on column "{view}"."{name}" is {_literal(text)}')
+        connection.execute(f'comment on column "{view}"."{name}" is {literal(text)}')
 
 
-def _literal(value: str | os.PathLike[str]) -> str:
+def literal(value: str | os.PathLike[str]) -> str:
     return "'" + str(value).replace("'", "''") + "'"

@@ -2,7 +2,7 @@
 
 
 class StoreError(Exception):
-    """A file of the store is missing, damaged, or of a newer schema."""
+    """A file of the store is damaged, or cannot be read or written."""
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
         super().__init__(message)
@@ -10,12 +10,24 @@ class StoreError(Exception):
 
 
 class NotInStoreError(StoreError):
-    """A table, view, query or partition that was asked for is not there."""
+    """A table, view, query, partition or file that was asked for is not there."""
 
 
 class QueryError(StoreError):
     """A SQL statement is wrong or not allowed."""
 
 
+class NameInvalidError(StoreError):
+    """A name that cannot stand in the store."""
+
+
 class HeldError(StoreError):
     """Another process is writing the same partition."""
+
+
+class NewerError(StoreError):
+    """A file was written by a later schema than this program knows."""
+
+
+class OlderError(StoreError):
+    """A file was written by an earlier schema and has to be migrated."""

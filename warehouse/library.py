@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 
 from warehouse.errors import NotInStoreError
 
@@ -24,11 +25,7 @@ class Query:
 @cache
 def queries() -> dict[str, Query]:
     """All bundled queries by name, each behind those that it reads."""
-    found = {
-        entry.name.removesuffix(".sql"): parse(entry.name.removesuffix(".sql"), entry.read_text(encoding="utf-8"))
-        for entry in files("queries").iterdir()
-        if entry.name.endswith(".sql")
-    }
+    found = _read(files("queries"))
     ordered: dict[str, Query] = {}
 
     def add(name: str) -> None:
@@ -42,6 +39,17 @@ def queries() -> dict[str, Query]:
     return ordered
 
 
+@cache
+def checks() -> dict[str, Query]:
+    """What must never be true of the stored tables, by name: each selects the bad rows as `file` and `detail`."""
+    return dict(sorted(_read(files("warehouse").joinpath("checks")).items()))
+
+
+def _read(folder: Traversable) -> dict[str, Query]:
+    names = [entry.name.removesuffix(".sql") for entry in folder.iterdir() if entry.name.endswith(".sql")]
+    return {name: parse(name, folder.joinpath(f"{name}.sql").read_text(encoding="utf-8")) for name in names}
+
+
 def parse(name: str, text: str) -> Query:
     """A query of a file's text; ValueError when its header lacks the description, the grain or what it reads."""
     header = re.match(r"(?:--[^\n]*\n)+", text)
@@ -49,7 +57,7 @@ def parse(name: str, text: str) -> Query:
     labelled = dict(line.split(":", 1) for line in lines if re.match(r"(Grain|Reads|Column \w+):", line))
     doc = " ".join(line for line in lines if line and not re.match(r"(Grain|Reads|Column \w+):", line))
     if not doc or "Grain" not in labelled or "Reads" not in labelled:
-        raise ValueError(f"queries/{name}.sql: the header needs a description, `Grain:` and `Reads:`")
+        raise ValueError(f"{name}.sql: the header needs a description, `Grain:` and `Reads:`")
     return Query(
         name,
         doc,

@@ -126,6 +126,8 @@ class Table:
     partition_by: tuple[str, ...]
     others: tuple[str, ...]
     nullable: frozenset[str] = frozenset()
+    all_or_none: bool = False
+    """Whether a partition of it means nothing unless all its files are there; else each file stands for itself."""
 
     @cached_property
     def column_names(self) -> tuple[str, ...]:
@@ -175,6 +177,7 @@ TABLES: dict[str, Table] = {
             partition_by=("dataset", "prompts_sha256"),
             others=("topic", "emotion", "text", "lang", "role", "n_copies", "n_words", "final_char"),
             nullable=frozenset({"topic", "lang"}),
+            all_or_none=True,
         ),
         Table(
             "extractions",
@@ -192,6 +195,7 @@ TABLES: dict[str, Table] = {
                 "chat_template", "max_length", "truncate", "words_sha256", "strategy", "strategy_error", "n_tokens",
                 "n_tokens_computed", "n_truncated", "seconds", "dtype",
             }),
+            all_or_none=True,
         ),
         Table(
             "activations",
@@ -200,6 +204,7 @@ TABLES: dict[str, Table] = {
             partition_by=_BY_EXTRACTION,
             others=("dataset", "model", "emotion", "n_tokens", "activation"),
             nullable=frozenset({"n_tokens"}),
+            all_or_none=True,
         ),
         Table(
             "vectors",

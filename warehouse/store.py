@@ -1,98 +1,27 @@
-"""Where a partition lives, and how it is committed so that no reader ever sees half of it.
+"""Where partitions live, and reading and writing them; how they are committed is in `warehouse.protocol`."""
 
-The protocol, for one partition (a folder such as `vectors/dataset=D/model=M/extraction_id=X/`):
-
-1. A file is written under a temporary name, flushed and synced.         crash: an orphan `.tmp-*`
-2. It is renamed to `part-<hash of its bytes>.parquet`; folder synced.    crash: an orphan part
-3. The manifest (files with rows, sizes, SHA-256) replaces the old one.   this rename is the commit
-4. Superseded files stay until they are cleaned up.
-
-Readers see only the files that a committed manifest lists. A partition that grows over a long run keeps its finished
-parts in a progress file, which no reader looks at, so that a killed run goes on behind its last finished part.
-"""
-
-import fcntl
-import hashlib
-import json
-import os
-import socket
-import tempfile
-import urllib.parse
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
-import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from warehouse.errors import HeldError, NotInStoreError, StoreError
-from warehouse.schema import COLUMNS, SCHEMA_VERSION, TABLES, Table
+from warehouse import protocol, schema
+from warehouse.errors import NotInStoreError, OlderError, StoreError
+from warehouse.lock import held
+from warehouse.names import quote, quote_glob, refuse_case_twins, unquote
+from warehouse.parquet import column_type, read_parquet, table_of, write_parquet
+from warehouse.protocol import MANIFEST, PROGRESS, FileEntry, Manifest, content_hash, file_sha256
+from warehouse.schema import TABLES, Table
 
-MANIFEST = "_manifest.json"
-PROGRESS = "_progress.json"
-LOCK = "_lock"
-TEMPORARY = ".tmp-"
-
-
-def content_hash(value: Any) -> str:
-    """SHA-256 in hex of a JSON value in canonical form."""
-    return hashlib.sha256(json.dumps(value, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+__all__ = [
+    "FileEntry", "Manifest", "Partition", "Store", "column_type", "content_hash", "file_sha256", "quote", "table_of",
+]  # fmt: skip
 
 
-@dataclass(frozen=True)
-class FileEntry:
-    """One committed file: name, rows, bytes, SHA-256 in hex, what part of the work it is, and what making it cost."""
-
-    name: str
-    rows: int
-    size: int
-    sha256: str
-    part: str = ""
-    cost: Mapping[str, float] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Manifest:
-    """What a committed partition holds, and the inputs and settings that it was made from."""
-
-    table: str
-    keys: dict[str, str]
-    files: tuple[FileEntry, ...]
-    inputs: dict[str, Any] = field(default_factory=dict)
-    committed_at: str = ""
-    schema_version: int = SCHEMA_VERSION
-
-    @property
-    def rows(self) -> int:
-        """Rows in all files."""
-        return sum(entry.rows for entry in self.files)
-
-    @property
-    def fingerprint(self) -> str:
-        """Content hash of the files; two partitions with equal bytes have equal fingerprints."""
-        return content_hash([entry.sha256 for entry in self.files])
-
-    def to_json(self) -> str:
-        """The manifest as it is written to disk."""
-        return json.dumps(
-            {
-                "schema_version": self.schema_version,
-                "table": self.table,
-                "keys": self.keys,
-                "committed_at": self.committed_at,
-                "inputs": self.inputs,
-                "files": [vars(entry) for entry in self.files],
-            },
-            indent=1,
-            ensure_ascii=False,
-        )
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Partition:
     """One folder of one table."""
 
@@ -100,84 +29,85 @@ class Partition:
     keys: dict[str, str]
     folder: Path
 
+    @property
+    def place(self) -> str:
+        """The folder as seen from the store's root."""
+        return "/".join([self.table.name, *(f"{key}={quote(value)}" for key, value in self.keys.items())])
+
     def manifest(self) -> Manifest | None:
         """The committed manifest, or None; StoreError when it is damaged or of a newer version."""
-        return read_manifest(self.folder / MANIFEST)
+        return protocol.read_manifest(self.folder)
 
     def paths(self) -> list[Path]:
         """The committed files."""
         manifest = self.manifest()
         return [self.folder / entry.name for entry in manifest.files] if manifest else []
 
-    def progress(self, plan: Mapping[str, Any]) -> tuple[FileEntry, ...]:
-        """Finished parts of an unfinished run with the same plan, those whose files are still whole."""
-        try:
-            saved = json.loads((self.folder / PROGRESS).read_text(encoding="utf-8"))
-            entries = [FileEntry(**entry) for entry in saved["files"]] if saved["plan"] == dict(plan) else []
-        except (OSError, ValueError, KeyError, TypeError):
-            return ()
-        return tuple(entry for entry in entries if _is_whole(self.folder / entry.name, entry))
+    def progress(self) -> tuple[FileEntry, ...]:
+        """Finished parts of unfinished work, those whose files are still whole."""
+        return protocol.read_progress(self.folder)
 
-    def save_progress(self, plan: Mapping[str, Any], files: Sequence[FileEntry]) -> None:
+    @property
+    def has_progress(self) -> bool:
+        """Whether there is unfinished work to go on with."""
+        return (self.folder / PROGRESS).is_file()
+
+    def save_progress(self, files: Sequence[FileEntry]) -> None:
         """Remember finished parts for a later run."""
-        text = json.dumps({"plan": dict(plan), "files": [vars(entry) for entry in files]}, ensure_ascii=False)
-        replace_file(self.folder / PROGRESS, text.encode())
+        protocol.save_progress(self.folder, files)
 
     def read(self, columns: Sequence[str], **equal: str | int) -> pa.Table:
         """Committed rows of these columns (vectors of fixed size), where each named column has the given value."""
         paths = self.paths()
         if not paths:
             raise NotInStoreError(f"{self.folder} is not in the store", hint="emo run")
-        try:
-            pieces = [_read_parquet(path, columns, equal) for path in paths]
-        except (OSError, pa.ArrowException) as error:
-            raise StoreError(f"{self.folder}: {error}", hint="emo verify") from error
+        pieces = []
+        for path in paths:
+            try:
+                pieces.append(read_parquet(path, columns, equal))
+            except FileNotFoundError as error:
+                raise NotInStoreError(f"{path} is listed in a manifest but is not there", hint="emo verify --repair") from error
+            except (OSError, pa.ArrowException, KeyError) as error:
+                raise StoreError(f"{path}: {error}", hint="emo verify --repair") from error
         return pa.concat_tables(pieces)
 
-    def write(self, row_groups: Iterable[pa.Table], *, part: str = "", cost: Mapping[str, float] | None = None) -> FileEntry:
+    def write(
+        self, row_groups: Iterable[pa.Table], *, part: str = "", cost: Mapping[str, float] | None = None, recipe: str = ""
+    ) -> FileEntry:
         """Write one file, each table a row group (columns as declared); not visible to readers before `commit`."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(prefix=TEMPORARY, dir=self.folder)
-        try:
-            with os.fdopen(handle, "wb") as sink:
-                rows = _write_parquet(sink, row_groups)
-                sink.flush()
-                os.fsync(sink.fileno())
-            digest = file_sha256(Path(temporary))
-            name = f"part-{digest[:16]}.parquet"
-            size = Path(temporary).stat().st_size
-            _open_to_others(temporary)
-            Path(temporary).replace(self.folder / name)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
-        sync_folder(self.folder)
-        return FileEntry(name, rows, size, digest, part, dict(cost or {}))
+        self._refuse_case_twins()
+        written = protocol.write_part(self.folder, ".parquet", lambda sink: write_parquet(sink, row_groups))
+        return FileEntry(written.name, written.rows, written.size, written.sha256, part, dict(cost or {}), recipe)
 
-    def commit(self, files: Sequence[FileEntry], inputs: Mapping[str, Any] | None = None) -> Manifest:
-        """Make exactly these files the partition's content, in one rename."""
-        now = datetime.now(UTC).isoformat()
-        manifest = Manifest(self.table.name, self.keys, tuple(files), dict(inputs or {}), now)
-        self.folder.mkdir(parents=True, exist_ok=True)
-        replace_file(self.folder / MANIFEST, manifest.to_json().encode())
-        (self.folder / PROGRESS).unlink(missing_ok=True)
+    def commit(
+        self,
+        files: Sequence[FileEntry],
+        inputs: Mapping[str, Any] | None = None,
+        *,
+        reads: Mapping[str, str] | None = None,
+        unfinished: Sequence[FileEntry] = (),
+    ) -> Manifest:
+        """Make exactly these files the partition's content, in one rename.
+
+        `reads` says at which places (of partitions) those `inputs` are that are fingerprints. Parts in `unfinished` are kept for a
+        later run.
+        """
+        manifest = Manifest(self.table.name, self.keys, tuple(files), dict(inputs or {}), protocol.now(), reads=dict(reads or {}))
+        self._refuse_case_twins()
+        protocol.commit(self.folder, manifest)
+        protocol.save_progress(self.folder, unfinished)
         return manifest
 
-    @contextmanager
-    def hold(self) -> Iterator[None]:
-        """Keep other processes from writing this partition; a lock dies with the process that holds it."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with (self.folder / LOCK).open("a+", encoding="utf-8") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                lock.seek(0)
-                holder = lock.read().strip() or "another process"
-                raise HeldError(f"{self.folder} is being written by {holder}", hint="wait for it, then run again") from None
-            lock.truncate(0)
-            lock.write(f"process {os.getpid()} on {socket.gethostname()} since {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC")
-            lock.flush()
-            yield
+    def hold(self, *, wait: bool = False) -> AbstractContextManager[None]:
+        """Keep other processes from writing this partition; a lock dies with the process that holds it.
+
+        HeldError when another process has it, unless the work is short and `wait` is given.
+        """
+        self._refuse_case_twins()
+        return held(self.folder, wait=wait)
+
+    def _refuse_case_twins(self) -> None:
+        refuse_case_twins(self.folder, self.folder.parents[len(self.keys) - 1])
 
 
 class Store:
@@ -202,8 +132,13 @@ class Store:
         """Committed partitions of `table`, sorted by path; those with the given keys only."""
         declared = TABLES[table]
         pattern = "/".join(f"{key}={quote_glob(keys[key]) if key in keys else '*'}" for key in declared.partition_by)
-        folders = sorted(path.parent for path in (self.root / table).glob(f"{pattern}/{MANIFEST}"))
-        return [Partition(declared, _keys_of(folder, len(declared.partition_by)), folder) for folder in folders]
+        return [self._at(declared, path.parent) for path in sorted((self.root / table).glob(f"{pattern}/{MANIFEST}"))]
+
+    def folders(self, table: str) -> list[Partition]:
+        """Every partition of `table` that has a folder, committed or not, sorted by path."""
+        declared = TABLES[table]
+        pattern = "/".join(f"{key}=*" for key in declared.partition_by)
+        return [self._at(declared, path) for path in sorted((self.root / table).glob(pattern)) if path.is_dir()]
 
     def n_rows(self, table: str) -> int:
         """Committed rows of a table, as its manifests say."""
@@ -218,56 +153,17 @@ class Store:
             return pa.schema([(name, column_type(name)) for name in wanted]).empty_table()
         return pa.concat_tables(pieces)
 
-
-def column_type(name: str) -> pa.DataType:
-    """The declared Arrow type of a column."""
-    return COLUMNS[name].type
-
-
-def table_of(table: str, columns: Mapping[str, Any], *, d_model: int | None = None) -> pa.Table:
-    """Arrow rows of one file of `table`, in the declared order and types; StoreError when a NULL or NaN is not allowed."""
-    schema = TABLES[table].arrow_schema(d_model=d_model)
-    rows = pa.table([pa.array(columns[name], type=schema.field(name).type)
-                     if not isinstance(columns[name], pa.Array) else columns[name].cast(schema.field(name).type)
-                     for name in schema.names], schema=schema)  # fmt: skip
-    for column in schema:
-        values = rows.column(column.name)
-        if not column.nullable and values.null_count:
-            raise StoreError(f"{table}.{column.name}: {values.null_count} rows have no value")
-        if _has_nan(values.combine_chunks()):
-            raise StoreError(f"{table}.{column.name}: NaN is never stored; NULL means not defined")
-    return rows
+    @staticmethod
+    def _at(table: Table, folder: Path) -> Partition:
+        pairs = (name.split("=", 1) for name in folder.parts[-len(table.partition_by) :])
+        return Partition(table, {key: unquote(value) for key, value in pairs}, folder)
 
 
-def quote(value: str) -> str:
-    """A value as it stands in a partition's folder name (URL-encoded, as DuckDB, polars and pyarrow decode it)."""
-    quoted = urllib.parse.quote(value, safe="")
-    if not value or len(quoted) > 200 or "\0" in value:
-        raise StoreError(f"{value[:60]!r} cannot name a part of the store: 1 to 200 characters, URL-encoded")
-    return quoted
-
-
-def quote_glob(value: str) -> str:
-    """A quoted value as a glob pattern that matches only itself."""
-    return quote(value).replace("[", "[[]")
-
-
-def file_sha256(path: Path) -> str:
-    """SHA-256 in hex of a file's bytes."""
-    with path.open("rb") as source:
-        return hashlib.file_digest(source, "sha256").hexdigest()
-
-
-def _has_nan(values: pa.Array) -> bool:
-    leaves = values.flatten() if pa.types.is_fixed_size_list(values.type) else values
-    if not pa.types.is_floating(leaves.type):
-        return False
-    return bool(np.isnan(leaves.drop_null().to_numpy(zero_copy_only=False)).any())
-
-
-def _keys_of(folder: Path, count: int) -> dict[str, str]:
-    pairs = (name.split("=", 1) for name in folder.parts[-count:])
-    return {key: urllib.parse.unquote(value) for key, value in pairs}
+def refuse_older(manifest: Manifest, folder: Path) -> None:
+    """OlderError when a partition has to be migrated before it is read."""
+    if manifest.schema_version < schema.SCHEMA_VERSION:
+        raise OlderError(f"{folder}: written by an older emo (schema {manifest.schema_version}; this one reads {schema.SCHEMA_VERSION})",
+                         hint="emo verify --repair")  # fmt: skip
 
 
 def _with_keys(partition: Partition, wanted: Sequence[str]) -> pa.Table:
@@ -277,99 +173,3 @@ def _with_keys(partition: Partition, wanted: Sequence[str]) -> pa.Table:
         for name in wanted
     ]
     return pa.table(arrays, names=list(wanted))
-
-
-def _read_parquet(path: Path, columns: Sequence[str], equal: Mapping[str, str | int]) -> pa.Table:
-    # by hand, not by pq.read_table: the dataset machinery takes a quarter of a second to import
-    with pq.ParquetFile(path) as file:
-        if not equal:
-            return file.read(columns=list(columns))
-        wanted = [i for i in range(file.num_row_groups) if _may_hold(file.metadata.row_group(i), equal)]
-        rows = file.read_row_groups(wanted, columns=list(dict.fromkeys([*columns, *equal])))
-    for name, value in equal.items():
-        matches = [held == value for held in rows[name].to_pylist()]
-        if not all(matches):
-            rows = rows.filter(pa.array(matches))
-    return rows.select(list(columns))
-
-
-def _may_hold(group: pq.RowGroupMetaData, equal: Mapping[str, str | int]) -> bool:
-    columns = (group.column(i) for i in range(group.num_columns))
-    ranges = {column.path_in_schema: column.statistics for column in columns}
-    known = {name: ranges[name] for name in equal if ranges[name] is not None and ranges[name].has_min_max}
-    return all(known[name].min <= equal[name] <= known[name].max for name in known)
-
-
-def _write_parquet(sink: IO[bytes], row_groups: Iterable[pa.Table]) -> int:
-    rows, writer = 0, None
-    for group in row_groups:
-        if writer is None:
-            schema = group.schema
-            vectors = [name for name in schema.names if pa.types.is_fixed_size_list(schema.field(name).type)]
-            writer = pq.ParquetWriter(
-                sink, schema, compression="zstd", store_schema=True,
-                # floats do not repeat: a dictionary would only cost; split by byte they compress best
-                use_dictionary=[name for name in schema.names if name not in vectors],  # pyright: ignore[reportArgumentType]
-                column_encoding={f"{name}.list.element": "BYTE_STREAM_SPLIT" for name in vectors} or None,
-            )  # fmt: skip
-        writer.write_table(group, row_group_size=max(1, group.num_rows))
-        rows += group.num_rows
-    if writer is None:
-        raise ValueError("a file needs a row group, if an empty one, to have columns")
-    writer.close()
-    return rows
-
-
-def read_manifest(path: Path) -> Manifest | None:
-    """The manifest of a file, None when there is none; StoreError when it is damaged or of a newer version."""
-    try:
-        saved = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError) as error:
-        raise StoreError(f"{path}: the manifest cannot be read: {error}") from error
-    if saved.get("schema_version", 0) > SCHEMA_VERSION:
-        raise StoreError(f"{path}: written by a newer emo (schema {saved['schema_version']}, this one reads up to "
-                         f"{SCHEMA_VERSION})", hint="upgrade emo")  # fmt: skip
-    try:
-        files = tuple(FileEntry(**entry) for entry in saved["files"])
-        return Manifest(saved["table"], saved["keys"], files, saved["inputs"], saved["committed_at"],
-                        saved["schema_version"])  # fmt: skip
-    except (KeyError, TypeError) as error:
-        raise StoreError(f"{path}: the manifest lacks {error}") from error
-
-
-def _is_whole(path: Path, entry: FileEntry) -> bool:
-    return path.is_file() and path.stat().st_size == entry.size and file_sha256(path) == entry.sha256
-
-
-def replace_file(path: Path, content: bytes) -> None:
-    """Give `path` this content in one step; a reader sees the old file or the new one, never a part."""
-    handle, temporary = tempfile.mkstemp(prefix=TEMPORARY, dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as sink:
-            sink.write(content)
-            sink.flush()
-            os.fsync(sink.fileno())
-        _open_to_others(temporary)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-    sync_folder(path.parent)
-
-
-def _open_to_others(temporary: str) -> None:
-    # mkstemp makes a file for its owner only; a store is shared as far as the umask says
-    umask = os.umask(0)
-    os.umask(umask)
-    Path(temporary).chmod(0o666 & ~umask)
-
-
-def sync_folder(folder: Path) -> None:
-    """Flush a folder, so that a rename in it survives a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -2,9 +2,11 @@
 
 import importlib
 import os
+import shlex
+import signal
 import sys
 import traceback
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -22,6 +24,7 @@ from emotion_cli.cli.sql import sql
 from emotion_cli.cli.tables import tables
 from emotion_cli.cli.track import track
 from emotion_cli.cli.vectors import vectors
+from emotion_cli.cli.verify import verify
 from emotion_cli.errors import EmoError, ExitCode
 
 app = typer.Typer(
@@ -30,12 +33,12 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Find emotion directions in language models, measure them against their nulls, and query them with SQL.",
 )
-for command in (run, extract, vectors, compare, plot, track, report, sql, tables, info):
+for command in (run, extract, vectors, compare, plot, track, report, sql, tables, verify, info):
     app.command()(command)
 app.add_typer(datasets.app, name="datasets")
 app.add_typer(models.app, name="models")
 
-STORE_ERRORS = {"NotInStoreError": ExitCode.MISSING, "QueryError": ExitCode.USAGE}
+STORE_ERRORS = {"NotInStoreError": ExitCode.MISSING, "QueryError": ExitCode.USAGE, "NameInvalidError": ExitCode.USAGE}
 """Exit codes of the store's own errors, by class; all others are failures."""
 
 
@@ -55,7 +58,13 @@ def root(
 
 def main() -> None:
     """Run the command line; exits with a code of `ExitCode`."""
+    # a batch system's SIGTERM ends a command as Ctrl-C does
+    signal.signal(signal.SIGTERM, _interrupt)
     sys.exit(_exit_code(sys.argv[1:]))
+
+
+def _interrupt(number: int, frame: Any) -> None:
+    raise KeyboardInterrupt
 
 
 def _exit_code(arguments: list[str]) -> int:
@@ -69,7 +78,7 @@ def _exit_code(arguments: list[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.OK
     except (typer.Abort, KeyboardInterrupt):
-        Console().error("interrupted; what was finished is kept", hint="run the same command again to go on")
+        Console().error("interrupted; what was finished is kept", hint=f"to go on: {shlex.join(['emo', *arguments])}")
         return ExitCode.INTERRUPTED
     except typer.TyperException as error:
         message = error.format_message() if hasattr(error, "format_message") else str(error)

@@ -39,11 +39,14 @@ def write_rows(rows: "pa.Table", format: Format = Format.table, output: Path | N
         _write(_TEXTS[format](rows.column_names, records).encode(), output)
 
 
-def write_records(records: Sequence[dict[str, Any]], format: Format = Format.table, output: Path | None = None) -> None:
-    """`write_rows` of dictionaries with the same keys."""
+def write_records(
+    records: Sequence[dict[str, Any]], format: Format = Format.table, output: Path | None = None, columns: Sequence[str] = ()
+) -> None:
+    """`write_rows` of dictionaries with the same keys; `columns` names them where there may be no row."""
     import pyarrow as pa
 
-    write_rows(pa.Table.from_pylist(list(records)), format, output)
+    empty = pa.table({name: pa.array([], pa.string()) for name in columns})
+    write_rows(pa.Table.from_pylist(list(records)) if records else empty, format, output)
 
 
 def write_lines(lines: Iterable[str]) -> None:

@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -13,8 +13,10 @@ import pyarrow as pa
 from emotion_cli.errors import UsageError
 from emotion_cli.models.loading import find
 from emotion_cli.settings import Settings
-from emotion_cli.stages.job import NOT_THERE, Job, Listener, Task
+from emotion_cli.stages.job import NOT_THERE, Job, Listener, Task, fingerprint
+from emotion_cli.stages.resume import Group, Pairs, Work, work
 from emotion_cli.stages.scope import Scope, Version
+from emotion_cli.stages.stopping import Stop, stop_between_parts
 from warehouse.schema import SCHEMA_VERSION
 from warehouse.store import FileEntry, Partition, Store, content_hash, table_of
 
@@ -31,16 +33,6 @@ TOLERANCE = {"float32": 1e-5, "float16": 1e-2, "bfloat16": 5e-2}
 
 PACKAGES = ("emo", "torch", "transformers", "tokenizers", "numpy", "pyarrow")
 """Packages whose version can change an activation."""
-
-Pairs = dict[str, list[int]]
-"""Layers by pooling."""
-
-
-class Group(NamedTuple):
-    """Poolings that lack the same layers, and so are computed in one pass."""
-
-    poolings: list[str]
-    layers: list[int]
 
 
 def find_sources(settings: Settings, models: Sequence[str], listener: Listener) -> "dict[str, ModelSource]":
@@ -89,24 +81,23 @@ def _task(job: Job, scope: Scope) -> Task:
     if unknown:
         raise UsageError(f"--pooling: {unknown[0]!r} is none of {', '.join(POOLINGS)}")
     partition = scope.partition(job.store, "activations")
-    held = pairs_of(partition)
-    lacking = [pooling for pooling in poolings if _lacks(held.get(pooling), job.settings.layer, _n_layers(job.store, scope))]
-    if not held or scope.partition(job.store, "extractions").manifest() is None:
-        reason = NOT_THERE
-    else:
-        reason = f"missing layers of {', '.join(lacking)}" if lacking else ""
+    reason = _reason(partition, scope.partition(job.store, "extractions"), poolings, job.settings.layer)
     return Task("extract", scope.subject, (scope.prompts(job.store).folder,), partition.folder, reason,
                 lambda job: _run(job, scope, poolings))  # fmt: skip
 
 
-def _lacks(held: list[int] | None, layers: Sequence[int], n_layers: int | None) -> bool:
+def _reason(activations: Partition, extractions: Partition, poolings: Sequence[str], layers: Sequence[int]) -> str:
+    held, row = pairs_of(activations), extractions.manifest()
+    if not held:
+        return "begun, not finished" if activations.has_progress else NOT_THERE
+    if row is None:
+        return NOT_THERE
+    if row.inputs.get("activations") not in (None, fingerprint(activations)):
+        return "its row in extractions is behind"
+    n_layers = extractions.read(["n_layers"])["n_layers"][0].as_py()
     wanted = layers or (range(n_layers + 1) if n_layers is not None else ())
-    return held is None or not set(wanted) <= set(held)
-
-
-def _n_layers(store: Store, scope: Scope) -> int | None:
-    partition = scope.partition(store, "extractions")
-    return partition.read(["n_layers"])["n_layers"][0].as_py() if partition.manifest() else None
+    lacking = [pooling for pooling in poolings if pooling not in held or not set(wanted) <= set(held[pooling])]
+    return f"missing layers of {', '.join(lacking)}" if lacking else ""
 
 
 def _run(job: Job, scope: Scope, poolings: Sequence[str]) -> None:
@@ -128,21 +119,22 @@ def _run(job: Job, scope: Scope, poolings: Sequence[str]) -> None:
     if error > TOLERANCE[loaded.dtype]:
         listener.note(f"{scope.subject}: batches differ from single prompts by {error:.1e} of a row's norm: running them singly")
         strategy = "single"
-    partition = scope.partition(job.store, "activations")
-    with partition.hold():
+    partition, target = (scope.partition(job.store, table) for table in ("activations", "extractions"))
+    with partition.hold(), target.hold():
         manifest = partition.manifest()
         held = {} if job.forces("extract") else pairs_of(partition)
         files = list(manifest.files) if manifest and held else []
         layers = list(settings.layer) or list(range(loaded.n_layers + 1))
-        groups = _groups(poolings, layers, held)
         writer = _Writer(partition, scope, loaded, prompts, tokens.ids, strategy, settings, listener)
-        files += writer.write(groups, resume=not job.forces("extract"))
-        pairs: Pairs = {pooling: sorted({*held.get(pooling, []), *(layers if pooling in poolings else [])})
-                 for pooling in sorted({*held, *poolings})}  # fmt: skip
-        partition.commit(files, {"pairs": pairs})
-        row = _extraction_row(scope, loaded, settings, pairs, files, strategy, error, tokens.ids, len(tokens.truncated))
-        target = scope.partition(job.store, "extractions")
-        target.commit([target.write([table_of("extractions", {key: [value] for key, value in row.items()})])], {})
+        noted = () if job.forces("extract") else partition.progress()
+        todo = work(dict.fromkeys(poolings, layers), held, noted, writer.recipe, writer.chunks)
+        with stop_between_parts(listener.note) as stop:
+            files += [*todo.ready, *writer.write(todo, stop)]
+            pairs = todo.pairs(held)
+            made = partition.commit(files, {"pairs": pairs}, unfinished=todo.left)
+            row = _extraction_row(scope, loaded, settings, pairs, files, strategy, error, tokens.ids, len(tokens.truncated))
+            entry = target.write([table_of("extractions", {key: [value] for key, value in row.items()})])
+            target.commit([entry], {"activations": made.fingerprint}, reads={"activations": partition.place})
 
 
 class _Writer:
@@ -153,34 +145,39 @@ class _Writer:
         self.partition, self.scope, self.loaded, self.prompts, self.ids = partition, scope, loaded, prompts, ids
         self.strategy, self.settings, self.listener = strategy, settings, listener
 
-    def write(self, groups: Sequence[Group], *, resume: bool) -> list[FileEntry]:
-        plan = {
-            "groups": [list(group) for group in groups],
-            "batch_tokens": self.settings.batch_tokens,
-            "strategy": self.strategy,
-            "versions": versions(),
-        }
-        finished = {entry.part: entry for entry in self.partition.progress(plan)} if resume else {}
+    @property
+    def recipe(self) -> str:
+        """What a part must have been made with to be used again: a change of these can change its bytes."""
+        return content_hash([self.settings.batch_tokens, self.strategy, versions()])[:16]
+
+    def write(self, todo: Work, stop: Stop) -> list[FileEntry]:
+        """The parts of the groups to do, in order; those that are finished are not made again."""
+        finished = todo.finished
         if finished:
             self.listener.note(f"{self.scope.subject}: going on behind {len(finished)} finished parts")
-        pieces = [(group, chunk) for group in groups for chunk in self._chunks(group)]
+        pieces = [(group, chunk) for group in todo.groups for chunk in self.chunks(group)]
         total = sum(len(chunk) for _, chunk in pieces)
         entries: list[FileEntry] = []
         n_tokens = sum(len(self.ids[i]) for _, chunk in pieces for i in chunk)
         with self.listener.progress(self.scope.subject, total, n_tokens) as advance:
             for group, chunk in pieces:
-                part = _part_name(group, chunk)
+                part = group.part(chunk)
                 if part in finished:
                     advance(len(chunk), sum(len(self.ids[i]) for i in chunk))
-                entries.append(finished.get(part) or self._piece(group, chunk, part, advance))
-                self.partition.save_progress(plan, entries)
+                    entries.append(finished[part])
+                    continue
+                entries.append(self._piece(group, chunk, part, advance))
+                later = [entry for entry in finished.values() if entry not in entries]
+                self.partition.save_progress([*todo.ready, *entries, *later, *todo.left])
+                if len(entries) < len(pieces):
+                    stop.here()
         return entries
 
-    def _chunks(self, group: Group) -> Iterator[range]:
-        bytes_a_prompt = len(group.poolings) * len(group.layers) * self.loaded.d_model * 4
+    def chunks(self, group: Group) -> list[range]:
+        """The prompts of each part of a group."""
+        bytes_a_prompt = len(group.pairs) * self.loaded.d_model * 4
         size = max(1, PART_BYTES // bytes_a_prompt)
-        for start in range(0, len(self.ids), size):
-            yield range(start, min(start + size, len(self.ids)))
+        return [range(start, min(start + size, len(self.ids))) for start in range(0, len(self.ids), size)]
 
     def _piece(self, group: Group, chunk: range, part: str, advance: Any) -> FileEntry:
         from emotion_cli.models.extraction import pooled_activations
@@ -194,7 +191,7 @@ class _Writer:
         for pooling, present in pooled.present.items():
             if not present.all():
                 self.listener.note(f"{self.scope.subject}: {int((~present).sum())} prompts are too short for {pooling}")
-        return self.partition.write(self._row_groups(group, chunk, pooled), part=part, cost=cost)
+        return self.partition.write(self._row_groups(group, chunk, pooled), part=part, cost=cost, recipe=self.recipe)
 
     def _row_groups(self, group: Group, chunk: range, pooled: Any) -> Iterator[pa.Table]:
         for pooling in group.poolings:
@@ -215,19 +212,6 @@ class _Writer:
 def versions() -> dict[str, str]:
     """Versions of the packages that can change a number."""
     return {package: version(package) for package in PACKAGES}
-
-
-def _groups(poolings: Sequence[str], layers: Sequence[int], held: Pairs) -> list[Group]:
-    groups: dict[tuple[int, ...], list[str]] = {}
-    for pooling in poolings:
-        missing = tuple(layer for layer in layers if layer not in held.get(pooling, []))
-        if missing:
-            groups.setdefault(missing, []).append(pooling)
-    return [Group(members, list(missing)) for missing, members in groups.items()]
-
-
-def _part_name(group: Group, chunk: range) -> str:
-    return f"{','.join(group.poolings)}|{','.join(map(str, group.layers))}|{chunk.start}-{chunk.stop}"
 
 
 def _dtype(settings: Settings) -> str:

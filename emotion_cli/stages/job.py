@@ -120,16 +120,22 @@ def parts_task(
 ) -> Task:
     """A task that makes one file for each wanted part of a partition of `reads`, and keeps the parts that are still true."""
     inputs = {**inputs, **{name: fingerprint(read) for name, read in reads.items()}}
-    manifest = partition.manifest()
-    held = {entry.part: entry for entry in manifest.files} if manifest else {}
-    stale = why(manifest, inputs)
+
+    def state() -> tuple[str, Mapping[str, FileEntry]]:
+        manifest = partition.manifest()
+        held = {entry.part: entry for entry in manifest.files} if manifest else {}
+        return why(manifest, inputs), held
+
+    stale, held = state()
     missing = [part for part in wanted if part not in held]
     reason = stale or (f"missing: {', '.join(missing)}" if missing else "")
 
     def run(job: Job) -> None:
-        kept: Mapping[str, FileEntry] = {} if stale or job.forces(stage) else held
         with partition.hold():
+            # another process may have been here since the plan was made
+            stale, held = state()
+            kept: Mapping[str, FileEntry] = {} if stale or job.forces(stage) else held
             entries = [kept.get(part) or partition.write([make(job, part)], part=part) for part in sorted({*held, *wanted})]
-            partition.commit(entries, inputs)
+            partition.commit(entries, inputs, reads={name: read.place for name, read in reads.items()})
 
     return Task(stage, subject, tuple(read.folder for read in reads.values()), partition.folder, reason, run)

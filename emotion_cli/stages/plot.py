@@ -55,7 +55,7 @@ def _task(job: Job, scopes: Sequence[Scope], name: str, subject: str) -> Task:
     draw = _draw_across if name == CROSS_MODEL else _draw_model
 
     def run(job: Job) -> None:
-        artifacts.commit(draw(job, scopes, variant), inputs)
+        artifacts.commit(draw(job, scopes, variant), inputs, reads={name: partition.place for name, partition in reads.items()})
 
     reads_folders = tuple(partition.folder for partition in reads.values())
     return Task("plot", subject, reads_folders, artifacts.folder, why(artifacts.manifest(), inputs), run)
@@ -92,7 +92,8 @@ def _draw_across(job: Job, scopes: Sequence[Scope], variant: Variant) -> dict[st
         own, lengths = ([row for row in rows if row["emotion"] == emotion] for rows in (_selected(job, cosines), norms))
         title = f"{emotion} across models, {scopes[0].dataset}\n{_caption(variant)}"
         drawn = figures.cross_model(own, lengths, title)
-        files |= {f"{CROSS_MODEL}_{quote(emotion)}.{ending}": content for ending, content in drawn.items()}
+        name = quote(f"{CROSS_MODEL}_{emotion}")
+        files |= {f"{name}.{ending}": content for ending, content in drawn.items()}
     return files
 
 

@@ -21,7 +21,7 @@ def tasks(job: Job) -> list[Task]:
     if not job.train_scopes:
         return []
     variant = shown_variant(job, job.train_scopes)
-    artifacts = Artifacts(job.store.root, "report", "_report.json")
+    artifacts = Artifacts(job.store.root, "report")
     read = partitions(job, report.READS)
     folders = [partition.folder for partition in read.values()] + [figure.folder for _, figure in figures(job)]
     reason = why(artifacts.manifest(), _inputs(job, variant))

@@ -72,14 +72,22 @@ def ensure_imported(store: Store, dataset: str) -> Version:
     partition = store.partition("prompts", dataset=dataset, prompts_sha256=version.prompts_sha256)
     if partition.manifest() is None:
         prompt_set = shipped_prompt_set(dataset)
-        with partition.hold():
-            partition.commit([partition.write([table_of("prompts", prompt_set.columns())])], {"source": "shipped"})
+        # two runs that begin at once both come here: the second finds it done
+        with partition.hold(wait=True):
+            if partition.manifest() is None:
+                partition.commit([partition.write([table_of("prompts", prompt_set.columns())])], {"source": "shipped"})
     return version
 
 
 def scopes_in_store(store: Store, settings: Settings) -> list[Scope]:
     """The newest complete extraction of each dataset and model asked for; MissingError when one asked for is not there."""
-    rows = [_extraction_row(partition) for partition in store.partitions("extractions")]
+    asked = {"dataset": settings.dataset, "model": [model_name(model) for model in settings.model]}
+    # only what was asked for is read: a damaged row of another model must not be in the way
+    rows = [
+        _extraction_row(partition)
+        for partition in store.partitions("extractions")
+        if all(not names or partition.keys[key] in names for key, names in asked.items())
+    ]
     if settings.extraction:
         chosen = [_named(rows, wanted) for wanted in settings.extraction]
     else:

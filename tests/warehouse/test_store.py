@@ -117,23 +117,34 @@ def test_a_damaged_or_newer_manifest_is_an_error(store):
         store.read("vectors")
 
 
-def test_a_listed_file_that_is_gone_is_named(store):
-    partition = store.partition("vectors", **KEYS)
-    partition.commit([partition.write([vectors([[1.0, 2.0]])])])
+def test_a_part_that_is_gone_fails_the_queries_that_ask_for_it_and_no_others(store):
+    for model in ("whole", "broken"):
+        partition = store.partition("vectors", **(KEYS | {"model": model}))
+        partition.commit([partition.write([vectors([[1.0, 2.0]])])])
     partition.paths()[0].unlink()
-    with pytest.raises(QueryError, match="is not there"):
-        Catalog(store)
+    catalog = Catalog(store)
+    for statement in ("select * from vectors", "select count(*) from vectors", "select max(layer) from vectors where layer = 1",
+                      "select distinct model from vectors", "select * from vector_norms_by_layer"):  # fmt: skip
+        with pytest.raises(StoreError, match=r"part-.* is listed in a manifest but is not there"):
+            catalog.rows(statement)
+    assert len(catalog.dicts("vectors", model=["whole"])) == len(catalog.dicts("vector_norms_by_layer", model=["whole"])) == 1
+    assert catalog.rows("select count(*) n from prompts").to_pylist() == [{"n": 0}]
+    with pytest.raises(NotInStoreError, match=r"part-"):
+        partition.read(["layer"])
 
 
-def test_finished_parts_are_found_again_if_whole_and_of_the_same_plan(store):
+def test_finished_parts_are_found_again_if_whole(store):
     partition = store.partition("vectors", **KEYS)
-    entries = [partition.write([vectors([[float(i), 0.0]])], part=str(i)) for i in range(3)]
-    partition.save_progress({"plan": 1}, entries)
-    assert partition.progress({"plan": 1}) == tuple(entries)
-    assert partition.progress({"plan": 2}) == ()
+    entries = [partition.write([vectors([[float(i), 0.0]])], part=str(i), recipe="r") for i in range(3)]
+    partition.save_progress(entries)
+    assert partition.progress() == tuple(entries)
     damaged = partition.folder / entries[1].name
     damaged.write_bytes(damaged.read_bytes()[:-1])
-    assert [entry.part for entry in partition.progress({"plan": 1})] == ["0", "2"]
+    assert [entry.part for entry in partition.progress()] == ["0", "2"]
+    partition.commit(entries[:1], unfinished=entries[2:])
+    assert [entry.part for entry in partition.progress()] == ["2"]
+    partition.commit(entries[:1])
+    assert not partition.has_progress
 
 
 HOLDER = """

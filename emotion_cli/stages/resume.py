@@ -1,0 +1,98 @@
+"""What is left to compute of an extraction: decided by what the finished parts hold, never by when they were made.
+
+A part is a run of prompts under a group of (pooling, layer) pairs. Its name says which, so that parts of a killed run, of a run
+with other layers, and of an extraction that lost a file are all read alike.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
+
+from warehouse.store import FileEntry
+
+Pairs = dict[str, list[int]]
+"""Layers by pooling."""
+
+
+class Group(NamedTuple):
+    """Poolings that lack the same layers, and so are computed in one pass."""
+
+    poolings: tuple[str, ...]
+    layers: tuple[int, ...]
+
+    @property
+    def pairs(self) -> set[tuple[str, int]]:
+        """Its (pooling, layer) pairs."""
+        return {(pooling, layer) for pooling in self.poolings for layer in self.layers}
+
+    def part(self, chunk: range) -> str:
+        """The name of the part that holds these prompts."""
+        return f"{','.join(self.poolings)}|{','.join(map(str, self.layers))}|{chunk.start}-{chunk.stop}"
+
+
+class Work(NamedTuple):
+    """What to do: commit `ready` parts, compute `groups` but for their `finished` parts, keep `left` parts for a later run."""
+
+    ready: list[FileEntry]
+    groups: list[Group]
+    finished: dict[str, FileEntry]
+    left: list[FileEntry]
+
+    def pairs(self, held: Pairs) -> Pairs:
+        """All pairs that there are once the work is done, `held` ones included."""
+        groups = [*self.groups, *dict.fromkeys(group_of(entry.part) for entry in self.ready)]
+        return as_pairs({pair for group in groups for pair in group.pairs} | set(as_set(held)))
+
+
+def work(wanted: Pairs, held: Pairs, noted: Sequence[FileEntry], recipe: str, chunks: Callable[[Group], Sequence[range]]) -> Work:
+    """What is left of `wanted` pairs, when `held` ones are committed and the `noted` parts were finished by earlier runs.
+
+    A group that is complete is only committed. A part of an incomplete one is used again if `recipe` made it; when the group
+    has nothing to do with what is wanted, it waits for a later run.
+    """
+    asked, taken = as_set(wanted), as_set(held)
+    found = Work([], [], {}, [])
+    for group in dict.fromkeys(group_of(entry.part) for entry in noted):
+        by_part = {entry.part: entry for entry in noted if group_of(entry.part) == group}
+        names = [group.part(chunk) for chunk in chunks(group)]
+        usable = {name: by_part[name] for name in names if name in by_part and by_part[name].recipe == recipe}
+        if group.pairs & taken:
+            continue
+        if all(name in by_part for name in names) and len({entry.recipe for entry in by_part.values()}) == 1:
+            found.ready.extend(by_part[name] for name in names)
+        elif usable and group.pairs <= asked:
+            found.groups.append(group)
+            found.finished.update(usable)
+        else:
+            found.left.extend(() if group.pairs & asked else usable.values())
+            continue
+        taken |= group.pairs
+    found.groups.extend(_missing(wanted, taken))
+    return found
+
+
+def group_of(part: str) -> Group:
+    """The group that a part's name stands for."""
+    poolings, layers, _ = part.split("|")
+    return Group(tuple(poolings.split(",")), tuple(int(layer) for layer in layers.split(",")))
+
+
+def as_set(pairs: Pairs) -> set[tuple[str, int]]:
+    """The pairs one by one."""
+    return {(pooling, layer) for pooling, layers in pairs.items() for layer in layers}
+
+
+def as_pairs(found: Iterable[tuple[str, int]]) -> Pairs:
+    """Layers by pooling, both sorted."""
+    pairs: Pairs = {}
+    for pooling, layer in sorted(found):
+        pairs.setdefault(pooling, []).append(layer)
+    return pairs
+
+
+def _missing(wanted: Pairs, taken: set[tuple[str, int]]) -> list[Group]:
+    groups: dict[tuple[int, ...], list[str]] = {}
+    for pooling, layers in wanted.items():
+        missing = tuple(layer for layer in layers if (pooling, layer) not in taken)
+        if missing:
+            groups.setdefault(missing, []).append(pooling)
+    return [Group(tuple(poolings), layers) for layers, poolings in groups.items()]

@@ -1,0 +1,55 @@
+"""From an earlier schema to this one: rows are rewritten step by step, and what was made of them still counts as made of them."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from warehouse import schema
+from warehouse.parquet import table_of
+from warehouse.schema import TABLES
+from warehouse.store import Partition, Store
+
+STEPS: dict[int, Callable[[str, dict[str, Any]], dict[str, Any]]] = {}
+"""By the version that it starts from: (table, columns of one row group) to the columns of the next version.
+
+Version 1 is the first, so there is none yet. A new version adds its step here, and old stores can be read for ever.
+"""
+
+
+def migrate(store: Store) -> None:
+    """Rewrite every partition of an earlier version; old files stay until they are cleaned up."""
+    renamed: dict[str, str] = {}
+    for table in TABLES:
+        for partition in store.partitions(table):
+            manifest = partition.manifest()
+            if manifest and manifest.schema_version < schema.SCHEMA_VERSION:
+                with partition.hold():
+                    files = [
+                        partition.write(_rows(partition, partition.folder / entry.name, manifest.schema_version),
+                                        part=entry.part, cost=entry.cost, recipe=entry.recipe)
+                        for entry in manifest.files
+                    ]  # fmt: skip
+                    made = partition.commit(files, manifest.inputs, reads=manifest.reads)
+                renamed[manifest.fingerprint] = made.fingerprint
+    for table in TABLES:
+        for partition in store.partitions(table):
+            manifest = partition.manifest()
+            if manifest and any(value in renamed for value in manifest.inputs.values() if isinstance(value, str)):
+                inputs = {name: renamed.get(value, value) if isinstance(value, str) else value
+                          for name, value in manifest.inputs.items()}  # fmt: skip
+                with partition.hold():
+                    partition.commit(manifest.files, inputs, reads=manifest.reads)
+
+
+def _rows(partition: Partition, path: Path, version: int) -> Iterator[pa.Table]:
+    with pq.ParquetFile(path) as file:
+        for i in range(file.num_row_groups):
+            group = file.read_row_group(i)
+            widths = [field.type.list_size for field in group.schema if pa.types.is_fixed_size_list(field.type)]
+            columns: dict[str, Any] = {name: group[name].combine_chunks() for name in group.column_names}
+            for step in range(version, schema.SCHEMA_VERSION):
+                columns = STEPS[step](partition.table.name, columns)
+            yield table_of(partition.table.name, columns, d_model=widths[0] if widths else None)

@@ -1,0 +1,118 @@
+"""Rows to Parquet bytes and back: types and docs as declared, vectors split by byte, nothing that is not a number."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from warehouse import schema
+from warehouse.errors import OlderError, StoreError
+from warehouse.protocol import refuse_newer
+from warehouse.schema import COLUMNS, TABLES
+
+
+def column_type(name: str) -> pa.DataType:
+    """The declared Arrow type of a column."""
+    return COLUMNS[name].type
+
+
+def table_of(table: str, columns: Mapping[str, Any], *, d_model: int | None = None) -> pa.Table:
+    """Arrow rows of one file of `table`, in the declared order and types; StoreError when a NULL or NaN is not allowed."""
+    declared = TABLES[table].arrow_schema(d_model=d_model)
+    rows = pa.table([pa.array(columns[name], type=declared.field(name).type)
+                     if not isinstance(columns[name], pa.Array) else columns[name].cast(declared.field(name).type)
+                     for name in declared.names], schema=declared)  # fmt: skip
+    for fault in value_faults(rows):
+        raise StoreError(f"{table}.{fault}")
+    return rows
+
+
+def value_faults(rows: pa.Table) -> list[str]:
+    """A sentence for each column with a NULL or a NaN that is not allowed."""
+    faults = []
+    for column in rows.schema:
+        values = rows.column(column.name)
+        if not column.nullable and values.null_count:
+            faults.append(f"{column.name}: {values.null_count} rows have no value")
+        elif any(_has_nan(chunk) for chunk in values.chunks):
+            faults.append(f"{column.name}: NaN is never stored; NULL means not defined")
+    return faults
+
+
+def write_parquet(sink: IO[bytes], row_groups: Iterable[pa.Table]) -> int:
+    """Write each table as a row group; how many rows there were."""
+    rows, writer = 0, None
+    for group in row_groups:
+        if writer is None:
+            schema_ = group.schema
+            vectors = [name for name in schema_.names if pa.types.is_fixed_size_list(schema_.field(name).type)]
+            writer = pq.ParquetWriter(
+                sink, schema_, compression="zstd", store_schema=True,
+                # floats do not repeat: a dictionary would only cost; split by byte they compress best
+                use_dictionary=[name for name in schema_.names if name not in vectors],  # pyright: ignore[reportArgumentType]
+                column_encoding={f"{name}.list.element": "BYTE_STREAM_SPLIT" for name in vectors} or None,
+            )  # fmt: skip
+        writer.write_table(group, row_group_size=max(1, group.num_rows))
+        rows += group.num_rows
+    if writer is None:
+        raise ValueError("a file needs a row group, if an empty one, to have columns")
+    writer.close()
+    return rows
+
+
+def read_parquet(path: Path, columns: Sequence[str], equal: Mapping[str, str | int]) -> pa.Table:
+    """Columns of a file, where each column of `equal` has its value; NewerError or OlderError when its schema is not ours."""
+    # by hand, not by pq.read_table: the dataset machinery takes a quarter of a second to import
+    with pq.ParquetFile(path) as file:
+        refuse_other_version(path, file.schema_arrow)
+        if not equal:
+            return file.read(columns=list(columns))
+        wanted = [i for i in range(file.num_row_groups) if _may_hold(file.metadata.row_group(i), equal)]
+        rows = file.read_row_groups(wanted, columns=list(dict.fromkeys([*columns, *equal])))
+    for name, value in equal.items():
+        matches = [held == value for held in rows[name].to_pylist()]
+        if not all(matches):
+            rows = rows.filter(pa.array(matches))
+    return rows.select(list(columns))
+
+
+def footer_of(path: Path) -> pq.FileMetaData:
+    """What a file says of itself; StoreError when it is not a Parquet file."""
+    try:
+        return pq.read_metadata(path)
+    except (OSError, pa.ArrowException) as error:
+        raise StoreError(f"{path}: {error}", hint="emo verify --repair") from error
+
+
+def schema_version_of(found: pa.Schema) -> int:
+    """The schema version in a file's footer; StoreError when there is none."""
+    try:
+        return int((found.metadata or {})[b"emo.schema_version"])
+    except (KeyError, ValueError):
+        raise StoreError("no schema version is in the file's footer: not written by emo", hint="emo verify --repair") from None
+
+
+def refuse_other_version(path: Path, found: pa.Schema) -> None:
+    """NewerError when a file is of a later schema, OlderError when it is of an earlier one."""
+    version = schema_version_of(found)
+    refuse_newer(path, version)
+    if version < schema.SCHEMA_VERSION:
+        raise OlderError(f"{path}: written by an older emo (schema {version}; this one reads {schema.SCHEMA_VERSION})",
+                         hint="emo verify --repair")  # fmt: skip
+
+
+def _has_nan(values: pa.Array) -> bool:
+    leaves = values.flatten() if pa.types.is_fixed_size_list(values.type) else values
+    if not pa.types.is_floating(leaves.type):
+        return False
+    return bool(np.isnan(leaves.drop_null().to_numpy(zero_copy_only=False)).any())
+
+
+def _may_hold(group: pq.RowGroupMetaData, equal: Mapping[str, str | int]) -> bool:
+    columns = (group.column(i) for i in range(group.num_columns))
+    ranges = {column.path_in_schema: column.statistics for column in columns}
+    known = {name: ranges[name] for name in equal if ranges[name] is not None and ranges[name].has_min_max}
+    return all(known[name].min <= equal[name] <= known[name].max for name in known)

@@ -1,0 +1,127 @@
+"""Mends what `warehouse.verify` finds, and deletes nothing that was ever committed: bad files are put aside in quarantine.
+
+What is left of a table that is all or none becomes finished parts of unfinished work, so that the next run makes only what is missing.
+"""
+
+import os
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+from warehouse import protocol
+from warehouse.errors import HeldError, StoreError
+from warehouse.lock import HOLDER, LOCK, held
+from warehouse.migrations import migrate
+from warehouse.protocol import MANIFEST
+from warehouse.store import Partition, Store
+from warehouse.schema import TABLES
+from warehouse.verify import KINDS, QUARANTINE, Fault
+
+
+def repair(store: Store, faults: Iterable[Fault]) -> list[Fault]:
+    """The faults again, each with what was done about it; those that only a person or a new run can mend are left."""
+    done: list[Fault] = []
+    by_folder: dict[Path, list[Fault]] = {}
+    for fault in faults:
+        action = KINDS[fault.check].repair if fault.check in KINDS else ""
+        if action == "migrate":
+            continue  # all at once, below
+        if action:
+            by_folder.setdefault(fault.file.parent, []).append(fault)
+        else:
+            done.append(fault)
+    for folder, members in by_folder.items():
+        try:
+            with held(folder):
+                done += [fault._replace(done=said) for fault, said in _mended(store, folder, members)]
+        except HeldError as error:
+            done += [fault._replace(done=f"left: {error}") for fault in members]
+    older = [fault for fault in faults if fault.check == "older"]
+    if older:
+        migrate(store)
+        done += [fault._replace(done="migrated") for fault in older]
+    return done
+
+
+def _mended(store: Store, folder: Path, faults: Sequence[Fault]) -> list[tuple[Fault, str]]:
+    actions: dict[str, Callable[[Path], str]] = {
+        "remove": _remove,
+        "quarantine": lambda path: _put_aside(store, path),
+        "quarantine_folder": lambda path: _put_folder_aside(store, path.parent),
+        "drop": lambda path: "no longer listed",
+    }
+    lost = {
+        fault.file.name for fault in faults if KINDS[fault.check].repair in ("quarantine", "drop") and fault.check != "foreign"
+    }
+    partition = _partition_at(store, folder)
+    if lost and partition:
+        _unlist(store, partition, lost)
+    return [(fault, actions[KINDS[fault.check].repair](fault.file)) for fault in faults]
+
+
+def _unlist(store: Store, partition: Partition, lost: set[str]) -> None:
+    """Commit a partition without its lost files; one that is all or none is withdrawn, and its whole parts are noted."""
+    manifest = partition.manifest()
+    if manifest is None:
+        return
+    good = [entry for entry in manifest.files if entry.name not in lost]
+    if not partition.table.all_or_none and good:
+        partition.commit(good, manifest.inputs, reads=manifest.reads)
+        return
+    for other in _described_by(store, partition):
+        _put_aside(store, other.folder / MANIFEST)
+    parts = [entry for entry in good if entry.part]
+    if parts:
+        protocol.save_progress(partition.folder, [*parts, *partition.progress()])
+    _put_aside(store, partition.folder / MANIFEST)
+
+
+def _described_by(store: Store, partition: Partition) -> list[Partition]:
+    """Partitions that say that this one is complete, and so have to go before it."""
+    others = [
+        store.partition(table.name, **partition.keys)
+        for table in TABLES.values()
+        if table.all_or_none and table.name != partition.table.name and table.partition_by == partition.table.partition_by
+    ]
+    found = []
+    for other in others:
+        try:
+            manifest = other.manifest()
+        except StoreError:
+            continue
+        if manifest and partition.place in manifest.reads.values():
+            found.append(other)
+    return found
+
+
+def _partition_at(store: Store, folder: Path) -> Partition | None:
+    table = folder.relative_to(store.root).parts[0]
+    return next((one for one in store.folders(table) if one.folder == folder), None) if table in TABLES else None
+
+
+def _remove(path: Path) -> str:
+    with protocol.naming(path):
+        path.unlink(missing_ok=True)
+        protocol.sync_folder(path.parent)
+    return "removed"
+
+
+def _put_folder_aside(store: Store, folder: Path) -> str:
+    for path in sorted(folder.iterdir()):
+        if path.name not in (LOCK, HOLDER):
+            _put_aside(store, path)
+    return f"moved to {QUARANTINE}/, with what it listed"
+
+
+def _put_aside(store: Store, path: Path) -> str:
+    target = store.root / QUARANTINE / path.relative_to(store.root)
+    protocol.make_folder(target.parent)
+    number, free = 0, target
+    while free.exists():
+        number += 1
+        free = target.with_name(f"{target.name}.{number}")
+    with protocol.naming(path):
+        if path.exists():
+            os.rename(path, free)  # noqa: PTH104
+        protocol.sync_folder(path.parent)
+        protocol.sync_folder(free.parent)
+    return f"moved to {QUARANTINE}/"
