@@ -13,6 +13,7 @@ from emotion_cli.cli import datasets, models
 from emotion_cli.cli.compare import compare
 from emotion_cli.cli.console import Console
 from emotion_cli.cli.extract import extract
+from emotion_cli.cli.import_ import import_
 from emotion_cli.cli.info import info
 from emotion_cli.cli.output import write_lines
 from emotion_cli.cli.plot import plot
@@ -30,6 +31,7 @@ app = typer.Typer(
 )
 for command in (run, extract, vectors, compare, plot, sql, tables, info):
     app.command()(command)
+app.command("import")(import_)
 app.add_typer(datasets.app, name="datasets")
 app.add_typer(models.app, name="models")
 
