@@ -92,17 +92,10 @@ class Source:
             yield from _numbered(file.iter_batches(batch_size=rows, columns=list(columns), use_threads=False))
 
     def rows_in_a_batch(self) -> int:
-        """How many rows with their activations fit into BATCH_BYTES."""
-        return min(MOST_ROWS, max(1, BATCH_BYTES // (8 * max(1, self._width()))))
-
-    def _width(self) -> int:
-        if not isinstance(self.origin, Path):
-            return self.origin["activation"].nbytes // (4 * max(1, self.n_rows))
-        metadata = pq.read_metadata(self.origin)
-        groups = [metadata.row_group(i) for i in range(metadata.num_row_groups)]
-        columns = [group.column(i) for group in groups for i in range(group.num_columns)]
-        values = sum(c.num_values for c in columns if c.path_in_schema.split(".")[0] == "activation")
-        return values // max(1, metadata.num_rows)
+        """How many rows with their activations fit into BATCH_BYTES, if all are as wide as the first."""
+        # not by the footer's column metadata: pyarrow ends the process when those lie
+        first = next(self.batches(["activation"], 1), None)
+        return min(MOST_ROWS, max(1, BATCH_BYTES // max(8, first[1].nbytes))) if first else MOST_ROWS
 
 
 def sources_of(origins: Sequence[Path | pa.Table], faults: Faults) -> list[Source]:

@@ -152,8 +152,9 @@ class Index:
         for source in self.sources:
             columns = [name for name in source.schema.names if name in NAMES]
             with reading(source, self.faults):
-                rows = source.rows_in_a_batch()
-                for first, batch in source.batches(columns, rows):
+                n_rows = 0
+                for first, batch in source.batches(columns, source.rows_in_a_batch()):
+                    n_rows += batch.num_rows
                     found, wrong = activations_of(batch.column("activation"), width)
                     width = width or (found.values.shape[1] if len(found.rows) else None)
                     for row, sentence in sorted(wrong.items()):
@@ -162,6 +163,8 @@ class Index:
                         places = self._places(layout, self._decode(source, first, batch))
                         scratch.put(places, found.values)
                     advance(batch.num_rows)
+                if n_rows != source.n_rows:
+                    raise OSError(f"{n_rows} activations instead of {source.n_rows}")
         return width
 
     def _places(self, layout: Layout, decoded: _Decoded) -> np.ndarray:

@@ -1,6 +1,10 @@
 """`emo import` as a person runs it: the same numbers as extracted ones, exit codes, and all commands behind it."""
 
 import json
+import re
+import subprocess
+import sys
+from pathlib import Path
 
 import made_elsewhere as made
 import pyarrow as pa
@@ -90,7 +94,7 @@ def test_a_test_set_makes_no_vector(tmp_path):
     (["rows.parquet", "-d", "d", "-m", "m", "--create-dataset", "--n-layers", "0"], 2, "--n-layers"),
     (["rows.parquet", "-d", "d", "-m", "m", "--create-dataset", "--dtype", "int8"], 2, "--dtype"),
     (["rows.parquet", "-d", "d", "-m", "m", "--create-dataset", "--role", "dev"], 2, "--role"),
-    ([], 2, "FILES"),
+    ([], 2, "Missing argument"),
 ], ids=lambda value: value if isinstance(value, str) else "")  # fmt: skip
 def test_exit_codes(tmp_path, words, code, said):
     made.file_of(tmp_path / "rows.parquet", made.rows_of())
@@ -116,3 +120,14 @@ def test_half_precision_is_read(tmp_path):
     emo_ok("import", tmp_path / "half.parquet", "-d", "d", "-m", "m", "--create-dataset", "--store", tmp_path / "store")
     stored = Catalog(Store(tmp_path / "store")).rows("select activation from activations")["activation"].to_pylist()
     assert sorted(stored) == sorted(halves.cast(pa.list_(pa.float32())).to_pylist())
+
+
+def test_the_examples_of_the_docs_work(tmp_path):
+    text = (Path(__file__).parents[2] / "docs/import.md").read_text(encoding="utf-8")
+    writing, importing = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    commands = [line.split()[1:] for line in re.search(r"```\n(emo import.*?)```", text, re.DOTALL)[1].splitlines()]
+    subprocess.run([sys.executable, "-c", writing], cwd=tmp_path, check=True)
+    said = [emo_ok(*words, cwd=tmp_path).err for words in commands]
+    assert "imported mine, lab/model: 9 prompts x 16, last at 4 layers" in said[0]
+    done = subprocess.run([sys.executable, "-c", importing], cwd=tmp_path, check=True, capture_output=True, text=True)
+    assert done.stdout.endswith("{'last': [1, 2, 3, 4]} False\n")
