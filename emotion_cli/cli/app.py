@@ -15,6 +15,7 @@ from emotion_cli.cli import datasets, models
 from emotion_cli.cli.compare import compare
 from emotion_cli.cli.console import Console
 from emotion_cli.cli.extract import extract
+from emotion_cli.cli.import_ import import_
 from emotion_cli.cli.info import info
 from emotion_cli.cli.output import write_lines
 from emotion_cli.cli.plot import plot
@@ -35,6 +36,7 @@ app = typer.Typer(
 )
 for command in (run, extract, vectors, compare, plot, track, report, sql, tables, verify, info):
     app.command()(command)
+app.command("import")(import_)
 app.add_typer(datasets.app, name="datasets")
 app.add_typer(models.app, name="models")
 
