@@ -38,8 +38,30 @@ def permutations_within(blocks: Sequence[str | None], draws: int, rng: np.random
     return permuted
 
 
-def null_of(value: float | None, draws: np.ndarray) -> Null:
-    """Band and two-sided permutation p-value, min(1, 2 (r + 1) / (n + 1)) over tails (Phipson and Smyth 2010)."""
+class Interval(NamedTuple):
+    """A 95 % interval; None where there is none that covers."""
+
+    low: float | None
+    high: float | None
+
+
+def jackknife_interval(value: float | None, replicates: np.ndarray) -> Interval:
+    """Delete-a-group jackknife: value +- t(groups - 1) times the standard error of the replicates [group] (Shao and Tu 1995).
+
+    None for both ends when the value, or any replicate, is not defined, or when there are fewer than three groups.
+    """
+    from scipy import special  # here, because it takes time to import
+
+    groups = len(replicates)
+    if value is None or groups < 3 or not np.isfinite(replicates).all():
+        return Interval(None, None)
+    spread = np.sqrt((groups - 1) / groups * ((replicates - replicates.mean()) ** 2).sum())
+    reach = float(special.stdtrit(groups - 1, 0.975) * spread)
+    return Interval(value - reach, value + reach)
+
+
+def null_of(value: float | None, draws: np.ndarray, *, upper: bool = False) -> Null:
+    """Band and permutation p-value (r + 1) / (n + 1): of the upper tail, or min(1, 2 min(tails)) (Phipson and Smyth 2010)."""
     defined = draws[np.isfinite(draws)]
     n = len(defined)
     if n == 0:
@@ -49,6 +71,7 @@ def null_of(value: float | None, draws: np.ndarray) -> Null:
     if value is not None:
         # a draw that equals the value but for rounding is as far out as the value
         slack = 1e-12 * max(1.0, abs(value))
-        tails = (np.sum(defined >= value - slack) + 1) / (n + 1), (np.sum(defined <= value + slack) + 1) / (n + 1)
-        p_value = float(min(1.0, 2 * min(tails)))
+        above = (np.sum(defined >= value - slack) + 1) / (n + 1)
+        below = (np.sum(defined <= value + slack) + 1) / (n + 1)
+        p_value = float(above if upper else min(1.0, 2 * min(above, below)))
     return Null(float(defined.mean()), float(low), float(high), p_value, n)

@@ -5,7 +5,7 @@ from itertools import combinations
 import numpy as np
 import pyarrow as pa
 
-from emotion_cli.measures.between import raw_cosine
+from emotion_cli.measures.between.cosine import raw_cosine
 from emotion_cli.measures.directions import ZERO_RELATIVE_NORM
 from emotion_cli.stages.job import Job, Task, parts_task
 from emotion_cli.stages.scope import Scope

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emotion_cli.measures.between import raw_cosine
+from emotion_cli.measures.between.cosine import raw_cosine
 from emotion_cli.measures.directions import OTHERS, directions
 from emotion_cli.measures.resampling import generator, null_of, permutations_within
 from emotion_cli.measures.within import cosine_comparisons, gram

@@ -1,4 +1,4 @@
-"""How alike two models' directions are (METHODS section 4)."""
+"""The raw cosine of one direction in two models of equal width, beside its chance value (METHODS section 4)."""
 
 from typing import NamedTuple
 

@@ -1,0 +1,324 @@
+"""Does a direction of one model, carried by a map that never saw the emotion, meet the other model's direction?
+
+No topic serves twice: the map is fitted on one third of the topics, the source's direction comes from the second, the target's
+from the last. Nothing that is fitted is reported on what it was fitted on.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from emotion_cli.measures.between.design import (
+    Design,
+    Relabelling,
+    Thirds,
+    as_labelled,
+    contrast,
+    exchanged,
+    groups_left_out,
+    joined,
+    thirds_of,
+)
+from emotion_cli.measures.between.maps import Rows, ridge, rotations, rows_of
+from emotion_cli.measures.between.space import Space, coordinates_of, spectrum_of, strength_of
+from emotion_cli.measures.directions import OTHERS
+
+DIRECTIONS = ("a_to_b", "b_to_a")
+
+MEASURES = ("aligned_cosine", "aligned_specificity", "transfer_auroc")
+
+CHUNK = 128
+"""Relabellings that are solved at once: few enough to stay in the processor's cache."""
+
+COMPONENTS = 20
+"""Most principal components that Procrustes rotates."""
+
+FEWER = 10
+"""Nulls of all maps but ridge, and of specificity, take this many times fewer draws: each costs more and decides less."""
+
+
+class Curve(NamedTuple):
+    """One measure of one pair of layers: as it is, under each relabelling [draw], and without each group of topics [group].
+
+    NaN where not defined. `k` is the number of components that Procrustes rotates.
+    """
+
+    pair: int
+    emotion: str
+    measure: str
+    direction: str
+    fit: str
+    k: int | None
+    value: float
+    draws: np.ndarray
+    groups: np.ndarray
+
+
+class Fit(NamedTuple):
+    """How a map is fitted: `rotates` (Procrustes) or ridge, on rows with these labels less the emotion's own."""
+
+    name: str
+    rotates: bool
+    labels: tuple[str, ...]
+    all_draws: bool
+
+
+class Trials(NamedTuple):
+    """All relabellings of one emotion in the order in which they are solved, and what each stretch of them is for.
+
+    First those that every fit takes: as labelled, without each group of topics, the first draws of the null, the draws of
+    the null of specificity; then the other draws of the null.
+    """
+
+    relabelling: Relabelling
+    n_groups: int
+    n_first: int
+    n_specific: int
+
+    @property
+    def shared(self) -> int:
+        """How many of them every fit takes."""
+        return 1 + self.n_groups + self.n_first + self.n_specific
+
+    def curve(self, values: np.ndarray, *, specific: bool) -> tuple[float, np.ndarray, np.ndarray]:
+        """Value, draws from the null and replicates without a group, of the values [trial] of one measure."""
+        first = 1 + self.n_groups
+        first_end = first + self.n_first
+        null = np.concatenate([values[first:first_end], values[self.shared :]])
+        if specific and self.n_specific:
+            null = values[first_end : self.shared]
+        return float(values[0]), null, values[1:first]
+
+
+def fits_of(labels: Sequence[str], neutral: str) -> list[Fit]:
+    """The maps: on all labels but the emotion's, and on neutral prompts only where the label is there."""
+    fits = [Fit("ridge", False, tuple(labels), True), Fit("procrustes", True, tuple(labels), False)]
+    if neutral in labels:
+        fits += [Fit("ridge_neutral", False, (neutral,), False), Fit("procrustes_neutral", True, (neutral,), False)]
+    return fits
+
+
+def trials_of(
+    design: Design, emotion: str, emotions: Sequence[str], reference: str, *, dataset: str, seed: int, draws: int
+) -> Trials:
+    """The relabellings behind value, null and interval of one emotion.
+
+    The null exchanges the emotion's label with the reference's within blocks; with reference `others`, all emotions' labels.
+    Specificity has the null that emotions are interchangeable, whatever they share against the reference.
+    """
+    fewer = max(1, draws // FEWER)
+    labels = emotions if reference == OTHERS else (emotion, reference)
+    null = exchanged(design, labels, dataset=dataset, seed=seed, draws=draws)
+    groups = groups_left_out(design, dataset=dataset, seed=seed)
+    parts = [as_labelled(design), groups, null.part(slice(fewer))]
+    specific = reference != OTHERS and len(emotions) > 1
+    if specific:
+        parts.append(exchanged(design, emotions, dataset=dataset, seed=seed, draws=fewer))
+    parts.append(null.part(slice(fewer, None)))
+    return Trials(joined(parts), len(groups), len(parts[2]), fewer if specific else 0)
+
+
+def aligned(
+    spaces: Sequence[tuple[Space, Space]],
+    design: Design,
+    *,
+    emotions: Sequence[str],
+    reference: str,
+    neutral: str,
+    dataset: str,
+    seed: int,
+    draws: int,
+    each: Callable[[Callable[[int], None], Iterable[int]], None] = lambda work, pairs: [work(pair) for pair in pairs] and None,
+) -> list[Curve]:
+    """Aligned cosine, specificity and transfer AUROC of each emotion for each pair of layers, both directions, all fits.
+
+    `spaces` are the pairs of layers, over the prompts that the design indexes. `each` calls a function for each of some pairs;
+    it may use threads, and say how far it is.
+    """
+    splits = thirds_of(design, dataset=dataset, seed=seed)
+    fits = fits_of(design.labels, neutral)
+    trials = {
+        emotion: trials_of(design, emotion, emotions, reference, dataset=dataset, seed=seed, draws=draws) for emotion in emotions
+    }
+    sums: list[dict[_Key, np.ndarray]] = [{} for _ in spaces]
+    for split in splits:
+        batches = [
+            batch for emotion in emotions for batch in _batches(design, split, emotion, emotions, reference, trials[emotion], fits)
+        ]  # fmt: skip
+
+        def work(pair: int, split: Thirds = split, batches: Sequence[_Batch] = batches) -> None:
+            for key, first, values in _measured(*spaces[pair], design, split, batches, fits):
+                total = sums[pair].get(key)
+                if total is None:
+                    n = len(trials[key.emotion].relabelling)
+                    total = sums[pair][key] = np.zeros(n if key.fit.all_draws else trials[key.emotion].shared)
+                total[first : first + len(values)] += values / len(splits)
+
+        each(work, range(len(spaces)))
+    return [
+        Curve(pair, key.emotion, key.measure, key.direction, key.fit.name, key.k,
+              *trials[key.emotion].curve(values, specific=key.measure == "aligned_specificity"))
+        for pair, found in enumerate(sums) for key, values in found.items()
+    ]  # fmt: skip
+
+
+class _Key(NamedTuple):
+    emotion: str
+    measure: str
+    direction: str
+    fit: Fit
+    k: int | None
+
+
+class _Batch(NamedTuple):
+    """Some trials of one emotion in one split, ready for any pair of layers; rows are block x label of one third."""
+
+    emotion: str
+    own: int  # which of the emotions it is
+    first: int  # which of the emotion's trials is the first here
+    rows: dict[tuple[str, ...], Rows]  # of the fit's third, by the labels that are fitted on
+    source: np.ndarray  # [trial, row]: weights of the emotion's direction
+    targets: np.ndarray  # [emotion, trial, row]: weights of every emotion's direction
+    own_rows: np.ndarray  # [trial, block]: rows of the target's third with the emotion's label
+    reference_rows: np.ndarray  # [trial, block x label]: rows of it with a label of the reference
+    judged: np.ndarray  # [trial, block]: blocks of it that are not left out
+    all_draws: bool  # whether only fits with all draws take these trials
+
+
+def _batches(
+    design: Design, split: Thirds, emotion: str, emotions: Sequence[str], reference: str, trials: Trials, fits: Sequence[Fit]
+) -> Iterator[_Batch]:
+    contrasts = np.array([contrast(design.labels, one, emotions, reference) for one in emotions])
+    own = list(emotions).index(emotion)
+    number = design.labels.index(emotion)
+    for start, stop in ((0, trials.shared), (trials.shared, len(trials.relabelling))):
+        for first in range(start, stop, CHUNK):
+            chunk = trials.relabelling.part(slice(first, min(first + CHUNK, stop)))
+            used = fits if start == 0 else [fit for fit in fits if fit.all_draws]
+            fitted, fitted_kept = chunk.label[:, split.fit], chunk.kept[:, split.fit]
+            target, target_kept = chunk.label[:, split.target], chunk.kept[:, split.target]
+            yield _Batch(
+                emotion, own, first,
+                {fit.labels: _fit_rows(design, fitted, fitted_kept, [label for label in fit.labels if label != emotion])
+                 for fit in used},
+                _weights(contrasts[own], chunk.label[:, split.source], chunk.kept[:, split.source]),
+                np.array([_weights(one, target, target_kept) for one in contrasts]),
+                _where(target == number),
+                _where((contrasts[own][target] < 0)),
+                target_kept,
+                start > 0,
+            )  # fmt: skip
+
+
+def _fit_rows(design: Design, label: np.ndarray, kept: np.ndarray, labels: Sequence[str]) -> Rows:
+    numbers = [design.labels.index(name) for name in labels]
+    marks = np.stack([(label == number) & kept[:, :, None] for number in numbers], 1)
+    return rows_of(marks.reshape(*marks.shape[:2], -1).astype(float))
+
+
+def _weights(contrast_of_label: np.ndarray, label: np.ndarray, kept: np.ndarray) -> np.ndarray:
+    weights = contrast_of_label[label] * (kept / np.maximum(kept.sum(1, keepdims=True), 1))[:, :, None]
+    return weights.reshape(len(label), -1)
+
+
+def _where(mask: np.ndarray) -> np.ndarray:
+    """Flat positions [trial, found] of a mask [trial, block, label] that holds equally often in every block."""
+    trials, blocks, labels = mask.shape
+    return (np.flatnonzero(mask) % (blocks * labels)).reshape(trials, -1)
+
+
+def _measured(
+    a: Space, b: Space, design: Design, split: Thirds, batches: Sequence[_Batch], fits: Sequence[Fit]
+) -> Iterator[tuple[_Key, int, np.ndarray]]:
+    """Key, first trial and values [trial] of every measure in one split."""
+    if a.flat or b.flat:
+        return
+    ends = [_End(space, other, split, design, fits) for space, other in ((a, b), (b, a))]
+    for batch in batches:
+        lengths = [end.lengths(batch) for end in ends]
+        towards = [batch.source @ end.source_to_fit for end in ends]
+        for fit in fits:
+            if batch.all_draws and not fit.all_draws:
+                continue
+            k = min(end.learnt[fit.labels].k for end in ends) if fit.rotates else None
+            turns = rotations(*(end.learnt[fit.labels].fitted[:, :k] for end in ends), batch.rows[fit.labels]) if k else None
+            for direction, here, there in ((DIRECTIONS[0], 0, 1), (DIRECTIONS[1], 1, 0)):
+                if turns is not None:
+                    start, end = (ends[i].learnt[fit.labels] for i in (here, there))
+                    turn = turns if direction == DIRECTIONS[0] else turns.transpose(0, 2, 1)
+                    carried = ((batch.source @ start.source[:, :k])[:, None] @ turn)[:, 0]
+                    scores = carried @ end.target[:, :k].T
+                    squares = (carried**2).sum(1)
+                elif fit.rotates:
+                    continue
+                else:
+                    learnt = ends[here].learnt[fit.labels]
+                    alpha = ridge(ends[here].fit, learnt.inverse, learnt.strength, towards[here], batch.rows[fit.labels])
+                    scores = alpha @ ends[there].fit_to_target
+                    squares = _squares(alpha, ends[there].fit)
+                defined = (squares > 0) & (_squares(batch.source, ends[here].source) > ends[here].zero)
+                values = _judged(scores, np.where(defined, squares, np.nan), lengths[there], batch)
+                for measure, found in zip(MEASURES, values, strict=True):
+                    if found is not None:
+                        yield _Key(batch.emotion, measure, direction, fit, k), batch.first, found
+
+
+def _judged(
+    scores: np.ndarray, squares: np.ndarray, lengths: np.ndarray, batch: _Batch
+) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
+    """Cosine, specificity and AUROC [trial] of carried directions from their products with the target's rows [trial, row]."""
+    cosines = np.einsum("tr,etr->et", scores, batch.targets) / (lengths * np.sqrt(squares))
+    own = cosines[batch.own]
+    specificity = own - np.delete(cosines, batch.own, 0).max(0) if len(cosines) > 1 else None
+    judged = np.where(batch.judged, 0.0, np.nan)
+    positive = np.take_along_axis(scores, batch.own_rows, 1) + judged
+    negative = np.take_along_axis(scores, batch.reference_rows, 1)
+    negative = negative + np.repeat(judged, negative.shape[1] // judged.shape[1], 1)
+    # NaN is neither above nor below: a block left out counts for nothing
+    above = (positive[:, :, None] > negative[:, None]).sum((1, 2)) + (positive[:, :, None] >= negative[:, None]).sum((1, 2))
+    pairs = np.isfinite(positive).sum(1) * np.isfinite(negative).sum(1)
+    auroc = np.where(np.isfinite(squares), above / (2 * np.maximum(pairs, 1)), 0.5)
+    return own, specificity, auroc
+
+
+def _squares(weights: np.ndarray, gram: np.ndarray) -> np.ndarray:
+    """Squared lengths [trial] of weighted sums of rows."""
+    return ((weights @ gram) * weights).sum(1)
+
+
+class _Learnt(NamedTuple):
+    """What the maps of one kind need from one model, whatever the emotion; components are [row, k] of each third."""
+
+    strength: float
+    inverse: np.ndarray
+    k: int
+    fitted: np.ndarray
+    source: np.ndarray
+    target: np.ndarray
+
+
+class _End:
+    """One model's end of the maps of one split: inner products of rows (block x label) of the thirds, and what is learnt."""
+
+    def __init__(self, space: Space, other: Space, split: Thirds, design: Design, fits: Sequence[Fit]) -> None:
+        fit, source, target = (design.rows[blocks].ravel() for blocks in split)
+        gram = space.gram
+        self.zero = space.zero
+        self.fit, self.source, self.target = (gram[np.ix_(rows, rows)] for rows in (fit, source, target))
+        self.source_to_fit, self.fit_to_target = gram[np.ix_(source, fit)], gram[np.ix_(fit, target)]
+        self.learnt: dict[tuple[str, ...], _Learnt] = {}
+        table = fit.reshape(-1, len(design.labels))
+        for labels in dict.fromkeys(one.labels for one in fits):
+            rows = table[:, [design.labels.index(label) for label in labels]].ravel()
+            spectrum = spectrum_of(gram[np.ix_(rows, rows)], len(labels))
+            free = len(rows) - len(labels)
+            strength = strength_of(spectrum, other.gram[np.ix_(rows, rows)], free)
+            k = min(COMPONENTS, free // 2, len(spectrum.values))
+            parts = (coordinates_of(gram[np.ix_(third, rows)], spectrum, len(labels), k) for third in (fit, source, target))
+            self.learnt[labels] = _Learnt(strength, np.linalg.inv(self.fit + strength * np.eye(len(fit))), k, *parts)
+
+    def lengths(self, batch: _Batch) -> np.ndarray:
+        """Lengths [emotion, trial] of the target's directions; NaN for zero directions."""
+        squares = np.stack([_squares(weights, self.target) for weights in batch.targets])
+        return np.sqrt(np.where(squares > self.zero, squares, np.nan))
