@@ -59,6 +59,8 @@ class Settings:
     draws: int = _setting(1000, "draws from each null")
     phase: str = _setting("phase3", "parameter `phase` of the MLflow run")
     task: str = _setting("emotion_vectors_extraction", "parameter `task` of the MLflow run")
+    all_layers: bool = _setting(False, "compare every layer of one model with every layer of the other")
+    subspaces: bool = _setting(False, "compare subspaces of activations, too")
     sources: Mapping[str, str] = field(default_factory=dict, metadata={"doc": "where each setting came from"})
 
 

@@ -28,6 +28,8 @@ def compare(
     extraction: o.Extraction = None,
     seed: o.Seed = None,
     draws: o.Draws = None,
+    all_layers: o.AllLayers = False,
+    subspaces: o.Subspaces = False,
     store: o.StoreDir = None,
     force: o.Force = False,
     format: o.RowFormat = Format.table,
@@ -37,7 +39,8 @@ def compare(
     """Compare emotions within and across models, and print the summary tables (machine formats: the first of them)."""
     settings, console, opened = o.start(
         quiet=quiet, verbose=verbose, dataset=dataset, model=model, emotion=emotion, pooling=pooling, method=method,
-        reference=reference, over_layers=over_layers, neutral=neutral, extraction=extraction, seed=seed, draws=draws, store=store,
+        reference=reference, over_layers=over_layers, neutral=neutral, extraction=extraction, seed=seed, draws=draws,
+        all_layers=all_layers, subspaces=subspaces, store=store,
     )  # fmt: skip
     from emotion_cli import pipeline
     from warehouse.catalog import Catalog

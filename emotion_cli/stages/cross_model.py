@@ -1,65 +1,279 @@
-"""Directions to statistics of one emotion in two models."""
+"""Activations and directions to statistics of two models, and of what one model reaches with itself (ceilings)."""
 
-from itertools import combinations
+from collections.abc import Callable, Iterable, Sequence
+from itertools import combinations, groupby
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
+from emotion_cli.measures.between.alignment import FEWER, Curve, aligned, ceilings
 from emotion_cli.measures.between.cosine import raw_cosine
+from emotion_cli.measures.between.design import MIN_TOPICS, N_SPLITS, Design, design_of, kept_without_groups
+from emotion_cli.measures.between.similarity import Similarity, best_depths, similarities
 from emotion_cli.measures.directions import ZERO_RELATIVE_NORM
+from emotion_cli.measures.resampling import Interval, Null, jackknife_interval, null_of
+from emotion_cli.stages.extract import pairs_of
 from emotion_cli.stages.job import Job, Task, parts_task
+from emotion_cli.stages.pairing import Layers, Shared, depth, in_threads, matched, shared_prompts
 from emotion_cli.stages.scope import Scope
 from emotion_cli.stages.statistics import statistic_columns
-from emotion_cli.stages.vectors import Variant, matrix, variant_of, variants
+from emotion_cli.stages.vectors import Variant, averaged_layers, emotions_and_reference, matrix, variant_of, variants
 from warehouse.store import Partition, table_of
+
+NO_INTERVAL = Interval(None, None)
+
+
+class Row(NamedTuple):
+    """One statistic of two extractions, or of one with itself."""
+
+    measure: str
+    layer_a: int | None
+    layer_b: int | None
+    value: float | None
+    null: Null
+    interval: Interval = NO_INTERVAL
+    n: int = 0
+    emotion: str | None = None
+    direction: str | None = None
+    fit: str | None = None
+    k: int | None = None
 
 
 def tasks(job: Job) -> list[Task]:
-    """One task for every two models with the same dataset."""
-    return [
-        _task(job, *sorted(pair, key=lambda scope: scope.model))
-        for pair in combinations(job.train_scopes, 2)
-        if pair[0].dataset == pair[1].dataset and pair[0].model != pair[1].model
-    ]
+    """One task for every two models with the same dataset, and one for each model of them with itself."""
+    together = []
+    for _, members in groupby(job.train_scopes, key=lambda scope: scope.dataset):
+        scopes = sorted(members, key=lambda scope: scope.model)
+        if len({scope.model for scope in scopes}) > 1:
+            pairs = [pair for pair in combinations(scopes, 2) if pair[0].model != pair[1].model]
+            together += [_ceiling_task(job, scope) for scope in scopes] + [_task(job, *pair) for pair in pairs]
+    return together
+
+
+def inputs(job: Job) -> dict:
+    """The settings that the statistics depend on."""
+    settings = job.settings
+    return {"neutral": settings.neutral, "seed": settings.seed, "draws": settings.draws, "over_layers": settings.over_layers}
+
+
+FAMILIES: dict[str, Callable[[Job, Scope, Scope, Variant], list[Row]]] = {}
+"""What is measured on two models; each family is a part of its own for every variant, so that one is added without the others."""
 
 
 def _task(job: Job, a: Scope, b: Scope) -> Task:
     partition = job.store.partition("cross_model_statistics", dataset=a.dataset, pair=f"{a.extraction_id}-{b.extraction_id}")
-    vectors = {name: scope.partition(job.store, "vectors") for name, scope in (("vectors_a", a), ("vectors_b", b))}
+    reads = {
+        f"{table}_{name}": scope.partition(job.store, table)
+        for name, scope in (("a", a), ("b", b)) for table in ("vectors", "activations")
+    }  # fmt: skip
     asked = [variants(job.settings, scope.partition(job.store, "activations")) for scope in (a, b)]
+    families = ["matched"] + ["layers"] * job.settings.all_layers + ["subspaces"] * job.settings.subspaces
     return parts_task(
         "compare", f"{a.dataset}, {a.model} and {b.model}", partition,
-        reads=vectors, inputs={},
-        wanted=[variant.part for variant in asked[0] if variant in asked[1]],
-        make=lambda job, part: _part(job, a, b, variant_of(part)),
+        reads=reads | {"prompts": a.prompts(job.store)}, inputs=inputs(job),
+        wanted=[f"{family}:{variant.part}" for variant in asked[0] if variant in asked[1] for family in families],
+        make=lambda job, part: _part(job, a, b, part),
     )  # fmt: skip
 
 
-def _part(job: Job, a: Scope, b: Scope, variant: Variant) -> pa.Table:
+def _part(job: Job, a: Scope, b: Scope, part: str) -> pa.Table:
+    family, variant = part.split(":", 1)
+    return _table(a, b, variant_of(variant), FAMILIES[family](job, a, b, variant_of(variant)))
+
+
+def _ceiling_task(job: Job, scope: Scope) -> Task:
+    partition = job.store.partition(
+        "cross_model_statistics", dataset=scope.dataset, pair=f"{scope.extraction_id}-{scope.extraction_id}"
+    )
+    activations = scope.partition(job.store, "activations")
+    return parts_task(
+        "compare", f"{scope.subject} with itself", partition,
+        reads={"activations": activations, "prompts": scope.prompts(job.store)}, inputs=inputs(job),
+        wanted=[f"ceilings:{variant.part}" for variant in variants(job.settings, activations)],
+        make=lambda job, part: _part(job, scope, scope, part),
+    )  # fmt: skip
+
+
+def _table(a: Scope, b: Scope, variant: Variant, rows: Sequence[Row]) -> pa.Table:
+    n = len(rows)
+    same = {"extraction_a": a.extraction_id, "extraction_b": b.extraction_id, "model_a": a.model, "model_b": b.model,
+            **variant._asdict()}  # fmt: skip
+    own = ("layer_a", "layer_b", "emotion", "measure", "direction", "fit", "k")
+    return table_of("cross_model_statistics", {
+        **{name: [value] * n for name, value in same.items()},
+        **{name: [getattr(row, name) for row in rows] for name in own},
+        **statistic_columns([(row.value, row.null, row.n, row.interval) for row in rows]),
+    })  # fmt: skip
+
+
+def _matched(job: Job, a: Scope, b: Scope, variant: Variant) -> list[Row]:
+    """Raw cosines, and everything else at the layers of equal relative depth."""
+    rows = _raw_cosines(job, a, b, variant)
+    depths = depth(job, a), depth(job, b)
+    held = [pairs_of(scope.partition(job.store, "activations"))[variant.pooling] for scope in (a, b)]
+    if depths[0] is None or depths[1] is None:
+        unknown = a if depths[0] is None else b
+        job.listener.note(f"{unknown.subject}: its depth is not known, so no layer is matched; emo compare --all-layers")
+        return rows
+    pairs = matched(depths[0], depths[1], *held)
+    shared = shared_prompts(job, (a, b), variant.pooling)
+    design = design_of(shared.labels, shared.topics)
+    subject = f"{a.dataset}, {a.model} and {b.model}"
+    if not pairs or not _enough(job, subject, design):
+        return rows
+    layers = Layers(job, a, variant, shared), Layers(job, b, variant, shared)
+    averaged = _averaged(job, (a, b), pairs)
+    rows += _similarities(job, a.dataset, layers, pairs, shared, averaged, subject)
+    spaces = [(layers[0].space(i), layers[1].space(j)) for i, j in pairs]
+    curves = aligned(
+        spaces, design,
+        emotions=emotions_and_reference(shared.labels, job.settings, variant, subject),
+        reference=variant.reference, neutral=job.settings.neutral, dataset=a.dataset, seed=job.settings.seed,
+        draws=job.settings.draws, each=in_threads(job, f"{subject}: aligned directions", N_SPLITS),
+    )  # fmt: skip
+    return rows + _curve_rows(curves, pairs, averaged, design.n_topics)
+
+
+def _all_layers(job: Job, a: Scope, b: Scope, variant: Variant) -> list[Row]:
+    """CKA and RSA of the pairs of layers that are not matched, and the best matching depth of every layer."""
+    depths = depth(job, a), depth(job, b)
+    held = [pairs_of(scope.partition(job.store, "activations"))[variant.pooling] for scope in (a, b)]
+    known = set(matched(depths[0], depths[1], *held)) if depths[0] is not None and depths[1] is not None else set()
+    pairs = [(i, j) for i in held[0] for j in held[1] if (i, j) not in known]
+    shared = shared_prompts(job, (a, b), variant.pooling)
+    layers = Layers(job, a, variant, shared), Layers(job, b, variant, shared)
+    subject = f"{a.dataset}, {a.model} and {b.model}"
+    rows = _similarities(job, a.dataset, layers, pairs, shared, [], subject)
+    found = best_depths(
+        [layers[0].space(i).gram for i in held[0]], [layers[1].space(j).gram for j in held[1]], shared.numbers,
+        dataset=a.dataset, seed=job.settings.seed, draws=_fewer(job), each=in_threads(job, f"{subject}: best depths"),
+    )  # fmt: skip
+    for one in found:
+        forth = one.direction == "a_to_b"
+        here, there = (held[0], held[1]) if forth else (held[1], held[0])
+        layer, best = here[one.layer], there[one.best]
+        value = _defined(one.value)
+        rows.append(Row(
+            "cka_debiased_best", layer if forth else best, best if forth else layer, value, null_of(value, one.draws, upper=True),
+            n=len(set(shared.numbers.tolist())), direction=one.direction,
+        ))  # fmt: skip
+    return rows
+
+
+def _ceilings(job: Job, a: Scope, b: Scope, variant: Variant) -> list[Row]:
+    """What two thirds of one model reach, at every layer."""
+    held = pairs_of(a.partition(job.store, "activations"))[variant.pooling]
+    shared = shared_prompts(job, (a,), variant.pooling)
+    design = design_of(shared.labels, shared.topics)
+    if not _enough(job, a.subject, design):
+        return []
+    layers = Layers(job, a, variant, shared)
+    curves = ceilings(
+        [layers.space(layer) for layer in held], design,
+        emotions=emotions_and_reference(shared.labels, job.settings, variant, a.subject), reference=variant.reference,
+        dataset=a.dataset, seed=job.settings.seed, draws=job.settings.draws,
+        each=in_threads(job, f"{a.subject}: ceilings", N_SPLITS),
+    )  # fmt: skip
+    pairs = [(layer, layer) for layer in held]
+    return _curve_rows(curves, pairs, _averaged(job, (a, a), pairs), design.n_topics)
+
+
+FAMILIES |= {"matched": _matched, "layers": _all_layers, "ceilings": _ceilings}
+
+
+def _enough(job: Job, subject: str, design: Design) -> bool:
+    if design.n_topics < MIN_TOPICS:
+        job.listener.note(f"{subject}: {design.n_topics} topics have a prompt of every label, and aligned measures need "
+                          f"{MIN_TOPICS}, so there are none")  # fmt: skip
+    return design.n_topics >= MIN_TOPICS
+
+
+def _averaged(job: Job, scopes: tuple[Scope, Scope], pairs: Sequence[tuple[int, int]]) -> list[bool]:
+    """Which pairs of layers the means over layers cover: those of two layers that are both averaged."""
+    a, b = (averaged_layers(job.store, job.settings, scope, [pair[i] for pair in pairs]) for i, scope in enumerate(scopes))
+    return [i in a and j in b for i, j in pairs]
+
+
+def _similarities(
+    job: Job, dataset: str, layers: tuple[Layers, Layers], pairs: Sequence[tuple[int, int]], shared: Shared,
+    averaged: Sequence[bool], subject: str,
+) -> list[Row]:  # fmt: skip
+    if not pairs:
+        return []
+    numbers, seed = shared.numbers, job.settings.seed
+    groups = kept_without_groups(numbers, dataset=dataset, seed=seed)
+    rows = []
+    for measure in ("cka_debiased", "rsa"):
+        tables = []
+        for i, side in enumerate(layers):
+            used = sorted({pair[i] for pair in pairs})
+            make = side.correlations if measure == "rsa" else (lambda layer, side=side: side.space(layer).gram)
+            tables.append({layer: make(layer) for layer in used})
+        found = similarities(
+            measure, tables[0], tables[1], pairs, groups, dataset=dataset, seed=seed, draws=_fewer(job),
+            each=in_threads(job, f"{subject}: {measure}", 2),
+        )  # fmt: skip
+        rows += [_row(one.measure, (one.a, one.b), one.value, one.draws, one.groups, len(set(numbers.tolist()))) for one in found]
+        covered = [one for one, counts in zip(found, averaged, strict=False) if counts]
+        rows += _mean_row(covered, len(set(numbers.tolist())))
+    return rows
+
+
+def _mean_row(found: Sequence[Similarity | Curve], n: int) -> list[Row]:
+    """The mean over layers where defined, with its own null and interval from the same draws; no row without layers."""
+    found = [one for one in found if np.isfinite(one.value)]
+    if not found:
+        return []
+    value = float(np.mean([one.value for one in found]))
+    draws, groups = (np.mean([getattr(one, name) for one in found], axis=0) for name in ("draws", "groups"))
+    return [_row(found[0].measure, (None, None), value, draws, groups, n)]
+
+
+def _curve_rows(curves: Iterable[Curve], pairs: Sequence[tuple[int, int]], averaged: Sequence[bool], n: int) -> list[Row]:
+    rows = []
+    for key, members in groupby(sorted(curves, key=_key), _key):
+        found = list(members)
+        emotion, _, direction, fit, _ = (name or None for name in key)
+        made = [_row(one.measure, pairs[one.pair], one.value, one.draws, one.groups, n) for one in found]
+        made += _mean_row([one for one in found if averaged[one.pair]], n)
+        k = next((one.k for one in found), None)
+        ks = [one.k for one in found] + [None]
+        rows += [
+            row._replace(emotion=emotion, direction=direction, fit=fit, k=own if row.layer_a is not None else k)
+            for row, own in zip(made, ks, strict=False)
+        ]
+    return rows
+
+
+def _key(curve: Curve) -> tuple[str, str, str, str, str]:
+    return curve.emotion, curve.measure, curve.direction or "", curve.fit or "", ""
+
+
+def _row(measure: str, layers: tuple[int | None, int | None], value: float, draws: np.ndarray, groups: np.ndarray, n: int) -> Row:
+    known = _defined(value)
+    return Row(measure, *layers, known, null_of(known, draws, upper=True), jackknife_interval(known, groups), n)
+
+
+def _defined(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None
+
+
+def _fewer(job: Job) -> int:
+    return max(1, job.settings.draws // FEWER)
+
+
+def _raw_cosines(job: Job, a: Scope, b: Scope, variant: Variant) -> list[Row]:
     directions_a, directions_b = (_directions(scope.partition(job.store, "vectors"), variant) for scope in (a, b))
     shared = sorted(set(directions_a) & set(directions_b), key=lambda key: (key[1], key[0]))
     widths = {len(direction) for directions in (directions_a, directions_b) for direction in directions.values()}
     if len(widths) > 1:
         job.listener.note(f"{a.dataset}, {a.model} and {b.model}: widths {' and '.join(map(str, sorted(widths)))} differ, "
                           "so their raw cosine is not defined")  # fmt: skip
-        shared = []
-    found = [raw_cosine(directions_a[key], directions_b[key]) for key in shared]
-    (width,) = widths if shared else (0,)
-    return table_of("cross_model_statistics", {
-        "extraction_a": [a.extraction_id] * len(shared),
-        "extraction_b": [b.extraction_id] * len(shared),
-        "model_a": [a.model] * len(shared),
-        "model_b": [b.model] * len(shared),
-        "method": [variant.method] * len(shared),
-        "reference": [variant.reference] * len(shared),
-        "pooling": [variant.pooling] * len(shared),
-        "layer_a": [layer for _, layer in shared],
-        "layer_b": [layer for _, layer in shared],
-        "emotion": [emotion for emotion, _ in shared],
-        "measure": ["cosine"] * len(shared),
-        **{name: [None] * len(shared) for name in ("direction", "fit", "k")},
-        **statistic_columns([(one.value, one.null, width) for one in found]),
-    })  # fmt: skip
+        return []
+    (width,) = widths
+    found = [(key, raw_cosine(directions_a[key], directions_b[key])) for key in shared]
+    return [Row("cosine", layer, layer, one.value, one.null, n=width, emotion=emotion) for (emotion, layer), one in found]
 
 
 def _directions(vectors: Partition, variant: Variant) -> dict[tuple[str, int], np.ndarray]:

@@ -4,7 +4,7 @@ No topic serves twice: the map is fitted on one third of the topics, the source'
 from the last. Nothing that is fitted is reported on what it was fitted on.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -24,12 +24,15 @@ from emotion_cli.measures.between.maps import Rows, ridge, rotations, rows_of
 from emotion_cli.measures.between.space import Space, coordinates_of, spectrum_of, strength_of
 from emotion_cli.measures.directions import OTHERS
 
+Each = Callable[[Callable[[int], None], Iterable[int]], None]
+"""Calls a function for each of some numbers; it may use threads, and say how far it is."""
+
 DIRECTIONS = ("a_to_b", "b_to_a")
 
 MEASURES = ("aligned_cosine", "aligned_specificity", "transfer_auroc")
 
-CHUNK = 128
-"""Relabellings that are solved at once: few enough to stay in the processor's cache."""
+CHUNK = 256
+"""Relabellings that are solved at once: few enough to need little memory."""
 
 COMPONENTS = 20
 """Most principal components that Procrustes rotates."""
@@ -47,8 +50,8 @@ class Curve(NamedTuple):
     pair: int
     emotion: str
     measure: str
-    direction: str
-    fit: str
+    direction: str | None
+    fit: str | None
     k: int | None
     value: float
     draws: np.ndarray
@@ -91,6 +94,32 @@ class Trials(NamedTuple):
         return float(values[0]), null, values[1:first]
 
 
+class Key(NamedTuple):
+    """What a row of values is about; whether it was measured on all draws."""
+
+    emotion: str
+    measure: str
+    direction: str | None
+    fit: str | None
+    k: int | None
+    all_draws: bool
+
+
+class Batch(NamedTuple):
+    """Some trials of one emotion in one split, ready for any pair of layers; rows are block x label of one third."""
+
+    emotion: str
+    own: int  # which of the emotions it is
+    first: int  # which of the emotion's trials is the first here
+    rows: dict[tuple[str, ...], Rows]  # of the fit's third, by the labels that are fitted on
+    source: np.ndarray  # [trial, row]: weights of the emotion's direction
+    targets: np.ndarray  # [emotion, trial, row]: weights of every emotion's direction
+    own_rows: np.ndarray  # [trial, block]: rows of the target's third with the emotion's label
+    reference_rows: np.ndarray  # [trial, block x label]: rows of it with a label of the reference
+    kept: np.ndarray  # [trial, block]: blocks of it that are not left out
+    all_draws: bool  # whether only fits with all draws take these trials
+
+
 def fits_of(labels: Sequence[str], neutral: str) -> list[Fit]:
     """The maps: on all labels but the emotion's, and on neutral prompts only where the label is there."""
     fits = [Fit("ridge", False, tuple(labels), True), Fit("procrustes", True, tuple(labels), False)]
@@ -119,6 +148,31 @@ def trials_of(
     return Trials(joined(parts), len(groups), len(parts[2]), fewer if specific else 0)
 
 
+def means_over_splits(
+    n_pairs: int,
+    splits: Sequence[Thirds],
+    prepare: Callable[[Thirds], Sequence[Batch]],
+    measured: Callable[[int, Thirds, Sequence[Batch]], Iterable[tuple[Key, int, np.ndarray]]],
+    trials: Mapping[str, Trials],
+    each: Each,
+) -> list[dict[Key, np.ndarray]]:
+    """Mean over the splits of what is measured on each pair: values [trial] by key."""
+    sums: list[dict[Key, np.ndarray]] = [{} for _ in range(n_pairs)]
+    for split in splits:
+        batches = prepare(split)
+
+        def work(pair: int, split: Thirds = split, batches: Sequence[Batch] = batches) -> None:
+            for key, first, values in measured(pair, split, batches):
+                total = sums[pair].get(key)
+                if total is None:
+                    own = trials[key.emotion]
+                    total = sums[pair][key] = np.zeros(len(own.relabelling) if key.all_draws else own.shared)
+                total[first : first + len(values)] += values / len(splits)
+
+        each(work, range(n_pairs))
+    return sums
+
+
 def aligned(
     spaces: Sequence[tuple[Space, Space]],
     design: Design,
@@ -129,7 +183,7 @@ def aligned(
     dataset: str,
     seed: int,
     draws: int,
-    each: Callable[[Callable[[int], None], Iterable[int]], None] = lambda work, pairs: [work(pair) for pair in pairs] and None,
+    each: Each,
 ) -> list[Curve]:
     """Aligned cosine, specificity and transfer AUROC of each emotion for each pair of layers, both directions, all fits.
 
@@ -141,54 +195,70 @@ def aligned(
     trials = {
         emotion: trials_of(design, emotion, emotions, reference, dataset=dataset, seed=seed, draws=draws) for emotion in emotions
     }
-    sums: list[dict[_Key, np.ndarray]] = [{} for _ in spaces]
-    for split in splits:
-        batches = [
-            batch for emotion in emotions for batch in _batches(design, split, emotion, emotions, reference, trials[emotion], fits)
-        ]  # fmt: skip
+    sums = means_over_splits(
+        len(spaces), splits,
+        lambda split: [
+            batch for one in emotions for batch in batches_of(design, split, one, emotions, reference, trials[one], fits)
+        ],
+        lambda pair, split, batches: _measured(*spaces[pair], design, split, batches, fits),
+        trials, each,
+    )  # fmt: skip
+    return curves_of(sums, trials)
 
-        def work(pair: int, split: Thirds = split, batches: Sequence[_Batch] = batches) -> None:
-            for key, first, values in _measured(*spaces[pair], design, split, batches, fits):
-                total = sums[pair].get(key)
-                if total is None:
-                    n = len(trials[key.emotion].relabelling)
-                    total = sums[pair][key] = np.zeros(n if key.fit.all_draws else trials[key.emotion].shared)
-                total[first : first + len(values)] += values / len(splits)
 
-        each(work, range(len(spaces)))
+def ceilings(
+    spaces: Sequence[Space],
+    design: Design,
+    *,
+    emotions: Sequence[str],
+    reference: str,
+    dataset: str,
+    seed: int,
+    draws: int,
+    each: Each,
+) -> list[Curve]:
+    """What the aligned measures are between two thirds of ONE model, without a map: no map can be expected to do better."""
+    trials = {
+        emotion: trials_of(design, emotion, emotions, reference, dataset=dataset, seed=seed, draws=draws) for emotion in emotions
+    }
+
+    def measured(layer: int, split: Thirds, batches: Sequence[Batch]) -> Iterator[tuple[Key, int, np.ndarray]]:
+        space = spaces[layer]
+        if space.flat:
+            return
+        source, target = design.rows[split.source].ravel(), design.rows[split.target].ravel()
+        across, own, other = (space.gram[np.ix_(a, b)] for a, b in ((source, target), (source, source), (target, target)))
+        for batch in batches:
+            squares = squares_of(batch.source, own)
+            squares = np.where(squares > space.zero, squares, np.nan)
+            values = judged(batch.source @ across, squares, lengths_of(batch, other, space.zero), batch)
+            for measure, found in zip(MEASURES, values, strict=True):
+                if found is not None:
+                    yield Key(batch.emotion, f"{measure}_ceiling", None, None, None, True), batch.first, found
+
+    sums = means_over_splits(
+        len(spaces), thirds_of(design, dataset=dataset, seed=seed),
+        lambda split: [
+            batch for one in emotions for batch in batches_of(design, split, one, emotions, reference, trials[one], ())
+        ],
+        measured, trials, each,
+    )  # fmt: skip
+    return curves_of(sums, trials)
+
+
+def curves_of(sums: Sequence[Mapping[Key, np.ndarray]], trials: Mapping[str, Trials]) -> list[Curve]:
+    """Values [trial] by pair and key as curves."""
     return [
-        Curve(pair, key.emotion, key.measure, key.direction, key.fit.name, key.k,
-              *trials[key.emotion].curve(values, specific=key.measure == "aligned_specificity"))
+        Curve(pair, key.emotion, key.measure, key.direction, key.fit, key.k,
+              *trials[key.emotion].curve(values, specific="specificity" in key.measure))
         for pair, found in enumerate(sums) for key, values in found.items()
     ]  # fmt: skip
 
 
-class _Key(NamedTuple):
-    emotion: str
-    measure: str
-    direction: str
-    fit: Fit
-    k: int | None
-
-
-class _Batch(NamedTuple):
-    """Some trials of one emotion in one split, ready for any pair of layers; rows are block x label of one third."""
-
-    emotion: str
-    own: int  # which of the emotions it is
-    first: int  # which of the emotion's trials is the first here
-    rows: dict[tuple[str, ...], Rows]  # of the fit's third, by the labels that are fitted on
-    source: np.ndarray  # [trial, row]: weights of the emotion's direction
-    targets: np.ndarray  # [emotion, trial, row]: weights of every emotion's direction
-    own_rows: np.ndarray  # [trial, block]: rows of the target's third with the emotion's label
-    reference_rows: np.ndarray  # [trial, block x label]: rows of it with a label of the reference
-    judged: np.ndarray  # [trial, block]: blocks of it that are not left out
-    all_draws: bool  # whether only fits with all draws take these trials
-
-
-def _batches(
+def batches_of(
     design: Design, split: Thirds, emotion: str, emotions: Sequence[str], reference: str, trials: Trials, fits: Sequence[Fit]
-) -> Iterator[_Batch]:
+) -> Iterator[Batch]:
+    """The trials of one emotion in one split, some at a time."""
     contrasts = np.array([contrast(design.labels, one, emotions, reference) for one in emotions])
     own = list(emotions).index(emotion)
     number = design.labels.index(emotion)
@@ -198,14 +268,14 @@ def _batches(
             used = fits if start == 0 else [fit for fit in fits if fit.all_draws]
             fitted, fitted_kept = chunk.label[:, split.fit], chunk.kept[:, split.fit]
             target, target_kept = chunk.label[:, split.target], chunk.kept[:, split.target]
-            yield _Batch(
+            yield Batch(
                 emotion, own, first,
                 {fit.labels: _fit_rows(design, fitted, fitted_kept, [label for label in fit.labels if label != emotion])
                  for fit in used},
                 _weights(contrasts[own], chunk.label[:, split.source], chunk.kept[:, split.source]),
                 np.array([_weights(one, target, target_kept) for one in contrasts]),
                 _where(target == number),
-                _where((contrasts[own][target] < 0)),
+                _where(contrasts[own][target] < 0),
                 target_kept,
                 start > 0,
             )  # fmt: skip
@@ -229,20 +299,21 @@ def _where(mask: np.ndarray) -> np.ndarray:
 
 
 def _measured(
-    a: Space, b: Space, design: Design, split: Thirds, batches: Sequence[_Batch], fits: Sequence[Fit]
-) -> Iterator[tuple[_Key, int, np.ndarray]]:
+    a: Space, b: Space, design: Design, split: Thirds, batches: Sequence[Batch], fits: Sequence[Fit]
+) -> Iterator[tuple[Key, int, np.ndarray]]:
     """Key, first trial and values [trial] of every measure in one split."""
     if a.flat or b.flat:
         return
     ends = [_End(space, other, split, design, fits) for space, other in ((a, b), (b, a))]
     for batch in batches:
-        lengths = [end.lengths(batch) for end in ends]
+        lengths = [lengths_of(batch, end.target, end.zero) for end in ends]
         towards = [batch.source @ end.source_to_fit for end in ends]
         for fit in fits:
             if batch.all_draws and not fit.all_draws:
                 continue
             k = min(end.learnt[fit.labels].k for end in ends) if fit.rotates else None
-            turns = rotations(*(end.learnt[fit.labels].fitted[:, :k] for end in ends), batch.rows[fit.labels]) if k else None
+            from_a, from_b = (end.learnt[fit.labels].fitted[:, :k] for end in ends)
+            turns = rotations(from_a, from_b, batch.rows[fit.labels]) if k else None
             for direction, here, there in ((DIRECTIONS[0], 0, 1), (DIRECTIONS[1], 1, 0)):
                 if turns is not None:
                     start, end = (ends[i].learnt[fit.labels] for i in (here, there))
@@ -256,25 +327,25 @@ def _measured(
                     learnt = ends[here].learnt[fit.labels]
                     alpha = ridge(ends[here].fit, learnt.inverse, learnt.strength, towards[here], batch.rows[fit.labels])
                     scores = alpha @ ends[there].fit_to_target
-                    squares = _squares(alpha, ends[there].fit)
-                defined = (squares > 0) & (_squares(batch.source, ends[here].source) > ends[here].zero)
-                values = _judged(scores, np.where(defined, squares, np.nan), lengths[there], batch)
+                    squares = squares_of(alpha, ends[there].fit)
+                defined = (squares > 0) & (squares_of(batch.source, ends[here].source) > ends[here].zero)
+                values = judged(scores, np.where(defined, squares, np.nan), lengths[there], batch)
                 for measure, found in zip(MEASURES, values, strict=True):
                     if found is not None:
-                        yield _Key(batch.emotion, measure, direction, fit, k), batch.first, found
+                        yield Key(batch.emotion, measure, direction, fit.name, k, fit.all_draws), batch.first, found
 
 
-def _judged(
-    scores: np.ndarray, squares: np.ndarray, lengths: np.ndarray, batch: _Batch
+def judged(
+    scores: np.ndarray, squares: np.ndarray, lengths: np.ndarray, batch: Batch
 ) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
     """Cosine, specificity and AUROC [trial] of carried directions from their products with the target's rows [trial, row]."""
     cosines = np.einsum("tr,etr->et", scores, batch.targets) / (lengths * np.sqrt(squares))
     own = cosines[batch.own]
     specificity = own - np.delete(cosines, batch.own, 0).max(0) if len(cosines) > 1 else None
-    judged = np.where(batch.judged, 0.0, np.nan)
-    positive = np.take_along_axis(scores, batch.own_rows, 1) + judged
+    gap = np.where(batch.kept, 0.0, np.nan)
+    positive = np.take_along_axis(scores, batch.own_rows, 1) + gap
     negative = np.take_along_axis(scores, batch.reference_rows, 1)
-    negative = negative + np.repeat(judged, negative.shape[1] // judged.shape[1], 1)
+    negative = negative + np.repeat(gap, negative.shape[1] // gap.shape[1], 1)
     # NaN is neither above nor below: a block left out counts for nothing
     above = (positive[:, :, None] > negative[:, None]).sum((1, 2)) + (positive[:, :, None] >= negative[:, None]).sum((1, 2))
     pairs = np.isfinite(positive).sum(1) * np.isfinite(negative).sum(1)
@@ -282,7 +353,13 @@ def _judged(
     return own, specificity, auroc
 
 
-def _squares(weights: np.ndarray, gram: np.ndarray) -> np.ndarray:
+def lengths_of(batch: Batch, gram: np.ndarray, zero: float) -> np.ndarray:
+    """Lengths [emotion, trial] of the target's directions; NaN for zero directions."""
+    squares = np.stack([squares_of(weights, gram) for weights in batch.targets])
+    return np.sqrt(np.where(squares > zero, squares, np.nan))
+
+
+def squares_of(weights: np.ndarray, gram: np.ndarray) -> np.ndarray:
     """Squared lengths [trial] of weighted sums of rows."""
     return ((weights @ gram) * weights).sum(1)
 
@@ -317,8 +394,3 @@ class _End:
             k = min(COMPONENTS, free // 2, len(spectrum.values))
             parts = (coordinates_of(gram[np.ix_(third, rows)], spectrum, len(labels), k) for third in (fit, source, target))
             self.learnt[labels] = _Learnt(strength, np.linalg.inv(self.fit + strength * np.eye(len(fit))), k, *parts)
-
-    def lengths(self, batch: _Batch) -> np.ndarray:
-        """Lengths [emotion, trial] of the target's directions; NaN for zero directions."""
-        squares = np.stack([_squares(weights, self.target) for weights in batch.targets])
-        return np.sqrt(np.where(squares > self.zero, squares, np.nan))

@@ -103,13 +103,24 @@ def as_labelled(design: Design) -> Relabelling:
 
 
 def groups_left_out(design: Design, *, seed: int, dataset: str) -> Relabelling:
-    """The prompts as they are, each time without one of up to 20 random groups of topics."""
+    """The prompts as they are, each time without one group of topics."""
+    kept = kept_without_groups(design.topic, seed=seed, dataset=dataset)
     blocks, labels = design.rows.shape
-    topics = np.unique(design.topic)
-    order = generator(seed, dataset, "jackknife groups").permutation(topics)
-    groups = np.array_split(order, min(N_GROUPS, len(topics)))
-    kept = np.array([~np.isin(design.topic, group) for group in groups])
-    return Relabelling(np.tile(np.arange(labels), (len(groups), blocks, 1)), kept)
+    return Relabelling(np.tile(np.arange(labels), (len(kept), blocks, 1)), kept)
+
+
+def kept_without_groups(topics: np.ndarray, *, seed: int, dataset: str) -> np.ndarray:
+    """Which items [group, item] stay when each of up to 20 random groups of topics [item] is left out."""
+    order = generator(seed, dataset, "jackknife groups").permutation(np.unique(topics))
+    groups = np.array_split(order, min(N_GROUPS, len(order)))
+    return np.array([~np.isin(topics, group) for group in groups])
+
+
+def topic_numbers(topics: Sequence[str | None]) -> np.ndarray:
+    """Topics [item] as numbers; items without one each have a number of their own."""
+    names = {name: i for i, name in enumerate(sorted({topic for topic in topics if topic is not None}))}
+    free = count(len(names))
+    return np.array([next(free) if topic is None else names[topic] for topic in topics], int)
 
 
 def exchanged(design: Design, labels: Sequence[str], *, seed: int, dataset: str, draws: int) -> Relabelling:

@@ -34,7 +34,7 @@ class Rows(NamedTuple):
 
 def rows_of(labels: np.ndarray) -> Rows:
     """The rows of a batch from its labels [draw, label, row]."""
-    used = labels.any(1)
+    used = np.asarray(labels.any(1))
     return Rows(labels, _padded(~used), _padded(used))
 
 

@@ -4,11 +4,12 @@ Both compare two symmetric patterns over pairs of prompts by an inner product of
 pairing of prompts permuted: it tests only that both models read the same texts) and their interval.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
+from emotion_cli.measures.between.alignment import Each
 from emotion_cli.measures.resampling import generator
 
 Pattern = Callable[[np.ndarray], np.ndarray]
@@ -76,33 +77,32 @@ MEASURES: dict[str, Pattern] = {"cka_debiased": hsic_pattern, "rsa": rank_patter
 
 def similarities(
     measure: str,
-    a: Sequence[np.ndarray],
-    b: Sequence[np.ndarray],
+    a: Mapping[int, np.ndarray],
+    b: Mapping[int, np.ndarray],
     pairs: Sequence[tuple[int, int]],
-    topics: np.ndarray,
     groups: np.ndarray,
     *,
     dataset: str,
     seed: int,
     draws: int,
-    each: Callable[[Callable[[int], None], Iterable[int]], None],
+    each: Each,
 ) -> list[Similarity]:
-    """CKA or RSA of pairs of layers of two models, from [prompt, prompt] matrices of each layer.
+    """CKA or RSA of pairs of layers of two models, from the [prompt, prompt] matrices of each layer.
 
-    `topics` [prompt] numbers the topics, `groups` [group, prompt] says who is kept without each group of topics. The value is
-    NaN where a layer's prompts do not differ.
+    `groups` [group, prompt] says which prompts stay when a group of topics is left out. The value is NaN where a layer's
+    prompts do not differ.
     """
     make = MEASURES[measure]
     used_a, used_b = (sorted({pair[i] for pair in pairs}) for i in (0, 1))
-    index = tuple(np.array([used.index(pair[i]) for pair in pairs]) for i, used in enumerate((used_a, used_b)))
+    index = np.array([used_a.index(i) for i, _ in pairs]), np.array([used_b.index(j) for _, j in pairs])
     squares = [np.array([make(matrices[i]) for i in used]) for matrices, used in ((a, used_a), (b, used_b))]
-    tables = [_unit(_triangles(square)) for square in squares]
-    values = _products(*tables, index)
+    table_a, table_b = (_unit(_triangles(square)) for square in squares)
+    values = _products(table_a, table_b, index)
     null = np.empty((draws, len(pairs)))
-    orders = [generator(seed, dataset, "pairing", str(draw)).permutation(len(topics)) for draw in range(draws)]
+    orders = [generator(seed, dataset, "pairing", str(draw)).permutation(groups.shape[1]) for draw in range(draws)]
 
     def draw(i: int) -> None:
-        null[i] = _products(_unit(_triangles(squares[0][:, orders[i][:, None], orders[i]])), tables[1], index)
+        null[i] = _products(_unit(_triangles(squares[0][:, orders[i][:, None], orders[i]])), table_b, index)
 
     each(draw, range(draws))
     without = np.empty((len(groups), len(pairs)))
@@ -110,7 +110,8 @@ def similarities(
     def leave_out(i: int) -> None:
         kept = np.flatnonzero(groups[i])
         parts = [[make(matrices[layer][np.ix_(kept, kept)]) for layer in used] for matrices, used in ((a, used_a), (b, used_b))]
-        without[i] = _products(*(_unit(_triangles(np.array(part))) for part in parts), index)
+        left, right = (_unit(_triangles(np.array(part))) for part in parts)
+        without[i] = _products(left, right, index)
 
     each(leave_out, range(len(groups)))
     return [Similarity(*pair, measure, float(values[i]), null[:, i], without[:, i]) for i, pair in enumerate(pairs)]
@@ -118,7 +119,7 @@ def similarities(
 
 def best_depths(
     a: Sequence[np.ndarray], b: Sequence[np.ndarray], topics: np.ndarray, *, dataset: str, seed: int, draws: int,
-    each: Callable[[Callable[[int], None], Iterable[int]], None],
+    each: Each,
 ) -> list[BestDepth]:  # fmt: skip
     """For each layer, the layer of the other model with the largest debiased CKA, chosen and measured on different topics.
 
@@ -180,7 +181,7 @@ def _unit(vectors: np.ndarray) -> np.ndarray:
     return vectors / np.where(lengths > 0, lengths, np.nan)
 
 
-def _products(a: np.ndarray, b: np.ndarray, index: tuple[np.ndarray, ...]) -> np.ndarray:
+def _products(a: np.ndarray, b: np.ndarray, index: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
     """Inner products [pair] of rows of two tables."""
     if len(index[0]) <= 2 * max(len(a), len(b)):
         return np.einsum("pt,pt->p", a[index[0]], b[index[1]])

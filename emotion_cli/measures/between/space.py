@@ -43,7 +43,7 @@ def spectrum_of(gram: np.ndarray, n_labels: int) -> Spectrum:
     n = len(gram)
     blocks = n // n_labels
     shaped = gram.reshape(blocks, n_labels, blocks, n_labels)
-    centred = (shaped - shaped.mean(0, keepdims=True) - shaped.mean(2, keepdims=True) + shaped.mean((0, 2), keepdims=True))
+    centred = shaped - shaped.mean(0, keepdims=True) - shaped.mean(2, keepdims=True) + shaped.mean((0, 2), keepdims=True)
     values, vectors = np.linalg.eigh(centred.reshape(n, n))
     order = slice(None, n_labels - 1 if n_labels < n else None, -1)
     values, vectors = values[order], vectors[:, order]
