@@ -58,7 +58,7 @@ def inputs(job: Job) -> dict:
 
 
 FAMILIES: dict[str, Callable[[Job, Scope, Scope, Variant], list[Row]]] = {}
-"""What is measured on two models; each family is a part of its own for every variant, so that one is added without the others."""
+"""What is measured besides the matched layers; a part of its own for every variant, so that one is added without the others."""
 
 
 def _task(job: Job, a: Scope, b: Scope) -> Task:
@@ -68,18 +68,19 @@ def _task(job: Job, a: Scope, b: Scope) -> Task:
         for name, scope in (("a", a), ("b", b)) for table in ("vectors", "activations")
     }  # fmt: skip
     asked = [variants(job.settings, scope.partition(job.store, "activations")) for scope in (a, b)]
-    families = ["matched"] + ["layers"] * job.settings.all_layers + ["subspaces"] * job.settings.subspaces
+    families = [""] + ["layers:"] * job.settings.all_layers + ["subspaces:"] * job.settings.subspaces
     return parts_task(
         "compare", f"{a.dataset}, {a.model} and {b.model}", partition,
         reads=reads | {"prompts": a.prompts(job.store)}, inputs=inputs(job),
-        wanted=[f"{family}:{variant.part}" for variant in asked[0] if variant in asked[1] for family in families],
+        wanted=[f"{family}{variant.part}" for variant in asked[0] if variant in asked[1] for family in families],
         make=lambda job, part: _part(job, a, b, part),
     )  # fmt: skip
 
 
 def _part(job: Job, a: Scope, b: Scope, part: str) -> pa.Table:
-    family, variant = part.split(":", 1)
-    return _table(a, b, variant_of(variant), FAMILIES[family](job, a, b, variant_of(variant)))
+    family, _, rest = part.partition(":")
+    measured, name = (FAMILIES[family], rest) if family in FAMILIES else (_matched, part)
+    return _table(a, b, variant_of(name), measured(job, a, b, variant_of(name)))
 
 
 def _ceiling_task(job: Job, scope: Scope) -> Task:
@@ -179,7 +180,7 @@ def _ceilings(job: Job, a: Scope, b: Scope, variant: Variant) -> list[Row]:
     return _curve_rows(curves, pairs, _averaged(job, (a, a), pairs), design.n_topics)
 
 
-FAMILIES |= {"matched": _matched, "layers": _all_layers, "ceilings": _ceilings}
+FAMILIES |= {"layers": _all_layers, "ceilings": _ceilings}
 
 
 def _enough(job: Job, subject: str, design: Design) -> bool:
