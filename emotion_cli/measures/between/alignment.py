@@ -23,6 +23,7 @@ from emotion_cli.measures.between.design import (
 from emotion_cli.measures.between.maps import Rows, ridge, rotations, rows_of
 from emotion_cli.measures.between.space import Space, coordinates_of, spectrum_of, strength_of
 from emotion_cli.measures.directions import OTHERS
+from emotion_cli.measures.resampling import generator
 
 Each = Callable[[Callable[[int], None], Iterable[int]], None]
 """Calls a function for each of some numbers; it may use threads, and say how far it is."""
@@ -30,6 +31,9 @@ Each = Callable[[Callable[[int], None], Iterable[int]], None]
 DIRECTIONS = ("a_to_b", "b_to_a")
 
 MEASURES = ("aligned_cosine", "aligned_specificity", "transfer_auroc")
+
+UNPAIRED = "transfer_auroc, unpaired"
+"""Transfer AUROC when the target model's topics are permuted, whole blocks at a time."""
 
 CHUNK = 256
 """Relabellings that are solved at once: few enough to need little memory."""
@@ -70,8 +74,8 @@ class Fit(NamedTuple):
 class Trials(NamedTuple):
     """All relabellings of one emotion in the order in which they are solved, and what each stretch of them is for.
 
-    First those that every fit takes: as labelled, without each group of topics, the first draws of the null, the draws of
-    the null of specificity; then the other draws of the null.
+    First those that every fit takes: as labelled, without each group of topics, the first draws of the null, emotions
+    interchanged; then the other draws of the null.
     """
 
     relabelling: Relabelling
@@ -84,12 +88,12 @@ class Trials(NamedTuple):
         """How many of them every fit takes."""
         return 1 + self.n_groups + self.n_first + self.n_specific
 
-    def curve(self, values: np.ndarray, *, specific: bool) -> tuple[float, np.ndarray, np.ndarray]:
+    def curve(self, values: np.ndarray, measure: str) -> tuple[float, np.ndarray, np.ndarray]:
         """Value, draws from the null and replicates without a group, of the values [trial] of one measure."""
         first = 1 + self.n_groups
         first_end = first + self.n_first
         null = np.concatenate([values[first:first_end], values[self.shared :]])
-        if specific and self.n_specific:
+        if measure.startswith("aligned_specificity") and self.n_specific:
             null = values[first_end : self.shared]
         return float(values[0]), null, values[1:first]
 
@@ -166,7 +170,8 @@ def means_over_splits(
                 total = sums[pair].get(key)
                 if total is None:
                     own = trials[key.emotion]
-                    total = sums[pair][key] = np.zeros(len(own.relabelling) if key.all_draws else own.shared)
+                    n = len(own.relabelling) if key.all_draws else own.shared
+                    total = sums[pair][key] = np.zeros(len(values) if key.measure == UNPAIRED else n)
                 total[first : first + len(values)] += values / len(splits)
 
         each(work, range(n_pairs))
@@ -195,12 +200,15 @@ def aligned(
     trials = {
         emotion: trials_of(design, emotion, emotions, reference, dataset=dataset, seed=seed, draws=draws) for emotion in emotions
     }
+    blocks = np.arange(len(design.rows))
+    paired = generator(seed, dataset, "pairing").permuted(np.tile(blocks, (max(1, draws // FEWER), 1)), axis=1)
     sums = means_over_splits(
         len(spaces), splits,
         lambda split: [
-            batch for one in emotions for batch in batches_of(design, split, one, emotions, reference, trials[one], fits)
+            batch for one in emotions
+            for batch in batches_of(design, split, one, emotions, reference, trials[one], fits)
         ],
-        lambda pair, split, batches: _measured(*spaces[pair], design, split, batches, fits),
+        lambda pair, split, batches: _measured(*spaces[pair], design, split, batches, fits, paired),
         trials, each,
     )  # fmt: skip
     return curves_of(sums, trials)
@@ -239,7 +247,8 @@ def ceilings(
     sums = means_over_splits(
         len(spaces), thirds_of(design, dataset=dataset, seed=seed),
         lambda split: [
-            batch for one in emotions for batch in batches_of(design, split, one, emotions, reference, trials[one], ())
+            batch for one in emotions
+            for batch in batches_of(design, split, one, emotions, reference, trials[one], ())
         ],
         measured, trials, each,
     )  # fmt: skip
@@ -247,16 +256,30 @@ def ceilings(
 
 
 def curves_of(sums: Sequence[Mapping[Key, np.ndarray]], trials: Mapping[str, Trials]) -> list[Curve]:
-    """Values [trial] by pair and key as curves."""
-    return [
-        Curve(pair, key.emotion, key.measure, key.direction, key.fit, key.k,
-              *trials[key.emotion].curve(values, specific="specificity" in key.measure))
-        for pair, found in enumerate(sums) for key, values in found.items()
-    ]  # fmt: skip
+    """Values [trial] by pair and key as curves.
+
+    Transfer AUROC has the null that the map carries nothing: labels stay, and topics are paired at random. Where labels lie
+    apart any direction separates them, well or badly, and exchanged labels would not know that.
+    """
+    curves = []
+    for pair, found in enumerate(sums):
+        for key, values in found.items():
+            if key.measure == UNPAIRED:
+                continue
+            value, draws, groups = trials[key.emotion].curve(values, key.measure)
+            draws = found.get(key._replace(measure=UNPAIRED), draws) if key.measure == "transfer_auroc" else draws
+            curves.append(Curve(pair, key.emotion, key.measure, key.direction, key.fit, key.k, value, draws, groups))
+    return curves
 
 
 def batches_of(
-    design: Design, split: Thirds, emotion: str, emotions: Sequence[str], reference: str, trials: Trials, fits: Sequence[Fit]
+    design: Design,
+    split: Thirds,
+    emotion: str,
+    emotions: Sequence[str],
+    reference: str,
+    trials: Trials,
+    fits: Sequence[Fit],
 ) -> Iterator[Batch]:
     """The trials of one emotion in one split, some at a time."""
     contrasts = np.array([contrast(design.labels, one, emotions, reference) for one in emotions])
@@ -299,40 +322,52 @@ def _where(mask: np.ndarray) -> np.ndarray:
 
 
 def _measured(
-    a: Space, b: Space, design: Design, split: Thirds, batches: Sequence[Batch], fits: Sequence[Fit]
+    a: Space, b: Space, design: Design, split: Thirds, batches: Sequence[Batch], fits: Sequence[Fit], paired: np.ndarray
 ) -> Iterator[tuple[Key, int, np.ndarray]]:
-    """Key, first trial and values [trial] of every measure in one split."""
+    """Key, first trial and values [trial] of every measure in one split; `paired` [draw, block] pairs blocks at random."""
     if a.flat or b.flat:
         return
     ends = [_End(space, other, split, design, fits) for space, other in ((a, b), (b, a))]
+    fit_rows, source_rows, target_rows = (design.rows[blocks].ravel() for blocks in split)
+    unpaired_fit, unpaired_target = (
+        design.rows[paired[:, blocks]].reshape(len(paired), -1) for blocks in (split.fit, split.target)
+    )
     for batch in batches:
         lengths = [lengths_of(batch, end.target, end.zero) for end in ends]
         towards = [batch.source @ end.source_to_fit for end in ends]
         for fit in fits:
             if batch.all_draws and not fit.all_draws:
                 continue
-            k = min(end.learnt[fit.labels].k for end in ends) if fit.rotates else None
-            from_a, from_b = (end.learnt[fit.labels].fitted[:, :k] for end in ends)
-            turns = rotations(from_a, from_b, batch.rows[fit.labels]) if k else None
+            rows = batch.rows[fit.labels]
+            learnt = [end.learnt[fit.labels] for end in ends]
+            k = min(one.coordinates.shape[1] for one in learnt) if fit.rotates else None
+            if k == 0:
+                continue
+            points = [one.coordinates[:, :k] for one in learnt]
+            turns = rotations(points[0][fit_rows], points[1][fit_rows], rows) if k else None
             for direction, here, there in ((DIRECTIONS[0], 0, 1), (DIRECTIONS[1], 1, 0)):
+                by_chance = None
                 if turns is not None:
-                    start, end = (ends[i].learnt[fit.labels] for i in (here, there))
-                    turn = turns if direction == DIRECTIONS[0] else turns.transpose(0, 2, 1)
-                    carried = ((batch.source @ start.source[:, :k])[:, None] @ turn)[:, 0]
-                    scores = carried @ end.target[:, :k].T
-                    squares = (carried**2).sum(1)
-                elif fit.rotates:
-                    continue
+                    start = batch.source @ points[here][source_rows]
+                    carried = (start[:, None] @ (turns if here == 0 else turns.transpose(0, 2, 1)))[:, 0]
+                    scores, squares = carried @ points[there][target_rows].T, (carried**2).sum(1)
                 else:
-                    learnt = ends[here].learnt[fit.labels]
-                    alpha = ridge(ends[here].fit, learnt.inverse, learnt.strength, towards[here], batch.rows[fit.labels])
-                    scores = alpha @ ends[there].fit_to_target
-                    squares = squares_of(alpha, ends[there].fit)
+                    one = learnt[here]
+                    alpha = ridge(ends[here].fit, one.inverse, one.strength, towards[here], rows)
+                    scores, squares = alpha @ ends[there].fit_to_target, squares_of(alpha, ends[there].fit)
+                    if batch.first == 0:
+                        spread = np.zeros((len(paired), len(ends[there].gram)))
+                        np.put_along_axis(spread, unpaired[0], alpha[:1], 1)
+                        by_chance = np.take_along_axis(spread @ ends[there].gram, unpaired[1], 1)
                 defined = (squares > 0) & (squares_of(batch.source, ends[here].source) > ends[here].zero)
                 values = judged(scores, np.where(defined, squares, np.nan), lengths[there], batch)
                 for measure, found in zip(MEASURES, values, strict=True):
-                    if found is not None:
+                    # a null for it under Procrustes would need new components for every pairing
+                    if found is not None and not (fit.rotates and measure == "transfer_auroc"):
                         yield Key(batch.emotion, measure, direction, fit.name, k, fit.all_draws), batch.first, found
+                if by_chance is not None:
+                    found = auroc_of(by_chance, batch.own_rows[:1], batch.reference_rows[:1], batch.kept[:1])
+                    yield Key(batch.emotion, UNPAIRED, direction, fit.name, k, fit.all_draws), 0, found
 
 
 def judged(
@@ -342,15 +377,19 @@ def judged(
     cosines = np.einsum("tr,etr->et", scores, batch.targets) / (lengths * np.sqrt(squares))
     own = cosines[batch.own]
     specificity = own - np.delete(cosines, batch.own, 0).max(0) if len(cosines) > 1 else None
-    gap = np.where(batch.kept, 0.0, np.nan)
-    positive = np.take_along_axis(scores, batch.own_rows, 1) + gap
-    negative = np.take_along_axis(scores, batch.reference_rows, 1)
-    negative = negative + np.repeat(gap, negative.shape[1] // gap.shape[1], 1)
+    auroc = auroc_of(scores, batch.own_rows, batch.reference_rows, batch.kept)
+    return own, specificity, np.where(np.isfinite(squares), auroc, 0.5)
+
+
+def auroc_of(scores: np.ndarray, own: np.ndarray, reference: np.ndarray, kept: np.ndarray) -> np.ndarray:
+    """AUROC [trial] of scores [trial, row]: rows `own` [trial, block] against rows `reference` [trial, many], of blocks kept."""
+    gap = np.where(kept, 0.0, np.nan)
+    positive = np.take_along_axis(scores, own, 1) + gap
+    negative = np.take_along_axis(scores, reference, 1) + np.repeat(gap, reference.shape[1] // kept.shape[1], 1)
     # NaN is neither above nor below: a block left out counts for nothing
     above = (positive[:, :, None] > negative[:, None]).sum((1, 2)) + (positive[:, :, None] >= negative[:, None]).sum((1, 2))
     pairs = np.isfinite(positive).sum(1) * np.isfinite(negative).sum(1)
-    auroc = np.where(np.isfinite(squares), above / (2 * np.maximum(pairs, 1)), 0.5)
-    return own, specificity, auroc
+    return above / (2 * np.maximum(pairs, 1))
 
 
 def lengths_of(batch: Batch, gram: np.ndarray, zero: float) -> np.ndarray:
@@ -365,14 +404,11 @@ def squares_of(weights: np.ndarray, gram: np.ndarray) -> np.ndarray:
 
 
 class _Learnt(NamedTuple):
-    """What the maps of one kind need from one model, whatever the emotion; components are [row, k] of each third."""
+    """What the maps of one kind need from one model, whatever the emotion; coordinates [prompt, k] are of all prompts."""
 
     strength: float
     inverse: np.ndarray
-    k: int
-    fitted: np.ndarray
-    source: np.ndarray
-    target: np.ndarray
+    coordinates: np.ndarray
 
 
 class _End:
@@ -380,7 +416,7 @@ class _End:
 
     def __init__(self, space: Space, other: Space, split: Thirds, design: Design, fits: Sequence[Fit]) -> None:
         fit, source, target = (design.rows[blocks].ravel() for blocks in split)
-        gram = space.gram
+        self.gram = gram = space.gram
         self.zero = space.zero
         self.fit, self.source, self.target = (gram[np.ix_(rows, rows)] for rows in (fit, source, target))
         self.source_to_fit, self.fit_to_target = gram[np.ix_(source, fit)], gram[np.ix_(fit, target)]
@@ -392,5 +428,7 @@ class _End:
             free = len(rows) - len(labels)
             strength = strength_of(spectrum, other.gram[np.ix_(rows, rows)], free)
             k = min(COMPONENTS, free // 2, len(spectrum.values))
-            parts = (coordinates_of(gram[np.ix_(third, rows)], spectrum, len(labels), k) for third in (fit, source, target))
-            self.learnt[labels] = _Learnt(strength, np.linalg.inv(self.fit + strength * np.eye(len(fit))), k, *parts)
+            self.learnt[labels] = _Learnt(
+                strength, np.linalg.inv(self.fit + strength * np.eye(len(fit))),
+                coordinates_of(gram[:, rows], spectrum, len(labels), k),
+            )  # fmt: skip

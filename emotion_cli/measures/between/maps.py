@@ -110,6 +110,5 @@ def rotations(a: np.ndarray, b: np.ndarray, rows: Rows) -> np.ndarray:
     total = (rows.used @ products).reshape(-1, k, k)
     counts = np.maximum(rows.labels.sum(2), 1)
     sums_a, sums_b = rows.labels @ a, rows.labels @ b
-    total -= np.einsum("dlk,dlm,dl->dkm", sums_a, sums_b, 1 / counts, optimize=True)
-    left, _, right = np.linalg.svd(total)
+    left, _, right = np.linalg.svd(total - (sums_a / counts[:, :, None]).transpose(0, 2, 1) @ sums_b)
     return left @ right
