@@ -12,6 +12,10 @@ SUMMARIES = {
         "dataset", "model_a", "model_b", "reference", "pooling", "emotion", "avg_cosine_similarity", "cosine_stddev_pop",
         "min_cosine_similarity", "max_cosine_similarity", "chance_stddev",
     ),
+    "cross_model_alignment_by_emotion": (
+        "dataset", "model_a", "model_b", "reference", "pooling", "emotion", "direction", "fit", "aligned_cosine", "null_high",
+        "p_value", "ceiling", "specificity", "specificity_low", "transfer_auroc", "verdict",
+    ),
 }  # fmt: skip
 """The queries that are printed, and their columns."""
 
@@ -55,6 +59,9 @@ def compare(
             "extraction_id": ids, "emotion_a": settings.emotion, "emotion_b": settings.emotion, **shared
         },
         "cross_model_similarity_by_emotion": {
+            "extraction_a": ids, "extraction_b": ids, "emotion": settings.emotion, **shared
+        },
+        "cross_model_alignment_by_emotion": {
             "extraction_a": ids, "extraction_b": ids, "emotion": settings.emotion, **shared
         },
     }  # fmt: skip

@@ -24,7 +24,7 @@ STAGES = (
     Stage("vectors", ("prompts", "extractions", "activations"), ("vectors",), vectors.tasks),
     Stage("compare", ("prompts", "activations", "vectors"), ("within_model_statistics",), within_model.tasks),
     Stage("compare", ("prompts", "activations", "vectors"), ("cross_model_statistics",), cross_model.tasks),
-    Stage("plot", ("vectors", "within_model_statistics"), ("figures",), plot.tasks),
+    Stage("plot", ("vectors", "within_model_statistics", "cross_model_statistics"), ("figures",), plot.tasks),
     Stage("track", ("vectors", "within_model_statistics", "cross_model_statistics", "figures"), ("mlflow",), track.tasks),
     Stage(
         "report", ("vectors", "within_model_statistics", "cross_model_statistics", "figures", "mlflow"), ("report",), report.tasks

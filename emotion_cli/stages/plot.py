@@ -1,7 +1,7 @@
 """Tables to figures: three for each model, one for each emotion across models."""
 
 from collections.abc import Sequence
-from itertools import groupby
+from itertools import combinations_with_replacement, groupby
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from emotion_cli.stages.scope import Scope
 from emotion_cli.stages.vectors import Variant, variants
 from warehouse.artifacts import Artifacts
 from warehouse.catalog import Catalog
-from warehouse.store import quote
+from warehouse.store import Partition, quote
 
 CROSS_MODEL = "cross_model"
 """Folder of a dataset's figures across models."""
@@ -43,6 +43,8 @@ def folder(job: Job, scope: Scope, name: str) -> Path:
 def _task(job: Job, scopes: Sequence[Scope], name: str, subject: str) -> Task:
     tables = ("vectors",) if name == CROSS_MODEL else ("vectors", "within_model_statistics")
     reads = {f"{table} of {scope.extraction_id}": scope.partition(job.store, table) for scope in scopes for table in tables}
+    if name == CROSS_MODEL:
+        reads |= {f"statistics of {one.keys['pair']}": one for one in cross_model_partitions(job, scopes)}
     variant = shown_variant(job, scopes)
     artifacts = Artifacts(folder(job, scopes[0], name))
     inputs: dict[str, Any] = {
@@ -59,6 +61,14 @@ def _task(job: Job, scopes: Sequence[Scope], name: str, subject: str) -> Task:
 
     reads_folders = tuple(partition.folder for partition in reads.values())
     return Task("plot", subject, reads_folders, artifacts.folder, why(artifacts.manifest(), inputs), run)
+
+
+def cross_model_partitions(job: Job, scopes: Sequence[Scope]) -> list[Partition]:
+    """The statistics of every two of some models, and of each with itself, committed or not."""
+    ids = [scope.extraction_id for scope in sorted(scopes, key=lambda scope: scope.model)]
+    pairs = combinations_with_replacement(ids, 2)
+    dataset = scopes[0].dataset
+    return [job.store.partition("cross_model_statistics", dataset=dataset, pair=f"{a}-{b}") for a, b in pairs]
 
 
 def shown_variant(job: Job, scopes: Sequence[Scope]) -> Variant:
@@ -94,7 +104,37 @@ def _draw_across(job: Job, scopes: Sequence[Scope], variant: Variant) -> dict[st
         drawn = figures.cross_model(own, lengths, title)
         name = quote(f"{CROSS_MODEL}_{emotion}")
         files |= {f"{name}.{ending}": content for ending, content in drawn.items()}
-    return files
+    return files | _draw_pairs(job, scopes, variant)
+
+
+def _draw_pairs(job: Job, scopes: Sequence[Scope], variant: Variant) -> dict[str, bytes]:
+    """What is measured on every two models: aligned directions by fit, transfer, and how alike their prompts are arranged."""
+    catalog = Catalog(job.store)
+    ids = [scope.extraction_id for scope in scopes]
+    where = {"extraction_a": ids, "extraction_b": ids, **_where(variant)}
+    alignments = _selected(job, catalog.dicts("cross_model_alignment_by_layer", **where))
+    alignments = [row for row in alignments if row["fit"] == "ridge" and row["relative_depth"] is not None]
+    geometries = catalog.dicts("cross_model_geometry_by_layer", **where)
+    drawn: dict[str, dict[str, bytes]] = {}
+    for models in sorted({(row["model_a"], row["model_b"]) for row in geometries}):
+        subject = f"{' and '.join(models)}, {scopes[0].dataset}"
+        own, compared = ([row for row in rows if (row["model_a"], row["model_b"]) == models] for rows in (alignments, geometries))
+        name = "_".join(models)
+        for emotion in sorted({row["emotion"] for row in own}):
+            title = f"{emotion}: aligned directions of {subject}\n{_caption(variant)}"
+            drawn[f"aligned_cosine_{emotion}_{name}"] = figures.aligned_cosine([r for r in own if r["emotion"] == emotion], title)
+        if own:
+            drawn[f"transfer_auroc_{name}"] = figures.transfer_auroc(own, f"carried directions, {subject}\n{_caption(variant)}")
+        matched = [row for row in compared if row["cka_low"] is not None or row["rsa_low"] is not None]
+        about = f"{subject}\npooling {variant.pooling}"
+        layers = {(row["layer_a"], row["layer_b"]) for row in compared if row["layer_a"] is not None}
+        if len(layers) > len({row["layer_a"] for row in compared}) + len({row["layer_b"] for row in compared}):
+            for column, title in (("cka_debiased", "debiased CKA"), ("rsa", "RSA")):
+                drawn[f"{column}_{name}"] = figures.layer_by_layer(compared, column, title, f"{title} of {about}")
+            pairs = {(row["layer_a"], row["layer_b"]) for row in own}
+            matched = [row for row in matched if (row["layer_a"], row["layer_b"]) in pairs]
+        drawn[f"geometry_{name}"] = figures.geometry(matched, f"arrangement of prompts in {about}")
+    return {f"{quote(name)}.{ending}": content for name, files in drawn.items() for ending, content in files.items()}
 
 
 def _selected(job: Job, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -1,0 +1,117 @@
+"""One emotion's direction carried from one model to another, and how alike the models' prompts are arranged."""
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from emotion_cli.reporting.figures.style import COLOURS, Row, canvas, legend, line, number, saved
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+DEPTH = "relative depth (0: the embeddings, 1: after the last block)"
+
+
+def aligned_cosine(rows: Sequence[Row], title: str) -> dict[str, bytes]:
+    """Aligned cosine of one emotion over relative depth, both directions: interval, null band, ceiling, nearest other emotion.
+
+    `rows` of `cross_model_alignment_by_layer`, of one emotion, pair of models and fit.
+    """
+    figure, axes = canvas(title, width=7.0, height=4.4)
+    for i, (direction, members) in enumerate(_lines(rows, "direction")):
+        x, low, high = _depths(members), _values(members, "null_low"), _values(members, "null_high")
+        axes.fill_between(x, low, high, color=COLOURS[i], alpha=0.12, linewidth=0)
+        line(axes, i, x, [row["aligned_cosine"] for row in members], _arrow(members[0]))
+        axes.vlines(x, _values(members, "ci_low"), _values(members, "ci_high"), color=COLOURS[i], linewidth=1.0, alpha=0.7)
+        nearest = [own - more for own, more in zip(*(_values(members, name) for name in ("aligned_cosine", "specificity")), strict=True)]
+        axes.plot(x, nearest, color=COLOURS[i], linewidth=1.0, linestyle=":", marker="x", markersize=3,
+                  label="the same with the nearest other emotion" if direction == "a_to_b" else None)  # fmt: skip
+        if direction == "a_to_b":
+            axes.plot(x, _values(members, "ceiling"), color="#444444", linestyle=(0, (5, 2)), linewidth=1.2, label="ceiling")
+    _over_depth(axes)
+    axes.axhline(0, color="#999999", linewidth=0.8)
+    axes.set_ylabel("aligned cosine")
+    legend(axes, note="bars: 95 % intervals; shaded: 95 % when labels mean nothing; ceiling: two thirds of one model")
+    return saved(figure)
+
+
+def transfer_auroc(rows: Sequence[Row], title: str) -> dict[str, bytes]:
+    """How well each emotion's carried direction separates the other model's prompts, beside that model's own direction."""
+    figure, axes = canvas(title, width=7.0, height=4.4)
+    for i, (emotion, members) in enumerate(_lines(rows, "emotion")):
+        for direction, one in _lines(members, "direction"):
+            forth, x, colour = direction == "a_to_b", _depths(one), COLOURS[i % len(COLOURS)]
+            axes.plot(x, _values(one, "transfer_auroc"), color=colour, marker="o" if forth else "s", markersize=3.5, linewidth=1.5,
+                      linestyle="-" if forth else "--", label=f"{emotion}: {_arrow(one[0])}")  # fmt: skip
+            axes.plot(x, _values(one, "own_auroc"), color=colour, linewidth=0.9, linestyle=":", marker="." if forth else "x",
+                      markersize=3)  # fmt: skip
+    edges = [(depth, [number(row["transfer_null_high"]) for row in same]) for depth, same in _lines(rows, "relative_depth")]
+    axes.fill_between([depth for depth, _ in edges], 0.5, [max(values) for _, values in edges], color="#999999", alpha=0.25,
+                      linewidth=0)  # fmt: skip
+    axes.axhline(0.5, color="#999999", linewidth=0.8)
+    _over_depth(axes)
+    axes.set_ylabel("AUROC on the other model's unseen topics")
+    legend(axes, note="dotted: that model's own direction; grey: up to the 97.5 % quantile with topics paired at random")
+    return saved(figure)
+
+
+def layer_by_layer(rows: Iterable[Row], column: str, name: str, title: str) -> dict[str, bytes]:
+    """A measure of every compared pair of layers as a heat map, first model upwards (rows of `cross_model_geometry_by_layer`)."""
+    found = [row for row in rows if row["layer_a"] is not None]
+    figure, axes = canvas(title, width=6.4, height=4.6)
+    layers_a, layers_b = (sorted({row[layer] for row in found}) for layer in ("layer_a", "layer_b"))
+    value = {(row["layer_a"], row["layer_b"]): row[column] for row in found}
+    grid = [[number(value.get((a, b))) for b in layers_b] for a in layers_a] or [[float("nan")]]
+    lowest = min([0.0, *(number_ for cells in grid for number_ in cells if number_ == number_)])
+    image = axes.imshow(grid, origin="lower", aspect="auto", vmin=lowest, vmax=1, cmap="cividis", interpolation="nearest")
+    axes.grid(visible=False)
+    for ticks, layers in ((axes.set_xticks, layers_b), (axes.set_yticks, layers_a)):
+        shown = list(range(0, len(layers), max(1, len(layers) // 10)))
+        ticks(shown, [str(layers[i]) for i in shown])
+    axes.set_xlabel(f"layer of {found[0]['model_b']}" if found else "")
+    axes.set_ylabel(f"layer of {found[0]['model_a']}" if found else "")
+    figure.colorbar(image, ax=axes, shrink=0.9).set_label(f"{name} (white: not compared or not defined)")
+    return saved(figure)
+
+
+def geometry(rows: Iterable[Row], title: str) -> dict[str, bytes]:
+    """Debiased CKA and RSA at the matched layers, with intervals and the edge of their nulls."""
+    figure, axes = canvas(title, width=7.0, height=4.2)
+    members = sorted((row for row in rows if row["layer_a"] is not None), key=lambda row: (row["layer_a"], row["layer_b"]))
+    deepest = max((row["layer_a"] for row in members), default=0) or 1
+    x = [row["layer_a"] / deepest for row in members]
+    for i, (column, short, label) in enumerate((("cka_debiased", "cka", "debiased CKA"), ("rsa", "rsa", "RSA"))):
+        line(axes, i, x, [row[column] for row in members], label)
+        axes.vlines(x, _values(members, f"{short}_low"), _values(members, f"{short}_high"), color=COLOURS[i], linewidth=1.0)
+        axes.plot(x, _values(members, f"{short}_null_high"), color=COLOURS[i], linewidth=0.9, linestyle=":")
+    _over_depth(axes)
+    axes.axhline(0, color="#999999", linewidth=0.8)
+    axes.set_ylabel("similarity of the prompts' arrangement")
+    legend(axes, note="bars: 95 % intervals; dotted: 97.5 % with prompts paired at random (only: both read the same texts)")
+    return saved(figure)
+
+
+def _lines(rows: Iterable[Row], *names: str) -> list[tuple[object, list[Row]]]:
+    """Rows by the values of columns, sorted, each group by depth."""
+    groups: dict[tuple, list[Row]] = {}
+    for row in sorted(rows, key=lambda row: (row["relative_depth"], row["layer_a"], row["layer_b"])):
+        groups.setdefault(tuple(row[name] for name in names), []).append(row)
+    return [(key[0] if len(names) == 1 else key, groups[key]) for key in sorted(groups)]
+
+
+def _depths(rows: Iterable[Row]) -> list[float]:
+    return [row["relative_depth"] for row in rows]
+
+
+def _values(rows: Iterable[Row], name: str) -> list[float]:
+    return [number(row[name]) for row in rows]
+
+
+def _arrow(row: Row) -> str:
+    from_, to = (row["model_a"], row["model_b"]) if row["direction"] == "a_to_b" else (row["model_b"], row["model_a"])
+    return f"{from_} to {to}"
+
+
+def _over_depth(axes: "Axes") -> None:
+    axes.set_xlim(-0.02, 1.02)
+    axes.set_ylim(top=1.02)
+    axes.set_xlabel(DEPTH)
