@@ -9,7 +9,7 @@ from emotion_cli.measures.directions import ZERO_RELATIVE_NORM
 FLAT = 1e-12
 """Prompts whose variance is a smaller share than this of their squared length do not differ: nothing is defined there."""
 
-STRENGTHS = np.logspace(-6, 2, 33)
+STRENGTHS = np.logspace(-4, 2, 25)
 """Ridge strengths that cross-validation chooses from, in units of the mean eigenvalue."""
 
 

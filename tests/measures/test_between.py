@@ -1,0 +1,218 @@
+"""Maps, CKA and RSA against plain numpy on the activations themselves."""
+
+import numpy as np
+import pytest
+
+from emotion_cli.measures.between.alignment import aligned, ceilings
+from emotion_cli.measures.between.design import as_labelled, contrast, design_of, exchanged, groups_left_out, thirds_of
+from emotion_cli.measures.between.maps import ridge, rotations, rows_of
+from emotion_cli.measures.between.similarity import best_depths, correlations_of, hsic_pattern, similarities
+from emotion_cli.measures.between.space import space_of, spectrum_of, strength_of
+from emotion_cli.measures.resampling import jackknife_interval, null_of
+
+LABELS = ["anger", "apology", "gratitude", "neutral"]
+EMOTIONS = LABELS[:3]
+
+
+def each(work, numbers):
+    for number in numbers:
+        work(number)
+
+
+def sample(seed, topics=18, widths=(9, 60), shared=6):
+    rng = np.random.default_rng(seed)
+    latent = rng.normal(size=(4 * topics, shared)) + np.tile(rng.normal(size=(4, shared)), (topics, 1))
+    made = [latent @ rng.normal(size=(shared, width)) + rng.normal(size=(4 * topics, width)) for width in widths]
+    return made, LABELS * topics, [f"t{i // 4:02d}" for i in range(4 * topics)]
+
+
+def plain_map(x, y, labels, strength):
+    """Ridge regression from x to y [row, d] with a free mean for each label, by its normal equations."""
+    x, y = x.copy(), y.copy()
+    for label in set(labels):
+        own = labels == label
+        x[own] -= x[own].mean(0)
+        y[own] -= y[own].mean(0)
+    return np.linalg.solve(x.T @ x + strength * np.eye(x.shape[1]), x.T @ y)
+
+
+@pytest.mark.parametrize("left_out", [5, 30], ids=["few rows left out", "most rows left out"])
+@pytest.mark.parametrize("width", [9, 60])
+def test_the_dual_map_is_ridge_regression(width, left_out):
+    rng = np.random.default_rng(0)
+    x, y, v = rng.normal(size=(40, width)), rng.normal(size=(40, 7)), rng.normal(size=(3, width))
+    labels = np.zeros((3, 2, 40))
+    for draw in range(3):
+        used = rng.permutation(40)[left_out:]
+        labels[draw, rng.integers(0, 2, len(used)), used] = 1
+        labels[draw, :, used[:4]] = [[1, 0], [1, 0], [0, 1], [0, 1]]
+    gram = x @ x.T
+    alpha = ridge(gram, np.linalg.inv(gram + 2.5 * np.eye(40)), 2.5, v @ x.T, rows_of(labels))
+    for draw in range(3):
+        used = labels[draw].any(0)
+        expected = v[draw] @ plain_map(x[used], y[used], labels[draw].argmax(0)[used], 2.5)
+        np.testing.assert_allclose(alpha[draw] @ y, expected, atol=1e-9)
+
+
+def test_rotations_are_procrustes():
+    rng = np.random.default_rng(1)
+    a, b = rng.normal(size=(30, 4)), rng.normal(size=(30, 4))
+    labels = np.zeros((1, 2, 30))
+    labels[0, 0, :12], labels[0, 1, 12:25] = 1, 1
+    (turn,) = rotations(a, b, rows_of(labels))
+    centred = [np.concatenate([m[:12] - m[:12].mean(0), m[12:25] - m[12:25].mean(0)]) for m in (a, b)]
+    from scipy.linalg import orthogonal_procrustes
+
+    np.testing.assert_allclose(turn, orthogonal_procrustes(*centred)[0], atol=1e-10)
+
+
+@pytest.mark.parametrize("reference", ["neutral", "others"])
+def test_aligned_cosines_follow_from_the_activations(reference):
+    """Value, one relabelling and one jackknife replicate once more: explicit maps, vectors and means."""
+    (x, y), labels, topics = sample(2)
+    design = design_of(labels, topics)
+    options = {"dataset": "d", "seed": 0}
+    curves = aligned([(space_of(x @ x.T), space_of(y @ y.T))], design, emotions=EMOTIONS, reference=reference,
+                     neutral="neutral", draws=20, each=each, **options)  # fmt: skip
+    one = next(c for c in curves if (c.emotion, c.measure, c.direction, c.fit) == ("apology", "aligned_cosine", "a_to_b", "ridge"))
+    x, y = ((m - m.mean(0)) / np.sqrt(((m - m.mean(0)) ** 2).sum(1).mean()) for m in (x, y))
+    swapped = EMOTIONS if reference == "others" else ["apology", "neutral"]
+    trials = [as_labelled(design), exchanged(design, swapped, draws=20, **options).part(slice(0, 1)),
+              groups_left_out(design, **options).part(slice(0, 1))]  # fmt: skip
+    for trial, expected in zip(trials, (one.value, one.draws[0], one.groups[0]), strict=True):
+        label, kept = trial.label[0], np.repeat(trial.kept[0][:, None], 4, 1)
+        cosines = []
+        for split in thirds_of(design, **options):
+            fit = design.rows[split.fit].ravel()
+            strength = strength_of(spectrum_of(x[fit] @ x[fit].T, 4), y[fit] @ y[fit].T, len(fit) - 4)
+            used = ((label[split.fit] != 1) & kept[split.fit]).ravel()
+            carry = plain_map(x[fit][used], y[fit][used], label[split.fit].ravel()[used], strength)
+            weights = contrast(LABELS, "apology", EMOTIONS, reference)
+            vectors = []
+            for rows, third in ((x, split.source), (y, split.target)):
+                of = [rows[design.rows[third][(label[third] == i) & kept[third]]].mean(0) for i in range(4)]
+                vectors.append(weights @ np.array(of))
+            moved = vectors[0] @ carry
+            cosines.append(moved @ vectors[1] / np.linalg.norm(moved) / np.linalg.norm(vectors[1]))
+        assert expected == pytest.approx(np.mean(cosines), abs=1e-7)
+
+
+def test_no_topic_is_in_two_thirds():
+    design = design_of(LABELS * 13, [f"t{i // 8}" for i in range(52)])
+    for split in thirds_of(design, dataset="d", seed=0):
+        used = [set(design.topic[part]) for part in split]
+        assert not used[0] & used[1] and not used[1] & used[2] and not used[0] & used[2]
+        assert len(set.union(*used)) == design.n_topics == 7
+
+
+def test_blocks_are_complete_and_the_rest_is_left_out():
+    design = design_of(["a", "b", "a", "b", "a", "a", "b"], ["x", "x", "x", None, None, "y", "x"])
+    assert sorted(map(tuple, design.rows.tolist())) == [(0, 1), (2, 6), (4, 3)]
+    assert design.n_topics == 2
+
+
+def test_hsic_is_that_of_song():
+    rng = np.random.default_rng(3)
+    k, m = (rows @ rows.T for rows in (rng.normal(size=(12, 5)), rng.normal(size=(12, 30))))
+    n = 12
+    bare_k, bare_m = (g - np.diag(np.diag(g)) for g in (k, m))
+    ones = np.ones(n)
+    song = (np.trace(bare_k @ bare_m) + (ones @ bare_k @ ones) * (ones @ bare_m @ ones) / (n - 1) / (n - 2)
+            - 2 / (n - 2) * ones @ bare_k @ bare_m @ ones) / (n * (n - 3))  # fmt: skip
+    assert (hsic_pattern(k) * hsic_pattern(m)).sum() / (n * (n - 3)) == pytest.approx(song)
+
+
+def similarity(measure, x, y, draws=20, left_out=3):
+    make = correlations_of if measure == "rsa" else (lambda rows: space_of(rows @ rows.T).gram)
+    groups = ~np.eye(len(x), dtype=bool)[:left_out]
+    return similarities(measure, {0: make(x)}, {3: make(y)}, [(0, 3)], groups, dataset="d", seed=0, draws=draws, each=each)[0]
+
+
+def test_rsa_is_the_rank_correlation_of_distances():
+    from scipy.spatial.distance import pdist
+    from scipy.stats import spearmanr
+
+    rng = np.random.default_rng(4)
+    x = rng.normal(size=(15, 8))
+    y = x @ rng.normal(size=(8, 20)) + rng.normal(size=(15, 20))
+    found = similarity("rsa", x, y)
+    assert found.value == pytest.approx(spearmanr(pdist(x, "correlation"), pdist(y, "correlation"))[0])
+    without = spearmanr(pdist(x[1:], "correlation"), pdist(y[1:], "correlation"))[0]
+    assert found.groups[0] == pytest.approx(without)
+
+
+def test_debiased_cka_is_zero_on_noise_and_one_on_a_rotated_copy():
+    rng = np.random.default_rng(5)
+    values = [similarity("cka_debiased", *rng.normal(size=(2, 30, 200)), draws=1).value for _ in range(40)]
+    assert abs(np.mean(values)) < 0.02  # biased CKA is 0.87 here
+    x = rng.normal(size=(30, 10))
+    turn, _ = np.linalg.qr(rng.normal(size=(10, 10)))
+    assert similarity("cka_debiased", x, 5 * x @ turn).value == pytest.approx(1)
+
+
+def test_prompts_that_do_not_differ_have_no_similarity():
+    x = np.ones((10, 4))
+    assert np.isnan(similarity("cka_debiased", x, np.random.default_rng(0).normal(size=(10, 4))).value)
+    assert np.isnan(similarity("rsa", x, np.random.default_rng(0).normal(size=(10, 4))).value)
+
+
+def test_jackknife_intervals_of_cka_cover():
+    """Nominal 95 %: between 88 and 100 % of 60 samples hold the value of the population."""
+    rng = np.random.default_rng(6)
+    maps = [rng.normal(size=(6, 12)), rng.normal(size=(6, 12))]
+
+    def draw(topics):
+        common = rng.normal(size=(topics, 1, 6)) * 0.7 + rng.normal(size=(topics, 4, 6))
+        rows = common.reshape(-1, 6)
+        return [rows @ m + 2 * rng.normal(size=(len(rows), 12)) for m in maps]
+
+    truth = np.mean([similarity("cka_debiased", *draw(200), draws=1, left_out=1).value for _ in range(3)])
+    held = 0
+    for _ in range(60):
+        x, y = draw(40)
+        topic = np.repeat(np.arange(40), 4)
+        groups = np.array([topic // 2 != group for group in range(20)])
+        found = similarities("cka_debiased", {0: space_of(x @ x.T).gram}, {0: space_of(y @ y.T).gram}, [(0, 0)], groups,
+                             dataset="d", seed=0, draws=1, each=each)[0]  # fmt: skip
+        low, high = jackknife_interval(found.value, found.groups)
+        held += low <= truth <= high
+    assert 0.88 <= held / 60
+
+
+def test_the_best_depth_is_found_and_measured_elsewhere():
+    rng = np.random.default_rng(7)
+    topics = np.repeat(np.arange(20), 3)
+    layers = [rng.normal(size=(60, 10)) for _ in range(4)]
+    other = [rows @ rng.normal(size=(10, 15)) for rows in reversed(layers)]
+    noise = [rng.normal(size=(60, 10)) for _ in range(4)]
+    grams = [[space_of(rows @ rows.T).gram for rows in model] for model in (layers, other, noise)]
+    found = best_depths(grams[0], grams[1], topics, dataset="d", seed=0, draws=20, each=each)
+    assert [(one.layer, one.best) for one in found] == [(i, 3 - i) for i in range(4)] * 2
+    assert all(one.value > max(one.draws) for one in found)
+    # the best of four that match by chance only is no better than chance on the other topics
+    assert abs(np.mean([one.value for one in best_depths(grams[0], grams[2], topics, dataset="d", seed=0, draws=5, each=each)])) < 0.05
+
+
+def test_ceilings_are_the_cosines_of_thirds():
+    (x, _), labels, topics = sample(8)
+    design = design_of(labels, topics)
+    curves = ceilings([space_of(x @ x.T)], design, emotions=EMOTIONS, reference="neutral", dataset="d", seed=0, draws=10, each=each)
+    one = next(c for c in curves if (c.emotion, c.measure) == ("anger", "aligned_cosine_ceiling"))
+    cosines = []
+    for split in thirds_of(design, dataset="d", seed=0):
+        a, b = ((x[design.rows[part, 0]].mean(0) - x[design.rows[part, 3]].mean(0)) for part in (split.source, split.target))
+        cosines.append(a @ b / np.linalg.norm(a) / np.linalg.norm(b))
+    assert one.value == pytest.approx(np.mean(cosines))
+    assert {c.direction for c in curves} == {c.fit for c in curves} == {None}
+
+
+def test_upper_tails_and_intervals():
+    assert null_of(2.0, np.arange(99.0) / 99, upper=True).p_value == pytest.approx(0.01)
+    assert null_of(-1.0, np.arange(99.0) / 99, upper=True).p_value == 1.0
+    assert jackknife_interval(1.0, np.array([1.0, np.nan, 1.0])) == (None, None)
+    assert jackknife_interval(None, np.ones(20)) == (None, None)
+    values = np.random.default_rng(0).normal(size=20)
+    replicates = (values.sum() - values) / 19
+    low, high = jackknife_interval(values.mean(), replicates)
+    # of a mean it is the t interval
+    assert (high - low) / 2 == pytest.approx(2.093024 * values.std(ddof=1) / np.sqrt(20))
