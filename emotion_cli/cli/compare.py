@@ -13,8 +13,8 @@ SUMMARIES = {
         "min_cosine_similarity", "max_cosine_similarity", "chance_stddev",
     ),
     "cross_model_alignment_by_emotion": (
-        "dataset", "model_a", "model_b", "reference", "pooling", "emotion", "direction", "fit", "aligned_cosine", "null_high",
-        "p_value", "ceiling", "specificity", "specificity_low", "transfer_auroc", "verdict",
+        "dataset", "model_a", "model_b", "emotion", "direction", "fit", "aligned_cosine", "null_high", "p_value", "ceiling",
+        "specificity", "specificity_low", "transfer_auroc", "verdict",
     ),
 }  # fmt: skip
 """The queries that are printed, and their columns."""
@@ -62,14 +62,14 @@ def compare(
             "extraction_a": ids, "extraction_b": ids, "emotion": settings.emotion, **shared
         },
         "cross_model_alignment_by_emotion": {
-            "extraction_a": ids, "extraction_b": ids, "emotion": settings.emotion, **shared
+            "fit": ["ridge"], "extraction_a": ids, "extraction_b": ids, "emotion": settings.emotion, **shared
         },
     }  # fmt: skip
     for_people = format in (Format.table, Format.markdown)
     for name in SUMMARIES if for_people else list(SUMMARIES)[:1]:
         rows = catalog.select(name, SUMMARIES[name], **filters[name])
         if name.startswith("cross_model") and not rows.num_rows:
-            if len({scope.model for scope in job.train_scopes}) > 1:
+            if name == "cross_model_similarity_by_emotion" and len({scope.model for scope in job.train_scopes}) > 1:
                 console.note("raw cosine across models: no two models of one dataset have equal width, so it is not defined")
             continue
         write_heading(name, format)

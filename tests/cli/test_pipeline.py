@@ -65,10 +65,11 @@ def test_tables_and_pictures_are_there(workplace):
     # the third model has another width: absent, neither cut nor an error
     assert {(row["model_a"], row["model_b"]) for row in across} == {("tiny-gpt2", "tiny-neox")}
     assert all(row["n_layers_averaged"] == "3" and float(row["chance_stddev"]) == pytest.approx(32**-0.5) for row in across)
-    stored = sql(workplace, "select count(*) n, min(n_draws) draws, min(p_value) p from cross_model_statistics")
+    stored = sql(workplace, "select count(*) n, min(n_draws) draws, min(p_value) p from cross_model_statistics where measure = 'cosine'")
     assert stored[0]["n"] == "16" and not stored[0]["draws"] and 0 < float(stored[0]["p"]) <= 1
     pictures = emo_ok("plot", *CALM, "--store", workplace.store).out.splitlines()
-    assert len(pictures) == (3 * 3 + 2) * 2
+    # of each of three pairs: two emotions' aligned cosines, transfer, and how prompts are arranged
+    assert len(pictures) == (3 * 3 + 2 + 3 * 4) * 2
     assert all(path.endswith((".png", ".svg")) for path in pictures)
 
 
@@ -86,7 +87,8 @@ def test_a_plan_says_what_follows_and_changes_nothing(workplace, tmp_path):
     reasons = {(step["stage"], step["subject"]): step["reason"] for step in plan}
     assert reasons["compare", "mine, tiny-gpt2"] == "changed: draws"
     assert reasons["plot", "mine, tiny-gpt2"] == "what it is made of changes"
-    assert reasons["vectors", "mine, tiny-gpt2"] == reasons["compare", "mine, tiny-gpt2 and tiny-neox"] == "up to date"
+    assert reasons["compare", "mine, tiny-gpt2 and tiny-neox"] == "changed: draws"
+    assert reasons["vectors", "mine, tiny-gpt2"] == "up to date"
     emo_ok("run", "-d", "baseline", "-m", workplace.models[0], "--store", tmp_path / "new", "--dry-run")
     assert not (tmp_path / "new").exists()
 

@@ -54,10 +54,10 @@ def spectrum_of(gram: np.ndarray, n_labels: int) -> Spectrum:
 def strength_of(source: Spectrum, target: np.ndarray, n: int) -> float:
     """Ridge strength by generalised cross-validation (Golub, Heath and Wahba 1979); `target` is the other model's Gram matrix.
 
-    `n` counts the free rows: those of the source less one a label. Zero when the source does not vary.
+    `n` counts the free rows: those of the source less one a label. Any will do where the source does not vary: the map is zero.
     """
     if not len(source.values):
-        return 0.0
+        return 1.0
     strengths = STRENGTHS * source.values.mean()
     shrunk = strengths[:, None] / (source.values + strengths[:, None])
     explained = np.einsum("ik,ik->k", source.vectors, target @ source.vectors)

@@ -22,9 +22,10 @@ def aligned_cosine(rows: Sequence[Row], title: str) -> dict[str, bytes]:
         axes.fill_between(x, low, high, color=COLOURS[i], alpha=0.12, linewidth=0)
         line(axes, i, x, [row["aligned_cosine"] for row in members], _arrow(members[0]))
         axes.vlines(x, _values(members, "ci_low"), _values(members, "ci_high"), color=COLOURS[i], linewidth=1.0, alpha=0.7)
-        nearest = [own - more for own, more in zip(*(_values(members, name) for name in ("aligned_cosine", "specificity")), strict=True)]
+        own, more = (_values(members, name) for name in ("aligned_cosine", "specificity"))
+        nearest = [mine - gap for mine, gap in zip(own, more, strict=True)]
         axes.plot(x, nearest, color=COLOURS[i], linewidth=1.0, linestyle=":", marker="x", markersize=3,
-                  label="the same with the nearest other emotion" if direction == "a_to_b" else None)  # fmt: skip
+                  label="with the nearest other emotion" if direction == "a_to_b" else None)  # fmt: skip
         if direction == "a_to_b":
             axes.plot(x, _values(members, "ceiling"), color="#444444", linestyle=(0, (5, 2)), linewidth=1.2, label="ceiling")
     _over_depth(axes)
@@ -40,10 +41,12 @@ def transfer_auroc(rows: Sequence[Row], title: str) -> dict[str, bytes]:
     for i, (emotion, members) in enumerate(_lines(rows, "emotion")):
         for direction, one in _lines(members, "direction"):
             forth, x, colour = direction == "a_to_b", _depths(one), COLOURS[i % len(COLOURS)]
-            axes.plot(x, _values(one, "transfer_auroc"), color=colour, marker="o" if forth else "s", markersize=3.5, linewidth=1.5,
-                      linestyle="-" if forth else "--", label=f"{emotion}: {_arrow(one[0])}")  # fmt: skip
+            axes.plot(x, _values(one, "transfer_auroc"), color=colour, marker="o" if forth else "s", markersize=3.5,
+                      linewidth=1.5, linestyle="-" if forth else "--", label=str(emotion) if forth else None)  # fmt: skip
             axes.plot(x, _values(one, "own_auroc"), color=colour, linewidth=0.9, linestyle=":", marker="." if forth else "x",
                       markersize=3)  # fmt: skip
+    for direction, one in _lines(rows, "direction"):
+        axes.plot([], [], color="#444444", linestyle="-" if direction == "a_to_b" else "--", label=_arrow(one[0]))
     edges = [(depth, [number(row["transfer_null_high"]) for row in same]) for depth, same in _lines(rows, "relative_depth")]
     axes.fill_between([depth for depth, _ in edges], 0.5, [max(values) for _, values in edges], color="#999999", alpha=0.25,
                       linewidth=0)  # fmt: skip

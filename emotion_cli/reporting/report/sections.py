@@ -7,6 +7,7 @@ from itertools import groupby
 
 from emotion_cli.reporting.report.document import Block, Code, Heading, Items, Listing, Shown, grid, say
 from emotion_cli.reporting.report.facts import Facts, listed
+from emotion_cli.reporting.report.pairs import carried, pair_sentences
 from emotion_cli.reporting.report.rules import (
     CONCLUSION,
     KEY_FINDINGS,
@@ -21,6 +22,7 @@ from emotion_cli.reporting.report.rules import (
 BY_MODEL = "within_model_similarity_by_model"
 BY_EMOTION = "cross_model_similarity_by_emotion"
 NORMS = "vector_norms_by_layer"
+ALIGNMENT = "cross_model_alignment_by_emotion"
 
 
 @dataclass(frozen=True)
@@ -126,6 +128,24 @@ def cross_model(facts: Facts) -> Iterable[Block]:
         yield Items(said) if said else say("There is one model only.")
 
 
+def shared_directions(facts: Facts) -> Iterable[Block]:
+    """For each pair of models, in two sentences: whether they hold the same directions in other coordinates."""
+    rows = facts.of(ALIGNMENT, fit="ridge")
+    for dataset in dict.fromkeys(row["dataset"] for row in rows):
+        yield Heading(f"{dataset}: directions carried from one model to the other")
+        of_set = [row for row in rows if row["dataset"] == dataset]
+        for models in dict.fromkeys((row["model_a"], row["model_b"]) for row in of_set):
+            pair = [row for row in of_set if (row["model_a"], row["model_b"]) == models]
+            yield from (say(sentence, source=ALIGNMENT) for sentence in pair_sentences(pair))
+        yield grid([{**row, "way": carried(row)} for row in of_set], (
+            Shown("emotion", "emotion"), Shown("way", "carried"), Shown("aligned_cosine", "aligned cosine", ".3f"),
+            Shown("null_high", "null 97.5 %", ".3f"), Shown("p_value", "p", ".2g"), Shown("ceiling", "ceiling", ".3f"),
+            Shown("specificity", "specificity", ".3f"), Shown("specificity_low", "from", ".3f"),
+            Shown("specificity_high", "to", ".3f"), Shown("transfer_auroc", "transfer AUROC", ".3f"),
+            Shown("transfer_null_high", "its null 97.5 %", ".3f"), Shown("own_auroc", "own AUROC", ".3f"),
+        ), ALIGNMENT)  # fmt: skip
+
+
 def visualizations(facts: Facts) -> Iterable[Block]:
     """Every figure, by dataset."""
     if not facts.pictures:
@@ -174,6 +194,7 @@ SECTIONS = (
     Section("Commands used", ("extractions",), commands),
     Section("Emotion vectors", (NORMS, BY_MODEL, "extractions", *reads(NOTES)), vectors_and_similarities),
     Section("Cross-model similarities", (NORMS, BY_EMOTION, *reads(KEY_FINDINGS)), cross_model),
+    Section("Shared directions", (ALIGNMENT,), shared_directions),
     Section("Visualizations generated", (), visualizations),
     Section("MLflow logging", (), tracking),
     Section("Key observations", reads(OBSERVATIONS), observations),
