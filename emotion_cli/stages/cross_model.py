@@ -18,6 +18,7 @@ from emotion_cli.stages.job import Job, Task, parts_task
 from emotion_cli.stages.pairing import Layers, Shared, depth, in_threads, matched, shared_prompts
 from emotion_cli.stages.scope import Scope
 from emotion_cli.stages.statistics import statistic_columns
+from emotion_cli.stages.subspaces import is_upper, subspaces_of_model, subspaces_of_pair
 from emotion_cli.stages.vectors import Variant, averaged_layers, emotions_and_reference, matrix, variant_of, variants
 from warehouse.store import Partition, table_of
 
@@ -91,7 +92,10 @@ def _ceiling_task(job: Job, scope: Scope) -> Task:
     return parts_task(
         "compare", f"{scope.subject} with itself", partition,
         reads={"activations": activations, "prompts": scope.prompts(job.store)}, inputs=inputs(job),
-        wanted=[f"ceilings:{variant.part}" for variant in variants(job.settings, activations)],
+        wanted=[
+            f"{family}:{variant.part}" for variant in variants(job.settings, activations)
+            for family in ["ceilings"] + ["subspaces"] * job.settings.subspaces
+        ],
         make=lambda job, part: _part(job, scope, scope, part),
     )  # fmt: skip
 
@@ -180,7 +184,41 @@ def _ceilings(job: Job, a: Scope, b: Scope, variant: Variant) -> list[Row]:
     return _curve_rows(curves, pairs, _averaged(job, (a, a), pairs), design.n_topics)
 
 
-FAMILIES |= {"layers": _all_layers, "ceilings": _ceilings}
+def _subspaces(job: Job, a: Scope, b: Scope, variant: Variant) -> list[Row]:
+    """Overlap of subspaces after alignment at the matched layers; of one model with itself, within it."""
+    held = [pairs_of(scope.partition(job.store, "activations"))[variant.pooling] for scope in (a, b)]
+    depths = depth(job, a), depth(job, b)
+    alone = a.extraction_id == b.extraction_id
+    if depths[0] is None or depths[1] is None:
+        return []
+    pairs = [(layer, layer) for layer in held[0]] if alone else matched(depths[0], depths[1], *held)
+    shared = shared_prompts(job, (a,) if alone else (a, b), variant.pooling)
+    design = design_of(shared.labels, shared.topics)
+    subject = a.subject if alone else f"{a.dataset}, {a.model} and {b.model}"
+    if not pairs or not _enough(job, subject, design):
+        return []
+    layers = Layers(job, a, variant, shared), Layers(job, b, variant, shared)
+    emotions = emotions_and_reference(shared.labels, job.settings, variant, subject)
+    each = in_threads(job, f"{subject}: subspaces")
+    if alone:
+        width = layers[0].rows(held[0][0]).shape[1]
+        found = subspaces_of_model(job, a.dataset, [layers[0].space(i) for i, _ in pairs], design, emotions, width, each)
+    else:
+        spaces = [(layers[0].space(i), layers[1].space(j)) for i, j in pairs]
+        found = subspaces_of_pair(job, a.dataset, spaces, design, emotions, each)
+    rows = []
+    for pair, one in found:
+        value = _defined(one.value)
+        null = null_of(value, one.draws, upper=True)
+        if not is_upper(one.measure):
+            lower = null_of(-one.value, -one.draws, upper=True)
+            null = null._replace(p_value=lower.p_value)
+        rows.append(Row(one.measure, *pairs[pair], value, null, n=design.n_topics, emotion=one.emotion, direction=one.direction,
+                        fit=None if alone else "ridge", k=one.k))  # fmt: skip
+    return rows
+
+
+FAMILIES |= {"subspaces": _subspaces, "layers": _all_layers, "ceilings": _ceilings}
 
 
 def _enough(job: Job, subject: str, design: Design) -> bool:

@@ -115,6 +115,7 @@ def _draw_pairs(job: Job, scopes: Sequence[Scope], variant: Variant) -> dict[str
     alignments = _selected(job, catalog.dicts("cross_model_alignment_by_layer", **where))
     alignments = [row for row in alignments if row["fit"] == "ridge" and row["relative_depth"] is not None]
     geometries = catalog.dicts("cross_model_geometry_by_layer", **where)
+    overlaps = _selected(job, [row for row in catalog.dicts("cross_model_subspaces_by_layer", **where) if row["direction"]])
     drawn: dict[str, dict[str, bytes]] = {}
     for models in sorted({(row["model_a"], row["model_b"]) for row in geometries}):
         subject = f"{' and '.join(models)}, {scopes[0].dataset}"
@@ -125,6 +126,10 @@ def _draw_pairs(job: Job, scopes: Sequence[Scope], variant: Variant) -> dict[str
             drawn[f"aligned_cosine_{emotion}_{name}"] = figures.aligned_cosine([r for r in own if r["emotion"] == emotion], title)
         if own:
             drawn[f"transfer_auroc_{name}"] = figures.transfer_auroc(own, f"carried directions, {subject}\n{_caption(variant)}")
+        carried = [row for row in overlaps if (row["model_a"], row["model_b"]) == models]
+        if carried:
+            title = f"subspaces carried between {subject}\n{_caption(variant)}"
+            drawn[f"subspace_overlap_{name}"] = figures.subspace_overlap(carried, title)
         matched = [row for row in compared if row["cka_low"] is not None or row["rsa_low"] is not None]
         about = f"{subject}\npooling {variant.pooling}"
         layers = {(row["layer_a"], row["layer_b"]) for row in compared if row["layer_a"] is not None}

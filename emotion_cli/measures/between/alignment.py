@@ -329,9 +329,7 @@ def _measured(
         return
     ends = [_End(space, other, split, design, fits) for space, other in ((a, b), (b, a))]
     fit_rows, source_rows, target_rows = (design.rows[blocks].ravel() for blocks in split)
-    unpaired = [
-        design.rows[paired[:, blocks]].reshape(len(paired), -1) for blocks in (split.fit, split.target)
-    ]
+    unpaired = [design.rows[paired[:, blocks]].reshape(len(paired), -1) for blocks in (split.fit, split.target)]
     for batch in batches:
         lengths = [lengths_of(batch, end.target, end.zero) for end in ends]
         towards = [batch.source @ end.source_to_fit for end in ends]

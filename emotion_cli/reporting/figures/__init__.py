@@ -1,6 +1,6 @@
 """Rows to pictures: the same rows give the same bytes, in PNG and SVG. Nothing here knows the store."""
 
-from emotion_cli.reporting.figures.alignment import aligned_cosine, geometry, layer_by_layer, transfer_auroc
+from emotion_cli.reporting.figures.alignment import aligned_cosine, geometry, layer_by_layer, subspace_overlap, transfer_auroc
 from emotion_cli.reporting.figures.cross_model import cross_model
 from emotion_cli.reporting.figures.norms import layer_norms
 from emotion_cli.reporting.figures.within_model import emotion_distances, similarity_heatmap
@@ -10,5 +10,5 @@ FIGURES_VERSION = 1
 
 __all__ = [
     "FIGURES_VERSION", "aligned_cosine", "cross_model", "emotion_distances", "geometry", "layer_by_layer", "layer_norms",
-    "similarity_heatmap", "transfer_auroc",
+    "similarity_heatmap", "subspace_overlap", "transfer_auroc",
 ]  # fmt: skip

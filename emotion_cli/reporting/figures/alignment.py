@@ -93,6 +93,39 @@ def geometry(rows: Iterable[Row], title: str) -> dict[str, bytes]:
     return saved(figure)
 
 
+def subspace_overlap(rows: Sequence[Row], title: str) -> dict[str, bytes]:
+    """Overlap of carried subspaces against their dimension, mean over the matched layers, with its null.
+
+    `rows` of `cross_model_subspaces_by_layer` of one pair of models.
+    """
+    figure, axes = canvas(title, width=6.4, height=4.2)
+    sizes = sorted({row["k"] for row in rows})
+    for i, emotion in enumerate(sorted({row["emotion"] for row in rows})):
+        for direction in sorted({row["direction"] for row in rows}):
+            own = [row for row in rows if (row["emotion"], row["direction"]) == (emotion, direction)]
+            forth, colour = direction == "a_to_b", COLOURS[i % len(COLOURS)]
+            overlap, chance = (
+                [_mean(row[name] for row in own if row["k"] == k) for k in sizes] for name in ("overlap", "overlap_null_high")
+            )
+            axes.plot(sizes, overlap, color=colour, linestyle="-" if forth else "--", marker="o" if forth else "s", markersize=4,
+                      label=emotion if forth else None)  # fmt: skip
+            axes.plot(sizes, chance, color=colour, linestyle=":", linewidth=1.0, marker="x", markersize=3)
+    for direction in sorted({row["direction"] for row in rows}):
+        row = next(row for row in rows if row["direction"] == direction)
+        axes.plot([], [], color="#444444", linestyle="-" if direction == "a_to_b" else "--", label=_arrow(row))
+    axes.set_xticks(sizes)
+    axes.set_ylim(0, 1.02)
+    axes.set_xlabel("components (k)")
+    axes.set_ylabel("overlap, mean over layers")
+    legend(axes, note="dotted: 97.5 % of the overlaps with the fit's prompts paired at random")
+    return saved(figure)
+
+
+def _mean(values: Iterable[float | None]) -> float:
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known else float("nan")
+
+
 def _lines(rows: Iterable[Row], *names: str) -> list[tuple[object, list[Row]]]:
     """Rows by the values of columns, sorted, each group by depth."""
     groups: dict[tuple, list[Row]] = {}

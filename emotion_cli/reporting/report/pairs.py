@@ -25,9 +25,9 @@ def pair_sentences(rows: Sequence[Row]) -> tuple[str, str]:
     beyond = [row for row in defined if row["verdict"] in (SAME, SHARED)]
     nulls = [row["null_high"] for row in defined]
     near = (
-        f"Carried between {models} by a map that never saw the emotion, directions meet the other model's own with a mean cosine of "
-        f"{min(cosines):.2f} to {max(cosines):.2f} (97.5 % of the cosines of meaningless labels lie below {max(nulls):.2f}), beyond "
-        f"that null in {len(beyond)} of {len(defined)} cases."
+        f"Carried between {models} by a map that never saw the emotion, directions meet the other model's own with a mean "
+        f"cosine of {min(cosines):.2f} to {max(cosines):.2f} (of meaningless labels, 97.5 % lie below {max(nulls):.2f}), "
+        f"beyond that null in {len(beyond)} of {len(defined)} cases."
     )
     same = sorted({f"{row['emotion']} ({carried(row)})" for row in defined if row["verdict"] == SAME})
     shared = sorted({row["emotion"] for row in beyond} - {row["emotion"] for row in defined if row["verdict"] == SAME})
@@ -35,7 +35,8 @@ def pair_sentences(rows: Sequence[Row]) -> tuple[str, str]:
     if same:
         parts.append(f"the same emotion in both models, by its specificity, is {listed(same)}")
     if shared:
-        parts.append(f"what they share of {listed(shared)} is a contrast of emotion against {first['reference']}, not shown to be more")
+        against = first["reference"]
+        parts.append(f"what they share of {listed(shared)} is a contrast of emotion against {against}, not shown to be more")
     if not parts:
         parts.append("nothing is shared beyond chance")
     text = "; ".join(parts)

@@ -1,0 +1,37 @@
+-- Subspaces of each emotion's prompts: overlap between models after alignment, and within a model against all other labels.
+-- Grain: extraction_a, extraction_b, dataset, model_a, model_b, method, reference, pooling, layer_a, layer_b, emotion, direction, k
+-- Reads: cross_model_tests_by_layer
+-- Column overlap: mean squared cosine of the principal angles
+-- Column overlap_null_mean: between models with the fit's prompts paired at random, within a model of unrelated subspaces
+-- Column overlap_null_high: 97.5 % quantile of that null
+-- Column overlap_p_value: of the upper tail of that null
+-- Column first_angle: smallest principal angle, in degrees
+-- Column last_angle: largest principal angle, in degrees
+-- Column explained: share of the emotion's variance in k components; within a model only
+-- Column explained_null_high: 97.5 % quantile of that share for as many normal prompts
+select
+    extraction_a,
+    extraction_b,
+    dataset,
+    model_a,
+    model_b,
+    method,
+    reference,
+    pooling,
+    layer_a,
+    layer_b,
+    emotion,
+    direction,
+    k,
+    any_value(value) filter (where measure = 'subspace_overlap') as overlap,
+    any_value(null_mean) filter (where measure = 'subspace_overlap') as overlap_null_mean,
+    any_value(null_high) filter (where measure = 'subspace_overlap') as overlap_null_high,
+    any_value(p_value) filter (where measure = 'subspace_overlap') as overlap_p_value,
+    any_value(value) filter (where measure = 'principal_angle_first') as first_angle,
+    any_value(value) filter (where measure = 'principal_angle_last') as last_angle,
+    any_value(value) filter (where measure = 'subspace_explained') as explained,
+    any_value(null_high) filter (where measure = 'subspace_explained') as explained_null_high,
+    any_value(n) as n
+from cross_model_tests_by_layer
+where measure in ('subspace_overlap', 'principal_angle_first', 'principal_angle_last', 'subspace_explained')
+group by all
