@@ -63,7 +63,7 @@ def shared(tmp_path_factory):
     one, two = [], []
     for i in range(24):
         generic, own = rng.normal(size=(2, LATENT))
-        means = {label: generic * 1.2 for label in made.EMOTIONS} if 8 <= i < 16 else {"anger": own * 1.2} if i >= 16 else {}
+        means = dict.fromkeys(made.EMOTIONS, generic * 1.2) if 8 <= i < 16 else {"anger": own * 1.2} if i >= 16 else {}
         latent = rng.normal(size=(4 * TOPICS, LATENT)) + made.by_label(means, TOPICS, LATENT)
         for model in (one, two):
             model.append(latent @ rng.normal(size=(LATENT, width)) + rng.normal(size=(4 * TOPICS, width)))
