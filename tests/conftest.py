@@ -1,8 +1,12 @@
+import os
 from pathlib import Path
 
 import pytest
 
 from emotion_cli.settings import Settings
+
+# the models are tiny, and each core runs a worker: more threads only wait for one another
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @pytest.fixture(scope="session")

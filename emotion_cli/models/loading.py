@@ -15,7 +15,7 @@ from emotion_cli.models import embedded, fingerprint
 from emotion_cli.models.gguf import convert, converted_folder
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
 
 HUB_FILES = ["*.json", "*.safetensors", "*.model", "merges.txt", "vocab.txt", "*.jinja"]
 
@@ -27,6 +27,12 @@ BLOCKS = {
 
 FINAL_NORM = ("norm", "ln_f", "final_layer_norm", "final_layernorm", "norm_f", "decoder.final_layer_norm")
 """Names that the norm behind the last block goes by."""
+
+PROJECTION = "decoder.project_out"
+"""Behind the norm, where embeddings are narrower than the residual stream (OPT-350M)."""
+
+GENERIC_TOKENIZERS = ("TokenizersBackend", "PreTrainedTokenizerFast")
+"""Classes that say: tokenizer.json is all there is. For some model types transformers overrides that with its own rules."""
 
 OVERFLOWS_IN_FLOAT16 = ("gemma", "gemma2", "gemma3_text", "gemma3")
 
@@ -99,9 +105,8 @@ def load(
             source.folder, dtype=getattr(torch, dtype), local_files_only=True, use_safetensors=True,
             trust_remote_code=trust_remote_code,
         )  # fmt: skip
-        tokenizer = transformers.AutoTokenizer.from_pretrained(
-            source.folder, local_files_only=True, trust_remote_code=trust_remote_code
-        )
+        tokenizers = transformers.PreTrainedTokenizerFast if _is_generic(source.folder) else transformers.AutoTokenizer
+        tokenizer = tokenizers.from_pretrained(source.folder, local_files_only=True, trust_remote_code=trust_remote_code)
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         raise EmoError(f"{source.name}: cannot be loaded from {source.folder}: {error}") from error
     config = causal.config.get_text_config()
@@ -143,13 +148,28 @@ def _check(loaded: LoadedModel) -> None:
     if len(seen) != loaded.n_layers + 1 or any(state.shape[-1] != loaded.d_model for state in seen.values()):
         raise EmoError(f"{name}: the config says {loaded.n_layers} blocks of width {loaded.d_model}, the hooks saw "
                        f"{len(seen) - 1} of width {sorted({state.shape[-1] for state in seen.values()})}")  # fmt: skip
-    norm = next((m for path, m in loaded.model.named_modules() if path in FINAL_NORM), None)
-    top = seen[loaded.n_layers]
     with torch.inference_mode():
-        normed = norm(top) if norm is not None else top
+        reached = _behind_blocks(loaded, seen[loaded.n_layers])
     tolerance = 1e-4 if loaded.dtype == "float32" else 5e-2
-    if (normed - final).norm() > tolerance * final.norm():
+    if reached.shape != final.shape or (reached - final).norm() > tolerance * final.norm():
         raise EmoError(f"{name}: the top layer as hooked is not the state before the final norm")
+
+
+def _behind_blocks(loaded: LoadedModel, top: "Tensor") -> "Tensor":
+    """What the decoder makes of the top layer: the final norm, then the projection, of those that it has."""
+    modules = dict(loaded.model.named_modules())
+    for path in (next((path for path in FINAL_NORM if modules.get(path) is not None), None), PROJECTION):
+        if path in modules:
+            top = modules[path](top)
+    return top
+
+
+def _is_generic(folder: Path) -> bool:
+    try:
+        declared = json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8"))["tokenizer_class"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+    return declared in GENERIC_TOKENIZERS and (folder / "tokenizer.json").is_file()
 
 
 def _in_folder(name: str, folder: Path, revision: str | None, cache: Path) -> ModelSource:
