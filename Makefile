@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help install models run phase1 phase2 phase3 track report test check lint types format clean
+.PHONY: help install models run phase1 phase2 phase3 track report test peers check lint types format clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -44,6 +44,11 @@ report: install ## Write report.md and report.html of what the store holds
 
 test: models ## Run all tests, those on the embedded models too
 	$(BIN)/pytest
+
+peers: ## Compare every layer with TransformerLens', in an environment of its own
+	$(PYTHON) -m venv .venv-peers
+	.venv-peers/bin/pip install --quiet --constraint constraints.txt --editable . pytest pytest-xdist hypothesis transformer-lens
+	HF_HUB_OFFLINE=1 .venv-peers/bin/pytest -n 0 tests/models/test_transformer_lens.py
 
 check: lint types test ## Everything: lint, format, import rules, types and all tests
 
