@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from emotion_cli.errors import EmoError, MissingError, UsageError
+from emotion_cli.errors import CheckFailedError, EmoError, MissingError, UsageError
 from emotion_cli.models import embedded, fingerprint
 from emotion_cli.models.gguf import convert, converted_folder
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import nn
 
 HUB_FILES = ["*.json", "*.safetensors", "*.model", "merges.txt", "vocab.txt", "*.jinja"]
 
@@ -24,12 +24,6 @@ BLOCKS = {
     "falcon": "h", "opt": "decoder.layers", "mamba": "layers",
 }  # fmt: skip
 """Where the decoder blocks are under the bare decoder, by model type; other types are searched."""
-
-FINAL_NORM = ("norm", "ln_f", "final_layer_norm", "final_layernorm", "norm_f", "decoder.final_layer_norm")
-"""Names that the norm behind the last block goes by."""
-
-PROJECTION = "decoder.project_out"
-"""Behind the norm, where embeddings are narrower than the residual stream (OPT-350M)."""
 
 GENERIC_TOKENIZERS = ("TokenizersBackend", "PreTrainedTokenizerFast")
 """Classes that say: tokenizer.json is all there is. For some model types transformers overrides that with its own rules."""
@@ -47,6 +41,11 @@ class ModelSource:
     weights_sha256: str
     tokenizer_sha256: str
     gguf: Path | None = None
+
+    @property
+    def given(self) -> str:
+        """What to call it on a command line."""
+        return self.name if self.name in embedded.EMBEDDED or self.revision else str(self.gguf or self.folder)
 
 
 @dataclass
@@ -88,11 +87,17 @@ def load(
     dtype: str = "auto",
     trust_remote_code: bool = False,
     notify: Callable[[str], None] = lambda _: None,
+    prove: bool = True,
 ) -> LoadedModel:
-    """The bare decoder of `source` on `device`, in evaluation mode and checked; GGUF weights are converted first."""
+    """The bare decoder of `source` on `device`, in evaluation mode; GGUF weights are converted first.
+
+    CheckFailedError unless what is hooked is proven to be the residual stream (`prove`).
+    """
     import torch
     import transformers
     from safetensors import SafetensorError
+
+    from emotion_cli.models.checks import structure
 
     if source.gguf and not source.folder.is_dir():
         convert(source.gguf, source.folder, notify)
@@ -118,7 +123,10 @@ def load(
         source, decoder, tokenizer, find_blocks(decoder, config), config.num_hidden_layers, config.hidden_size,
         config.model_type, dtype, device, positions,
     )  # fmt: skip
-    _check(loaded)
+    if prove:
+        failed = [check.detail for check in structure(loaded) if not check.passed]
+        if failed:
+            raise CheckFailedError(f"{source.name}: {failed[0]}", hint=f"emo models check {source.given}")
     return loaded
 
 
@@ -132,36 +140,6 @@ def find_blocks(decoder: Any, config: Any) -> "list[nn.Module]":
     if not lists:
         raise EmoError(f"{config.model_type}: no list of {config.num_hidden_layers} decoder blocks was found in the model")
     return list(lists[0])
-
-
-def _check(loaded: LoadedModel) -> None:
-    """Prove on two tokens that the hooks see n_layers + 1 states of d_model and that the top is before the final norm."""
-    import torch
-
-    from emotion_cli.models.residual import residual_stream
-
-    seen: dict[int, torch.Tensor] = {}
-    ids = torch.tensor([[1, 2]], device=loaded.device)
-    with torch.inference_mode(), residual_stream(loaded, range(loaded.n_layers + 1), seen.__setitem__):
-        final = loaded.model(input_ids=ids, use_cache=False).last_hidden_state
-    name = loaded.source.name
-    if len(seen) != loaded.n_layers + 1 or any(state.shape[-1] != loaded.d_model for state in seen.values()):
-        raise EmoError(f"{name}: the config says {loaded.n_layers} blocks of width {loaded.d_model}, the hooks saw "
-                       f"{len(seen) - 1} of width {sorted({state.shape[-1] for state in seen.values()})}")  # fmt: skip
-    with torch.inference_mode():
-        reached = _behind_blocks(loaded, seen[loaded.n_layers])
-    tolerance = 1e-4 if loaded.dtype == "float32" else 5e-2
-    if reached.shape != final.shape or (reached - final).norm() > tolerance * final.norm():
-        raise EmoError(f"{name}: the top layer as hooked is not the state before the final norm")
-
-
-def _behind_blocks(loaded: LoadedModel, top: "Tensor") -> "Tensor":
-    """What the decoder makes of the top layer: the final norm, then the projection, of those that it has."""
-    modules = dict(loaded.model.named_modules())
-    for path in (next((path for path in FINAL_NORM if modules.get(path) is not None), None), PROJECTION):
-        if path in modules:
-            top = modules[path](top)
-    return top
 
 
 def _is_generic(folder: Path) -> bool:

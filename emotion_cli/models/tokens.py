@@ -35,7 +35,7 @@ def tokenize(
             for text in texts
         ]
     ids = [list(row) for row in tokenizer(list(texts), add_special_tokens=False)["input_ids"]] if texts else []
-    first = tokenizer.bos_token_id if tokenizer.bos_token_id is not None else tokenizer.eos_token_id
+    first = first_token(loaded)
     if bos == "always" and first is None:
         raise UsageError(f"{loaded.source.name} has neither a BOS nor an EOS token", hint="--bos never")
     if bos != "never" and first is not None:
@@ -51,6 +51,12 @@ def tokenize(
     if long and not truncate:
         raise UsageError(f"longer than {limit} tokens: {_named([texts[i] for i in long])}", hint="--truncate cuts them")
     return Tokens([row[:limit] for row in ids], long)
+
+
+def first_token(loaded: "LoadedModel") -> int | None:
+    """The id that is put first: BOS, else EOS, else None."""
+    tokenizer = loaded.tokenizer
+    return tokenizer.bos_token_id if tokenizer.bos_token_id is not None else tokenizer.eos_token_id
 
 
 def _named(texts: Sequence[str]) -> str:
