@@ -74,6 +74,11 @@ COLUMNS = _columns(
     Column("versions", _TEXT, "Versions of the software that computes the numbers, as JSON."),
     Column("created_at", _TIME, "When the row was written."),
     Column("status", _TEXT, "`complete`: partial extractions are not listed."),
+    # how a model was checked (`check` alone is a word of SQL)
+    Column("check_name", _TEXT, "What was checked of a model."),
+    Column("bound", _REAL, "The largest value with which the check passes; `detail` says where another value is asked for."),
+    Column("passed", _FLAG, "Whether the check passed."),
+    Column("detail", _TEXT, "What was measured, in a sentence."),
     # what was measured
     Column("pooling", _TEXT, "Which tokens a prompt's activation is taken from: last, mean or word."),
     Column("layer", _COUNT, "Decoder blocks applied: 0 is the embeddings, k the residual stream after block k."),
@@ -195,6 +200,14 @@ TABLES: dict[str, Table] = {
                 "chat_template", "max_length", "truncate", "words_sha256", "strategy", "strategy_error", "n_tokens",
                 "n_tokens_computed", "n_truncated", "seconds", "dtype",
             }),
+            all_or_none=True,
+        ),
+        Table(
+            "model_checks",
+            "Whether a model is read rightly, as proven by `emo models check`; extract refuses one that failed.",
+            grain=("model", "weights_sha256", "tokenizer_sha256", "dtype", "check_name"),
+            partition_by=("model", "weights_sha256", "tokenizer_sha256", "dtype"),
+            others=("value", "bound", "passed", "detail", "versions", "created_at"),
             all_or_none=True,
         ),
         Table(

@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from emotion_cli.errors import UsageError
+from emotion_cli.models.checks import TOLERANCE
 from emotion_cli.models.loading import find
 from emotion_cli.settings import Settings
 from emotion_cli.stages.job import NOT_THERE, Job, Listener, Task, fingerprint
@@ -18,7 +19,7 @@ from emotion_cli.stages.resume import Group, Pairs, Work, work
 from emotion_cli.stages.scope import Scope, Version
 from emotion_cli.stages.stopping import Stop, stop_between_parts
 from warehouse.schema import SCHEMA_VERSION
-from warehouse.store import FileEntry, Partition, Store, content_hash, table_of
+from warehouse.store import FileEntry, Partition, content_hash, table_of
 
 if TYPE_CHECKING:
     from emotion_cli.models.loading import LoadedModel, ModelSource
@@ -27,9 +28,6 @@ DEFAULT_POOLINGS = ("last",)
 
 PART_BYTES = 64 * 2**20
 """Activations in one part: what memory holds, and what a killed run loses at most."""
-
-TOLERANCE = {"float32": 1e-5, "float16": 1e-2, "bfloat16": 5e-2}
-"""Largest error over norm that packing prompts together may cause, in each number format."""
 
 PACKAGES = ("emo", "torch", "transformers", "tokenizers", "numpy", "pyarrow")
 """Packages whose version can change an activation."""
@@ -103,10 +101,12 @@ def _reason(activations: Partition, extractions: Partition, poolings: Sequence[s
 def _run(job: Job, scope: Scope, poolings: Sequence[str]) -> None:
     from emotion_cli.models.extraction import deviation
     from emotion_cli.models.tokens import tokenize
+    from emotion_cli.stages.model_checks import refuse_unsound
 
     settings, listener = job.settings, job.listener
     prompts = scope.prompts(job.store).read(["prompt_id", "text", "emotion"]).to_pydict()
     loaded = job.loaded(scope.model)
+    refuse_unsound(job.store, loaded)
     too_high = [layer for layer in settings.layer if layer > loaded.n_layers]
     if too_high:
         raise UsageError(f"--layer {too_high[0]}: {scope.model} has layers 0 to {loaded.n_layers}")
