@@ -115,15 +115,22 @@ def failure(a: str, b: str, area: Area) -> str | None:
             "emotion")  # fmt: skip
 
 
-def verdict(dataset: str, areas: Mapping[tuple[str, str], Area]) -> str:
+class Verdict(NamedTuple):
+    """Whether a set passes, and one line on it."""
+
+    passes: bool
+    text: str
+
+
+def verdict(dataset: str, areas: Mapping[tuple[str, str], Area]) -> Verdict:
     """One line on the whole set."""
     failed = [pair for pair, area in areas.items() if failure(*pair, area)]
     defined = {pair: area for pair, area in areas.items() if area.value is not None and area.high is not None}
     worst = max(defined, key=lambda pair: (defined[pair].high, pair)) if defined else None
     told = f"; largest surface AUROC {defined[worst].value:.2f}, up to {defined[worst].high:.2f}, {' and '.join(worst)}" if worst else ""
     if not failed:
-        return f"audit of {dataset}: passes{told}"
-    return (f"audit of {dataset}: {len(failed)} of {len(areas)} pairs of labels can be told apart by their surface{told}; "
+        return Verdict(True, f"audit of {dataset}: passes{told}")
+    return Verdict(False, f"audit of {dataset}: {len(failed)} of {len(areas)} pairs of labels can be told apart by their surface{told}; "
             f"see: emo datasets audit {dataset}")  # fmt: skip
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from itertools import combinations
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 
@@ -21,6 +21,7 @@ from emotion_cli.prompts.audit import (
     verdict,
 )
 from emotion_cli.stages.job import Job, Task, fingerprint, why
+from emotion_cli.stages.scope import Scope
 from emotion_cli.stages.statistics import statistic_columns
 from warehouse.store import Partition, Store, table_of
 
@@ -55,6 +56,12 @@ def areas_of(partition: Partition) -> dict[tuple[str, str], Area]:
     return {(row["emotion_a"], row["emotion_b"]): Area(row["value"], row["ci_low"], row["ci_high"]) for row in rows}
 
 
+def findings(partition: Partition) -> list[str]:
+    """The sentences of a stored audit on what tells two labels apart."""
+    rows = partition.read(["emotion_a", "emotion_b", "measure", "finding"]).to_pylist()
+    return [row["finding"] for row in rows if row["finding"] and row["emotion_b"]]
+
+
 def _task(job: Job, dataset: str, prompts_sha256: str) -> Task:
     prompts = job.store.partition("prompts", dataset=dataset, prompts_sha256=prompts_sha256)
     partition = audit_partition(job.store, dataset, prompts_sha256)
@@ -66,7 +73,7 @@ def _task(job: Job, dataset: str, prompts_sha256: str) -> Task:
         with partition.hold():
             entry = partition.write([_table(found)])
             partition.commit([entry], {**inputs, "prompts": fingerprint(prompts)})
-        job.listener.note(verdict(dataset, areas_of(partition)))
+        job.listener.note(verdict(dataset, areas_of(partition)).text)
 
     reason = why(partition.manifest(), {**inputs, "prompts": fingerprint(prompts)})
     return Task("audit", dataset, (prompts.folder,), partition.folder, reason, run)
@@ -102,6 +109,22 @@ def audit(
         statistic = surface_auroc(contrast, surface)
         found.append(AuditRow(a, b, SURFACE, statistic, failure(a, b, _area(statistic))))
     return found
+
+
+def tokens_by_label(job: Job, scope: Scope, model: str) -> list[dict[str, Any]]:
+    """Tokens of each label's prompts of a dataset under a model, BOS included."""
+    from emotion_cli.models.tokens import tokenize
+
+    rows = scope.prompts(job.store).read(["emotion", "text"]).to_pydict()
+    ids = tokenize(job.loaded(model), rows["text"], bos=job.settings.bos, truncate=True).ids
+    lengths: dict[str, list[int]] = {}
+    for emotion, row in zip(rows["emotion"], ids, strict=True):
+        lengths.setdefault(emotion, []).append(len(row))
+    return [
+        {"dataset": scope.dataset, "model": model, "emotion": emotion, "mean_tokens": sum(own) / len(own),
+         "min_tokens": min(own), "max_tokens": max(own)}
+        for emotion, own in sorted(lengths.items())
+    ]  # fmt: skip
 
 
 def _area(statistic: Statistic) -> Area:
