@@ -24,7 +24,9 @@ def vectors(
     over_layers: o.OverLayers = None,
     neutral: o.Neutral = None,
     extraction: o.Extraction = None,
-    best: Annotated[bool, typer.Option("--best", help="Print the layer that separates each emotion best, and what it is worth.")] = False,
+    best: Annotated[
+        bool, typer.Option("--best", help="Print the layer that separates each emotion best, and what it is worth.")
+    ] = False,
     emotion: o.Emotion = None,
     seed: o.Seed = None,
     draws: o.Draws = None,

@@ -26,7 +26,9 @@ class Surface(NamedTuple):
 
 def surface_of(final_chars: list[str], first_words: list[str], n_words: list[int]) -> Surface:
     """Numbered features of texts."""
-    numbers = [np.unique(np.array(column, dtype=object).astype(str), return_inverse=True)[1] for column in (final_chars, first_words)]
+    numbers = [
+        np.unique(np.array(column, dtype=object).astype(str), return_inverse=True)[1] for column in (final_chars, first_words)
+    ]
     return Surface(numbers[0], numbers[1], np.asarray(n_words, np.float64))
 
 

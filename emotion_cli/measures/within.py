@@ -106,9 +106,7 @@ def permuted_cosines(
     return np.array(curves), int(units_of(own_topics).max()) + 1
 
 
-def unbiased_cosines(
-    one: Gram, codes: np.ndarray, units: np.ndarray, counts: np.ndarray, mixtures: np.ndarray
-) -> np.ndarray:
+def unbiased_cosines(one: Gram, codes: np.ndarray, units: np.ndarray, counts: np.ndarray, mixtures: np.ndarray) -> np.ndarray:
     """Cosines [draw, direction, direction] without the noise's share; NaN where a squared length is not positive.
 
     `mixtures` [direction, label] make directions of label means. Inner products of label means are U-statistics: means over

@@ -127,7 +127,11 @@ def verdict(dataset: str, areas: Mapping[tuple[str, str], Area]) -> Verdict:
     failed = [pair for pair, area in areas.items() if failure(*pair, area)]
     defined = {pair: area for pair, area in areas.items() if area.value is not None and area.high is not None}
     worst = max(defined, key=lambda pair: (defined[pair].high, pair)) if defined else None
-    told = f"; largest surface AUROC {defined[worst].value:.2f}, up to {defined[worst].high:.2f}, {' and '.join(worst)}" if worst else ""
+    told = (
+        f"; largest surface AUROC {defined[worst].value:.2f}, up to {defined[worst].high:.2f}, {' and '.join(worst)}"
+        if worst
+        else ""
+    )
     if not failed:
         return Verdict(True, f"audit of {dataset}: passes{told}")
     return Verdict(False, f"audit of {dataset}: {len(failed)} of {len(areas)} pairs of labels can be told apart by their surface{told}; "

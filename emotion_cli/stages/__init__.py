@@ -25,7 +25,12 @@ STAGES = (
     Stage("compare", ("prompts", "activations", "vectors"), ("within_model_statistics",), within_model.tasks),
     Stage("compare", ("vectors",), ("cross_model_statistics",), cross_model.tasks),
     Stage("plot", ("vectors", "vector_quality", "within_model_statistics"), ("figures",), plot.tasks),
-    Stage("track", ("vectors", "vector_quality", "within_model_statistics", "cross_model_statistics", "figures"), ("mlflow",), track.tasks),
+    Stage(
+        "track",
+        ("vectors", "vector_quality", "within_model_statistics", "cross_model_statistics", "figures"),
+        ("mlflow",),
+        track.tasks,
+    ),
     Stage(
         "report",
         ("vectors", "vector_quality", "within_model_statistics", "cross_model_statistics", "figures", "mlflow"),
