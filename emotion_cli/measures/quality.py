@@ -9,8 +9,8 @@ import numpy as np
 from emotion_cli.measures.contrast import Contrast, Draws, concerned_labels, draws_of
 from emotion_cli.measures.directions import emotions_of
 from emotion_cli.measures.gram import Gram
-from emotion_cli.measures.resampling import NO_INTERVAL, Statistic, defined, interval_of, mean_where_defined, null_above
-from emotion_cli.measures.separation import areas, resampled_areas, settled
+from emotion_cli.measures.resampling import NO_INTERVAL, Statistic, defined, mean_where_defined, null_above
+from emotion_cli.measures.separation import area_interval, areas, resampled_areas, settled
 from emotion_cli.measures.surface import Surface, surface_scores
 
 CHUNK = 2**22
@@ -27,10 +27,14 @@ class Quality(NamedTuple):
 
 
 class Curves(NamedTuple):
-    """A measure by layer: values [layer, 1 + draw], the first as the labels are, and bootstrap draws [layer, draw] or None."""
+    """A measure by layer: values [layer, 1 + draw], the first as the labels are; bootstrap draws [layer, draw], or None.
+
+    `n_folds` is how many folds the directions were made on, 1 where one direction was made of other prompts.
+    """
 
     values: np.ndarray
     bootstrap: np.ndarray | None = None
+    n_folds: int = 1
 
 
 class HeldOut(NamedTuple):
@@ -119,7 +123,7 @@ def auroc(contrast: Contrast, grams: Sequence[Gram]) -> Curves:
     for i, one in enumerate(grams):
         if _is_zero(one, contrast, everyone):
             values[i, 0], boots[i] = 0.5, np.nan
-    return Curves(values, boots)
+    return Curves(values, boots, len(folds))
 
 
 def split_half(contrast: Contrast, grams: Sequence[Gram]) -> Curves:
@@ -225,7 +229,8 @@ def surface_auroc(contrast: Contrast, surface: Surface, features: Collection[str
         return Statistic(None, null_above(None, np.empty(0)), draws.n_units)
     curve = np.mean(values, axis=0)
     value = defined(curve[0])
-    return Statistic(value, null_above(value, curve[1:]), draws.n_units, interval_of(mean_where_defined(np.array(boots))))
+    interval = area_interval(value, mean_where_defined(np.array(boots)), draws.n_units, len(values))
+    return Statistic(value, null_above(value, curve[1:]), draws.n_units, interval)
 
 
 def centroid_accuracy(draws: Draws, grams: Sequence[Gram]) -> np.ndarray:
@@ -325,20 +330,16 @@ def _products(contrast: Contrast, grams: Sequence[Gram], weights: np.ndarray):
 
 
 def _rows(emotion: str, measure: str, layers: Sequence[int], covered: np.ndarray, curves: Curves, n: int) -> list[Quality]:
-    rows = [
-        Quality(emotion, layer, measure, _statistic(curves.values[i], curves.bootstrap[i] if curves.bootstrap is not None else None, n))
-        for i, layer in enumerate(layers)
-    ]  # fmt: skip
+    def row(layer: int | None, values: np.ndarray, drawn: np.ndarray | None) -> Quality:
+        value = defined(values[0])
+        interval = area_interval(value, drawn, n, curves.n_folds) if drawn is not None else NO_INTERVAL
+        return Quality(emotion, layer, measure, Statistic(value, null_above(value, values[1:]), n, interval))
+
+    boots = curves.bootstrap
+    rows = [row(layer, curves.values[i], None if boots is None else boots[i]) for i, layer in enumerate(layers)]
     if covered.any():
-        boots = curves.bootstrap[covered].mean(0) if curves.bootstrap is not None else None
-        rows.append(Quality(emotion, None, measure, _statistic(curves.values[covered].mean(0), boots, n)))
+        rows.append(row(None, curves.values[covered].mean(0), None if boots is None else boots[covered].mean(0)))
     return rows
-
-
-def _statistic(values: np.ndarray, bootstrap: np.ndarray | None, n: int) -> Statistic:
-    value = defined(values[0])
-    interval = interval_of(bootstrap) if bootstrap is not None and value is not None else NO_INTERVAL
-    return Statistic(value, null_above(value, values[1:]), n, interval)
 
 
 def _best(emotion: str, layers: Sequence[int], covered: np.ndarray, curves: Curves, n: int) -> list[Quality]:
