@@ -46,6 +46,7 @@ COLUMNS = _columns(
     Column("n_copies", _COUNT, "How often the row stood in the imported file; never weights a mean.", "rows"),
     Column("n_words", _COUNT, "Words of the text, split at white space.", "words"),
     Column("final_char", _TEXT, "The last character of the text."),
+    Column("finding", _TEXT, "What the number means for a direction, in one sentence; NULL where there is nothing to say."),
     # what was run
     Column("extraction_id", _TEXT, "Content hash of everything that changes the activations' numbers."),
     Column("model", _TEXT, "The Hub id as given, the alias, or the name of the folder or file."),
@@ -183,6 +184,14 @@ TABLES: dict[str, Table] = {
             others=("topic", "emotion", "text", "lang", "role", "n_copies", "n_words", "final_char"),
             nullable=frozenset({"topic", "lang"}),
             all_or_none=True,
+        ),
+        _statistics(
+            "prompt_audits",
+            "What a label's texts, or two labels' texts, look like from outside, and how well that alone tells them apart.",
+            grain=("dataset", "prompts_sha256", "emotion_a", "emotion_b", "measure"),
+            partition_by=("dataset", "prompts_sha256"),
+            others=("finding",),
+            nullable={"emotion_b", "finding"},
         ),
         Table(
             "extractions",

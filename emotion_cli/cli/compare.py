@@ -6,7 +6,7 @@ from emotion_cli.cli.output import Format, write_heading, write_rows
 SUMMARIES = {
     "within_model_similarity_by_model": (
         "dataset", "model", "reference", "pooling", "emotion_a", "emotion_b", "mean_cosine_similarity", "null_low",
-        "null_high", "p_value", "equidistance",
+        "null_high", "equidistance", "mean_unbiased_cosine", "ci_low", "ci_high", "verdict", "mean_others_cosine",
     ),
     "cross_model_similarity_by_emotion": (
         "dataset", "model_a", "model_b", "reference", "pooling", "emotion", "avg_cosine_similarity", "cosine_stddev_pop",
@@ -42,7 +42,7 @@ def compare(
     from emotion_cli import pipeline
     from warehouse.catalog import Catalog
 
-    job = pipeline.job_in_store(opened, settings, console, forced={"compare"} if force else ())
+    job = pipeline.job_in_store(opened, settings, console, forced={"quality", "compare"} if force else ())
     pipeline.run(job, pipeline.stages("vectors", "compare"))
     catalog = Catalog(opened)
     ids = [scope.extraction_id for scope in job.train_scopes]

@@ -34,11 +34,12 @@ def extract(
     )  # fmt: skip
     from emotion_cli import pipeline
 
-    wanted = pipeline.stages("extract", "extract")
+    wanted = pipeline.stages("audit", "extract")
     job = pipeline.job_with_models(opened, settings, console, forced={"extract"} if force else (), write=not dry_run)
     if dry_run:
         steps = pipeline.plan(job, wanted)
         write_records([{**step._asdict(), "reason": step.reason or "up to date"} for step in steps], format)
         return
     outcome = pipeline.run(job, wanted)
-    console.note(f"{len(outcome.done)} extractions done, {len(outcome.left)} up to date; next: emo vectors")
+    done, left = ([task for task in tasks if task.stage == "extract"] for tasks in (outcome.done, outcome.left))
+    console.note(f"{len(done)} extractions done, {len(left)} up to date; next: emo vectors")

@@ -45,7 +45,7 @@ def run(
     from emotion_cli import pipeline
 
     started = time.monotonic()
-    wanted = pipeline.stages("extract", "report", without=() if track else ("track",))
+    wanted = pipeline.stages("audit", "report", without=() if track else ("track",))
     forced = {stage.name for stage in wanted} if force else set()
     job = pipeline.job_with_models(opened, settings, console, forced=forced, write=not dry_run)
     if dry_run:

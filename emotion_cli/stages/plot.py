@@ -1,4 +1,4 @@
-"""Tables to figures: three for each model, one for each emotion across models."""
+"""Tables to figures: four for each model, one for each emotion across models."""
 
 from collections.abc import Sequence
 from itertools import groupby
@@ -19,6 +19,7 @@ CROSS_MODEL = "cross_model"
 """Folder of a dataset's figures across models."""
 
 PER_MODEL = (
+    ("direction_quality", "direction_quality_by_layer", figures.direction_quality, "is there a direction?"),
     ("layer_norms", "vector_norms_by_layer", figures.layer_norms, "length of emotion vectors"),
     ("emotion_distances", "within_model_similarity_by_layer", figures.emotion_distances, "similarity of emotions"),
     ("similarity_heatmap", "within_model_similarity_by_model", figures.similarity_heatmap, "mean similarity"),
@@ -41,7 +42,7 @@ def folder(job: Job, scope: Scope, name: str) -> Path:
 
 
 def _task(job: Job, scopes: Sequence[Scope], name: str, subject: str) -> Task:
-    tables = ("vectors",) if name == CROSS_MODEL else ("vectors", "within_model_statistics")
+    tables = ("vectors",) if name == CROSS_MODEL else ("vectors", "vector_quality", "within_model_statistics")
     reads = {f"{table} of {scope.extraction_id}": scope.partition(job.store, table) for scope in scopes for table in tables}
     variant = shown_variant(job, scopes)
     artifacts = Artifacts(folder(job, scopes[0], name))

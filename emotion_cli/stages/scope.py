@@ -110,6 +110,30 @@ def scopes_in_store(store: Store, settings: Settings) -> list[Scope]:
     return scopes
 
 
+SAME_SETTINGS = ("weights_sha256", "tokenizer_sha256", "dtype", "bos", "chat_template", "max_length", "truncate")
+"""Columns of an extraction in which two that are compared must not differ."""
+
+
+def test_scopes(store: Store, scope: Scope) -> list[Scope]:
+    """The newest extraction of each test set under the same model with the same settings."""
+    own = scope.partition(store, "extractions")
+    if own.manifest() is None:
+        return []
+    settings = own.read(SAME_SETTINGS).to_pylist()
+    newest: dict[str, dict] = {}
+    for partition in store.partitions("extractions", model=scope.model):
+        row = _extraction_row(partition)
+        if partition.read(SAME_SETTINGS).to_pylist() == settings and _role_of(store, row) == "test":
+            rank = (row["created_at"], row["extraction_id"])
+            former = newest.get(row["dataset"])
+            if former is None or rank > (former["created_at"], former["extraction_id"]):
+                newest[row["dataset"]] = row
+    return [
+        Scope(dataset, "test", row["prompts_sha256"], row["model"], row["extraction_id"])
+        for dataset, row in sorted(newest.items())
+    ]  # fmt: skip
+
+
 def refuse_test_sets(settings: Settings, scopes: Iterable[Scope]) -> None:
     """UsageError when a test set was named for work that makes vectors."""
     named = sorted({scope.dataset for scope in scopes if scope.role == "test" and scope.dataset in settings.dataset})

@@ -2,9 +2,10 @@
 
 from emotion_cli.reporting.figures.cross_model import cross_model
 from emotion_cli.reporting.figures.norms import layer_norms
+from emotion_cli.reporting.figures.quality import direction_quality
 from emotion_cli.reporting.figures.within_model import emotion_distances, similarity_heatmap
 
-FIGURES_VERSION = 1
+FIGURES_VERSION = 2
 """Raise it when a figure is drawn differently, so that stored figures are drawn again."""
 
-__all__ = ["FIGURES_VERSION", "cross_model", "emotion_distances", "layer_norms", "similarity_heatmap"]
+__all__ = ["FIGURES_VERSION", "cross_model", "direction_quality", "emotion_distances", "layer_norms", "similarity_heatmap"]
