@@ -28,6 +28,12 @@ BLOCKS = {
 FINAL_NORM = ("norm", "ln_f", "final_layer_norm", "final_layernorm", "norm_f", "decoder.final_layer_norm")
 """Names that the norm behind the last block goes by."""
 
+LAYER_NORM = frozenset({
+    "gpt2", "gpt_neo", "gpt_neox", "gptj", "opt", "bloom", "falcon", "phi", "stablelm", "mpt", "codegen", "starcoder2", "xglm",
+    "biogpt", "cohere", "olmo",
+})  # fmt: skip
+"""Model types whose norms subtract the mean over the width, so that it never counts."""
+
 OVERFLOWS_IN_FLOAT16 = ("gemma", "gemma2", "gemma3_text", "gemma3")
 
 

@@ -7,7 +7,8 @@ from typing import Any
 
 from emotion_cli.errors import UsageError
 from emotion_cli.reporting import figures
-from emotion_cli.stages.extract import DEFAULT_POOLINGS
+from emotion_cli.settings import layer_numbers
+from emotion_cli.stages.extract import DEFAULT_POOLINGS, depth
 from emotion_cli.stages.job import Job, Task, fingerprint, why
 from emotion_cli.stages.scope import Scope
 from emotion_cli.stages.vectors import Variant, variants
@@ -76,7 +77,7 @@ def _draw_model(job: Job, scopes: Sequence[Scope], variant: Variant) -> dict[str
     catalog = Catalog(job.store)
     files = {}
     for name, query, draw, about in PER_MODEL:
-        rows = _selected(job, catalog.dicts(query, extraction_id=[scope.extraction_id], **_where(variant)))
+        rows = _selected(job, scopes, catalog.dicts(query, extraction_id=[scope.extraction_id], **_where(variant)))
         title = f"{scope.model}, {scope.dataset}: {about}\n{_caption(variant)}"
         files |= {f"{name}.{ending}": content for ending, content in draw(rows, title).items()}
     return files
@@ -86,10 +87,10 @@ def _draw_across(job: Job, scopes: Sequence[Scope], variant: Variant) -> dict[st
     catalog = Catalog(job.store)
     ids = [scope.extraction_id for scope in scopes]
     cosines = catalog.dicts("cross_model_similarity_by_layer", extraction_a=ids, extraction_b=ids, **_where(variant))
-    norms = _selected(job, catalog.dicts("vector_norms_by_layer", extraction_id=ids, **_where(variant)))
+    norms = _selected(job, scopes, catalog.dicts("vector_norms_by_layer", extraction_id=ids, **_where(variant)))
     files = {}
     for emotion in sorted({row["emotion"] for row in norms}):
-        own, lengths = ([row for row in rows if row["emotion"] == emotion] for rows in (_selected(job, cosines), norms))
+        own, lengths = ([row for row in rows if row["emotion"] == emotion] for rows in (_selected(job, scopes, cosines), norms))
         title = f"{emotion} across models, {scopes[0].dataset}\n{_caption(variant)}"
         drawn = figures.cross_model(own, lengths, title)
         name = quote(f"{CROSS_MODEL}_{emotion}")
@@ -97,8 +98,9 @@ def _draw_across(job: Job, scopes: Sequence[Scope], variant: Variant) -> dict[st
     return files
 
 
-def _selected(job: Job, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    emotions, layers = job.settings.emotion, job.settings.layer
+def _selected(job: Job, scopes: Sequence[Scope], rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    emotions = job.settings.emotion
+    layers = {layer for scope in scopes for layer in layer_numbers(job.settings.layer, depth(job.store, scope))}
     return [
         row for row in rows
         if (not layers or row.get("layer") in (None, *layers))
