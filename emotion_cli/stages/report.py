@@ -23,7 +23,7 @@ def tasks(job: Job) -> list[Task]:
     variant = shown_variant(job, job.train_scopes)
     artifacts = Artifacts(job.store.root, "report")
     read = partitions(job, report.READS)
-    folders = [partition.folder for partition in read.values()] + [figure.folder for _, figure in figures(job)]
+    folders = [partition.folder for partition in read.values()] + [figure.artifacts.folder for figure in figures(job)]
     reason = why(artifacts.manifest(), _inputs(job, variant))
     target = job.store.root / "report.html"
 
@@ -36,7 +36,8 @@ def tasks(job: Job) -> list[Task]:
             tracked=track.current_record(job),
             notes=sorted({said for scope in job.train_scopes if (said := caveat(job.store, scope, variant.method))}),
         )
-        artifacts.commit(report.pages(facts), _inputs(job, variant))
+        places = {name: partition.place for name, partition in partitions(job, report.READS).items()}
+        artifacts.commit(report.pages(facts), _inputs(job, variant), reads=places)
 
     return [Task("report", target.name, (*folders, track.folder(job)), target, reason, run)]
 

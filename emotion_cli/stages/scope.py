@@ -129,6 +129,14 @@ def model_name(model: str) -> str:
     return path.resolve().name if path.is_dir() else model
 
 
+def prompt_ids(store: Store, scope: Scope) -> set[str]:
+    """The prompts of a scope; those of a shipped set before it is in the store."""
+    partition = scope.prompts(store)
+    if partition.manifest() is None:
+        return set(shipped_prompt_set(scope.dataset).columns()["prompt_id"])
+    return set(partition.read(["prompt_id"])["prompt_id"].to_pylist())
+
+
 def prompt_rows(store: Store, scope: Scope, columns: Sequence[str]) -> pa.Table:
     """Columns of the prompts of a scope, in file order."""
     return scope.prompts(store).read(columns)
