@@ -9,16 +9,17 @@ EMO := $(BIN)/emo
 MODELS ?= smollm2-135m gemma3-270m
 DATASETS ?= baseline extended heldout
 STORE ?= store
+RECIPE ?=
 TRAIN_SETS := $(filter-out heldout,$(DATASETS))
 
 dataset_options = $(foreach dataset,$(DATASETS),-d $(dataset))
 train_options = $(foreach dataset,$(TRAIN_SETS),-d $(dataset))
-model_options = $(foreach model,$(MODELS),-m $(model))
+model_options = $(foreach model,$(MODELS),-m $(model)) $(addprefix --recipe ,$(RECIPE))
 
 help: ## Show this text
 	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 	@echo
-	@echo "Variables: MODELS=\"$(MODELS)\" DATASETS=\"$(DATASETS)\" STORE=$(STORE)"
+	@echo "Variables: MODELS=\"$(MODELS)\" DATASETS=\"$(DATASETS)\" STORE=$(STORE) RECIPE=$(RECIPE)"
 
 install: $(VENV)/installed ## Make .venv with emo and its tools
 

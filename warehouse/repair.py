@@ -12,8 +12,8 @@ from warehouse.errors import HeldError, StoreError
 from warehouse.lock import HOLDER, LOCK, held
 from warehouse.migrations import migrate
 from warehouse.protocol import MANIFEST
-from warehouse.store import Partition, Store
 from warehouse.schema import TABLES
+from warehouse.store import Partition, Store
 from warehouse.verify import KINDS, QUARANTINE, Fault
 
 

@@ -99,6 +99,8 @@ COLUMNS = _columns(
     Column("extraction_b", _TEXT, "Extraction of the second model of a pair."),
     Column("model_a", _TEXT, "First model of a pair, in alphabetical order."),
     Column("model_b", _TEXT, "Second model of a pair."),
+    Column("dataset_a", _TEXT, "First dataset of a pair, the one with fewer prompts."),
+    Column("dataset_b", _TEXT, "Second dataset of a pair."),
     Column("layer_a", _COUNT, "Layer of the first model."),
     Column("layer_b", _COUNT, "Layer of the second model."),
     Column("measure", _TEXT, "What the value measures."),
@@ -260,6 +262,14 @@ TABLES: dict[str, Table] = {
             partition_by=("dataset", "pair"),
             others=("dataset", "model_a", "model_b"),
             nullable={"layer_a", "layer_b", "emotion", "direction", "fit", "k"},
+        ),
+        _statistics(
+            "cross_dataset_statistics",
+            "How alike an emotion's direction is on two datasets of one model; a row with layer NULL is the mean over layers.",
+            grain=("extraction_a", "extraction_b", "method", "reference", "pooling", "emotion", "layer", "measure"),
+            partition_by=("model", "pair"),
+            others=("model", "dataset_a", "dataset_b"),
+            nullable={"layer"},
         ),
     )
 }  # fmt: skip

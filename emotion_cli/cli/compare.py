@@ -21,6 +21,7 @@ def compare(
     model: o.Model = None,
     emotion: o.Emotion = None,
     pooling: o.Pooling = None,
+    recipe: o.Recipe = None,
     method: o.Method = None,
     reference: o.Reference = None,
     over_layers: o.OverLayers = None,
@@ -36,8 +37,9 @@ def compare(
 ) -> None:
     """Compare emotions within and across models, and print the summary tables (machine formats: the first of them)."""
     settings, console, opened = o.start(
-        quiet=quiet, verbose=verbose, dataset=dataset, model=model, emotion=emotion, pooling=pooling, method=method,
-        reference=reference, over_layers=over_layers, neutral=neutral, extraction=extraction, seed=seed, draws=draws, store=store,
+        quiet=quiet, verbose=verbose, recipe=recipe, dataset=dataset, model=model, emotion=emotion, pooling=pooling,
+        method=method, reference=reference, over_layers=over_layers, neutral=neutral, extraction=extraction,
+        seed=seed, draws=draws, store=store,
     )  # fmt: skip
     from emotion_cli import pipeline
     from warehouse.catalog import Catalog

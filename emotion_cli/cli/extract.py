@@ -9,6 +9,7 @@ def extract(
     model: o.ModelToRun = None,
     layer: o.Layer = None,
     pooling: o.Pooling = None,
+    recipe: o.Recipe = None,
     revision: o.Revision = None,
     device: o.Device = None,
     dtype: o.Dtype = None,
@@ -28,9 +29,9 @@ def extract(
 ) -> None:
     """Store the residual stream of every prompt at every layer; a killed run goes on where it stopped."""
     settings, console, opened = o.start(
-        quiet=quiet, verbose=verbose, dataset=dataset, model=model, layer=layer, pooling=pooling, revision=revision,
-        device=device, dtype=dtype, bos=bos, batch_tokens=batch_tokens, max_length=max_length, truncate=truncate,
-        chat_template=chat_template, trust_remote_code=trust_remote_code, cache=cache, store=store,
+        quiet=quiet, verbose=verbose, recipe=recipe, dataset=dataset, model=model, layer=layer, pooling=pooling,
+        revision=revision, device=device, dtype=dtype, bos=bos, batch_tokens=batch_tokens, max_length=max_length,
+        truncate=truncate, chat_template=chat_template, trust_remote_code=trust_remote_code, cache=cache, store=store,
     )  # fmt: skip
     from emotion_cli import pipeline
 

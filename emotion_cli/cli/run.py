@@ -11,6 +11,7 @@ def run(
     model: o.ModelToRun = None,
     layer: o.Layer = None,
     pooling: o.Pooling = None,
+    recipe: o.Recipe = None,
     method: o.Method = None,
     reference: o.Reference = None,
     over_layers: o.OverLayers = None,
@@ -37,7 +38,7 @@ def run(
 ) -> None:
     """Plan and do whatever is missing: extract, vectors, compare, plot, with --track an MLflow run, and the report."""
     settings, console, opened = o.start(
-        quiet=quiet, verbose=verbose, dataset=dataset, model=model, layer=layer, pooling=pooling, method=method,
+        quiet=quiet, verbose=verbose, dataset=dataset, model=model, layer=layer, pooling=pooling, recipe=recipe, method=method,
         reference=reference, over_layers=over_layers, neutral=neutral, revision=revision, device=device, dtype=dtype, bos=bos,
         batch_tokens=batch_tokens, max_length=max_length, truncate=truncate, chat_template=chat_template,
         trust_remote_code=trust_remote_code, seed=seed, draws=draws, cache=cache, store=store,

@@ -19,6 +19,7 @@ def vectors(
     dataset: o.Dataset = None,
     model: o.Model = None,
     pooling: o.Pooling = None,
+    recipe: o.Recipe = None,
     method: o.Method = None,
     reference: o.Reference = None,
     over_layers: o.OverLayers = None,
@@ -38,8 +39,9 @@ def vectors(
 ) -> None:
     """Make each emotion's direction at every layer of the stored activations."""
     settings, console, opened = o.start(
-        quiet=quiet, verbose=verbose, dataset=dataset, model=model, pooling=pooling, method=method, reference=reference,
-        over_layers=over_layers, neutral=neutral, extraction=extraction, emotion=emotion, seed=seed, draws=draws, store=store,
+        quiet=quiet, verbose=verbose, recipe=recipe, dataset=dataset, model=model, pooling=pooling, method=method,
+        reference=reference, over_layers=over_layers, neutral=neutral, extraction=extraction, emotion=emotion, seed=seed,
+        draws=draws, store=store,
     )  # fmt: skip
     from emotion_cli import pipeline
 

@@ -26,7 +26,8 @@ def verify(
     """Check every checksum, schema, row count, grain, value, orphan and origin; print the faults and exit with 4 if there are any."""
     _, console, opened = o.start(store=store, quiet=quiet)
     from warehouse.repair import repair as mend
-    from warehouse.verify import KINDS, unfinished, verify as find
+    from warehouse.verify import KINDS, unfinished
+    from warehouse.verify import verify as find
 
     faults = find(opened, note=console.detail)
     shown = mend(opened, faults) if repair else faults

@@ -28,6 +28,12 @@ BLOCKS = {
 GENERIC_TOKENIZERS = ("TokenizersBackend", "PreTrainedTokenizerFast")
 """Classes that say: tokenizer.json is all there is. For some model types transformers overrides that with its own rules."""
 
+LAYER_NORM = frozenset({
+    "gpt2", "gpt_neo", "gpt_neox", "gptj", "opt", "bloom", "falcon", "phi", "stablelm", "mpt", "codegen", "starcoder2", "xglm",
+    "biogpt", "cohere", "olmo",
+})  # fmt: skip
+"""Model types whose norms subtract the mean over the width, so that it never counts."""
+
 OVERFLOWS_IN_FLOAT16 = ("gemma", "gemma2", "gemma3_text", "gemma3")
 
 

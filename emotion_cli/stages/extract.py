@@ -13,7 +13,7 @@ import pyarrow as pa
 from emotion_cli.errors import UsageError
 from emotion_cli.models.checks import TOLERANCE
 from emotion_cli.models.loading import find
-from emotion_cli.settings import Settings
+from emotion_cli.settings import Layers, Settings, layer_numbers
 from emotion_cli.stages.job import NOT_THERE, Job, Listener, Task, fingerprint
 from emotion_cli.stages.resume import Group, Pairs, Work, work
 from emotion_cli.stages.scope import Scope, Version
@@ -84,7 +84,7 @@ def _task(job: Job, scope: Scope) -> Task:
                 lambda job: _run(job, scope, poolings))  # fmt: skip
 
 
-def _reason(activations: Partition, extractions: Partition, poolings: Sequence[str], layers: Sequence[int]) -> str:
+def _reason(activations: Partition, extractions: Partition, poolings: Sequence[str], layers: Layers) -> str:
     held, row = pairs_of(activations), extractions.manifest()
     if not held:
         return "begun, not finished" if activations.has_progress else NOT_THERE
@@ -93,9 +93,15 @@ def _reason(activations: Partition, extractions: Partition, poolings: Sequence[s
     if row.inputs.get("activations") not in (None, fingerprint(activations)):
         return "its row in extractions is behind"
     n_layers = extractions.read(["n_layers"])["n_layers"][0].as_py()
-    wanted = layers or (range(n_layers + 1) if n_layers is not None else ())
+    wanted = layer_numbers(layers, n_layers) or (range(n_layers + 1) if n_layers is not None else ())
     lacking = [pooling for pooling in poolings if pooling not in held or not set(wanted) <= set(held[pooling])]
     return f"missing layers of {', '.join(lacking)}" if lacking else ""
+
+
+def depth(store: Store, scope: Scope) -> int | None:
+    """Decoder blocks of a scope's model; None before the first extraction and where it is not known."""
+    partition = scope.partition(store, "extractions")
+    return partition.read(["n_layers"])["n_layers"][0].as_py() if partition.manifest() else None
 
 
 def _run(job: Job, scope: Scope, poolings: Sequence[str]) -> None:
@@ -107,7 +113,8 @@ def _run(job: Job, scope: Scope, poolings: Sequence[str]) -> None:
     prompts = scope.prompts(job.store).read(["prompt_id", "text", "emotion"]).to_pydict()
     loaded = job.loaded(scope.model)
     refuse_unsound(job.store, loaded)
-    too_high = [layer for layer in settings.layer if layer > loaded.n_layers]
+    layers = layer_numbers(settings.layer, loaded.n_layers) or list(range(loaded.n_layers + 1))
+    too_high = [layer for layer in layers if layer > loaded.n_layers]
     if too_high:
         raise UsageError(f"--layer {too_high[0]}: {scope.model} has layers 0 to {loaded.n_layers}")
     tokens = tokenize(loaded, prompts["text"], bos=settings.bos, chat_template=settings.chat_template,
@@ -124,7 +131,6 @@ def _run(job: Job, scope: Scope, poolings: Sequence[str]) -> None:
         manifest = partition.manifest()
         held = {} if job.forces("extract") else pairs_of(partition)
         files = list(manifest.files) if manifest and held else []
-        layers = list(settings.layer) or list(range(loaded.n_layers + 1))
         writer = _Writer(partition, scope, loaded, prompts, tokens.ids, strategy, settings, listener)
         noted = () if job.forces("extract") else partition.progress()
         todo = work(dict.fromkeys(poolings, layers), held, noted, writer.recipe, writer.chunks)

@@ -78,8 +78,12 @@ def similarity_heatmap(rows: Iterable[Row], title: str) -> dict[str, bytes]:
             axes.text(x, y, text, ha="center", va="center", color=colour)
             pair = (min(emotions[x], emotions[y]), max(emotions[x], emotions[y]))
             if pair in verdicts and verdicts[pair] in NO_VERDICT:
-                axes.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, fill=False, hatch="///", edgecolor=colour, alpha=0.5, linewidth=0))
-                axes.text(x, y + 0.2, fill(verdicts[pair] or "not measured", 18), ha="center", va="top", color=colour, fontsize=6.5)
+                axes.add_patch(
+                    Rectangle((x - 0.5, y - 0.5), 1, 1, fill=False, hatch="///", edgecolor=colour, alpha=0.5, linewidth=0)
+                )
+                axes.text(
+                    x, y + 0.2, fill(verdicts[pair] or "not measured", 18), ha="center", va="top", color=colour, fontsize=6.5
+                )
     axes.grid(visible=False)
     axes.set_xticks(range(len(emotions)), emotions, rotation=30, ha="right", rotation_mode="anchor")
     axes.set_yticks(range(len(emotions)), emotions)
