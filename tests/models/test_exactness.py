@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import tiny
 
-from emotion_cli.models.extraction import deviation, pooled_activations
+from emotion_cli.models.extraction import pooled_activations
+from emotion_cli.models.proof import deviation
 from emotion_cli.models.loading import find, load
 from emotion_cli.models.tokens import tokenize
 
