@@ -13,6 +13,8 @@ def extract(
     device: o.Device = None,
     dtype: o.Dtype = None,
     bos: o.Bos = None,
+    words: o.Words = None,
+    strategy: o.Strategy = None,
     batch_tokens: o.BatchTokens = None,
     max_length: o.MaxLength = None,
     truncate: o.Truncate = False,
@@ -30,6 +32,7 @@ def extract(
     settings, console, opened = o.start(
         quiet=quiet, verbose=verbose, dataset=dataset, model=model, layer=layer, pooling=pooling, revision=revision,
         device=device, dtype=dtype, bos=bos, batch_tokens=batch_tokens, max_length=max_length, truncate=truncate,
+        words=words, strategy=strategy,
         chat_template=chat_template, trust_remote_code=trust_remote_code, cache=cache, store=store,
     )  # fmt: skip
     from emotion_cli import pipeline

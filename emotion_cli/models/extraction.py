@@ -37,6 +37,11 @@ class Pooled(NamedTuple):
     batch_tokens: int
 
 
+BATCH_TOKENS = {"cpu": 512}
+"""Tokens in a batch where none are asked for; on a CPU more only leave the cache, elsewhere more keep the device busy."""
+
+BATCH_TOKENS_ELSEWHERE = 8192
+
 Positions = Callable[[int, Sequence[int]], Sequence[int]]
 """The positions that a pooling averages over, of a prompt's length and the positions of its word (tokens)."""
 
@@ -90,7 +95,7 @@ def pooled_batches(
     positions = [[list(POOLINGS[pooling](len(row), word)) for pooling in poolings]
                  for row, word in zip(ids, words or [()] * len(ids), strict=True)]  # fmt: skip
     present = {pooling: np.array([bool(of[k]) for of in positions], dtype=bool) for k, pooling in enumerate(poolings)}
-    pending, computed = list(batches[::-1]), 0
+    pending, computed, halved = list(batches[::-1]), 0, False
     budget = batch_tokens or max((batch.size for batch in batches), default=1)
     while pending:
         batch = pending.pop()
@@ -109,7 +114,9 @@ def pooled_batches(
                 raise EmoError(f"{loaded.source.name}: memory runs out with a single prompt of {batch.width} tokens",
                                hint="--dtype bfloat16, or --max-length N --truncate") from None  # fmt: skip
             budget = max(batch.size // 2, 1)
-            notify(f"memory runs out: going on with at most {budget} tokens a batch")
+            if not halved:
+                notify(f"memory runs out at {batch.size} tokens a batch: going on with smaller ones")
+            halved = True
             pending += halves(batch, unique)[::-1]
             continue
         for k, pooling in enumerate(poolings):
@@ -118,7 +125,7 @@ def pooled_batches(
         computed += batch.size
         done = [prompt for member in batch.prompts for prompt in members[member]]
         progress(len(done), sum(len(ids[prompt]) for prompt in done))
-    for pooling, stack in values.items():
+    for stack in values.values():
         bad = ~np.isfinite(stack).all(axis=(1, 2))
         if bad.any():
             raise EmoError(f"{loaded.source.name}: activations are not finite in {loaded.dtype} at layer "
@@ -149,9 +156,7 @@ def _is_out_of_memory(error: RuntimeError) -> bool:
     return isinstance(error, torch.OutOfMemoryError) or "not enough memory" in str(error) or "can't allocate memory" in str(error)
 
 
-def _forward(
-    loaded: "LoadedModel", batch: Batch, reads: Sequence[Read], layers: Sequence[int]
-) -> np.ndarray:
+def _forward(loaded: "LoadedModel", batch: Batch, reads: Sequence[Read], layers: Sequence[int]) -> np.ndarray:
     """Mean over the nodes of each read, float32 [layer, read, d_model]."""
     import torch
 

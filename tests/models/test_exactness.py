@@ -7,8 +7,8 @@ import pytest
 import tiny
 
 from emotion_cli.models.extraction import pooled_activations
-from emotion_cli.models.proof import deviation
 from emotion_cli.models.loading import find, load
+from emotion_cli.models.proof import deviation
 from emotion_cli.models.tokens import tokenize
 
 TEXTS = [
