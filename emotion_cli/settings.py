@@ -47,8 +47,9 @@ class Settings:
     model: Names = _setting((), "models: Hub id, folder, .gguf file or alias")
     emotion: Names = _setting((), "labels to show")
     layer: Layers = _setting((), "layers: 0 is the embeddings; 3,5-8, or resid_post, resid_pre")
-    pooling: Names = _setting((), "how tokens become one row: last, mean")
+    pooling: Names = _setting((), "how tokens become one row: last, mean, word")
     recipe: str = _setting(DEFAULT, "named settings, or a .toml file of them")
+    words: Path | None = _setting(None, "TOML file with the words of each label, for pooling word; ours by default")
     method: str = _setting("mean_difference", "how a direction is made")
     reference: str = _setting("neutral", "label that directions are measured against, or `others`")
     over_layers: str = _setting(
@@ -61,7 +62,11 @@ class Settings:
     device: str = _setting("auto", "where to compute", DEVICES)
     dtype: str = _setting("auto", "number format of the forward pass; auto is float32", DTYPES)
     bos: str = _setting("auto", "beginning-of-sequence token: once, always put first, or never", BOS_RULES)
-    batch_tokens: int = _setting(2048, "most tokens in a batch, padding included")
+    strategy: str = _setting(
+        "auto", "how prompts are packed; auto is the first that is exact, and one that is named must be",
+        ("auto", "tree", "sorted", "single"),
+    )  # fmt: skip
+    batch_tokens: int | None = _setting(None, "most tokens in a batch; 512 on a CPU and 8192 elsewhere if not given")
     max_length: int | None = _setting(None, "longest prompt in tokens; longer ones are an error")
     truncate: bool = _setting(False, "cut longer prompts instead, and say how many")
     chat_template: bool = _setting(False, "wrap each prompt as a user turn")
@@ -227,4 +232,5 @@ _PARSERS: dict[Any, Callable[[str, Any], Any]] = {
     int | None: _number,
     str: _text,
     str | None: _text,
+    Path | None: lambda source, value: Path(value).expanduser(),
 }

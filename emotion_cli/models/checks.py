@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from emotion_cli.errors import UsageError
+from emotion_cli.models.proof import TOLERANCE
 from emotion_cli.models.residual import residual_stream
 from emotion_cli.models.tokens import first_token, tokenize
 
@@ -13,9 +14,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from emotion_cli.models.loading import LoadedModel
-
-TOLERANCE = {"float32": 1e-5, "float16": 1e-2, "bfloat16": 5e-2}
-"""Largest error over norm that other prompts in the batch, or padding, may cause, in each number format."""
 
 NORM_TOLERANCE = {"float32": 1e-4, "float16": 5e-2, "bfloat16": 5e-2}
 """The same for the final norm, applied once more to the top layer."""
@@ -156,7 +154,8 @@ def _deviation(loaded: "LoadedModel", together: list[list[int]], alone: list[lis
     """Largest error over row norm, over layers and poolings, of prompts in one batch against a pass of each alone."""
     from emotion_cli.models.extraction import POOLINGS, pooled_activations
 
-    poolings = [name for name, pooling in POOLINGS.items() if pooling.least_tokens <= min(map(len, alone))]
+    shortest = min(map(len, alone))
+    poolings = [name for name, positions in POOLINGS.items() if list(positions(shortest, ()))]
     options = {
         "poolings": poolings,
         "layers": range(loaded.n_layers + 1),

@@ -7,6 +7,7 @@ what is hooked is the residual stream.
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -68,6 +69,22 @@ class LoadedModel:
     dtype: str
     device: str
     max_positions: int | None
+
+    @cached_property
+    def masks_by_layer_type(self) -> bool:
+        """Whether the model takes a mask for each type of its layers, as found by trying."""
+        from emotion_cli.models.masks import takes_masks_by_layer_type
+
+        return takes_masks_by_layer_type(self)
+
+    @cached_property
+    def attention_equals(self) -> float:
+        """Tokens seen at which a token's attention costs as much as the matrix products of the blocks do."""
+        config = self.model.config.get_text_config()
+        weights = sum(parameter.numel() for block in self.blocks for parameter in block.parameters())
+        width = (getattr(config, "head_dim", None) or 0) * (getattr(config, "num_attention_heads", None) or 0)
+        # two operations a weight; four for each token seen and component: its part in the scores and in the mean
+        return 2 * weights / (4 * (width or self.d_model) * self.n_layers)
 
 
 def find(name: str, *, revision: str | None = None, cache: Path, notify: Callable[[str], None] = lambda _: None) -> ModelSource:

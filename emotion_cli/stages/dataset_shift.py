@@ -6,8 +6,8 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
+from emotion_cli.measures.gram import gram
 from emotion_cli.measures.shift import dataset_shifts
-from emotion_cli.measures.within import gram
 from emotion_cli.stages.extract import pairs_of
 from emotion_cli.stages.job import Job, Task, parts_task
 from emotion_cli.stages.scope import Scope, prompt_ids
@@ -80,7 +80,7 @@ def _part(job: Job, pair: Pair, variant: Variant) -> pa.Table:
         a, b = (read_layer(one, variant.pooling, layer) for one in activations)
         rest = [i for i, prompt_id in enumerate(b.prompt_ids) if prompt_id not in known]
         # each set is prepared as a whole, as its vectors are
-        grams[layer] = gram(np.vstack([prepare(a, settings, variant), prepare(b, settings, variant)[rest]]))
+        grams[layer] = gram(np.vstack([prepare(a, settings, variant), prepare(b, settings, variant)[rest]])).inner
         labels, ids = a.labels + [b.labels[i] for i in rest], a.prompt_ids + [b.prompt_ids[i] for i in rest]
         n_own = len(a.labels)
     on_both = [set(labels[:n_own]), set(labels[n_own:])]

@@ -10,7 +10,7 @@ from emotion_cli.errors import MissingError, UsageError
 from emotion_cli.measures.directions import CENTRED, METHODS, OTHERS, Direction, directions, emotions_of
 from emotion_cli.models.loading import LAYER_NORM
 from emotion_cli.settings import LAYER_RANGES, Settings
-from emotion_cli.stages.extract import DEFAULT_POOLINGS, depth, pairs_of
+from emotion_cli.stages.extract import DEFAULT_POOLINGS, WORD, depth, pairs_of
 from emotion_cli.stages.job import Job, Task, parts_task
 from emotion_cli.stages.scope import Scope
 from warehouse.store import Partition, Store, table_of
@@ -53,13 +53,24 @@ def variants(settings: Settings, activations: Partition) -> list[Variant]:
     if settings.method not in METHODS:
         raise UsageError(f"--method: {settings.method!r} is none of {', '.join(METHODS)}")
     held = pairs_of(activations)
+    refuse_words_against_a_label(settings)
     poolings = settings.pooling or sorted(held) or DEFAULT_POOLINGS
+    if settings.reference != OTHERS:
+        # a store may hold what this reference cannot use
+        poolings = [pooling for pooling in poolings if pooling != WORD]
     absent = [pooling for pooling in poolings if held and pooling not in held]
     if absent:
         keys = activations.keys
         hint = f"emo extract -d {keys['dataset']} -m {keys['model']} --pooling {absent[0]}"
         raise MissingError(f"{keys['dataset']}, {keys['model']}: no activations with pooling {absent[0]}", hint=hint)
     return [Variant(settings.method, settings.reference, pooling) for pooling in poolings]
+
+
+def refuse_words_against_a_label(settings: Settings) -> None:
+    """UsageError when pooling word is to be measured against a label: its prompts have none of an emotion's words."""
+    if WORD in settings.pooling and settings.reference != OTHERS:
+        raise UsageError(f"--pooling word: prompts labelled {settings.reference!r} have no emotion word to read",
+                         hint=f"--reference {OTHERS}")  # fmt: skip
 
 
 def read_layer(activations: Partition, pooling: str, layer: int) -> LayerRows:

@@ -9,8 +9,9 @@ import pytest
 import tiny
 import torch
 
-from emotion_cli.models.extraction import deviation, pooled_activations
+from emotion_cli.models.extraction import pooled_activations
 from emotion_cli.models.loading import LoadedModel, find, load
+from emotion_cli.models.proof import deviation
 from emotion_cli.models.residual import residual_stream
 from emotion_cli.models.tokens import tokenize
 
