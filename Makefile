@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help install models run phase1 phase2 phase3 track report test peers check lint types format clean
+.PHONY: help install models run phase1 phase2 phase3 track report test peers check lint types docs format clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -60,6 +60,9 @@ lint: install ## Style, format and import rules
 
 types: install ## Types
 	$(BIN)/basedpyright
+
+docs: install ## Write the pages about tables and queries again
+	$(BIN)/python -m warehouse.docs
 
 format: install ## Format the code
 	$(BIN)/ruff check --fix .

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from emotion_cli.reporting.report.document import Block, Code, Heading, Items, Listing, Shown, grid, say
-from emotion_cli.reporting.report.facts import Facts, listed
+from emotion_cli.reporting.report.facts import Facts, grouped, listed
 from emotion_cli.reporting.report.rules import (
     CONCLUSION,
     KEY_FINDINGS,
@@ -103,7 +103,7 @@ def vectors_and_similarities(facts: Facts) -> Iterable[Block]:
                       f"{min(layers)} to {max(layers)}.", source=NORMS)  # fmt: skip
             rows = facts.of(BY_MODEL, dataset=dataset, model=model)
             if not rows:
-                yield say("There is one emotion only, so there is no pair to compare.")
+                yield say("One emotion is shown only, so there is no pair to compare.")
                 continue
             yield grid(rows, (
                 Shown("emotion_a", "emotion"), Shown("emotion_b", "and"), Shown("mean_cosine_similarity", "mean cosine", ".4f"),
@@ -132,20 +132,19 @@ def dataset_shift(facts: Facts) -> Iterable[Block]:
     """For each two datasets that share prompts: whether a model's directions are the same on the prompts they do not share."""
     if not facts.of(SHIFT):
         yield say("No two datasets share some prompts and not all, so there is nothing to compare.")
-    for model in facts.distinct(SHIFT, "model"):
-        yield Heading(model)
-        rows = [row for row in facts.of(SHIFT, model=model) if row["averaged"]]
+    for key, members in grouped(facts.of(SHIFT), ("model", "dataset_a", "dataset_b")):
+        yield Heading("{model}: {dataset_a} and the rest of {dataset_b}".format(**key))
+        rows = [row for row in members if row["averaged"]]
         # the whole depth is in the figure
         layers = sorted({row["layer"] for row in rows})
         shown = {layers[round(share * (len(layers) - 1))] for share in (0, 0.25, 0.5, 0.75, 1)} if layers else set()
         yield grid([row for row in rows if row["layer"] in shown], (
-            Shown("dataset_a", "dataset"), Shown("dataset_b", "and the rest of"), Shown("emotion", "emotion"),
-            Shown("layer", "layer", "d"), Shown("share_in_common", "in common", ".0%"),
-            Shown("cosine_similarity", "plain cosine", ".4f"), Shown("noise_cosine", "of noise", ".4f"),
-            Shown("cosine_unbiased", "without noise", ".4f"), Shown("ci_low", "2.5 %", ".4f"), Shown("ci_high", "97.5 %", ".4f"),
-            Shown("null_high", "null 97.5 %", ".4f"), Shown("p_value", "p", ".2g"),
+            Shown("emotion", "emotion"), Shown("layer", "layer", "d"), Shown("cosine_similarity", "plain cosine", ".4f"),
+            Shown("noise_cosine", "of noise", ".4f"), Shown("cosine_unbiased", "without noise", ".4f"),
+            Shown("ci_low", "2.5 %", ".4f"), Shown("ci_high", "97.5 %", ".4f"), Shown("null_high", "null 97.5 %", ".4f"),
+            Shown("p_value", "p", ".2g"),
         ), SHIFT)  # fmt: skip
-        yield from items(SHIFTS, facts, model=model)
+        yield from items(SHIFTS, facts, **key)
 
 
 def visualizations(facts: Facts) -> Iterable[Block]:
