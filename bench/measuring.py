@@ -17,7 +17,9 @@ class Measured(NamedTuple):
     last: Any
 
 
-def interleaved(recipes: Mapping[str, Callable[[], Any]], runs: int, *, fewer: Mapping[str, int] | None = None) -> dict[str, Measured]:
+def interleaved(
+    recipes: Mapping[str, Callable[[], Any]], runs: int, *, fewer: Mapping[str, int] | None = None
+) -> dict[str, Measured]:
     """Each recipe `runs` times (`fewer` for slow ones), one after the other, round by round."""
     seen: dict[str, list[tuple[float, float, int]]] = {name: [] for name in recipes}
     last: dict[str, Any] = {}

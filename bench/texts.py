@@ -14,7 +14,11 @@ def different(tokenizer: Any, count: int = 400, seed: int = 0) -> list[str]:
     """The `extended` prompts behind a first word whose first token no other prompt has."""
     rng = random.Random(seed)
     firsts, found = set(), []
-    words = [word for token in sorted(tokenizer.get_vocab()) if (word := token.strip("Ġ▁")).isalpha() and word.isascii() and len(word) > 3]
+    words = [
+        word
+        for token in sorted(tokenizer.get_vocab())
+        if (word := token.strip("Ġ▁")).isalpha() and word.isascii() and len(word) > 3
+    ]
     rng.shuffle(words)
     texts = shipped("extended")[:count]
     for word in words:
@@ -37,7 +41,9 @@ def long(tokenizer: Any, count: int = 16, seed: int = 0) -> list[str]:
         wanted, parts = rng.randint(200, 490), []
         while len(tokenizer(" ".join(parts), add_special_tokens=False)["input_ids"]) < wanted:
             parts.append(rng.choice(texts))
-        found.append(" ".join(tokenizer.decode(tokenizer(" ".join(parts), add_special_tokens=False)["input_ids"][:wanted]).split(" ")))
+        found.append(
+            " ".join(tokenizer.decode(tokenizer(" ".join(parts), add_special_tokens=False)["input_ids"][:wanted]).split(" "))
+        )
     return found
 
 

@@ -239,7 +239,9 @@ def test_the_proof_covers_the_longest_prompt_and_shared_beginnings(llama, monkey
     error = proof._error
     monkeypatch.setattr(proof, "_error", lambda packed, plain: compared.append(plain.shape[1]) or error(packed, plain))
     probes = []
-    monkeypatch.setattr(proof, "_prompts_to_compare", lambda rows, choose=proof._prompts_to_compare: probes.extend(choose(rows)) or probes)
+    monkeypatch.setattr(
+        proof, "_prompts_to_compare", lambda rows, choose=proof._prompts_to_compare: probes.extend(choose(rows)) or probes
+    )
     for strategy in ("tree", "sorted"):
         probes.clear()
         assert deviation(llama.loaded, ids, strategy=strategy, batch_tokens=24) < 1e-5
