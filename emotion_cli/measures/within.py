@@ -21,6 +21,7 @@ from emotion_cli.measures.resampling import (
     resampled,
     strata_of,
     units_of,
+    widened,
 )
 
 COSINE = "cosine"
@@ -171,7 +172,7 @@ def _unbiased(
         # a mean over layers is defined where every layer is: else it would be over the strong layers only
         for layer, curve in _by_layer(layers, covered, curves[:, :, a, b], lambda rows: rows.mean(0)):
             value = defined(curve[0])
-            interval = interval_of(curve[1:]) if value is not None else NO_INTERVAL
+            interval = widened(value, interval_of(curve[1:]), len(strata)) if value is not None else NO_INTERVAL
             statistic = Statistic(value, expected, len(strata), interval)
             found.append(Comparison(layer, emotions[a], emotions[b], UNBIASED if complete else UNBIASED_BY_CLASS, statistic))
     return found
