@@ -126,7 +126,9 @@ def planted(rng, n, *, topics, width, effects, topic_effect=1.0):
     """Grams of `n` worlds with spherical noise of size 1 and the given effects [label, width], `n` times drawn."""
     labels = [label for _ in range(topics) for label in LABELS]
     names = [f"topic {t}" for t in range(topics) for _ in LABELS]
-    rows = rng.normal(size=(n, topics * len(LABELS), width)) + np.repeat(rng.normal(size=(n, topics, width)) * topic_effect, 4, axis=1)
+    rows = rng.normal(size=(n, topics * len(LABELS), width)) + np.repeat(
+        rng.normal(size=(n, topics, width)) * topic_effect, 4, axis=1
+    )
     rows += effects[[LABELS.index(label) for label in labels]]
     return rows, labels, names
 
@@ -179,7 +181,9 @@ def test_auroc_and_split_half_are_what_theory_gives_and_their_interval_covers(st
     directions = np.array([[contrast.weights(members)[0] @ one[members] for members in train] for one in used])
     truths = stats.norm.cdf(directions @ effects[0] / (np.sqrt(2) * sd * np.linalg.norm(directions, axis=2))).mean(1)
     assert np.mean(curves.values[:, 0]) == pytest.approx(np.mean(truths), abs=0.01)
-    intervals = [area_interval(value, drawn, topics, 5) for value, drawn in zip(curves.values[:, 0], curves.bootstrap, strict=True)]
+    intervals = [
+        area_interval(value, drawn, topics, 5) for value, drawn in zip(curves.values[:, 0], curves.bootstrap, strict=True)
+    ]
     assert np.mean([one.low <= truth <= one.high for one, truth in zip(intervals, truths, strict=True)]) >= COVERS
 
 
@@ -231,4 +235,6 @@ def test_a_confound_in_the_last_character_is_matched_by_the_surface():
 
 def _unpermuted(contrast):
     """The same contrast without its permuted labels, which cost the most."""
-    return Contrast(contrast.emotion, contrast.draws.__class__(**{**vars(contrast.draws), "permuted": contrast.draws.permuted[:1]}))
+    return Contrast(
+        contrast.emotion, contrast.draws.__class__(**{**vars(contrast.draws), "permuted": contrast.draws.permuted[:1]})
+    )

@@ -86,7 +86,10 @@ def test_split_half_is_the_cosine_of_halves_of_the_topics(how, reference):
         for halves in drawn.halves:
             p, q = (signs[halves[drawn.blocks] == side] @ centred[halves[drawn.blocks] == side] for side in (-1, 1))
             if drawn.complete:  # then these are multiples of the directions of the halves
-                own = [direction(used[halves[drawn.blocks] == side], codes[halves[drawn.blocks] == side], one.code) for side in (-1, 1)]
+                own = [
+                    direction(used[halves[drawn.blocks] == side], codes[halves[drawn.blocks] == side], one.code)
+                    for side in (-1, 1)
+                ]
                 assert p @ own[0] == pytest.approx(np.linalg.norm(p) * np.linalg.norm(own[0]))
             cosines.append(p @ q / np.linalg.norm(p) / np.linalg.norm(q))
         assert values[draw] == pytest.approx(spearman_brown(np.mean(cosines)), abs=1e-5)
@@ -149,7 +152,9 @@ def test_areas_are_scikit_learn_s_with_ties_and_weights():
     for count, area in zip(counts, resampled_areas(positive[0], negative[0], units, counts), strict=True):
         assert area == pytest.approx(roc_auc_score([1] * 9 + [0] * 6, [*positive[0], *negative[0]], sample_weight=count))
     # a positive and a negative prompt of one topic: a pair as often as the topic is drawn
-    twice = resampled_areas(np.array([1.0, 0.0]), np.array([0.5, 0.5]), (np.array([0, 1]), np.array([0, 1])), np.array([[2.0, 1.0]]))
+    twice = resampled_areas(
+        np.array([1.0, 0.0]), np.array([0.5, 0.5]), (np.array([0, 1]), np.array([0, 1])), np.array([[2.0, 1.0]])
+    )
     assert twice[0] == pytest.approx((2 * 1 + 2 * 1) / (2 + 2 + 2 + 1))
 
 
@@ -157,7 +162,9 @@ def test_a_zero_direction_separates_nothing():
     rows, labels, topics = sample()
     rows[:] = rows[0] + np.array([[int(topic[1:]) * 3.0] for topic in topics])
     # topics differ, labels do not
-    found = qualities({1: gram(rows)}, labels, topics, averaged=[1], emotions=EMOTIONS, reference="calm", dataset="t", seed=0, draws=20)
+    found = qualities(
+        {1: gram(rows)}, labels, topics, averaged=[1], emotions=EMOTIONS, reference="calm", dataset="t", seed=0, draws=20
+    )
     by_measure = {(one.measure, one.layer): one.statistic for one in found if one.emotion == "joy"}
     assert by_measure["auroc", 1].value == 0.5 and by_measure["auroc", 1].null.p_value > 0.05
     assert by_measure["split_half", 1].value is None
@@ -224,8 +231,13 @@ def test_surface_scores_are_naive_bayes():
     log = oracle.predict_log_proba(features[test])
     np.testing.assert_allclose(scores, log[:, 1] - log[:, 0], atol=1e-9)
     words = surface_scores(surface, train, test, is_positive[None], ("n_words",))[0]
-    normal = [stats.norm(own.mean(), max(own.std(), 0.5)) for own in (surface.n_words[train][is_positive], surface.n_words[train][~is_positive])]
-    np.testing.assert_allclose(words, normal[0].logpdf(surface.n_words[test]) - normal[1].logpdf(surface.n_words[test]), atol=1e-9)
+    normal = [
+        stats.norm(own.mean(), max(own.std(), 0.5))
+        for own in (surface.n_words[train][is_positive], surface.n_words[train][~is_positive])
+    ]
+    np.testing.assert_allclose(
+        words, normal[0].logpdf(surface.n_words[test]) - normal[1].logpdf(surface.n_words[test]), atol=1e-9
+    )
 
 
 @pytest.mark.parametrize(("how", "reference"), CASES)
@@ -245,7 +257,9 @@ def test_unbiased_inner_products_are_means_over_pairs_of_topics(how, reference):
                 weights, values = np.array(pairs).T
                 assert found[draw, k, m] == pytest.approx(weights @ values / weights.sum())
     if not how:  # complete topics: the mean over t != s of <D_a,t, D_b,s>
-        per_topic = [[rows[(units == unit) & (codes == code)][0] for code in range(len(names))] for unit in range(units.max() + 1)]
+        per_topic = [
+            [rows[(units == unit) & (codes == code)][0] for code in range(len(names))] for unit in range(units.max() + 1)
+        ]
         mixtures = mixtures_of(names, EMOTIONS, reference)
         differences = dict(zip(EMOTIONS, np.einsum("ek,tkd->etd", mixtures, np.array(per_topic)), strict=True))
 

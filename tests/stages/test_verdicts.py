@@ -54,7 +54,9 @@ def test_verdicts(store, kind, verdict, least):
     assert len(rows) == 3 * WORLDS
     for layer in (1, 2, None):
         assert sum(row["verdict"] == verdict for row in rows if row["layer"] == layer) >= least
-    by_model = [row for row in Catalog(store).dicts("within_model_similarity_by_model", dataset=["x"]) if row["model"].startswith(kind)]
+    by_model = [
+        row for row in Catalog(store).dicts("within_model_similarity_by_model", dataset=["x"]) if row["model"].startswith(kind)
+    ]
     assert [row["verdict"] for row in by_model] == [row["verdict"] for row in rows if row["layer"] is None]
 
 
@@ -68,7 +70,10 @@ def test_q_values_find_the_planted_directions_and_little_else(store):
 def test_the_best_layer_s_null_is_that_of_the_best(store):
     rows = Catalog(store).dicts("best_layers_by_emotion", dataset=["x"])
     assert {row["layer"] for row in rows} <= {1, 2}
-    by_layer = {(row["model"], row["emotion"], row["layer"]): row for row in Catalog(store).dicts("direction_quality_by_layer", dataset=["x"])}
+    by_layer = {
+        (row["model"], row["emotion"], row["layer"]): row
+        for row in Catalog(store).dicts("direction_quality_by_layer", dataset=["x"])
+    }
     for row in rows:
         own = by_layer[row["model"], row["emotion"], row["layer"]]
         assert row["auroc"] == own["auroc"] == max(by_layer[row["model"], row["emotion"], layer]["auroc"] for layer in (1, 2))
