@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from functools import cache
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -95,7 +96,7 @@ def qualities(
 
 
 def auroc(contrast: Contrast, grams: Sequence[Gram]) -> Curves:
-    """AUROC of held-out folds' prompts on directions made of the other folds: mean over folds, labels permuted, topics resampled."""
+    """AUROC of each fold's prompts on the direction of the other folds: mean over folds, labels permuted, topics resampled."""
     draws = contrast.draws
     n_draws = len(draws.permuted)
     folds, resamples = [], []
@@ -189,6 +190,8 @@ def heldout_auroc(
 ) -> Curves:
     """AUROC of the whole training set's direction on test prompts, mean over test sets; labels permuted within test topics."""
     weights = contrast.weights(np.arange(len(contrast.draws.codes)))
+    if weights is None:
+        return Curves(np.full((len(layers), 1 + draws), np.nan))
     values, boots = [], []
     for test in tests:
         own = Contrast(contrast.emotion, draws_of(test.labels, test.topics, contrast.draws.names, seed=seed, names=names,
@@ -251,10 +254,10 @@ def centroid_accuracy(draws: Draws, grams: Sequence[Gram]) -> np.ndarray:
         distances = np.empty((n_labels, n_draws, len(order)))
         for label in range(n_labels):
             # sums over one fold's prompts of the label, against every prompt
-            parts = np.array([is_label[label][:, a:b] @ inner[a:b] for a, b in zip(bounds, bounds[1:], strict=False)])
+            parts = np.array([is_label[label][:, a:b] @ inner[a:b] for a, b in pairwise(bounds)])
             between = np.array([np.add.reduceat(part * is_label[label], bounds[:-1], axis=1) for part in parts])
             total, square = parts.sum(0), between.sum((0, 2))
-            for fold, (a, b) in enumerate(zip(bounds, bounds[1:], strict=False)):
+            for fold, (a, b) in enumerate(pairwise(bounds)):
                 n = left[fold, label]
                 own = square - 2 * between[fold].sum(1) + between[fold, :, fold]
                 distances[label, :, a:b] = own[:, None] / n**2 - 2 * (total[:, a:b] - parts[fold, :, a:b]) / n

@@ -21,6 +21,7 @@ from emotion_cli.measures.resampling import (
     resampled,
     strata_of,
     units_of,
+    widened,
 )
 
 COSINE = "cosine"
@@ -89,7 +90,7 @@ def permuted_cosines(
     names: Sequence[str],
     draws: int,
 ) -> tuple[np.ndarray, int]:
-    """Cosines [layer, 1 + draw], first as labelled, then with the labels that make the pair permuted within topics; and topics."""
+    """Cosines [layer, 1 + draw], as labelled, then with the labels that make the pair permuted within topics; and topics."""
     labels_ = np.asarray(labels)
     concerned = sorted({*emotions} if reference == OTHERS else {*pair, reference})
     used = np.flatnonzero(np.isin(labels_, concerned))
@@ -97,10 +98,10 @@ def permuted_cosines(
     permuted = permutations_within(own_topics, draws, generator(seed, *names, *concerned))
     order = np.vstack([np.arange(len(used)), permuted])
     own = labels_[used]
-    weight = [weights(own, emotion, emotions, reference)[order] for emotion in pair]
+    weight_a, weight_b = (weights(own, emotion, emotions, reference)[order] for emotion in pair)
     referred = reference_prompts(own, pair[0], emotions, reference)
     curves = [
-        _cosines(one.inner[np.ix_(used, used)], *weight, one._replace(norms=one.norms[used]).zero_length(referred))
+        _cosines(one.inner[np.ix_(used, used)], weight_a, weight_b, one._replace(norms=one.norms[used]).zero_length(referred))
         for _, one in sorted(grams.items())
     ]
     return np.array(curves), int(units_of(own_topics).max()) + 1
@@ -171,7 +172,7 @@ def _unbiased(
         # a mean over layers is defined where every layer is: else it would be over the strong layers only
         for layer, curve in _by_layer(layers, covered, curves[:, :, a, b], lambda rows: rows.mean(0)):
             value = defined(curve[0])
-            interval = interval_of(curve[1:]) if value is not None else NO_INTERVAL
+            interval = widened(value, interval_of(curve[1:]), len(strata)) if value is not None else NO_INTERVAL
             statistic = Statistic(value, expected, len(strata), interval)
             found.append(Comparison(layer, emotions[a], emotions[b], UNBIASED if complete else UNBIASED_BY_CLASS, statistic))
     return found

@@ -4,7 +4,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from emotion_cli.stages import (
-    audit, cross_model, dataset_shift, extract, plot, quality, report, track, vectors, within_model,
+    audit,
+    cross_model,
+    dataset_shift,
+    extract,
+    plot,
+    quality,
+    report,
+    track,
+    vectors,
+    within_model,
 )  # fmt: skip
 from emotion_cli.stages.job import Job, Task
 

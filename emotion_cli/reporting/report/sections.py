@@ -113,6 +113,18 @@ def vectors_and_similarities(facts: Facts) -> Iterable[Block]:
             yield from items(NOTES, facts, dataset=dataset, model=model)
 
 
+def verdicts(facts: Facts) -> Iterable[Block]:
+    """What may be said of each two emotions, in the words of `within_model_verdicts_by_layer`, and nothing more."""
+    rows = facts.of(BY_MODEL)
+    if not rows:
+        yield say("There is one emotion only, so there is no pair to speak of.")
+        return
+    yield grid([{**row, "verdict": row["verdict"] or "not measured"} for row in rows], (
+        Shown("dataset", "dataset"), Shown("model", "model"), Shown("emotion_a", "emotion"), Shown("emotion_b", "and"),
+        Shown("verdict", "verdict"),
+    ), BY_MODEL)  # fmt: skip
+
+
 def cross_model(facts: Facts) -> Iterable[Block]:
     """For each dataset: raw cosines of one emotion in two models of equal width, with the key finding."""
     for dataset in facts.distinct(NORMS, "dataset"):
@@ -194,6 +206,7 @@ SECTIONS = (
     Section("Overview", ("extractions", "prompt_counts_by_emotion"), overview),
     Section("Commands used", ("extractions",), commands),
     Section("Emotion vectors", (NORMS, BY_MODEL, "extractions", *reads(NOTES)), vectors_and_similarities),
+    Section("What may be said of two emotions", (BY_MODEL,), verdicts),
     Section("Cross-model similarities", (NORMS, BY_EMOTION, *reads(KEY_FINDINGS)), cross_model),
     Section("The same direction on other texts", (SHIFT, *reads(SHIFTS)), dataset_shift),
     Section("Visualizations generated", (), visualizations),
