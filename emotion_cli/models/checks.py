@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from emotion_cli.models.loading import LoadedModel
 
 NORM_TOLERANCE = {"float32": 1e-4, "float16": 5e-2, "bfloat16": 5e-2}
-"""The same for the final norm, applied once more to the top layer."""
+"""Largest error over norm that the final norm, applied once more to the top layer, may show in each number format."""
 
 FINAL_NORM = ("norm", "ln_f", "final_layer_norm", "final_layernorm", "norm_f", "decoder.final_layer_norm")
 """Names that the norm behind the last block goes by."""
@@ -93,7 +93,7 @@ def tokens(loaded: "LoadedModel") -> list[Check]:
             wrong += sum(not _obeys(row, first, rule) for row in ids)
         largest = max(largest, *(max(row) for row in ids))
     rows = loaded.model.get_input_embeddings().weight.shape[0]
-    asked = " and ".join(dict.fromkeys(rule + " with the chat template" * template for rule, template in rules))
+    asked = ", ".join(dict.fromkeys(rule + " with the chat template" * template for rule, template in rules))
     return [
         Check("bos", wrong, 0, wrong == 0, f"prompts at fault under {asked}: {said}"),
         Check("vocabulary", largest, rows - 1, largest < rows, f"largest token id of the probes; {rows} embeddings"),

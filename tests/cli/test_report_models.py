@@ -9,6 +9,8 @@ import tiny
 import transformers
 from command import emo_ok
 
+pytestmark = pytest.mark.slow  # a gigabyte of random weights
+
 _SIZES = {"vocab_size": 64, "bos_token_id": 0, "eos_token_id": 1, "pad_token_id": 1}
 
 MODELS = {
