@@ -80,17 +80,20 @@ def qualities(
             curves["auroc_random"] = random_auroc(contrast, used, separation)
         if tests := [one for one in held_out if set(own.names) <= set(one.labels)]:
             curves["auroc_heldout"] = heldout_auroc(contrast, grams, layers, tests, seed, (dataset, "heldout", reference), draws)
+        # a direction that is zero has no halves: means over layers leave it out, as those of cosines do
+        everyone = contrast.weights(np.arange(len(own.codes)))
+        long = covered & ~np.array([_is_zero(one, contrast, everyone) for one in used])
         for measure, curve in curves.items():
             n = own.n_units if measure != "auroc_heldout" else sum(len({*one.topics}) for one in tests)
-            found += _rows(emotion, measure, layers, covered, curve, n)
+            found += _rows(emotion, measure, layers, long if measure == "split_half" else covered, curve, n)
         found += _best(emotion, layers, covered, separation, own.n_units)
         if surface is not None:
             found.append(Quality(emotion, None, "auroc_surface", surface_auroc(contrast, surface)))
-    everyone = emotions_of(labels, "") if reference in labels else sorted(emotions)
-    everyone_draws = draws_of(labels, topics, everyone, seed=seed, names=(dataset, "quality", reference), draws=draws)
+    all_labels = emotions_of(labels, "") if reference in labels else sorted(emotions)
+    everyone_draws = draws_of(labels, topics, all_labels, seed=seed, names=(dataset, "quality", reference), draws=draws)
     accuracies = centroid_accuracy(everyone_draws, [_used(grams[layer], everyone_draws.used) for layer in layers])
     for emotion in emotions:
-        curve = Curves(accuracies[:, :, everyone.index(emotion)])
+        curve = Curves(accuracies[:, :, all_labels.index(emotion)])
         found += _rows(emotion, "centroid_accuracy", layers, covered, curve, everyone_draws.n_units)
     return found
 
