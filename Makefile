@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help install models run phase1 phase2 phase3 track report test peers check lint types docs format clean
+.PHONY: help install models run phase1 phase2 phase3 track report test faults bench peers check lint types docs format clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -45,6 +45,9 @@ report: install ## Write report.md and report.html of what the store holds
 
 test: models ## Run all tests, those on the embedded models too
 	$(BIN)/pytest
+
+bench: models ## Measure (BENCH="extraction scaling" for some); writes bench/RESULTS.md
+	$(BIN)/python -m bench $(BENCH)
 
 peers: ## Compare every layer with TransformerLens', in an environment of its own
 	$(PYTHON) -m venv .venv-peers

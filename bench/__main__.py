@@ -24,13 +24,16 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=5, help="runs of each recipe, interleaved; the median counts (5)")
     parser.add_argument("--threads", type=int, default=os.cpu_count(), help="threads of every recipe (all cores)")
     options = parser.parse_args()
+    unknown = sorted(set(options.subjects) - set(SUBJECTS))
+    if unknown:
+        parser.error(f"{unknown[0]} is none of {', '.join(SUBJECTS)}")
     os.environ["OMP_NUM_THREADS"] = str(options.threads)
     os.environ["HF_HUB_OFFLINE"] = "1"
     options.model = options.model or ["smollm2-135m", "gemma3-270m"]
     for name in options.subjects or SUBJECTS:
         text = import_module(f"bench.{name}").run(options)
-        _write(name, f"{text.rstrip()}\n\nMeasured with `python -m bench {name} --runs {options.runs} --threads {options.threads}` "
-                     f"on {_machine()}.\n")  # fmt: skip
+        how = f"python -m bench {name} --runs {options.runs} --threads {options.threads}"
+        _write(name, f"{text.rstrip()}\n\nMeasured with `{how}` on {_machine()}.\n")
 
 
 def _write(name: str, text: str) -> None:
@@ -51,4 +54,5 @@ def _machine() -> str:
     return f"{cpu}, {os.cpu_count()} cores, torch {torch.__version__}"
 
 
-main()
+if __name__ == "__main__":
+    main()

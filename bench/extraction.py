@@ -1,6 +1,7 @@
 """Our extraction against the recipes that other tools use, on the same tokens, in one process."""
 
 from argparse import Namespace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -51,15 +52,13 @@ def _measure(model: str, options: Namespace) -> tuple[list[dict[str, Any]], list
     rows, speeds = [], []
     for name in options.set or SETS:
         ids = tokenize(loaded, SETS[name](loaded.tokenizer), bos=BOS.get(name, "auto")).ids
-        measured = interleaved(
-            {
-                "emo": lambda: recipes.ours(loaded, ids),
-                "c": lambda: recipes.sorted_by_length(loaded.model, loaded.blocks, ids),
-                "b": lambda: recipes.padded(causal, ids),
-                "a": lambda: recipes.singly(causal, ids),
-            },
-            options.runs, fewer={"a": 1},
-        )  # fmt: skip
+        ways = {
+            "emo": partial(recipes.ours, loaded),
+            "c": partial(recipes.sorted_by_length, loaded.model, loaded.blocks),
+            "b": partial(recipes.padded, causal),
+            "a": partial(recipes.singly, causal),
+        }
+        measured = interleaved({key: partial(way, ids) for key, way in ways.items()}, options.runs, fewer={"a": 1})
         values, choice, computed = measured["emo"].last
         for other in ("b", "c"):
             # the last state of (b) is behind the final norm

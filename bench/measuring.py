@@ -31,7 +31,7 @@ def interleaved(
                 wall, cpu = time.perf_counter(), time.process_time()
                 last[name] = recipe()
                 seen[name].append((time.perf_counter() - wall, time.process_time() - cpu, max(0, _peak() - before)))
-    return {name: Measured(*(statistics.median(column) for column in zip(*rows, strict=True)), last[name])  # ty: ignore
+    return {name: Measured(*(statistics.median(column) for column in zip(*rows, strict=True)), last[name])
             for name, rows in seen.items()}  # fmt: skip
 
 

@@ -58,11 +58,14 @@ def sorted_by_length(decoder: Any, blocks: Any, ids: Sequence[list[int]]) -> np.
     def keep(state: Any) -> None:
         seen.append(state[torch.arange(len(last)), last])
 
-    handles = [blocks[0].register_forward_pre_hook(lambda m, args, kwargs: keep(args[0] if args else kwargs["hidden_states"]),
-                                                   with_kwargs=True)]  # fmt: skip
-    handles += [
-        block.register_forward_hook(lambda m, args, out: keep(out[0] if isinstance(out, tuple) else out)) for block in blocks
-    ]
+    def before(module: Any, args: Any, kwargs: Any) -> None:
+        keep(args[0] if args else kwargs["hidden_states"])
+
+    def after(module: Any, args: Any, out: Any) -> None:
+        keep(out[0] if isinstance(out, tuple) else out)
+
+    handles = [blocks[0].register_forward_pre_hook(before, with_kwargs=True)]
+    handles += [block.register_forward_hook(after) for block in blocks]
     try:
         with torch.inference_mode():
             for batch in _batches([ids[i] for i in order]):

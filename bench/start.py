@@ -1,7 +1,6 @@
 """What `emo extract` needs before its first forward pass: imports, finding, loading; and what loading leaves in memory."""
 
 import json
-import os
 import subprocess
 import sys
 from argparse import Namespace
@@ -21,7 +20,8 @@ from emotion_cli.settings import resolve
 source = find(sys.argv[1], cache=resolve({}, folder=Path("/")).cache)
 found = time.process_time()
 def memory(name):
-    return next(int(line.split()[1]) for line in Path("/proc/self/status").read_text().splitlines() if line.startswith(name)) / 1024
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(name)) / 1024
 before = {name: memory(name) for name in ("RssAnon", "RssFile")}
 Path("/proc/self/clear_refs").write_text("5")
 loaded = load(source)
@@ -36,8 +36,9 @@ print(json.dumps({"imports": imported - began, "finding": found - imported, "loa
 def run(options: Namespace) -> str:
     rows = []
     for model in options.model:
-        runs = [json.loads(subprocess.run([sys.executable, "-c", LOADING, model], capture_output=True, text=True, check=True,
-                                          env=dict(os.environ)).stdout.splitlines()[-1]) for _ in range(options.runs)]  # fmt: skip
+        command = [sys.executable, "-c", LOADING, model]
+        outputs = [subprocess.run(command, capture_output=True, text=True, check=True).stdout for _ in range(options.runs)]
+        runs = [json.loads(output.splitlines()[-1]) for output in outputs]
         middle = {key: sorted(one[key] for one in runs)[len(runs) // 2] for key in runs[0]}
         rows.append({
             "model": model, "imports s": f"{middle['imports']:.2f}", "finding s": f"{middle['finding']:.2f}",

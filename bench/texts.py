@@ -39,12 +39,14 @@ def long(tokenizer: Any, count: int = 16, seed: int = 0) -> list[str]:
     found = []
     for _ in range(count):
         wanted, parts = rng.randint(200, 490), []
-        while len(tokenizer(" ".join(parts), add_special_tokens=False)["input_ids"]) < wanted:
+        while len(_ids(tokenizer, " ".join(parts))) < wanted:
             parts.append(rng.choice(texts))
-        found.append(
-            " ".join(tokenizer.decode(tokenizer(" ".join(parts), add_special_tokens=False)["input_ids"][:wanted]).split(" "))
-        )
+        found.append(tokenizer.decode(_ids(tokenizer, " ".join(parts))[:wanted]))
     return found
+
+
+def _ids(tokenizer: Any, text: str) -> list[int]:
+    return tokenizer(text, add_special_tokens=False)["input_ids"]
 
 
 SETS = {
