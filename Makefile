@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help install models run phase1 phase2 phase3 test check lint types format clean
+.PHONY: help install models run phase1 phase2 phase3 test faults check lint types format clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -38,6 +38,9 @@ phase3: models ## Phase 3: vectors, comparison, plots
 
 test: models ## Run all tests, those on the embedded models too
 	$(BIN)/pytest
+
+faults: install ## 200 kills of an extraction, every crash point, 10,000 mutated inputs (some minutes)
+	$(BIN)/pytest tests/faults --kills 200 --mutations 10000
 
 check: lint types test ## Everything: lint, format, import rules, types and all tests
 

@@ -12,8 +12,8 @@ from warehouse.errors import HeldError, StoreError
 from warehouse.lock import HOLDER, LOCK, held
 from warehouse.migrations import migrate
 from warehouse.protocol import MANIFEST
-from warehouse.store import Partition, Store
 from warehouse.schema import TABLES
+from warehouse.store import Partition, Store
 from warehouse.verify import KINDS, QUARANTINE, Fault
 
 
@@ -50,10 +50,12 @@ def _mended(store: Store, folder: Path, faults: Sequence[Fault]) -> list[tuple[F
         "drop": lambda path: "no longer listed",
     }
     lost = {fault.file.name for fault in faults if KINDS[fault.check].repair in ("quarantine", "drop") and fault.check != "foreign"}
+    # put aside first: a bad file that no manifest lists would look like an orphan to the next repair
+    said = [(fault, actions[KINDS[fault.check].repair](fault.file)) for fault in faults]
     partition = _partition_at(store, folder)
     if lost and partition:
         _unlist(store, partition, lost)
-    return [(fault, actions[KINDS[fault.check].repair](fault.file)) for fault in faults]
+    return said
 
 
 def _unlist(store: Store, partition: Partition, lost: set[str]) -> None:

@@ -55,6 +55,7 @@ KINDS = {
     "older": Kind("written by an earlier schema", "migrate", ""),
     "newer": Kind("written by a later schema", "", "upgrade emo"),
     "stale": Kind("made of something that has changed since", "", "emo run"),
+    "activations_have_an_extraction": Kind("the row that describes activations is not there", "", "emo extract"),
     "artifact": Kind("a picture or page is not as it was committed", "", "emo run"),
 }
 """Each check in Python; those in SQL are in checks/, and find what recomputing would not mend."""

@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from functools import cache
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
@@ -208,6 +209,7 @@ class _Writer:
                 }, d_model=self.loaded.d_model)  # fmt: skip
 
 
+@cache
 def versions() -> dict[str, str]:
     """Versions of the packages that can change a number."""
     return {package: version(package) for package in PACKAGES}
