@@ -13,8 +13,8 @@ from warehouse.lock import HOLDER, LOCK, held
 from warehouse.migrations import migrate
 from warehouse.protocol import MANIFEST
 from warehouse.schema import TABLES
-from warehouse.store import Partition, Store
-from warehouse.verify import KINDS, QUARANTINE, Fault
+from warehouse.store import QUARANTINE, Partition, Store
+from warehouse.verify import KINDS, Fault
 
 
 def repair(store: Store, faults: Iterable[Fault]) -> list[Fault]:
@@ -68,7 +68,7 @@ def _unlist(store: Store, partition: Partition, lost: set[str]) -> None:
         partition.commit(good, manifest.inputs, reads=manifest.reads)
         return
     for other in _described_by(store, partition):
-        _put_aside(store, other.folder / MANIFEST)
+        _put_folder_aside(store, other.folder)
     parts = [entry for entry in good if entry.part]
     if parts:
         protocol.save_progress(partition.folder, [*parts, *partition.progress()])

@@ -20,6 +20,9 @@ __all__ = [
     "FileEntry", "Manifest", "Partition", "Store", "column_type", "content_hash", "file_sha256", "quote", "table_of",
 ]  # fmt: skip
 
+QUARANTINE = "quarantine"
+"""Folder of a store where bad files are put aside, under the path that they had."""
+
 
 @dataclass(frozen=True, eq=False)
 class Partition:
@@ -141,6 +144,12 @@ class Store:
         declared = TABLES[table]
         pattern = "/".join(f"{key}=*" for key in declared.partition_by)
         return [self._at(declared, path) for path in sorted((self.root / table).glob(pattern)) if path.is_dir()]
+
+    def artifact_folders(self) -> list[Path]:
+        """Folders of pictures and pages that were committed."""
+        manifests = sorted(self.root.rglob(MANIFEST)) if self.root.exists() else []
+        inside = {*TABLES, QUARANTINE}
+        return [path.parent for path in manifests if path.relative_to(self.root).parts[0] not in inside]
 
     def n_rows(self, table: str) -> int:
         """Committed rows of a table, as its manifests say."""
