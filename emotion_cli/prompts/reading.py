@@ -32,7 +32,7 @@ def read_jsonl(path: Path) -> Contents:
     for place, line in _lines(path, faults):
         try:
             value = json.loads(line)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             faults.append(f"{place}: not JSON: {error}")
             continue
         if isinstance(value, dict):
