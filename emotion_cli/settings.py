@@ -57,6 +57,8 @@ class Settings:
     extraction: Names = _setting((), "extractions by id, instead of the newest of each dataset and model")
     seed: int = _setting(0, "seed of permutations")
     draws: int = _setting(1000, "draws from each null")
+    phase: str = _setting("phase3", "parameter `phase` of the MLflow run")
+    task: str = _setting("emotion_vectors_extraction", "parameter `task` of the MLflow run")
     sources: Mapping[str, str] = field(default_factory=dict, metadata={"doc": "where each setting came from"})
 
 

@@ -13,9 +13,10 @@ from warehouse.protocol import FileEntry, Manifest
 
 @dataclass(frozen=True)
 class Artifacts:
-    """One folder of derived files under fixed names."""
+    """Derived files under fixed names in one folder."""
 
     folder: Path
+    kind: str = "figures"
 
     def manifest(self) -> Manifest | None:
         """What was committed, or None; None too when a file is not as it was committed, so that it is made again."""
@@ -36,9 +37,7 @@ class Artifacts:
             for name, content in contents.items():
                 protocol.replace_file(self.folder / name, content)
             entries = tuple(FileEntry(name, 0, len(content), sha256(content).hexdigest()) for name, content in contents.items())
-            protocol.commit(
-                self.folder, Manifest("figures", {}, entries, dict(inputs), protocol.now(), reads=dict(reads or {}))
-            )
+            protocol.commit(self.folder, Manifest(self.kind, {}, entries, dict(inputs), protocol.now(), reads=dict(reads or {})))
             for entry in former.files if former else ():
                 if entry.name not in contents:
                     (self.folder / entry.name).unlink(missing_ok=True)

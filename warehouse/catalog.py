@@ -200,4 +200,5 @@ def _comment(connection: duckdb.DuckDBPyConnection, view: str, doc: str, columns
 
 
 def literal(value: str | os.PathLike[str]) -> str:
+    """A value as a SQL text, for the statements that take no bound values."""
     return "'" + str(value).replace("'", "''") + "'"

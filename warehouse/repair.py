@@ -1,6 +1,6 @@
 """Mends what `warehouse.verify` finds, and deletes nothing that was ever committed: bad files are put aside in quarantine.
 
-What is left of a table that is all or none becomes finished parts of unfinished work, so that the next run makes only what is missing.
+What is left of a table that is all or none becomes finished parts of unfinished work: the next run makes only what is missing.
 """
 
 import os
@@ -49,7 +49,9 @@ def _mended(store: Store, folder: Path, faults: Sequence[Fault]) -> list[tuple[F
         "quarantine_folder": lambda path: _put_folder_aside(store, path.parent),
         "drop": lambda path: "no longer listed",
     }
-    lost = {fault.file.name for fault in faults if KINDS[fault.check].repair in ("quarantine", "drop") and fault.check != "foreign"}
+    lost = {
+        fault.file.name for fault in faults if KINDS[fault.check].repair in ("quarantine", "drop") and fault.check != "foreign"
+    }
     # put aside first: a bad file that no manifest lists would look like an orphan to the next repair
     said = [(fault, actions[KINDS[fault.check].repair](fault.file)) for fault in faults]
     partition = _partition_at(store, folder)
@@ -77,8 +79,11 @@ def _unlist(store: Store, partition: Partition, lost: set[str]) -> None:
 
 def _described_by(store: Store, partition: Partition) -> list[Partition]:
     """Partitions that say that this one is complete, and so have to go before it."""
-    others = [store.partition(table.name, **partition.keys) for table in TABLES.values()
-              if table.all_or_none and table.name != partition.table.name and table.partition_by == partition.table.partition_by]
+    others = [
+        store.partition(table.name, **partition.keys)
+        for table in TABLES.values()
+        if table.all_or_none and table.name != partition.table.name and table.partition_by == partition.table.partition_by
+    ]
     found = []
     for other in others:
         try:

@@ -92,12 +92,10 @@ class Partition:
     ) -> Manifest:
         """Make exactly these files the partition's content, in one rename.
 
-        `reads` says at which places (of partitions) those `inputs` are that are fingerprints. Parts in `unfinished` are kept for a
-        later run.
+        `reads` says at which places (of partitions) those `inputs` are that are fingerprints. Parts in `unfinished` are kept for
+        a later run.
         """
-        manifest = Manifest(
-            self.table.name, self.keys, tuple(files), dict(inputs or {}), protocol.now(), reads=dict(reads or {})
-        )
+        manifest = Manifest(self.table.name, self.keys, tuple(files), dict(inputs or {}), protocol.now(), reads=dict(reads or {}))
         self._refuse_case_twins()
         protocol.commit(self.folder, manifest)
         protocol.save_progress(self.folder, unfinished)
@@ -173,8 +171,10 @@ class Store:
 def refuse_older(manifest: Manifest, folder: Path) -> None:
     """OlderError when a partition has to be migrated before it is read."""
     if manifest.schema_version < schema.SCHEMA_VERSION:
-        raise OlderError(f"{folder}: written by an older emo (schema {manifest.schema_version}; this one reads {schema.SCHEMA_VERSION})",
-                         hint="emo verify --repair")  # fmt: skip
+        raise OlderError(
+            f"{folder}: written by an older emo (schema {manifest.schema_version}; this one reads {schema.SCHEMA_VERSION})",
+            hint="emo verify --repair",
+        )
 
 
 def _with_keys(partition: Partition, wanted: Sequence[str]) -> pa.Table:

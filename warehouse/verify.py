@@ -185,7 +185,7 @@ def _of_rows(readable: Mapping[str, Sequence[Path]]) -> list[Fault]:
     for table in TABLES.values():
         grain = ", ".join(f'"{name}"' for name in table.grain)
         rows = connection.execute(
-            f'select max(file), concat_ws(\', \', {grain}), count(*) from "{table.name}" group by {grain} having count(*) > 1 '
+            f"select max(file), concat_ws(', ', {grain}), count(*) from \"{table.name}\" group by {grain} having count(*) > 1 "
             "order by all limit 100"
         ).fetchall()
         faults += [Fault("grain", Path(file), f"{count} rows of {grain}: {values}") for file, values, count in rows]

@@ -15,12 +15,15 @@ from emotion_cli.cli import datasets, models
 from emotion_cli.cli.compare import compare
 from emotion_cli.cli.console import Console
 from emotion_cli.cli.extract import extract
+from emotion_cli.cli.import_ import import_
 from emotion_cli.cli.info import info
 from emotion_cli.cli.output import write_lines
 from emotion_cli.cli.plot import plot
+from emotion_cli.cli.report import report
 from emotion_cli.cli.run import run
 from emotion_cli.cli.sql import sql
 from emotion_cli.cli.tables import tables
+from emotion_cli.cli.track import track
 from emotion_cli.cli.vectors import vectors
 from emotion_cli.cli.verify import verify
 from emotion_cli.errors import EmoError, ExitCode
@@ -31,8 +34,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Find emotion directions in language models, measure them against their nulls, and query them with SQL.",
 )
-for command in (run, extract, vectors, compare, plot, sql, tables, verify, info):
+for command in (run, extract, vectors, compare, plot, track, report, sql, tables, verify, info):
     app.command()(command)
+app.command("import")(import_)
 app.add_typer(datasets.app, name="datasets")
 app.add_typer(models.app, name="models")
 

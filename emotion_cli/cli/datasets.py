@@ -8,14 +8,23 @@ import typer
 from emotion_cli.cli import options as o
 from emotion_cli.cli.output import Format, write_records, write_rows
 from emotion_cli.errors import MissingError
+from emotion_cli.settings import Settings
 
 if TYPE_CHECKING:
     from emotion_cli.prompts.prompt_set import PromptSet
 
 app = typer.Typer(name="datasets", no_args_is_help=True, help="List, show, validate and import prompt sets.")
 
-File = Annotated[Path, typer.Argument(help="Prompts as JSON lines: text, emotion, and if known topic and lang.")]
-Name = Annotated[str, typer.Argument(help="The dataset's name.")]
+Files = Annotated[
+    list[Path],
+    typer.Argument(help="Prompts as .jsonl, .csv, .tsv, .parquet or .json, or a folder of such files: text, emotion (or label), "
+                        "and if known topic and lang.", show_default=False),
+]  # fmt: skip
+Name = Annotated[str, typer.Argument(help="The dataset's name, or a file or folder of prompts.")]
+SetReference = Annotated[
+    str | None, typer.Option("--reference", help="The label that the others are to be measured against: one of the set.")
+]
+TopicColumn = Annotated[str | None, typer.Option("--topic-column", help="The column or key that holds topics, if not `topic`.")]
 Role = Annotated[str, typer.Option("--role", help="train, or test: a test set never makes a vector.")]
 
 
@@ -51,15 +60,20 @@ def show(
     formulas: o.Formulas = False,
     output: o.Output = None,
 ) -> None:
-    """Print the prompts of a set: its newest version in the store, else as it ships."""
+    """Print the prompts of a set: its newest version in the store, else as it ships; or those of a file."""
     _, console, opened = o.start(store=store)
+    from emotion_cli.prompts.reading import READERS, read_prompt_set
     from emotion_cli.prompts.shipped import shipped_prompt_set
     from emotion_cli.stages.scope import newest_version
     from warehouse.store import table_of
 
+    columns = ["emotion", "topic", "text", "n_copies"]
+    if Path(dataset).suffix.lower() in READERS or Path(dataset).is_dir():
+        prompt_set = read_prompt_set([Path(dataset)], dataset)
+        write_rows(table_of("prompts", prompt_set.columns()).select(columns), format, output)
+        return
     version = newest_version(opened, dataset)
     partition = opened.partition("prompts", dataset=dataset, prompts_sha256=version.prompts_sha256)
-    columns = ["emotion", "topic", "text", "n_copies"]
     if partition.manifest() is None:
         rows = table_of("prompts", shipped_prompt_set(dataset).columns()).select(columns)
     else:
@@ -68,39 +82,60 @@ def show(
 
 
 @app.command()
-def validate(file: File, role: Role = "train", quiet: o.Quiet = False) -> None:
-    """Check a file of prompts and name every fault with its line; imports nothing."""
+def validate(
+    files: Files,
+    role: Role = "train",
+    reference: SetReference = None,
+    topic_column: TopicColumn = None,
+    quiet: o.Quiet = False,
+) -> None:
+    """Check files of prompts and name every fault with its line; imports nothing."""
     _, console, _ = o.start(quiet=quiet)
     from emotion_cli.prompts.reading import read_prompt_set
 
-    prompt_set = read_prompt_set(file, file.stem, role=role)
-    console.note(f"{file}: {_summary(prompt_set)}; no fault was found")
+    prompt_set = read_prompt_set(files, files[0].stem, role=role, reference=reference, topic_column=topic_column)
+    console.note(f"{' '.join(map(str, files))}: {_summary(prompt_set)}; no fault was found")
 
 
 @app.command("import")
 def import_(
-    file: File,
+    files: Files,
     dataset: Annotated[str | None, typer.Option("--dataset", "-d", help="Name of the set.", show_default=False)] = None,
     role: Role = "train",
+    reference: SetReference = None,
+    topic_column: TopicColumn = None,
     store: o.StoreDir = None,
     quiet: o.Quiet = False,
 ) -> None:
-    """Import a file of prompts under a name; if any row is at fault, all faults are named and nothing is imported."""
-    _, console, opened = o.start(store=store, quiet=quiet)
+    """Import files of prompts as one set; if anything is at fault, all faults are named and nothing is imported."""
+    settings, console, opened = o.start(store=store, quiet=quiet)
     from emotion_cli.prompts.reading import read_prompt_set
     from warehouse.store import table_of
 
     if not dataset:
-        raise MissingError("a name is needed for the set", hint=f"emo datasets import {file} --dataset {file.stem}")
-    prompt_set = read_prompt_set(file, dataset, role=role)
+        given = " ".join(map(str, files))
+        raise MissingError("a name is needed for the set", hint=f"emo datasets import {given} --dataset {files[0].stem}")
+    prompt_set = read_prompt_set(files, dataset, role=role, reference=reference, topic_column=topic_column)
     partition = opened.partition("prompts", dataset=dataset, prompts_sha256=prompt_set.sha256)
     with partition.hold():
         entry = partition.write([table_of("prompts", prompt_set.columns())])
-        partition.commit([entry], {"source": file.name})
+        partition.commit([entry], {"source": ", ".join(file.name for file in files)})
     copies = sum(prompt.n_copies - 1 for prompt in prompt_set.prompts)
     repeated = f"; {copies} repeated rows are kept once, with their count" if copies else ""
-    console.note(f"imported {dataset}: {_summary(prompt_set)}{repeated}; next: emo run -d {dataset}")
+    console.note(f"imported {dataset}: {_summary(prompt_set)}{repeated}; {_next(prompt_set, reference, settings)}")
 
 
 def _summary(prompt_set: "PromptSet") -> str:
     return f"{len(prompt_set.prompts)} prompts, labels {', '.join(prompt_set.emotions)}, role {prompt_set.role}"
+
+
+def _next(prompt_set: "PromptSet", given: str | None, settings: Settings) -> str:
+    """How to go on; a set without the reference label can only measure its labels against one another."""
+    command, reference = f"emo run -d {prompt_set.name}", given or settings.neutral
+    if prompt_set.role == "test":
+        return f"a test set makes no vectors; next: emo extract -d {prompt_set.name}"
+    if reference not in prompt_set.emotions:
+        return (f"no label is {reference!r}: name one with --reference LABEL --neutral LABEL, or measure each label against "
+                f"the rest; next: {command} --reference others")  # fmt: skip
+    words = "" if reference == settings.neutral == settings.reference else f" --reference {reference} --neutral {reference}"
+    return f"next: {command}{words}"

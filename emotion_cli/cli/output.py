@@ -42,7 +42,7 @@ def write_rows(
 ) -> None:
     """Write rows to stdout or a file; parquet goes to a file or a pipe, not to a terminal.
 
-    In csv and tsv a text that a spreadsheet would run gets an apostrophe in front, which `note` hears, unless `formulas` is given.
+    In csv and tsv a text that a spreadsheet would run gets an apostrophe in front, which `note` hears, unless `formulas` is set.
     """
     if format is Format.parquet:
         _write(_parquet(rows), output)

@@ -28,13 +28,14 @@ def run(
     draws: o.Draws = None,
     cache: o.Cache = None,
     store: o.StoreDir = None,
+    track: o.Track = False,
     force: o.Force = False,
     dry_run: o.DryRun = False,
     format: o.RowFormat = Format.table,
     quiet: o.Quiet = False,
     verbose: o.Verbose = False,
 ) -> None:
-    """Plan and do whatever is missing: extract, vectors, compare, plot."""
+    """Plan and do whatever is missing: extract, vectors, compare, plot, with --track an MLflow run, and the report."""
     settings, console, opened = o.start(
         quiet=quiet, verbose=verbose, dataset=dataset, model=model, layer=layer, pooling=pooling, method=method,
         reference=reference, over_layers=over_layers, neutral=neutral, revision=revision, device=device, dtype=dtype, bos=bos,
@@ -44,7 +45,7 @@ def run(
     from emotion_cli import pipeline
 
     started = time.monotonic()
-    wanted = pipeline.stages("extract", "plot")
+    wanted = pipeline.stages("extract", "report", without=() if track else ("track",))
     forced = {stage.name for stage in wanted} if force else set()
     job = pipeline.job_with_models(opened, settings, console, forced=forced, write=not dry_run)
     if dry_run:

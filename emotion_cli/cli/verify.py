@@ -10,7 +10,9 @@ from emotion_cli.errors import CheckFailedError
 
 Repair = Annotated[
     bool,
-    typer.Option("--repair", help="Remove orphans, put bad files aside in STORE/quarantine, migrate older files; deletes no data."),
+    typer.Option(
+        "--repair", help="Remove orphans, put bad files aside in STORE/quarantine, migrate older files; deletes no data."
+    ),
 ]
 
 
@@ -21,10 +23,11 @@ def verify(
     output: o.Output = None,
     quiet: o.Quiet = False,
 ) -> None:
-    """Check every checksum, schema, row count, grain, value, orphan and origin; print the faults and exit with 4 if there are any."""
+    """Check every checksum, schema, row count, grain, value, orphan and origin; print the faults and exit with 4 if any."""
     _, console, opened = o.start(store=store, quiet=quiet)
     from warehouse.repair import repair as mend
-    from warehouse.verify import KINDS, unfinished, verify as find
+    from warehouse.verify import KINDS, unfinished
+    from warehouse.verify import verify as find
 
     faults = find(opened, note=console.detail)
     shown = mend(opened, faults) if repair else faults
@@ -38,7 +41,9 @@ def verify(
     if not left:
         console.note(f"{len(faults)} faults, all repaired; next: emo run" if faults else "no fault was found")
         return
-    steps = dict.fromkeys(step for fault in left if (step := KINDS[fault.check].then if fault.check in KINDS else "emo run --force"))
+    steps = dict.fromkeys(
+        step for fault in left if (step := KINDS[fault.check].then if fault.check in KINDS else "emo run --force")
+    )
     can_repair = not repair and any(KINDS[fault.check].repair for fault in left if fault.check in KINDS)
     hint = "emo verify --repair" if can_repair else ", ".join(steps) or "emo run"
     raise CheckFailedError(f"{len(left)} faults in {opened.root}", hint=hint)

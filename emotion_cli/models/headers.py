@@ -1,4 +1,4 @@
-"""Do the counts in a weight file's header fit into the file? Checked before a library believes them and asks for that much memory."""
+"""Do the counts in a weight file's header fit into the file? Checked before a library believes them and takes memory."""
 
 import json
 import struct

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from emotion_cli.errors import UsageError
@@ -13,6 +14,9 @@ from emotion_cli.errors import UsageError
 ROLES = ("train", "test")
 KEYS = ("text", "emotion", "topic", "lang")
 """What a row of an imported file may say; `text` and `emotion` must be there."""
+
+RESERVED = "others"
+"""No label: as a reference it stands for the mean of the other emotions."""
 
 MOST_FAULTS_SHOWN = 100
 
@@ -74,8 +78,19 @@ class PromptSet:
         }
 
 
-def validated(name: str, rows: Iterable[Row], *, role: str = "train", faults: Sequence[str] = ()) -> PromptSet:
-    """The set of `rows`; UsageError naming every fault and its place. `faults` are those already found while reading."""
+def validated(
+    name: str,
+    rows: Iterable[Row],
+    *,
+    role: str = "train",
+    reference: str | None = None,
+    faults: Sequence[str] = (),
+    files: Sequence[Path] = (),
+) -> PromptSet:
+    """The set of `rows`; UsageError naming every fault and its place.
+
+    `faults` are those already found while reading `files`; `reference` must be a label of the set.
+    """
     found = list(faults)
     if role not in ROLES:
         found.append(f"role {role!r}: one of {', '.join(ROLES)} is expected")
@@ -100,10 +115,13 @@ def validated(name: str, rows: Iterable[Row], *, role: str = "train", faults: Se
             prompts[prompt.emotion, prompt.text] = Prompt(prompt.text, prompt.emotion, earlier.topic, earlier.lang, copies)
     counts = Counter(prompt.emotion for prompt in prompts.values())
     found += [f"label {label!r} has {n} prompt; at least 2 are needed" for label, n in sorted(counts.items()) if n < 2]
+    if counts and reference is not None and reference not in counts:
+        found.append(f"reference {reference!r} is no label of the set; labels are {', '.join(sorted(counts))}")
     if not prompts and not found:
         found.append("there are no prompts")
     if found:
-        raise UsageError(_listed(name, found), hint="mend these places, then: emo datasets validate FILE")
+        named = " ".join(map(str, files)) or "FILE"
+        raise UsageError(_listed(name, found), hint=f"mend these places, then: emo datasets validate {named}")
     return PromptSet(name, role, tuple(prompts.values()))
 
 
@@ -118,10 +136,17 @@ def _faults_of(row: Row) -> list[str]:
             wrong.append(f"{row.place}: {key} is {type(value).__name__}, not text")
         elif not value.strip():
             wrong.append(f"{row.place}: {key} is empty")
+        elif any("\ud800" <= char <= "\udfff" for char in value):
+            wrong.append(f"{row.place}: {key} holds half a surrogate pair, which is no character")
+        elif key == "emotion" and value != value.strip():
+            wrong.append(f"{row.place}: the label {value!r} has white space at an end")
+        elif key == "emotion" and value == RESERVED:
+            wrong.append(f"{row.place}: {RESERVED!r} cannot be a label: as a reference it means the mean of the other labels")
     return wrong
 
 
 def _listed(name: str, faults: Sequence[str]) -> str:
     shown = [f"  {fault}" for fault in faults[:MOST_FAULTS_SHOWN]]
     more = [f"  and {len(faults) - len(shown)} more"] if len(faults) > len(shown) else []
-    return "\n".join([f"dataset {name}: {len(faults)} faults, nothing was imported", *shown, *more])
+    number = f"{len(faults)} faults" if len(faults) > 1 else "1 fault"
+    return "\n".join([f"dataset {name}: {number}, nothing was imported", *shown, *more])

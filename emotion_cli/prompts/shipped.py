@@ -6,7 +6,7 @@ from functools import cache
 from importlib.resources import as_file, files
 
 from emotion_cli.prompts.prompt_set import PromptSet, validated
-from emotion_cli.prompts.reading import read_jsonl
+from emotion_cli.prompts.reading.json_text import read_jsonl
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ def refuse_incomparable(store: Store, a: Scope, b: Scope) -> list[str]:
     if differing:
         shown = "; ".join(f"{name} is {of_a[name]} in {_named(a)} and {of_b[name]} in {_named(b)}" for name in differing)
         raise UsageError(f"{a.dataset}: not comparable: {shown}",
-                         hint="extract one of them again with the settings of the other, or choose with --extraction or -m")  # fmt: skip
+                         hint="extract one again with the settings of the other, or choose with --extraction or -m")  # fmt: skip
     return [name for name in SETTINGS[:-1] if None in (of_a[name], of_b[name]) and of_a[name] != of_b[name]]
 
 
@@ -44,7 +44,9 @@ def _settings(store: Store, scope: Scope) -> Mapping[str, Any] | None:
     if partition.manifest() is None:
         return None
     row = partition.read(list(_COLUMNS)).to_pylist()[0]
-    return {**row, "truncated_at": row["max_length"] or "the model's limit"} if row["n_truncated"] else {**row, "truncated_at": None}
+    return (
+        {**row, "truncated_at": row["max_length"] or "the model's limit"} if row["n_truncated"] else {**row, "truncated_at": None}
+    )
 
 
 def _made_with(store: Store, scope: Scope) -> Mapping[str, Any]:

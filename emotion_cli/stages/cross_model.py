@@ -24,7 +24,9 @@ def tasks(job: Job) -> list[Task]:
     ]
     for a, b in pairs:
         for name in refuse_incomparable(job.store, a, b):
-            job.listener.note(f"{a.dataset}, {a.model} and {b.model}: {name} of one of them is not known, and is taken to be alike")
+            job.listener.note(
+                f"{a.dataset}, {a.model} and {b.model}: {name} of one of them is not known, and is taken to be alike"
+            )
     return [_task(job, a, b) for a, b in pairs]
 
 

@@ -19,7 +19,7 @@ from emotion_cli.stages.resume import Group, Pairs, Work, work
 from emotion_cli.stages.scope import Scope, Version
 from emotion_cli.stages.stopping import Stop, stop_between_parts
 from warehouse.schema import SCHEMA_VERSION
-from warehouse.store import FileEntry, Partition, Store, content_hash, table_of
+from warehouse.store import FileEntry, Partition, content_hash, table_of
 
 if TYPE_CHECKING:
     from emotion_cli.models.loading import LoadedModel, ModelSource
@@ -34,6 +34,7 @@ TOLERANCE = {"float32": 1e-5, "float16": 1e-2, "bfloat16": 5e-2}
 
 PACKAGES = ("emo", "torch", "transformers", "tokenizers", "numpy", "pyarrow")
 """Packages whose version can change an activation."""
+
 
 def find_sources(settings: Settings, models: Sequence[str], listener: Listener) -> "dict[str, ModelSource]":
     """Each model found (not loaded), by its name in the store; MissingError when one cannot be had."""

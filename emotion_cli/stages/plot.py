@@ -43,7 +43,7 @@ def folder(job: Job, scope: Scope, name: str) -> Path:
 def _task(job: Job, scopes: Sequence[Scope], name: str, subject: str) -> Task:
     tables = ("vectors",) if name == CROSS_MODEL else ("vectors", "within_model_statistics")
     reads = {f"{table} of {scope.extraction_id}": scope.partition(job.store, table) for scope in scopes for table in tables}
-    variant = _variant(job, scopes)
+    variant = shown_variant(job, scopes)
     artifacts = Artifacts(folder(job, scopes[0], name))
     inputs: dict[str, Any] = {
         "figures_version": figures.FIGURES_VERSION,
@@ -61,7 +61,7 @@ def _task(job: Job, scopes: Sequence[Scope], name: str, subject: str) -> Task:
     return Task("plot", subject, reads_folders, artifacts.folder, why(artifacts.manifest(), inputs), run)
 
 
-def _variant(job: Job, scopes: Sequence[Scope]) -> Variant:
+def shown_variant(job: Job, scopes: Sequence[Scope]) -> Variant:
     """The variant to draw: what was asked for, else the default pooling, else the first that all scopes have."""
     held = [variants(job.settings, scope.partition(job.store, "activations")) for scope in scopes]
     shared = [variant for variant in held[0] if all(variant in others for others in held)]

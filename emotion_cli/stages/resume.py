@@ -43,9 +43,7 @@ class Work(NamedTuple):
         return as_pairs({pair for group in groups for pair in group.pairs} | set(as_set(held)))
 
 
-def work(
-    wanted: Pairs, held: Pairs, noted: Sequence[FileEntry], recipe: str, chunks: Callable[[Group], Sequence[range]]
-) -> Work:
+def work(wanted: Pairs, held: Pairs, noted: Sequence[FileEntry], recipe: str, chunks: Callable[[Group], Sequence[range]]) -> Work:
     """What is left of `wanted` pairs, when `held` ones are committed and the `noted` parts were finished by earlier runs.
 
     A group that is complete is only committed. A part of an incomplete one is used again if `recipe` made it; when the group

@@ -84,7 +84,8 @@ def scopes_in_store(store: Store, settings: Settings) -> list[Scope]:
     asked = {"dataset": settings.dataset, "model": [model_name(model) for model in settings.model]}
     # only what was asked for is read: a damaged row of another model must not be in the way
     rows = [
-        _extraction_row(partition) for partition in store.partitions("extractions")
+        _extraction_row(partition)
+        for partition in store.partitions("extractions")
         if all(not names or partition.keys[key] in names for key, names in asked.items())
     ]
     if settings.extraction:

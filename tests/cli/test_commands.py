@@ -11,12 +11,14 @@ from command import arguments, emo, emo_ok, environment
 
 from emotion_cli.cli.output import Format, write_rows
 
-HEAVY = ("torch", "transformers", "matplotlib", "duckdb", "polars")
+HEAVY = ("torch", "transformers", "matplotlib", "duckdb", "polars", "mlflow")
+CALM = ("--store", "STORE", "--reference", "calm", "--neutral", "calm")
 
 
 @pytest.mark.parametrize(("words", "unwanted"), [
     (["--help"], HEAVY), (["run", "--help"], HEAVY), (["--version"], HEAVY),
-    (["compare", "--store", "STORE", "--reference", "calm", "--neutral", "calm"], ("torch", "transformers", "matplotlib", "scipy")),
+    (["compare", *CALM], ("torch", "transformers", "matplotlib", "scipy", "mlflow")),
+    (["report", *CALM], ("torch", "transformers", "matplotlib", "scipy", "mlflow")),
     (["sql", "select 1", "--store", "STORE"], ("torch", "transformers", "matplotlib", "scipy", "polars")),
     (["datasets", "list", "--store", "STORE"], ("torch", "transformers", "matplotlib")),
 ], ids=lambda value: value[0] if isinstance(value, list) else "")  # fmt: skip
@@ -188,6 +190,25 @@ def test_datasets_are_listed_shown_validated_and_imported(workplace, tmp_path):
     ran = emo("datasets", "import", bad, "--dataset", "bad", "--store", tmp_path / "store")
     assert ran.code == 2 and "bad.jsonl:1: emotion is missing" in ran.err and "bad.jsonl:2: text is missing" in ran.err
     assert not list((tmp_path / "store").rglob("*.parquet"))
+
+
+def test_import_says_how_to_run_with_the_reference(tmp_path):
+    path = tmp_path / "set.csv"
+    path.write_text("text,label,scene\na,x,one\nb,x,two\nc,y,one\nd,y,two\n")
+    words = ["datasets", "import", path, "--dataset", "s", "--topic-column", "scene", "--store", tmp_path]
+    assert emo_ok(*words).err.strip().endswith("next: emo run -d s --reference others")
+    assert emo_ok(*words, "--reference", "y").err.strip().endswith("next: emo run -d s --reference y --neutral y")
+    assert emo_ok(*words, "--role", "test").err.strip().endswith("next: emo extract -d s")
+    assert emo("datasets", "validate", path).code == 2
+    shown = [emo_ok("datasets", "show", what, "--store", tmp_path, "--format", "csv").out for what in ("s", write_json(path))]
+    assert shown[0].splitlines()[:2] == ["emotion,topic,text,n_copies", "x,one,a,1"]
+    assert len(shown[1].splitlines()) == 3
+
+
+def write_json(path):
+    path = path.with_suffix(".json")
+    path.write_text('{"prompts": ["a", "b"]}')
+    return path
 
 
 def test_info_says_where_settings_come_from(tmp_path):

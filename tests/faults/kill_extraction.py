@@ -36,7 +36,9 @@ MENDED_BY_A_RUN = {"activations_have_an_extraction"}
 def prompts(path: Path) -> Path:
     texts = {"thanks": "thank you {} .", "rage": "I am furious {} !", "calm": "the bus is {} ."}
     topics = [" ".join(tiny.WORDS[i : i + 3]) for i in range(N_TOPICS)]
-    rows = [{"text": text.format(topic), "emotion": emotion, "topic": topic} for topic in topics for emotion, text in texts.items()]
+    rows = [
+        {"text": text.format(topic), "emotion": emotion, "topic": topic} for topic in topics for emotion, text in texts.items()
+    ]
     path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     return path
 
@@ -92,7 +94,14 @@ def main(folder: Path, kills: int, seed: int) -> dict:
         return {"made": len(made), "left": sorted(left), "after_repair": [fault.check for fault in verify(opened)]}
 
     rng = random.Random(seed)
-    result: dict = {"kills": 0, "parts": parts, "seconds_of_a_run": round(lasts, 3), "faults": Counter(), "wrong": [], "went_on": 0}
+    result: dict = {
+        "kills": 0,
+        "parts": parts,
+        "seconds_of_a_run": round(lasts, 3),
+        "faults": Counter(),
+        "wrong": [],
+        "went_on": 0,
+    }
     moments = Counter()
     while result["kills"] < kills:
         fresh(base, store)
@@ -102,7 +111,9 @@ def main(folder: Path, kills: int, seed: int) -> dict:
         result["kills"] += 1
         state = in_child(after_a_kill)
         result["faults"].update(set(state["faults"]))
-        moments["extraction was committed" if state["committed"] else "parts were finished" if state["noted"] else "no part yet"] += 1
+        moments[
+            "extraction was committed" if state["committed"] else "parts were finished" if state["noted"] else "no part yet"
+        ] += 1
         wrong = []
         if not set(state["faults"]) <= MENDED_BY_REPAIR | MENDED_BY_A_RUN or not state["named"]:
             wrong.append(f"verify found {state['faults']}")

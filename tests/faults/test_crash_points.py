@@ -114,9 +114,11 @@ def test_a_call_that_fails_is_a_clear_error_and_leaves_no_half(base, tmp_path, c
         """Whether the call came to pass, and what was said."""
         met = []
         with pytest.MonkeyPatch.context() as monkeypatch:
+
             def fault():
                 met.append(number)
                 raise OSError(code, os.strerror(code))
+
             patch_calls(number, False, fault, monkeypatch.setattr)
             try:
                 write(store.root, [3, 4])

@@ -85,6 +85,7 @@ def test_a_wrong_hash_is_found_by_verify(store):
 
 def vectors_again(store, *, limit=None, **changes):
     """`emo vectors --force` as a process of its own, with files no longer than `limit` bytes."""
+
     def limited():
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
 

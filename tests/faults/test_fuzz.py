@@ -47,7 +47,9 @@ def mutated(content: bytes, rng: random.Random) -> bytes:
         elif kind == 1:
             changed[at : at + rng.randint(1, 40)] = b""
         elif kind == 2:
-            changed[at:at] = rng.choice([b"\0", b"\xff\xfe", b"\xef\xbb\xbf", b"\r\n", b'"', b"{", b"[" * 3000, b",", b"\\ud800", b"\xe2\x80\xa8"])
+            changed[at:at] = rng.choice(
+                [b"\0", b"\xff\xfe", b"\xef\xbb\xbf", b"\r\n", b'"', b"{", b"[" * 3000, b",", b"\\ud800", b"\xe2\x80\xa8"]
+            )
         elif kind == 3:
             changed[at:at] = bytes(rng.randrange(256) for _ in range(rng.randint(1, 20)))
         elif kind == 4:

@@ -46,7 +46,7 @@ def test_absurd_gguf_headers_are_refused(sound, tmp_path, at, code, value):
     struct.pack_into(f"<{code}", content, at, value)
     path = tmp_path / "absurd.gguf"
     path.write_bytes(content)
-    with pytest.raises(EmoError, match="absurd.gguf: not a whole GGUF file"):
+    with pytest.raises(EmoError, match=r"absurd.gguf: not a whole GGUF file"):
         check_gguf(path)
 
 
@@ -73,7 +73,7 @@ def test_no_gguf_header_does_more_than_pass_or_be_refused(sound, tmp_path_factor
 def test_absurd_safetensors_headers_are_refused(tmp_path, content):
     path = tmp_path / "absurd.safetensors"
     path.write_bytes(content)
-    with pytest.raises(EmoError, match="absurd.safetensors: not a whole safetensors file"):
+    with pytest.raises(EmoError, match=r"absurd.safetensors: not a whole safetensors file"):
         check_safetensors(path)
 
 

@@ -1,11 +1,11 @@
 """Names cannot leave the store, and come back as they were from every engine."""
 
+import given as rows  # the helper, not that of hypothesis
 import polars as pl
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-import given as rows  # the helper, not that of hypothesis
 from warehouse.catalog import Catalog
 from warehouse.errors import NameInvalidError
 from warehouse.names import quote, unquote
@@ -43,7 +43,9 @@ def test_rows_come_back_under_any_name(name, tmp_path_factory):
     assert scanned.select("model").collect().to_series().to_list() == [name]
 
 
-@pytest.mark.parametrize("name", ["", "a\0b", "a" * 300, "ä" * 40, "CON", "nul.txt", "__HIVE_DEFAULT_PARTITION__", "cross_model", "\ud800"])
+@pytest.mark.parametrize(
+    "name", ["", "a\0b", "a" * 300, "ä" * 40, "CON", "nul.txt", "__HIVE_DEFAULT_PARTITION__", "cross_model", "\ud800"]
+)
 def test_names_that_mean_something_else_are_refused(name):
     with pytest.raises(NameInvalidError):
         quote(name)

@@ -166,7 +166,7 @@ def test_a_bad_part_is_put_aside_and_made_again_alone(workplace, store):
     assert Catalog(store).dicts("extractions", model=["tiny-gpt2"]) == []
     options = run_options(workplace._replace(store=store.root))
     plan = json.loads(emo_ok("run", *options, "--dry-run", "--format", "json").out)
-    assert [step["reason"] for step in plan if step["reason"] != "up to date"][0] in ("begun, not finished", "not there yet")
+    assert next(step["reason"] for step in plan if step["reason"] != "up to date") in ("begun, not finished", "not there yet")
     ran = emo_ok("run", *options)
     assert activations.manifest().fingerprint == before.fingerprint
     assert verify(store) == []
@@ -178,7 +178,11 @@ def test_stale_derived_tables_are_named_until_they_are_made_again(store):
     partition.commit(manifest.files[:-1] or [partition.write([table_of("activations", {
         name: [] for name in schema.TABLES["activations"].file_column_names}, d_model=32)])], manifest.inputs)  # fmt: skip
     stale = [fault for fault in verify(store) if fault.check == "stale"]
-    assert {fault.file.relative_to(store.root).parts[0] for fault in stale} >= {"vectors", "within_model_statistics", "extractions"}
+    assert {fault.file.relative_to(store.root).parts[0] for fault in stale} >= {
+        "vectors",
+        "within_model_statistics",
+        "extractions",
+    }
     assert all("has changed since" in fault.detail and partition.place in fault.detail for fault in stale)
 
 

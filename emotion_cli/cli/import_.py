@@ -1,0 +1,57 @@
+"""`emo import`: activations that another engine made."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from emotion_cli.cli import options as o
+from emotion_cli.errors import UsageError
+
+Files = Annotated[list[Path], typer.Argument(help="Parquet files of one extraction; docs/import.md lists the columns.")]
+DatasetName = Annotated[str | None, typer.Option("--dataset", "-d", help="Prompt set that the rows are of.")]
+ModelName = Annotated[str | None, typer.Option("--model", "-m", help="What the model is called in the store.")]
+NLayers = Annotated[int | None, typer.Option("--n-layers", help="Decoder blocks of the model; not known if not given.")]
+Create = Annotated[bool, typer.Option("--create-dataset", help="Make the dataset of the texts, if there is none of that name.")]
+Role = Annotated[str | None, typer.Option("--role", help="Role of a dataset that is made: train (if not given) or test.")]
+Dtype = Annotated[str | None, typer.Option("--dtype", help="Number format of the forward pass, if known.")]
+Bos = Annotated[str | None, typer.Option("--bos", help="Rule of the beginning-of-sequence token, if known: auto, always, never.")]
+Template = Annotated[
+    bool | None, typer.Option("--chat-template/--no-chat-template", help="Whether prompts were wrapped as user turns, if known.")
+]
+Revision = Annotated[str | None, typer.Option("--revision", help="Commit of the weights on the Hub, if known.")]
+
+
+def import_(
+    files: Files,
+    dataset: DatasetName = None,
+    model: ModelName = None,
+    n_layers: NLayers = None,
+    create_dataset: Create = False,
+    role: Role = None,
+    dtype: Dtype = None,
+    bos: Bos = None,
+    chat_template: Template = None,
+    revision: Revision = None,
+    store: o.StoreDir = None,
+    quiet: o.Quiet = False,
+) -> None:
+    """Import activations from Parquet files; if anything is at fault, all faults are named and nothing is imported."""
+    _, console, opened = o.start(store=store, quiet=quiet)
+    from emotion_cli.stages.importing import Declared, import_activations
+
+    if not dataset or not model:
+        raise UsageError(f"--{'model' if dataset else 'dataset'} is needed",
+                         hint=f"emo import {files[0]} --dataset {dataset or 'NAME'} --model {model or 'NAME'}")  # fmt: skip
+    imported = import_activations(
+        opened, files, dataset=dataset, model=model, create_dataset=create_dataset, role=role, listener=console,
+        declared=Declared(n_layers=n_layers, dtype=dtype, bos=bos, chat_template=chat_template, revision=revision),
+    )  # fmt: skip
+    scope, pairs = imported.scope, imported.pairs
+    what = ", ".join(f"{pooling} at {len(layers)} layers" for pooling, layers in pairs.items())
+    if not imported.is_new:
+        console.note(f"{scope.subject}: these activations are there already (extraction {scope.extraction_id}); nothing was done")
+        return
+    depth = "" if n_layers else "; the model's depth is not known, so there is no relative depth (--n-layers)"
+    console.note(f"imported {scope.subject}: {imported.n_prompts} prompts x {imported.d_model}, {what}, "
+                 f"extraction {scope.extraction_id}{depth}; next: emo vectors -d {dataset} -m {model}")  # fmt: skip

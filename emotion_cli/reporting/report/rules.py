@@ -1,0 +1,253 @@
+"""Observations as data: each rule looks at the rows of one query and, where it applies, fills its sentence with numbers.
+
+A rule's `find` gets the rows of one group (its `by` columns have one value each) and answers what the sentence needs, or
+None where the rule has nothing to say. A sentence is never written without the numbers that it rests on.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from emotion_cli.reporting.report.document import Items, Paragraph, say
+from emotion_cli.reporting.report.facts import Facts, Row, grouped, listed
+
+CHANCE_DEVIATIONS = 1.96
+"""Half the width of a 95 % band, in standard deviations of a normal distribution."""
+
+NEAR = 0.05
+"""How near a mean cosine must be to a value of reference to be called near it."""
+
+HIGH = 0.9
+"""The mean cosine above which two vectors are called nearly one direction."""
+
+Found = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A sentence, the query that its numbers come from, and when it is said; one sentence for each group of rows."""
+
+    query: str
+    sentence: str
+    find: Callable[[Sequence[Row]], Found | None]
+    by: tuple[str, ...] = ()
+
+
+def sentences(rules: Iterable[Rule], facts: Facts, **equal: Any) -> tuple[Paragraph, ...]:
+    """What the rules say of the rows whose columns have the given values, in the order of the rules."""
+    said = []
+    for rule in rules:
+        for key, members in grouped(facts.of(rule.query, **equal), rule.by):
+            found = rule.find(members)
+            if found is not None:
+                said.append(say(rule.sentence.format(**(key | found)), source=rule.query))
+    return tuple(said)
+
+
+def items(rules: Iterable[Rule], facts: Facts, *, numbered: bool = False, **equal: Any) -> tuple[Items, ...]:
+    """The same as a list; no list where no rule applies."""
+    said = sentences(rules, facts, **equal)
+    return (Items(said, numbered),) if said else ()
+
+
+def reads(*rules: Iterable[Rule]) -> tuple[str, ...]:
+    """The queries that rules look at."""
+    return tuple(dict.fromkeys(rule.query for group in rules for rule in group))
+
+
+def _pair(row: Row) -> str:
+    return f"{row['emotion_a']} and {row['emotion_b']}"
+
+
+def _means(rows: Sequence[Row]) -> list[Row]:
+    return [row for row in rows if row["mean_cosine_similarity"] is not None]
+
+
+def _beyond_the_null(rows: Sequence[Row]) -> Found | None:
+    with_null = [row for row in _means(rows) if row["null_high"] is not None]
+    above = [row for row in with_null if row["mean_cosine_similarity"] > row["null_high"]]
+    return {"count": len(above), "total": len(with_null)} if with_null else None
+
+
+def _extremes(rows: Sequence[Row]) -> Found | None:
+    ordered = sorted(_means(rows), key=lambda row: row["mean_cosine_similarity"])
+    if len(ordered) < 2:
+        return None
+    least, most = ordered[0], ordered[-1]
+    return {"least": _pair(least), "least_value": least["mean_cosine_similarity"],
+            "most": _pair(most), "most_value": most["mean_cosine_similarity"]}  # fmt: skip
+
+
+def _near_equidistance(rows: Sequence[Row]) -> Found | None:
+    near = [row for row in _means(rows) if abs(row["mean_cosine_similarity"] - row["equidistance"]) <= NEAR]
+    named = listed(f"{_pair(row)} ({row['mean_cosine_similarity']:.4f})" for row in near)
+    return {"pairs": named, "equidistance": near[0]["equidistance"]} if near else None
+
+
+def _all_high(rows: Sequence[Row]) -> Found | None:
+    means = [row["mean_cosine_similarity"] for row in _means(rows)]
+    return {"low": min(means), "high": max(means)} if means and min(means) > HIGH else None
+
+
+def _above_equidistance(rows: Sequence[Row]) -> Found | None:
+    means = _means(rows)
+    above = sum(row["mean_cosine_similarity"] > row["equidistance"] for row in means)
+    return {"count": above, "total": len(means), "equidistance": means[0]["equidistance"]} if means else None
+
+
+def _between_datasets(rows: Sequence[Row]) -> Found | None:
+    datasets = list(dict.fromkeys(row["dataset"] for row in rows))
+    spreads = [
+        max(values) - min(values)
+        for _, members in grouped(_means(rows), ("emotion_a", "emotion_b"))
+        if len(values := [row["mean_cosine_similarity"] for row in members]) == len(datasets)
+    ]
+    return {"datasets": listed(datasets), "spread": max(spreads)} if len(datasets) > 1 and spreads else None
+
+
+def _same_order(rows: Sequence[Row]) -> Found | None:
+    orders = {
+        tuple(_pair(row) for row in sorted(_means(members), key=lambda row: row["mean_cosine_similarity"])): key
+        for key, members in grouped(rows, ("dataset", "model"))
+    }
+    n_groups = len(grouped(rows, ("dataset", "model")))
+    if n_groups < 2 or any(len(order) < 2 for order in orders):
+        return None
+    if len(orders) > 1:
+        return {"answer": f"differs: there are {len(orders)} orders over {n_groups} combinations of dataset and model"}
+    (order,) = orders
+    return {"answer": f"is the same in all {n_groups} combinations of dataset and model: {', '.join(order)}"}
+
+
+def _inside_chance(rows: Sequence[Row]) -> Found | None:
+    cosines = [row for row in rows if row["averaged"] and row["cosine_similarity"] is not None]
+    if not cosines:
+        return None
+    inside = sum(abs(row["cosine_similarity"]) <= CHANCE_DEVIATIONS * row["chance_stddev"] for row in cosines)
+    widest = max(row["chance_stddev"] for row in cosines)
+    share = inside / len(cosines)
+    # where 95 % are expected inside, less than nine in ten is more than layers of one model vary together
+    meaning = (
+        "as unrelated directions would lie: raw cosines show no direction that the models share, and cannot exclude one"
+        if share >= 0.9 else "more lie outside than unrelated directions would put there"
+    )  # fmt: skip
+    return {"inside": inside, "total": len(cosines), "band": CHANCE_DEVIATIONS * widest, "share": share, "meaning": meaning}
+
+
+def _range_of_averages(rows: Sequence[Row]) -> Found | None:
+    averages = [row["avg_cosine_similarity"] for row in rows if row["avg_cosine_similarity"] is not None]
+    if not averages:
+        return None
+    return {"total": len(averages), "low": min(averages), "high": max(averages), "chance": max(r["chance_stddev"] for r in rows)}
+
+
+def _widths_differ(rows: Sequence[Row]) -> Found | None:
+    width_of = {row["model"]: row["d_model"] for row in rows}
+    if len(width_of) < 2 or len(set(width_of.values())) < len(width_of):
+        return None
+    return {"models": listed(f"{model} ({width} dimensions)" for model, width in sorted(width_of.items()))}
+
+
+def _longest(rows: Sequence[Row]) -> Found | None:
+    row = max(rows, key=lambda row: row["relative_norm"])
+    depth = f" (relative depth {row['relative_depth']:.2f})" if row["relative_depth"] is not None else ""
+    return {
+        "emotion": row["emotion"],
+        "dataset": row["dataset"],
+        "layer": row["layer"],
+        "depth": depth,
+        "norm": row["relative_norm"],
+    }
+
+
+def _no_length(rows: Sequence[Row]) -> Found | None:
+    layers = sorted({row["layer"] for row in rows if row["cosine_similarity"] is None})
+    return {"layers": listed(layers)} if layers else None
+
+
+def _one_pooling(rows: Sequence[Row]) -> Found | None:
+    poolings = {pooling for row in rows for pooling in row["poolings"]}
+    return {"pooling": min(poolings)} if len(poolings) == 1 else None
+
+
+def _one_model(rows: Sequence[Row]) -> Found | None:
+    models = {row["model"] for row in rows}
+    return {"model": min(models)} if len(models) == 1 else None
+
+
+def _width_to_match(rows: Sequence[Row]) -> Found | None:
+    found = _widths_differ(rows)
+    return {"widths": listed(sorted({row["d_model"] for row in rows}))} if found else None
+
+
+def _shared_reference(rows: Sequence[Row]) -> Found | None:
+    references = {row["reference"] for row in rows}
+    return {"reference": min(references)} if references and references != {"others"} else None
+
+
+def _summary(rows: Sequence[Row]) -> Found | None:
+    emotions = sorted({row[name] for row in rows for name in ("emotion_a", "emotion_b")})
+    datasets, models = (list(dict.fromkeys(row[name] for row in rows)) for name in ("dataset", "model"))
+    found = _beyond_the_null(rows)
+    return {"emotions": listed(emotions), "datasets": listed(datasets), "models": listed(models), **found} if found else None
+
+
+_BY_MODEL = "within_model_similarity_by_model"
+_BY_LAYER = "within_model_similarity_by_layer"
+_CROSS = "cross_model_similarity_by_layer"
+
+NOTES = (
+    Rule(_BY_MODEL, "{count} of {total} means lie above the 97.5 % quantile of labels permuted within topics.", _beyond_the_null),
+    Rule(_BY_MODEL, "Most alike: {most} ({most_value:.4f}); least alike: {least} ({least_value:.4f}).", _extremes),
+    Rule(_BY_MODEL, "Within 0.05 of {equidistance:.4g}, the value of labels that are as different from each other as from the "
+                    "reference: {pairs}.", _near_equidistance),
+    Rule(_BY_MODEL, "Every mean is above 0.9 ({low:.4f} to {high:.4f}): the vectors nearly share one direction, so most of what "
+                    "they hold is emotion against reference, little is one emotion against another.", _all_high),
+)  # fmt: skip
+"""Said of one dataset under one model."""
+
+KEY_FINDINGS = (
+    Rule("cross_model_similarity_by_emotion", "The {total} averages range from {low:.6f} to {high:.6f}; at a single layer, "
+         "unrelated directions have a standard deviation of {chance:.4f} around 0.", _range_of_averages),
+    Rule(_CROSS, "{inside} of {total} cosines at single layers ({share:.0%}) lie within {band:.4f} of 0, where unrelated "
+                 "directions put 95 %: {meaning}.", _inside_chance),
+    Rule("extractions", "No two models have equal width: {models}. The raw cosine is not defined between them, so there is no "
+                        "table; the figures across models show norms by relative depth.", _widths_differ),
+)  # fmt: skip
+"""Said of the models of one dataset."""
+
+OBSERVATIONS = (
+    Rule("extractions", "Across models the raw cosine is not defined, since no two have equal width: {models}.", _widths_differ),
+    Rule(_CROSS, "Across models, {inside} of {total} raw cosines at single layers ({share:.0%}) lie within {band:.4f} of 0, "
+                 "where unrelated directions put 95 %: {meaning}.", _inside_chance),
+    Rule(_BY_MODEL, "{count} of {total} mean cosines within a model lie above {equidistance:.4g}, the value of labels that are "
+                    "as different from each other as from the reference.", _above_equidistance, by=("reference",)),
+    Rule(_BY_MODEL, "{model}: every mean cosine is above 0.9 ({low:.4f} to {high:.4f}), so its emotions are told apart by little "
+                    "of their vectors.", _all_high, by=("model",)),
+    Rule(_BY_MODEL, "The order of the pairs from least to most alike {answer}.", _same_order),
+    Rule(_BY_MODEL, "{model}: a pair's mean cosine differs by at most {spread:.4f} between {datasets}.", _between_datasets,
+         by=("model",)),
+    Rule("vector_norms_by_layer", "{model}: the longest vector relative to the reference's activations is that of {emotion} on "
+         "{dataset} at layer {layer}{depth}, with {norm:.4f} of their length.", _longest, by=("model",)),
+    Rule(_BY_LAYER, "{model}: at layer {layers} a vector has no length, so its cosines are not defined there.", _no_length,
+         by=("model",)),
+)  # fmt: skip
+"""Said of everything together."""
+
+NEXT_STEPS = (
+    Rule("extractions", "Add a model of equal width ({widths}) to get raw cosines between models: emo run -m MODEL.",
+         _width_to_match),
+    Rule("extractions", "Add a second model to compare {model} with: emo run -m MODEL.", _one_model),
+    Rule("extractions", "All activations are pooled as {pooling}; see whether the numbers depend on it: "
+         "emo run --recipe concepts.", _one_pooling),
+    Rule(_BY_MODEL, "All vectors share the reference {reference}, which alone makes them alike; ask what sets an emotion apart "
+                    "from the others: emo compare --reference others.", _shared_reference),
+)  # fmt: skip
+"""What the numbers leave open, with the command that goes on."""
+
+CONCLUSION = (
+    Rule(_BY_MODEL, "Vectors of {emotions} were made from {datasets} in {models}. {count} of {total} mean cosines between two "
+                    "emotions of a model lie above their permutation null.", _summary),
+    *KEY_FINDINGS[1:],
+)  # fmt: skip
+"""The outcome in a few sentences."""

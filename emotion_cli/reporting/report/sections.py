@@ -1,0 +1,183 @@
+"""The sections of the report: each is one function from facts to blocks, and one line in `SECTIONS`."""
+
+import shlex
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from itertools import groupby
+
+from emotion_cli.reporting.report.document import Block, Code, Heading, Items, Listing, Shown, grid, say
+from emotion_cli.reporting.report.facts import Facts, listed
+from emotion_cli.reporting.report.rules import (
+    CONCLUSION,
+    KEY_FINDINGS,
+    NEXT_STEPS,
+    NOTES,
+    OBSERVATIONS,
+    items,
+    reads,
+    sentences,
+)  # fmt: skip
+
+BY_MODEL = "within_model_similarity_by_model"
+BY_EMOTION = "cross_model_similarity_by_emotion"
+NORMS = "vector_norms_by_layer"
+
+
+@dataclass(frozen=True)
+class Section:
+    """A title, the queries and tables whose rows the section shows, and what writes it."""
+
+    title: str
+    reads: tuple[str, ...]
+    write: Callable[[Facts], Iterable[Block]]
+
+
+def execution_date(facts: Facts) -> Iterable[Block]:
+    """When the activations were extracted, the only date that the numbers have."""
+    days = sorted({f"{row['created_at']:%Y-%m-%d}" for row in facts.of("extractions")})
+    yield say(f"Activations were extracted on {listed(dict.fromkeys((days[0], days[-1])))} (UTC).", source="extractions")
+
+
+def overview(facts: Facts) -> Iterable[Block]:
+    """The prompt sets, the models, and how the vectors were made."""
+    datasets, models = (facts.distinct("extractions", name) for name in ("dataset", "model"))
+    method, reference, pooling = (facts.variant[name] for name in ("method", "reference", "pooling"))
+    yield say(f"Emotion vectors from {listed(datasets)} in {listed(models)}: method ", Code(method), ", reference ",
+              Code(reference), ", pooling ", Code(pooling), ", means over layers ", Code(facts.settings["over_layers"]),
+              ". Every similarity stands beside what it would be by chance; a value that is not defined is said to "
+              "be so.")  # fmt: skip
+    yield from (say(note) for note in facts.notes)
+    yield Heading("Models and extractions")
+    yield grid(facts.of("extractions"), (
+        Shown("dataset", "dataset"), Shown("model", "model"), Shown("architecture", "architecture"),
+        Shown("n_layers", "blocks", "d"), Shown("d_model", "dimensions", "d"), Shown("dtype", "dtype"), Shown("bos", "BOS"),
+        Shown("n_prompts", "prompts", "d"), Shown("n_tokens", "tokens", "d"), Shown("extraction_id", "extraction"),
+    ), "extractions")  # fmt: skip
+    yield Heading("Prompts")
+    yield grid(facts.of("prompt_counts_by_emotion"), (
+        Shown("dataset", "dataset"), Shown("role", "role"), Shown("emotion", "label"), Shown("n_prompts", "prompts", "d"),
+        Shown("n_topics", "topics", "d"), Shown("mean_words", "mean words", ".1f"),
+    ), "prompt_counts_by_emotion")  # fmt: skip
+
+
+def commands(facts: Facts) -> Iterable[Block]:
+    """The commands that make the same numbers and this page."""
+    rows = facts.of("extractions")
+    datasets = [word for name in facts.distinct("extractions", "dataset") for word in ("-d", name)]
+    models = [word for name in facts.distinct("extractions", "model") for word in ("-m", name)]
+    options = [word for name, usual in (("bos", "auto"), ("dtype", "float32"), ("max_length", None))
+               for value in dict.fromkeys(row[name] for row in rows) if value not in (usual, None)
+               for word in (f"--{name.replace('_', '-')}", str(value))]  # fmt: skip
+    options += [f"--{name.replace('_', '-')}" for name in ("truncate", "chat_template") if any(row[name] for row in rows)]
+    made = ["--method", facts.variant["method"], "--reference", facts.variant["reference"], "--pooling",
+            facts.variant["pooling"]]  # fmt: skip
+    usual = {"neutral": "neutral", "over_layers": "resid_post"}
+    made += [word for name, value in usual.items() if facts.settings[name] != value
+             for word in (f"--{name.replace('_', '-')}", facts.settings[name])]  # fmt: skip
+    drawn = ["--seed", str(facts.settings["seed"]), "--draws", str(facts.settings["draws"])]
+    lines = [
+        ["emo", "extract", *datasets, *models, "--pooling", facts.variant["pooling"], *options],
+        ["emo", "vectors", *made],
+        ["emo", "compare", *made, *drawn],
+        ["emo", "plot", *made],
+        ["emo", "track", *made],
+        ["emo", "report", *made],
+    ]
+    yield Listing("\n".join(shlex.join(line) for line in lines))
+    yield say("A model that was read from a folder or file goes by its last part here. ", Code("emo run --track"),
+              " with the same options does all of it.")  # fmt: skip
+
+
+def vectors_and_similarities(facts: Facts) -> Iterable[Block]:
+    """For each dataset and model: the vectors' shape, how alike the emotions are, and notes."""
+    for dataset in facts.distinct(NORMS, "dataset"):
+        yield Heading(f"{dataset}: vectors and intra-model similarities")
+        for model in facts.distinct(NORMS, "model", dataset=dataset):
+            yield Heading(model, 4)
+            norms = facts.of(NORMS, dataset=dataset, model=model)
+            (width,) = {row["d_model"] for row in facts.of("extractions", dataset=dataset, model=model)}
+            layers, emotions = {row["layer"] for row in norms}, facts.distinct(NORMS, "emotion", dataset=dataset, model=model)
+            yield say(f"Vector shape: ({len(layers)} layers, {width} dimensions) for each of {listed(emotions)}; layers "
+                      f"{min(layers)} to {max(layers)}.", source=NORMS)  # fmt: skip
+            rows = facts.of(BY_MODEL, dataset=dataset, model=model)
+            if not rows:
+                yield say("There is one emotion only, so there is no pair to compare.")
+                continue
+            yield grid(rows, (
+                Shown("emotion_a", "emotion"), Shown("emotion_b", "and"), Shown("mean_cosine_similarity", "mean cosine", ".4f"),
+                Shown("null_low", "null 2.5 %", ".4f"), Shown("null_high", "null 97.5 %", ".4f"), Shown("p_value", "p", ".2g"),
+                Shown("equidistance", "equidistant", ".4g"), Shown("n_layers_averaged", "layers", "d"),
+            ), BY_MODEL)  # fmt: skip
+            yield from items(NOTES, facts, dataset=dataset, model=model)
+
+
+def cross_model(facts: Facts) -> Iterable[Block]:
+    """For each dataset: raw cosines of one emotion in two models of equal width, with the key finding."""
+    for dataset in facts.distinct(NORMS, "dataset"):
+        yield Heading(f"{dataset}: one emotion in two models")
+        rows = facts.of(BY_EMOTION, dataset=dataset)
+        if rows:
+            yield grid([{**row, "models": f"{row['model_a']} ↔ {row['model_b']}"} for row in rows], (
+                Shown("emotion", "emotion"), Shown("models", "models"), Shown("avg_cosine_similarity", "average", ".6f"),
+                Shown("cosine_stddev_pop", "std", ".6f"), Shown("min_cosine_similarity", "min", ".6f"),
+                Shown("max_cosine_similarity", "max", ".6f"), Shown("chance_stddev", "chance std", ".6f"),
+            ), BY_EMOTION)  # fmt: skip
+        said = sentences(KEY_FINDINGS, facts, dataset=dataset)
+        yield Items(said) if said else say("There is one model only.")
+
+
+def visualizations(facts: Facts) -> Iterable[Block]:
+    """Every figure, by dataset."""
+    if not facts.pictures:
+        yield say("No figure is there; ", Code("emo plot"), " draws them.")
+    for dataset, members in groupby(facts.pictures, lambda picture: picture.dataset):
+        listed_ = list(members)
+        yield Heading(f"{dataset}: {len(listed_)} figures")
+        yield from listed_
+
+
+def tracking(facts: Facts) -> Iterable[Block]:
+    """The MLflow run that holds the same numbers."""
+    run = facts.tracked
+    if run is None:
+        yield say("These numbers were not logged to MLflow; ", Code("emo track"), " does it.")
+        return
+    yield say("Run ", Code(run["run_id"]), " of experiment ", Code(run["experiment"]), " at ", Code(run["uri"]),
+              f" holds {len(run['params'])} parameters, {run['n_metrics']} values of {sum(run['metrics'].values())} metrics and "
+              f"{run['n_artifacts']} files.")  # fmt: skip
+    yield Heading("Parameters")
+    yield Items(tuple(say(Code(name), ": ", Code(value) if value else "(empty)") for name, value in run["params"].items()))
+    yield Heading("Metrics")
+    yield Items(tuple(say(Code(f"{family}/..."), f": {count} metrics") for family, count in run["metrics"].items()))
+
+
+def observations(facts: Facts) -> Iterable[Block]:
+    """What the numbers say, by stated rules."""
+    yield from items(OBSERVATIONS, facts, numbered=True)
+
+
+def next_steps(facts: Facts) -> Iterable[Block]:
+    """What the numbers leave open."""
+    yield from items(NEXT_STEPS, facts)
+    yield say("Every number on this page is a row of the query that is named beside it. ", Code("emo sql --list"),
+              " lists the queries, ", Code('emo sql "select ..."'), " answers any other question.")  # fmt: skip
+
+
+def conclusion(facts: Facts) -> Iterable[Block]:
+    """The outcome."""
+    yield from sentences(CONCLUSION, facts)
+
+
+SECTIONS = (
+    Section("Execution date", ("extractions",), execution_date),
+    Section("Overview", ("extractions", "prompt_counts_by_emotion"), overview),
+    Section("Commands used", ("extractions",), commands),
+    Section("Emotion vectors", (NORMS, BY_MODEL, "extractions", *reads(NOTES)), vectors_and_similarities),
+    Section("Cross-model similarities", (NORMS, BY_EMOTION, *reads(KEY_FINDINGS)), cross_model),
+    Section("Visualizations generated", (), visualizations),
+    Section("MLflow logging", (), tracking),
+    Section("Key observations", reads(OBSERVATIONS), observations),
+    Section("Next steps", reads(NEXT_STEPS), next_steps),
+    Section("Conclusion", reads(CONCLUSION), conclusion),
+)
+"""In the order of the page. A new section is a function and a line here; the rows of what it reads are handed in."""

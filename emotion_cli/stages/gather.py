@@ -1,0 +1,105 @@
+"""Rows of bundled queries for everything that a job is about, and a fingerprint of what they were made from."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+from urllib.parse import unquote
+
+from emotion_cli.reporting.report import Picture
+from emotion_cli.stages.job import Job, fingerprint
+from emotion_cli.stages.plot import CROSS_MODEL, folder
+from emotion_cli.stages.vectors import Variant
+from warehouse.artifacts import Artifacts
+from warehouse.catalog import Catalog
+from warehouse.library import queries
+from warehouse.schema import TABLES
+from warehouse.store import Partition, quote
+
+Rows = list[dict[str, Any]]
+
+
+def tables(names: Iterable[str]) -> list[str]:
+    """The stored tables that queries (or tables) read, through other queries, too."""
+    found: set[str] = set()
+    for name in names:
+        found |= {name} if name in TABLES else set(tables(queries()[name].reads))
+    return sorted(found)
+
+
+def partitions(job: Job, names: Iterable[str]) -> dict[str, Partition]:
+    """The partitions of the job's train scopes that queries read, committed or not, by a name of their own."""
+    found: list[Partition] = []
+    for table in tables(names):
+        keys = TABLES[table].partition_by
+        if "pair" in keys:
+            ids = {scope.extraction_id for scope in job.train_scopes}
+            found += [p for p in job.store.partitions(table) if set(p.keys["pair"].split("-")) <= ids]
+        elif "prompts_sha256" in keys:
+            found += [scope.prompts(job.store) for scope in job.train_scopes]
+        else:
+            found += [scope.partition(job.store, table) for scope in job.train_scopes]
+    return {f"{partition.table.name} of {'/'.join(partition.keys.values())}": partition for partition in found}
+
+
+def fingerprints(read: dict[str, Partition]) -> dict[str, str | None]:
+    """The content of partitions."""
+    return {name: fingerprint(partition) for name, partition in read.items()}
+
+
+def rows(job: Job, variant: Variant, names: Sequence[str]) -> dict[str, Rows]:
+    """Rows of each query or table for the job's train scopes, of one variant and the emotions asked for, in the job's order."""
+    catalog = Catalog(job.store)
+    ids = [scope.extraction_id for scope in job.train_scopes]
+    wanted: dict[str, Sequence[str]] = {
+        "extraction_id": ids,
+        "extraction_a": ids,
+        "extraction_b": ids,
+        "prompts_sha256": [scope.prompts_sha256 for scope in job.train_scopes],
+        **{name: [value] for name, value in variant._asdict().items()},
+        **{name: job.settings.emotion for name in ("emotion", "emotion_a", "emotion_b") if job.settings.emotion},
+    }
+    order = {name: [getattr(scope, name) for scope in job.train_scopes] for name in ("dataset", "model")}
+
+    def place(row: dict[str, Any]) -> list[int]:
+        return [known.index(row[name]) if row.get(name) in known else 0 for name, known in order.items()]
+
+    found = {}
+    for name in names:
+        columns = set(catalog.rows(f'select * from "{name}" limit 0').column_names)
+        # a table's own prompts are counted in full, whatever emotions are shown
+        chosen = {column: values for column, values in wanted.items() if column in columns
+                  and not (name.startswith("prompt") and column == "emotion")}  # fmt: skip
+        selected = catalog.dicts(name, **chosen)
+        found[name] = sorted(selected, key=place)
+    return found
+
+
+def figures(job: Job) -> list[tuple[str, Artifacts]]:
+    """The folders of figures of the job, with the dataset that each is of."""
+    scopes = job.train_scopes
+    found = [(scope.dataset, folder(job, scope, quote(scope.model))) for scope in scopes]
+    found += [(scope.dataset, folder(job, scope, CROSS_MODEL)) for scope in scopes]
+    order = list(dict.fromkeys(scope.dataset for scope in scopes))
+    return [(dataset, Artifacts(path)) for dataset, path in sorted(dict.fromkeys(found), key=lambda one: order.index(one[0]))]
+
+
+def figure_fingerprints(job: Job) -> dict[str, str | None]:
+    """The content of each folder of figures."""
+    return {
+        f"figures of {dataset}/{artifacts.folder.name}": manifest.fingerprint if (manifest := artifacts.manifest()) else None
+        for dataset, artifacts in figures(job)
+    }
+
+
+def pictures(job: Job) -> list[Picture]:
+    """Every figure that is there, as the report shows it."""
+    found = []
+    for dataset, artifacts in figures(job):
+        manifest = artifacts.manifest()
+        for entry in manifest.files if manifest else ():
+            if entry.name.endswith(".svg"):
+                png = (artifacts.folder / entry.name).with_suffix(".png").relative_to(job.store.root)
+                where = "across models" if artifacts.folder.name == CROSS_MODEL else unquote(artifacts.folder.name)
+                about = unquote(entry.name.removesuffix(".svg").removeprefix(f"{CROSS_MODEL}_"))
+                caption = f"{dataset}, {where}: {about.replace('_', ' ')}"
+                found.append(Picture(png.as_posix(), (artifacts.folder / entry.name).read_bytes(), caption, dataset))
+    return found

@@ -1,0 +1,135 @@
+"""Tables and figures to MLflow: one run for each content, named in a small record beside the database."""
+
+import json
+import os
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from emotion_cli.reporting import tracking
+from emotion_cli.stages.gather import figure_fingerprints, figures, fingerprints, partitions, rows
+from emotion_cli.stages.job import NOT_THERE, Job, Task, why
+from emotion_cli.stages.plot import shown_variant
+from emotion_cli.stages.vectors import Variant
+from warehouse.artifacts import Artifacts
+from warehouse.store import content_hash
+
+TRACKING_VERSION = 1
+"""Raise it when other things are logged, so that they are logged again."""
+
+RECORD = "run.json"
+DATABASE = "mlflow.db"
+
+
+def tasks(job: Job) -> list[Task]:
+    """One task for everything that the job is about."""
+    if not job.train_scopes:
+        return []
+    artifacts, uri = _artifacts(job), _uri(job)
+    variant = shown_variant(job, job.train_scopes)
+    read = partitions(job, tracking.READS)
+    inputs = _inputs(job, variant, uri)
+    reason = why(artifacts.manifest(), inputs)
+    if not reason and _is_ours(uri) and not _database(job).is_file():
+        reason = NOT_THERE
+    folders = [partition.folder for partition in read.values()] + [figure.folder for _, figure in figures(job)]
+
+    def run(job: Job) -> None:
+        # again, since figures and tables may have been made since
+        _log(job, variant, uri, artifacts)
+
+    subject = f"{len(job.train_scopes)} extractions"
+    return [Task("track", subject, tuple(folders), artifacts.folder, reason, run)]
+
+
+def current_record(job: Job) -> Mapping[str, Any] | None:
+    """The MLflow run of the numbers as they are now, or None where there is none."""
+    artifacts = _artifacts(job)
+    manifest = artifacts.manifest()
+    if why(manifest, _inputs(job, shown_variant(job, job.train_scopes), _uri(job))):
+        return None
+    return json.loads((artifacts.folder / RECORD).read_text(encoding="utf-8"))
+
+
+def folder(job: Job) -> Path:
+    """Where the record is, and the database where no other was named."""
+    return job.store.root / "mlflow"
+
+
+def _log(job: Job, variant: Variant, uri: str, artifacts: Artifacts) -> None:
+    found = rows(job, variant, tracking.READS)
+    values = tracking.metrics(found)
+    params = _params(job, variant)
+    files, digests = {}, {}
+    for dataset, figure in figures(job):
+        manifest = figure.manifest()
+        for entry in manifest.files if manifest else ():
+            path = f"figures/{dataset.replace('/', '-')}/{figure.folder.name}/{entry.name}"
+            files[path], digests[path] = figure.folder / entry.name, entry.sha256
+    # the run is known by what is in it: numbers made again that did not change need no second run
+    key = content_hash([params, [list(value) for value in values], digests])
+    folder(job).mkdir(parents=True, exist_ok=True)
+    logged = tracking.log(key, params, values, files, uri=uri, artifacts=folder(job) / "artifacts" if _is_ours(uri) else None)
+    names = Counter(name.split("/")[0] for name in {value.name for value in values})
+    record = {
+        "run_id": logged.run_id,
+        "experiment": logged.experiment,
+        "uri": _shown(uri),
+        "params": params,
+        "metrics": {family.name: names[family.name] for family in tracking.FAMILIES if names[family.name]},
+        "n_metrics": len(values),
+        "n_artifacts": len(files),
+    }
+    artifacts.commit({RECORD: json.dumps(record, indent=1, ensure_ascii=False).encode()}, _inputs(job, variant, uri))
+    state = "was there already" if logged.was_there else "logged"
+    job.listener.note(f"track: run {logged.run_id} {state}: {len(values)} values, {len(files)} files, at {_shown(uri)}")
+
+
+def _inputs(job: Job, variant: Variant, uri: str) -> dict[str, Any]:
+    return {
+        "tracking_version": TRACKING_VERSION,
+        "tracking_uri": _shown(uri),
+        "experiment": os.environ.get("MLFLOW_EXPERIMENT_NAME") or tracking.EXPERIMENT,
+        "params": _params(job, variant),
+        **fingerprints(partitions(job, tracking.READS)),
+        **figure_fingerprints(job),
+    }
+
+
+def _params(job: Job, variant: Variant) -> dict[str, str]:
+    settings = job.settings
+    return {
+        "phase": settings.phase,
+        "task": settings.task,
+        "models": json.dumps(list(dict.fromkeys(scope.model for scope in job.train_scopes)), ensure_ascii=False),
+        "datasets": json.dumps(list(dict.fromkeys(scope.dataset for scope in job.train_scopes)), ensure_ascii=False),
+        "extractions": json.dumps([scope.extraction_id for scope in job.train_scopes]),
+        **variant._asdict(),
+        "over_layers": settings.over_layers,
+        "neutral": settings.neutral,
+        "emotions": json.dumps(list(settings.emotion), ensure_ascii=False) if settings.emotion else "all",
+        "seed": str(settings.seed),
+        "draws": str(settings.draws),
+    }
+
+
+def _artifacts(job: Job) -> Artifacts:
+    return Artifacts(folder(job), "tracking")
+
+
+def _database(job: Job) -> Path:
+    return folder(job) / DATABASE
+
+
+def _uri(job: Job) -> str:
+    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{_database(job).resolve()}"
+
+
+def _is_ours(uri: str) -> bool:
+    return not os.environ.get("MLFLOW_TRACKING_URI")
+
+
+def _shown(uri: str) -> str:
+    # a store may be moved: its own database is named from the store's folder
+    return tracking.without_password(uri) if not _is_ours(uri) else f"sqlite:///mlflow/{DATABASE}"

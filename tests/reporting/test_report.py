@@ -1,0 +1,200 @@
+"""The report: every section, no text that turns into markup, numbers from the rows, and the same bytes from the same facts."""
+
+import re
+import string
+from datetime import UTC, datetime
+from html.parser import HTMLParser
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from emotion_cli.reporting import report
+from emotion_cli.reporting.report import html, markdown
+from emotion_cli.reporting.report.document import Chapter, Code, Picture, Shown, grid, say
+from emotion_cli.reporting.report.rules import CONCLUSION, KEY_FINDINGS, NEXT_STEPS, NOTES, OBSERVATIONS
+from emotion_cli.reporting.report.sections import SECTIONS
+
+NASTY = "a|b <script>alert(1)</script> `c` _d_ *e* [f](g) & $h$\n# i"
+SVG = (
+    b'<?xml version="1.0"?>\n<svg xmlns="http://www.w3.org/2000/svg" width="4pt" height="4pt" viewBox="0 0 4 4">'
+    b'<metadata>x</metadata><!-- y --><defs><path id="p"/></defs><use href="#p"/><g clip-path="url(#p)"/></svg>'
+)
+
+
+def facts(models=(("m1", 8), ("m2", 8)), emotions=("joy", "rage", "shame"), mean=0.6, tracked=None):
+    rows = {name: [] for name in report.READS}
+    for dataset in ("one", "two"):
+        rows["prompt_counts_by_emotion"] += [
+            {"dataset": dataset, "role": "train", "emotion": emotion, "n_prompts": 4, "n_topics": 4, "mean_words": 3.0}
+            for emotion in emotions
+        ]  # fmt: skip
+        for model, width in models:
+            scope = {"dataset": dataset, "model": model, "reference": "neutral"}
+            rows["extractions"].append({
+                **scope, "extraction_id": f"{dataset}-{model}", "architecture": "gpt2", "n_layers": 2, "d_model": width,
+                "dtype": "float32", "bos": "always", "n_prompts": 12, "n_tokens": 90, "max_length": None, "truncate": False,
+                "chat_template": False, "poolings": ["last"], "created_at": datetime(2026, 1, 2, 3, tzinfo=UTC),
+            })  # fmt: skip
+            rows["vector_norms_by_layer"] += [
+                {**scope, "emotion": emotion, "layer": layer, "relative_depth": layer / 2, "relative_norm": 0.1 * layer}
+                for emotion in emotions for layer in range(3)
+            ]  # fmt: skip
+            for a, b in [(emotions[0], emotions[1]), (emotions[0], emotions[2])]:
+                pair = {**scope, "emotion_a": a, "emotion_b": b, "equidistance": 0.5, "null_low": 0.2, "null_high": 0.55}
+                rows["within_model_similarity_by_model"].append(
+                    {
+                        **pair,
+                        "mean_cosine_similarity": mean - 0.09 * (b == emotions[2]),
+                        "p_value": 0.0019,
+                        "n_layers_averaged": 2,
+                    }
+                )
+                rows["within_model_similarity_by_layer"] += [
+                    {**pair, "layer": layer, "cosine_similarity": mean if layer else None} for layer in range(3)
+                ]
+        if len(models) == 2 and models[0][1] == models[1][1]:
+            pair = {"dataset": dataset, "model_a": models[0][0], "model_b": models[1][0], "chance_stddev": 8**-0.5}
+            rows["cross_model_similarity_by_emotion"] += [
+                {**pair, "emotion": emotion, "avg_cosine_similarity": 0.0125, "cosine_stddev_pop": 0.1,
+                 "min_cosine_similarity": -0.1, "max_cosine_similarity": 0.125} for emotion in emotions
+            ]  # fmt: skip
+            rows["cross_model_similarity_by_layer"] += [
+                {**pair, "emotion": emotion, "layer": layer, "averaged": layer > 0, "cosine_similarity": 0.1}
+                for emotion in emotions for layer in range(3)
+            ]  # fmt: skip
+    variant = {"method": "mean_difference", "reference": "neutral", "pooling": "last"}
+    settings = {"neutral": "neutral", "over_layers": "resid_post", "seed": 0, "draws": 1000}
+    pictures = [Picture("figures/one/a%2Fb/x.png", SVG, "a picture", "one")]
+    return report.Facts(rows, variant, settings, pictures, tracked)
+
+
+class Reader(HTMLParser):
+    """What a browser makes of a page: the tags, open and closed, and the text outside of style."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.open, self.tags, self.attributes, self.text = [], [], [], ""
+        self.feed(page)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.attributes += attrs
+        if tag not in ("meta", "path", "use"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        if tag not in ("path", "use"):
+            assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if "style" not in self.open:
+            self.text += data
+
+
+def test_every_section_is_on_both_pages_with_its_contents():
+    pages = report.pages(facts())
+    titles = ["Execution date", "Overview", "Commands used", "Emotion vectors", "Cross-model similarities",
+              "Visualizations generated", "MLflow logging", "Key observations", "Next steps", "Conclusion"]  # fmt: skip
+    found = re.findall(r"^## (.*)$", pages["report.md"].decode(), flags=re.MULTILINE)
+    assert [title for title in found if title in titles] == titles
+    page = Reader(pages["report.html"].decode())
+    assert page.open == []
+    assert all(page.text.count(title) >= 2 for title in found)  # in the contents and as a heading
+    text = pages["report.md"].decode()
+    assert "2026-01-02" in text and "(3 layers, 8 dimensions)" in text
+    assert "| joy | rage | 0.6000 | 0.2000 | 0.5500 | 0.0019 | 0.5 | 2 |" in text
+    assert "| joy | m1 ↔ m2 | 0.012500 | 0.100000 | -0.100000 | 0.125000 | 0.353553 |" in text
+    assert "emo extract -d one -d two -m m1 -m m2 --pooling last --bos always" in text
+    assert "![a picture](figures/one/a%252Fb/x.png)" in text
+
+
+def test_the_same_facts_give_the_same_bytes():
+    assert report.pages(facts()) == report.pages(facts())
+
+
+def test_the_page_asks_for_nothing_and_runs_nothing():
+    page = report.pages(facts())["report.html"].decode()
+    reader = Reader(page)
+    assert "script" not in reader.tags and "default-src 'none'" in page
+    links = [value for name, value in reader.attributes if name in ("href", "src", "xlink:href")]
+    assert links and all(link.startswith("#") for link in links)
+
+
+def test_names_stay_text():
+    pages = report.pages(facts(models=((NASTY, 8), ("m2", 8)), emotions=(NASTY, "rage", "{shame}")))
+    page = Reader(pages["report.html"].decode())
+    assert page.open == [] and "script" not in page.tags
+    assert NASTY in page.text and "{shame}" in page.text
+    text = pages["report.md"].decode()
+    outside_code = re.sub(r"^(`{3,})$.*?^\1$", "", text, flags=re.MULTILINE | re.DOTALL)
+    assert "<script>" not in outside_code
+    cells = {len(re.findall(r"(?<!\\)\|", line)) for line in outside_code.splitlines() if line.startswith("| a\\|b")}
+    assert cells == {8, 9}  # 7 columns across models, 8 within one; a bar in a name adds none
+    assert "\n# i" not in outside_code
+
+
+@given(st.text(alphabet=string.punctuation + "aé \n"))
+def test_escaped_text_is_the_text(text):
+    assert Reader(html.page("t", [Chapter("c", (say(text),))])).text.count(text) >= 1 or not text
+    table = markdown.page("t", [Chapter("c", (grid([{"x": text, "y": 1}], (Shown("x", "x"), Shown("y", "y", "d")), "q"),))])
+    (row,) = [line for line in table.splitlines() if line.endswith("| 1 |")]
+    assert len(re.findall(r"(?<!\\)(?:\\\\)*\|", row)) == 3
+    assert "<" not in row and not re.search(r"(?<!\\)(?:\\\\)*[`*\[\]]", row)
+
+
+def test_code_may_hold_backticks():
+    page = markdown.page("t", [Chapter("c", (say("see ", Code("a `b` c"), "."),))])
+    assert page.endswith("see ``a `b` c``.\n")
+
+
+def test_pictures_keep_ids_apart():
+    page = html.page("t", [Chapter("c", (Picture("a.png", SVG, "one"), Picture("b.png", SVG, "two")))])
+    ids = re.findall(r'id="(f[^"]*)"', page)
+    assert len(ids) == 2 == len(set(ids))
+    for one in ids:
+        assert f'href="#{one}"' in page and f"url(#{one})" in page
+    assert "metadata" not in page and "<!--" not in page and 'viewBox="0 0 4 4"' in page
+
+
+def said(**changes):
+    return report.pages(facts(**changes))["report.md"].decode()
+
+
+@pytest.mark.parametrize(("changes", "sentence", "otherwise"), [
+    ({"mean": 0.6}, "1 of 2 means lie above", {"mean": 0.2}),
+    ({"mean": 0.6}, "(0.5100)", {"mean": 0.8}),
+    ({"mean": 0.995}, "Every mean is above 0.9 (0.9050 to 0.9950)", {"mean": 0.98}),
+    ({"mean": 0.6}, "Most alike: joy and rage (0.6000); least alike: joy and shame (0.5100)", {"mean": 0.61}),
+    ({"models": (("m1", 8), ("m2", 9))}, "No two models have equal width: m1 (8 dimensions) and m2 (9 dimensions)", {}),
+    ({}, "6 of 6 cosines at single layers (100%) lie within 0.6930 of 0", {"models": (("m1", 8), ("m2", 9))}),
+    ({}, "The order of the pairs from least to most alike is the same in all 4", {"models": ()}),
+    ({"models": (("m1", 8),)}, "Add a second model to compare m1 with", {}),
+    ({}, "at layer 0 a vector has no length", {"models": ()}),
+    ({"tracked": {"run_id": "R1", "experiment": "emo", "uri": "u", "params": {"phase": "x"}, "metrics": {"l2_norm": 2},
+                  "n_metrics": 4, "n_artifacts": 1}}, "`R1`", {}),
+    ({}, "These numbers were not logged", {"tracked": {"run_id": "R1", "experiment": "emo", "uri": "u", "params": {},
+                                                      "metrics": {}, "n_metrics": 4, "n_artifacts": 1}}),
+])  # fmt: skip
+def test_rules_say_what_the_rows_say_and_nothing_else(changes, sentence, otherwise):
+    assert sentence in said(**changes)
+    if otherwise.get("models") != ():
+        assert sentence not in said(**otherwise)
+
+
+def test_cosines_outside_the_band_are_said():
+    given_facts = facts()
+    for row in given_facts.rows["cross_model_similarity_by_layer"]:
+        row["cosine_similarity"] = 0.8
+    assert "0 of 6 cosines at single layers (0%)" in report.pages(given_facts)["report.md"].decode()
+    assert "more lie outside than unrelated directions" in report.pages(given_facts)["report.md"].decode()
+
+
+def test_every_number_names_a_query_that_is_read():
+    for rule in (*NOTES, *KEY_FINDINGS, *OBSERVATIONS, *NEXT_STEPS, *CONCLUSION):
+        assert rule.query in report.READS
+    text = said()
+    assert set(re.findall(r"`emo sql (\w+)`", text)) <= set(report.READS)
+    assert {query for section in SECTIONS for query in section.reads} == set(report.READS)
+    for item in re.findall(r"^(?:-|\d+\.) (.*\d.*)$", text, flags=re.MULTILINE):
+        assert "`emo sql " in item
