@@ -96,7 +96,7 @@ def _described_by(store: Store, partition: Partition) -> list[Partition]:
 
 
 def _partition_at(store: Store, folder: Path) -> Partition | None:
-    table = folder.relative_to(store.root).parts[0]
+    table = next(iter(folder.relative_to(store.root).parts), "")
     return next((one for one in store.folders(table) if one.folder == folder), None) if table in TABLES else None
 
 

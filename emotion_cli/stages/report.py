@@ -5,7 +5,7 @@ from typing import Any
 
 from emotion_cli.reporting import report
 from emotion_cli.stages import track
-from emotion_cli.stages.gather import figure_fingerprints, figures, fingerprints, partitions, pictures, rows
+from emotion_cli.stages.gather import figure_fingerprints, figures, fingerprints, partitions, pictures, places, rows
 from emotion_cli.stages.job import Job, Task, why
 from emotion_cli.stages.plot import shown_variant
 from emotion_cli.stages.vectors import Variant
@@ -35,7 +35,7 @@ def tasks(job: Job) -> list[Task]:
             pictures=pictures(job),
             tracked=track.current_record(job),
         )
-        artifacts.commit(report.pages(facts), _inputs(job, variant))
+        artifacts.commit(report.pages(facts), _inputs(job, variant), reads=places(partitions(job, report.READS)))
 
     return [Task("report", target.name, (*folders, track.folder(job)), target, reason, run)]
 

@@ -4,36 +4,61 @@ A kind of file joins by a line in KINDS: how to write a sound one, and how a com
 """
 
 import random
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+import made_elsewhere
+import prompt_files
 import pytest
 
 from emotion_cli.errors import EmoError
 from emotion_cli.prompts.reading import READERS, read_prompt_set
+from emotion_cli.stages.importing import import_activations
 from warehouse.errors import StoreError
+from warehouse.store import Store
 
 SEED = 0
-
-
-def sound_jsonl(path: Path) -> None:
-    from workplaces import write_prompts
-
-    write_prompts(path)
+ROWS = [
+    {"text": f"{text} {topic} .", "emotion": emotion, "topic": topic, "lang": "en"}
+    for topic in ("the bus", "today", "so much") for emotion, text in (("thanks", "thank you"), ("rage", "I am furious"))
+]  # fmt: skip
 
 
 class Kind(NamedTuple):
-    """A kind of input file: a sound one is written, and read."""
+    """A kind of input file: its ending, how a sound one is written into a folder, and how it is read."""
 
-    write: object
-    read: object
-
-
-def as_prompts(path: Path) -> None:
-    read_prompt_set(path, "fuzzed")
+    ending: str
+    write: Callable[[Path], Path]
+    read: Callable[[Path], object]
 
 
-KINDS = {".jsonl": Kind(sound_jsonl, as_prompts)}
+def prompts(ending: str) -> Kind:
+    return Kind(
+        ending,
+        lambda folder: prompt_files.FORMS[ending](folder, ROWS)[0],
+        lambda path: read_prompt_set([path], "fuzzed"),
+    )
+
+
+def activations() -> Kind:
+    def read(path: Path) -> None:
+        # a store of its own that is not there before; where the file is refused, it is not there afterwards
+        store = Store(path.parent / "store")
+        try:
+            import_activations(store, [path], dataset="mine", model="elsewhere", create_dataset=True)
+        except (EmoError, StoreError):
+            assert not store.root.exists()
+            raise
+        assert store.n_rows("activations") > 0
+        for file in sorted(store.root.rglob("*"), reverse=True):
+            file.rmdir() if file.is_dir() else file.unlink()
+        store.root.rmdir()
+
+    return Kind(".parquet", lambda folder: made_elsewhere.file_of(folder / "set.parquet", made_elsewhere.rows_of(topics=2)), read)
+
+
+KINDS = {**{f"prompts{ending}": prompts(ending) for ending in READERS}, "activations.parquet": activations()}
 
 
 def mutated(content: bytes, rng: random.Random) -> bytes:
@@ -64,14 +89,15 @@ def mutated(content: bytes, rng: random.Random) -> bytes:
     return bytes(changed)
 
 
-@pytest.mark.parametrize("ending", KINDS)
-def test_mutated_files_are_read_or_refused(ending, tmp_path, request):
-    kind = KINDS[ending]
-    sound, path = tmp_path / f"sound{ending}", tmp_path / f"fuzzed{ending}"
-    kind.write(sound)
-    kind.read(sound)
-    rng = random.Random(f"{SEED}{ending}")
+@pytest.mark.parametrize("name", KINDS)
+def test_mutated_files_are_read_or_refused(name, tmp_path, request):
+    kind = KINDS[name]
+    sound = kind.write(tmp_path)
     content = sound.read_bytes()
+    folder = tmp_path / "fuzzed"
+    folder.mkdir()
+    path = folder / f"fuzzed{kind.ending}"
+    rng = random.Random(f"{SEED}{name}")
     refused = 0
     n_mutations = -(-request.config.getoption("--mutations") // len(KINDS))
     for number in range(n_mutations):
@@ -82,9 +108,8 @@ def test_mutated_files_are_read_or_refused(ending, tmp_path, request):
             refused += 1
             assert str(error).strip()
         except Exception as error:
-            kept = path.rename(tmp_path / f"found-{number}{ending}")
-            raise AssertionError(f"mutation {number} of {ending}: {type(error).__name__}: {error}; see {kept}") from error
-    print(f"{ending}: {n_mutations} mutated files, {refused} refused, {n_mutations - refused} read")
-    assert 0 < refused < n_mutations
-    assert {entry.suffix for entry in tmp_path.iterdir()} == {ending}
-    assert ending in READERS or ending == ".parquet"
+            kept = path.rename(tmp_path / f"found-{number}{kind.ending}")
+            raise AssertionError(f"mutation {number} of {name}: {type(error).__name__}: {error}; see {kept}") from error
+    print(f"{name}: {n_mutations} mutated files, {refused} refused, {n_mutations - refused} read")
+    assert refused > 0
+    assert [entry.name for entry in folder.iterdir()] == [path.name]
