@@ -1,4 +1,4 @@
-"""A large store: 100,000 prompts x 31 layers x 576, some 7 GB; how long the commands that compute nothing take, and what memory takes.
+"""A large store: 100,000 prompts x 31 layers x 576, some 7 GB; the time of commands that compute nothing, and memory.
 
 `python bench/store.py [--prompts 100000] [--folder DIR]` prints one row a command as JSON lines; it needs 3 times the size free.
 """
@@ -64,9 +64,11 @@ def extraction(store: Store, dataset: str, n_prompts: int) -> None:
 def borrowed_statistics(store: Store) -> None:
     """Statistics of the large set as far as a plan sees: the rows are those of the small one, the origins its own.
 
-    Their null needs inner products of all prompts, which 100,000 prompts have no room for; here only finding them up to date counts.
+    Their null needs inner products of all prompts, for which 100,000 are too many; here only finding them up to date counts.
     """
-    for small in store.partitions("within_model_statistics", dataset="small") + store.partitions("vector_quality", dataset="small"):
+    for small in store.partitions("within_model_statistics", dataset="small") + store.partitions(
+        "vector_quality", dataset="small"
+    ):
         manifest = small.manifest()
         assert manifest is not None
         places = {name: place.replace("dataset=small", "dataset=large").replace(f"{'small':0>16}", f"{'large':0>16}")

@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -5,6 +6,9 @@ from command import emo_ok
 from workplaces import Workplace, run_options, write_prompts
 
 from emotion_cli.settings import Settings
+
+# the models are tiny, and each core runs a worker: more threads only wait for one another
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 def pytest_addoption(parser):

@@ -39,6 +39,8 @@ def sql(
         return
     if not statement:
         raise UsageError("nothing to run", hint="emo sql --list")
+    if any(isinstance(one, str) for one in settings.layer):
+        raise UsageError("--layer: a query filters by numbers of layers", hint="--layer 0-11")
     name = statement.strip()
     filters = {"dataset": settings.dataset, "model": settings.model, "emotion": settings.emotion, "layer": settings.layer}
     if name not in queries():

@@ -7,6 +7,7 @@ import pyarrow as pa
 
 from emotion_cli.measures.between import raw_cosine
 from emotion_cli.measures.directions import ZERO_RELATIVE_NORM
+from emotion_cli.measures.resampling import Statistic
 from emotion_cli.stages.comparable import refuse_incomparable, refuse_other_vectors
 from emotion_cli.stages.job import Job, Task, parts_task
 from emotion_cli.stages.scope import Scope
@@ -66,7 +67,7 @@ def _part(job: Job, a: Scope, b: Scope, variant: Variant) -> pa.Table:
         "emotion": [emotion for emotion, _ in shared],
         "measure": ["cosine"] * len(shared),
         **{name: [None] * len(shared) for name in ("direction", "fit", "k")},
-        **statistic_columns([(one.value, one.null, width) for one in found]),
+        **statistic_columns([Statistic(one.value, one.null, width) for one in found]),
     })  # fmt: skip
 
 

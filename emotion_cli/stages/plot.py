@@ -1,24 +1,29 @@
-"""Tables to figures: three for each model, one for each emotion across models."""
+"""Tables to figures: four for each model, one for each emotion across models, one for each two datasets of a model."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from emotion_cli.errors import UsageError
 from emotion_cli.reporting import figures
-from emotion_cli.stages.extract import DEFAULT_POOLINGS
+from emotion_cli.settings import layer_numbers
+from emotion_cli.stages import dataset_shift
+from emotion_cli.stages.extract import DEFAULT_POOLINGS, depth
 from emotion_cli.stages.job import Job, Task, fingerprint, why
 from emotion_cli.stages.scope import Scope
 from emotion_cli.stages.vectors import Variant, variants
 from warehouse.artifacts import Artifacts
 from warehouse.catalog import Catalog
-from warehouse.store import quote
+from warehouse.store import Partition, quote
 
 CROSS_MODEL = "cross_model"
 """Folder of a dataset's figures across models."""
 
+DATASET_SHIFT = "dataset_shift"
+
 PER_MODEL = (
+    ("direction_quality", "direction_quality_by_layer", figures.direction_quality, "is there a direction?"),
     ("layer_norms", "vector_norms_by_layer", figures.layer_norms, "length of emotion vectors"),
     ("emotion_distances", "within_model_similarity_by_layer", figures.emotion_distances, "similarity of emotions"),
     ("similarity_heatmap", "within_model_similarity_by_model", figures.similarity_heatmap, "mean similarity"),
@@ -32,7 +37,12 @@ def tasks(job: Job) -> list[Task]:
     per_model = [_task(job, [scope], quote(scope.model), scope.subject) for scope in scopes]
     across = [list(members) for _, members in groupby(scopes, key=lambda scope: scope.dataset)]
     cross = [_task(job, members, CROSS_MODEL, f"{members[0].dataset}, across models") for members in across if len(members) > 1]
-    return per_model + cross
+    return per_model + cross + [_shift_task(job, pair) for pair in dataset_shift.pairs(job)]
+
+
+def shift_folder(job: Job, pair: dataset_shift.Pair) -> Path:
+    """Where the figure of two datasets of a model is: with those of the larger one."""
+    return folder(job, pair.b, quote(pair.b.model)) / f"{DATASET_SHIFT}_{quote(pair.a.dataset)}"
 
 
 def folder(job: Job, scope: Scope, name: str) -> Path:
@@ -41,10 +51,16 @@ def folder(job: Job, scope: Scope, name: str) -> Path:
 
 
 def _task(job: Job, scopes: Sequence[Scope], name: str, subject: str) -> Task:
-    tables = ("vectors",) if name == CROSS_MODEL else ("vectors", "within_model_statistics")
+    tables = ("vectors",) if name == CROSS_MODEL else ("vectors", "vector_quality", "within_model_statistics")
     reads = {f"{table} of {scope.extraction_id}": scope.partition(job.store, table) for scope in scopes for table in tables}
+    draw = _draw_across if name == CROSS_MODEL else _draw_model
+    return _figures_task(job, folder(job, scopes[0], name), subject, scopes, reads, draw)
+
+
+def _figures_task(job: Job, target: Path, subject: str, scopes: Sequence[Scope], reads: Mapping[str, Partition],
+                  draw: Callable[[Job, Sequence[Scope], Variant], dict[str, bytes]]) -> Task:  # fmt: skip
     variant = shown_variant(job, scopes)
-    artifacts = Artifacts(folder(job, scopes[0], name))
+    artifacts = Artifacts(target)
     inputs: dict[str, Any] = {
         "figures_version": figures.FIGURES_VERSION,
         "variant": variant.part,
@@ -52,13 +68,19 @@ def _task(job: Job, scopes: Sequence[Scope], name: str, subject: str) -> Task:
         "layer": list(job.settings.layer),
         **{name: fingerprint(partition) for name, partition in reads.items()},
     }
-    draw = _draw_across if name == CROSS_MODEL else _draw_model
 
     def run(job: Job) -> None:
         artifacts.commit(draw(job, scopes, variant), inputs, reads={name: partition.place for name, partition in reads.items()})
 
     reads_folders = tuple(partition.folder for partition in reads.values())
     return Task("plot", subject, reads_folders, artifacts.folder, why(artifacts.manifest(), inputs), run)
+
+
+def _shift_task(job: Job, pair: dataset_shift.Pair) -> Task:
+    reads = {f"vectors of {scope.extraction_id}": scope.partition(job.store, "vectors") for scope in pair}
+    reads["cross_dataset_statistics"] = pair.partition(job)
+    return _figures_task(job, shift_folder(job, pair), pair.subject, list(pair), reads,
+                         lambda job, scopes, variant: _draw_shift(job, pair, variant))  # fmt: skip
 
 
 def shown_variant(job: Job, scopes: Sequence[Scope]) -> Variant:
@@ -76,7 +98,7 @@ def _draw_model(job: Job, scopes: Sequence[Scope], variant: Variant) -> dict[str
     catalog = Catalog(job.store)
     files = {}
     for name, query, draw, about in PER_MODEL:
-        rows = _selected(job, catalog.dicts(query, extraction_id=[scope.extraction_id], **_where(variant)))
+        rows = _selected(job, scopes, catalog.dicts(query, extraction_id=[scope.extraction_id], **_where(variant)))
         title = f"{scope.model}, {scope.dataset}: {about}\n{_caption(variant)}"
         files |= {f"{name}.{ending}": content for ending, content in draw(rows, title).items()}
     return files
@@ -86,10 +108,10 @@ def _draw_across(job: Job, scopes: Sequence[Scope], variant: Variant) -> dict[st
     catalog = Catalog(job.store)
     ids = [scope.extraction_id for scope in scopes]
     cosines = catalog.dicts("cross_model_similarity_by_layer", extraction_a=ids, extraction_b=ids, **_where(variant))
-    norms = _selected(job, catalog.dicts("vector_norms_by_layer", extraction_id=ids, **_where(variant)))
+    norms = _selected(job, scopes, catalog.dicts("vector_norms_by_layer", extraction_id=ids, **_where(variant)))
     files = {}
     for emotion in sorted({row["emotion"] for row in norms}):
-        own, lengths = ([row for row in rows if row["emotion"] == emotion] for rows in (_selected(job, cosines), norms))
+        own, lengths = ([row for row in rows if row["emotion"] == emotion] for rows in (_selected(job, scopes, cosines), norms))
         title = f"{emotion} across models, {scopes[0].dataset}\n{_caption(variant)}"
         drawn = figures.cross_model(own, lengths, title)
         name = quote(f"{CROSS_MODEL}_{emotion}")
@@ -97,8 +119,18 @@ def _draw_across(job: Job, scopes: Sequence[Scope], variant: Variant) -> dict[st
     return files
 
 
-def _selected(job: Job, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    emotions, layers = job.settings.emotion, job.settings.layer
+def _draw_shift(job: Job, pair: dataset_shift.Pair, variant: Variant) -> dict[str, bytes]:
+    ids = {"extraction_a": [pair.a.extraction_id], "extraction_b": [pair.b.extraction_id]}
+    rows = _selected(job, pair, Catalog(job.store).dicts("dataset_shift_by_layer", **ids, **_where(variant)))
+    shares = sorted({row["share_in_common"] for row in rows})
+    common = f"; {shares[0]:.0%} of {pair.b.dataset} is in both and left out" if shares else ""
+    title = f"{pair.subject}{common}\n{_caption(variant)}"
+    return {f"{DATASET_SHIFT}.{ending}": content for ending, content in figures.dataset_shift(rows, title).items()}
+
+
+def _selected(job: Job, scopes: Sequence[Scope], rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    emotions = job.settings.emotion
+    layers = {layer for scope in scopes for layer in layer_numbers(job.settings.layer, depth(job.store, scope))}
     return [
         row for row in rows
         if (not layers or row.get("layer") in (None, *layers))

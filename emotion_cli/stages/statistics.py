@@ -1,10 +1,16 @@
-"""Measured values as the statistic columns that three tables share."""
+"""Measured values as the statistic columns that tables share."""
 
-from emotion_cli.measures.resampling import Null
+from collections.abc import Iterable
+
+from emotion_cli.measures.resampling import Statistic
 from warehouse.schema import STATISTIC_COLUMNS
 
 
-def statistic_columns(rows: list[tuple[float | None, Null, int]]) -> dict[str, list]:
-    """The statistic columns of (value, null, n) rows that have no interval."""
-    columns = [(value, None, None, null.mean, null.low, null.high, null.p_value, n, null.n_draws) for value, null, n in rows]
+def statistic_columns(statistics: Iterable[Statistic]) -> dict[str, list]:
+    """The statistic columns of measured values."""
+    columns = [
+        (one.value, one.interval.low, one.interval.high, one.null.mean, one.null.low, one.null.high, one.null.p_value, one.n,
+         one.null.n_draws)
+        for one in statistics
+    ]  # fmt: skip
     return {name: [row[i] for row in columns] for i, name in enumerate(STATISTIC_COLUMNS)}

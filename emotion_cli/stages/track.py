@@ -33,7 +33,7 @@ def tasks(job: Job) -> list[Task]:
     reason = why(artifacts.manifest(), inputs)
     if not reason and _is_ours(uri) and not _database(job).is_file():
         reason = NOT_THERE
-    folders = [partition.folder for partition in read.values()] + [figure.folder for _, figure in figures(job)]
+    folders = [partition.folder for partition in read.values()] + [figure.artifacts.folder for figure in figures(job)]
 
     def run(job: Job) -> None:
         # again, since figures and tables may have been made since
@@ -62,11 +62,11 @@ def _log(job: Job, variant: Variant, uri: str, artifacts: Artifacts) -> None:
     values = tracking.metrics(found)
     params = _params(job, variant)
     files, digests = {}, {}
-    for dataset, figure in figures(job):
-        manifest = figure.manifest()
+    for figure in figures(job):
+        manifest = figure.artifacts.manifest()
         for entry in manifest.files if manifest else ():
-            path = f"figures/{dataset.replace('/', '-')}/{figure.folder.name}/{entry.name}"
-            files[path], digests[path] = figure.folder / entry.name, entry.sha256
+            path = f"{tracking.metric_name('figures', *figure.parts)}/{entry.name}"
+            files[path], digests[path] = figure.artifacts.folder / entry.name, entry.sha256
     # the run is known by what is in it: numbers made again that did not change need no second run
     key = content_hash([params, [list(value) for value in values], digests])
     folder(job).mkdir(parents=True, exist_ok=True)

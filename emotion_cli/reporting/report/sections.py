@@ -13,6 +13,7 @@ from emotion_cli.reporting.report.rules import (
     NEXT_STEPS,
     NOTES,
     OBSERVATIONS,
+    SHIFTS,
     items,
     reads,
     sentences,
@@ -20,6 +21,7 @@ from emotion_cli.reporting.report.rules import (
 
 BY_MODEL = "within_model_similarity_by_model"
 BY_EMOTION = "cross_model_similarity_by_emotion"
+SHIFT = "dataset_shift_by_layer"
 NORMS = "vector_norms_by_layer"
 
 
@@ -126,6 +128,26 @@ def cross_model(facts: Facts) -> Iterable[Block]:
         yield Items(said) if said else say("There is one model only.")
 
 
+def dataset_shift(facts: Facts) -> Iterable[Block]:
+    """For each two datasets that share prompts: whether a model's directions are the same on the prompts they do not share."""
+    if not facts.of(SHIFT):
+        yield say("No two datasets share some prompts and not all, so there is nothing to compare.")
+    for model in facts.distinct(SHIFT, "model"):
+        yield Heading(model)
+        rows = [row for row in facts.of(SHIFT, model=model) if row["averaged"]]
+        # the whole depth is in the figure
+        layers = sorted({row["layer"] for row in rows})
+        shown = {layers[round(share * (len(layers) - 1))] for share in (0, 0.25, 0.5, 0.75, 1)} if layers else set()
+        yield grid([row for row in rows if row["layer"] in shown], (
+            Shown("dataset_a", "dataset"), Shown("dataset_b", "and the rest of"), Shown("emotion", "emotion"),
+            Shown("layer", "layer", "d"), Shown("share_in_common", "in common", ".0%"),
+            Shown("cosine_similarity", "plain cosine", ".4f"), Shown("noise_cosine", "of noise", ".4f"),
+            Shown("cosine_unbiased", "without noise", ".4f"), Shown("ci_low", "2.5 %", ".4f"), Shown("ci_high", "97.5 %", ".4f"),
+            Shown("null_high", "null 97.5 %", ".4f"), Shown("p_value", "p", ".2g"),
+        ), SHIFT)  # fmt: skip
+        yield from items(SHIFTS, facts, model=model)
+
+
 def visualizations(facts: Facts) -> Iterable[Block]:
     """Every figure, by dataset."""
     if not facts.pictures:
@@ -174,6 +196,7 @@ SECTIONS = (
     Section("Commands used", ("extractions",), commands),
     Section("Emotion vectors", (NORMS, BY_MODEL, "extractions", *reads(NOTES)), vectors_and_similarities),
     Section("Cross-model similarities", (NORMS, BY_EMOTION, *reads(KEY_FINDINGS)), cross_model),
+    Section("The same direction on other texts", (SHIFT, *reads(SHIFTS)), dataset_shift),
     Section("Visualizations generated", (), visualizations),
     Section("MLflow logging", (), tracking),
     Section("Key observations", reads(OBSERVATIONS), observations),
