@@ -70,7 +70,7 @@ def _task(job: Job, dataset: str, prompts_sha256: str) -> Task:
     def run(job: Job) -> None:
         rows = prompts.read(["emotion", "topic", "text", "n_copies"]).to_pylist()
         found = audit([PromptRow(**row) for row in rows], dataset, seed=job.settings.seed, draws=job.settings.draws)
-        with partition.hold():
+        with partition.hold(wait=True):
             entry = partition.write([_table(found)])
             partition.commit([entry], {**inputs, "prompts": fingerprint(prompts)})
         job.listener.note(verdict(dataset, areas_of(partition)).text)
