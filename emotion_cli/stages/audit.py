@@ -72,7 +72,7 @@ def _task(job: Job, dataset: str, prompts_sha256: str) -> Task:
         found = audit([PromptRow(**row) for row in rows], dataset, seed=job.settings.seed, draws=job.settings.draws)
         with partition.hold(wait=True):
             entry = partition.write([_table(found)])
-            partition.commit([entry], {**inputs, "prompts": fingerprint(prompts)})
+            partition.commit([entry], {**inputs, "prompts": fingerprint(prompts)}, reads={"prompts": prompts.place})
         job.listener.note(verdict(dataset, areas_of(partition)).text)
 
     reason = why(partition.manifest(), {**inputs, "prompts": fingerprint(prompts)})
