@@ -40,6 +40,8 @@ class Catalog:
         if unsafe:
             return
         self.connection.execute(f"set allowed_paths = [{', '.join(map(literal, paths))}]")
+        self.connection.execute("set autoinstall_known_extensions = false")
+        self.connection.execute("set autoload_known_extensions = false")
         self.connection.execute("set enable_external_access = false")
         self.connection.execute("set lock_configuration = true")
 
@@ -68,8 +70,8 @@ class Catalog:
     def _last(self, statements: Sequence[Any], values: Sequence[Any] | Mapping[str, Any]) -> pa.Table:
         for statement in statements[:-1]:
             self.connection.execute(statement)
-        result = self.connection.execute(statements[-1], values)
-        return result.to_arrow_table() if result.description else pa.table({})
+        result = self.connection.sql(statements[-1], params=values)
+        return result.to_arrow_table() if result is not None else pa.table({})
 
     def select(self, relation: str, columns: Sequence[str] = (), /, **filters: Iterable[Any] | None) -> pa.Table:
         """Rows of a table or bundled query where each filtered column has one of the given values; sorted as printed."""
@@ -201,4 +203,5 @@ def _comment(connection: duckdb.DuckDBPyConnection, view: str, doc: str, columns
 
 
 def literal(value: str | os.PathLike[str]) -> str:
+    """A value as a SQL text, for the statements that take no bound values."""
     return "'" + str(value).replace("'", "''") + "'"

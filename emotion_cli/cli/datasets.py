@@ -53,9 +53,15 @@ def list_(store: o.StoreDir = None, format: o.RowFormat = Format.table) -> None:
 
 
 @app.command()
-def show(dataset: Name, store: o.StoreDir = None, format: o.RowFormat = Format.table, output: o.Output = None) -> None:
+def show(
+    dataset: Name,
+    store: o.StoreDir = None,
+    format: o.RowFormat = Format.table,
+    formulas: o.Formulas = False,
+    output: o.Output = None,
+) -> None:
     """Print the prompts of a set: its newest version in the store, else as it ships; or those of a file."""
-    _, _, opened = o.start(store=store)
+    _, console, opened = o.start(store=store)
     from emotion_cli.prompts.reading import READERS, read_prompt_set
     from emotion_cli.prompts.shipped import shipped_prompt_set
     from emotion_cli.stages.scope import newest_version
@@ -72,7 +78,7 @@ def show(dataset: Name, store: o.StoreDir = None, format: o.RowFormat = Format.t
         rows = table_of("prompts", shipped_prompt_set(dataset).columns()).select(columns)
     else:
         rows = partition.read(columns)
-    write_rows(rows, format, output)
+    write_rows(rows, format, output, formulas=formulas, note=console.note)
 
 
 @app.command()

@@ -67,6 +67,10 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Print what would be don
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say errors only.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Say what is left alone, too.")]
 RowFormat = Annotated[Format, typer.Option("--format", "-f", help="How rows are written; table and markdown round.")]
+Formulas = Annotated[
+    bool,
+    typer.Option("--formulas", help="In csv and tsv, leave texts that begin like a spreadsheet formula as they are."),
+]
 Output = Annotated[Path | None, typer.Option("--output", "-o", help="Write rows to this file.", metavar="FILE")]
 
 

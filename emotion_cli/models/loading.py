@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from emotion_cli.errors import CheckFailedError, EmoError, MissingError, UsageError
 from emotion_cli.models import embedded, fingerprint
 from emotion_cli.models.gguf import convert, converted_folder
+from emotion_cli.models.headers import check_safetensors
 
 if TYPE_CHECKING:
     from torch import nn
@@ -183,6 +184,8 @@ def _in_folder(name: str, folder: Path, revision: str | None, cache: Path) -> Mo
             f"{folder}: no .safetensors weights; other formats are not read because loading them can run code",
             hint="save the model again with save_pretrained(..., safe_serialization=True)",
         )
+    for file in sorted(folder.glob("*.safetensors")):
+        check_safetensors(file)
     weights, tokenizer = fingerprint.weights_sha256(folder, cache), fingerprint.tokenizer_sha256(folder, cache)
     return ModelSource(name, folder, revision, weights, tokenizer)
 

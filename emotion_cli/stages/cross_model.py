@@ -8,6 +8,7 @@ import pyarrow as pa
 from emotion_cli.measures.between import raw_cosine
 from emotion_cli.measures.directions import ZERO_RELATIVE_NORM
 from emotion_cli.measures.resampling import Statistic
+from emotion_cli.stages.comparable import refuse_incomparable, refuse_other_vectors
 from emotion_cli.stages.job import Job, Task, parts_task
 from emotion_cli.stages.scope import Scope
 from emotion_cli.stages.statistics import statistic_columns
@@ -16,12 +17,18 @@ from warehouse.store import Partition, table_of
 
 
 def tasks(job: Job) -> list[Task]:
-    """One task for every two models with the same dataset."""
-    return [
-        _task(job, *sorted(pair, key=lambda scope: scope.model))
+    """One task for every two models with the same dataset; UsageError when their extractions were not made alike."""
+    pairs = [
+        sorted(pair, key=lambda scope: scope.model)
         for pair in combinations(job.train_scopes, 2)
         if pair[0].dataset == pair[1].dataset and pair[0].model != pair[1].model
     ]
+    for a, b in pairs:
+        for name in refuse_incomparable(job.store, a, b):
+            job.listener.note(
+                f"{a.dataset}, {a.model} and {b.model}: {name} of one of them is not known, and is taken to be alike"
+            )
+    return [_task(job, a, b) for a, b in pairs]
 
 
 def _task(job: Job, a: Scope, b: Scope) -> Task:
@@ -37,6 +44,7 @@ def _task(job: Job, a: Scope, b: Scope) -> Task:
 
 
 def _part(job: Job, a: Scope, b: Scope, variant: Variant) -> pa.Table:
+    refuse_other_vectors(job.store, a, b)
     directions_a, directions_b = (_directions(scope.partition(job.store, "vectors"), variant) for scope in (a, b))
     shared = sorted(set(directions_a) & set(directions_b), key=lambda key: (key[1], key[0]))
     widths = {len(direction) for directions in (directions_a, directions_b) for direction in directions.values()}

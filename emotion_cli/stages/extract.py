@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
+from functools import cache
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
@@ -285,6 +286,7 @@ class _Writer:
                 }, d_model=self.loaded.d_model)  # fmt: skip
 
 
+@cache
 def versions() -> dict[str, str]:
     """Versions of the packages that can change a number."""
     return {package: version(package) for package in PACKAGES}

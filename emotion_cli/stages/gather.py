@@ -47,6 +47,11 @@ def fingerprints(read: dict[str, Partition]) -> dict[str, str | None]:
     return {name: fingerprint(partition) for name, partition in read.items()}
 
 
+def places(read: dict[str, Partition]) -> dict[str, str]:
+    """Where those partitions are in the store, so that `emo verify` finds what has changed since."""
+    return {name: partition.place for name, partition in read.items()}
+
+
 def rows(job: Job, variant: Variant, names: Sequence[str]) -> dict[str, Rows]:
     """Rows of each query or table for the job's train scopes, of one variant and the emotions asked for, in the job's order."""
     catalog = Catalog(job.store)

@@ -26,7 +26,7 @@ def check(store: Store, settings: Settings, source: "ModelSource", listener: Lis
                   notify=listener.note, prove=False)  # fmt: skip
     found = check_model(loaded)
     partition = _partition(store, source, loaded.dtype)
-    with partition.hold():
+    with partition.hold(wait=True):
         entry = partition.write([table_of("model_checks", {
             "check_name": [one.name for one in found],
             "value": [one.value for one in found],

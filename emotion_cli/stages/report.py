@@ -5,7 +5,7 @@ from typing import Any
 
 from emotion_cli.reporting import report
 from emotion_cli.stages import track
-from emotion_cli.stages.gather import figure_fingerprints, figures, fingerprints, partitions, pictures, rows
+from emotion_cli.stages.gather import figure_fingerprints, figures, fingerprints, partitions, pictures, places, rows
 from emotion_cli.stages.job import Job, Task, why
 from emotion_cli.stages.plot import shown_variant
 from emotion_cli.stages.vectors import Variant, caveat
@@ -36,8 +36,7 @@ def tasks(job: Job) -> list[Task]:
             tracked=track.current_record(job),
             notes=sorted({said for scope in job.train_scopes if (said := caveat(job.store, scope, variant.method))}),
         )
-        places = {name: partition.place for name, partition in partitions(job, report.READS).items()}
-        artifacts.commit(report.pages(facts), _inputs(job, variant), reads=places)
+        artifacts.commit(report.pages(facts), _inputs(job, variant), reads=places(partitions(job, report.READS)))
 
     return [Task("report", target.name, (*folders, track.folder(job)), target, reason, run)]
 

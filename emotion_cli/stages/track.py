@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from emotion_cli.reporting import tracking
-from emotion_cli.stages.gather import figure_fingerprints, figures, fingerprints, partitions, rows
+from emotion_cli.stages.gather import figure_fingerprints, figures, fingerprints, partitions, places, rows
 from emotion_cli.stages.job import NOT_THERE, Job, Task, why
 from emotion_cli.stages.plot import shown_variant
 from emotion_cli.stages.vectors import Variant
@@ -81,8 +81,8 @@ def _log(job: Job, variant: Variant, uri: str, artifacts: Artifacts) -> None:
         "n_metrics": len(values),
         "n_artifacts": len(files),
     }
-    artifacts.commit({RECORD: json.dumps(record, indent=1, ensure_ascii=False).encode()}, _inputs(job, variant, uri),
-                     reads={name: partition.place for name, partition in partitions(job, tracking.READS).items()})  # fmt: skip
+    content = json.dumps(record, indent=1, ensure_ascii=False).encode()
+    artifacts.commit({RECORD: content}, _inputs(job, variant, uri), reads=places(partitions(job, tracking.READS)))
     state = "was there already" if logged.was_there else "logged"
     job.listener.note(f"track: run {logged.run_id} {state}: {len(values)} values, {len(files)} files, at {_shown(uri)}")
 
