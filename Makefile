@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help install models run phase1 phase2 phase3 track report test check lint types format clean
+.PHONY: help install models run phase1 phase2 phase3 track report test faults bench peers check lint types docs format clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -9,16 +9,17 @@ EMO := $(BIN)/emo
 MODELS ?= smollm2-135m gemma3-270m
 DATASETS ?= baseline extended heldout
 STORE ?= store
+RECIPE ?=
 TRAIN_SETS := $(filter-out heldout,$(DATASETS))
 
 dataset_options = $(foreach dataset,$(DATASETS),-d $(dataset))
 train_options = $(foreach dataset,$(TRAIN_SETS),-d $(dataset))
-model_options = $(foreach model,$(MODELS),-m $(model))
+model_options = $(foreach model,$(MODELS),-m $(model)) $(addprefix --recipe ,$(RECIPE))
 
 help: ## Show this text
 	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 	@echo
-	@echo "Variables: MODELS=\"$(MODELS)\" DATASETS=\"$(DATASETS)\" STORE=$(STORE)"
+	@echo "Variables: MODELS=\"$(MODELS)\" DATASETS=\"$(DATASETS)\" STORE=$(STORE) RECIPE=$(RECIPE)"
 
 install: $(VENV)/installed ## Make .venv with emo and its tools
 
@@ -45,6 +46,17 @@ report: install ## Write report.md and report.html of what the store holds
 test: models ## Run all tests, those on the embedded models too
 	$(BIN)/pytest
 
+faults: install ## 200 kills of an extraction, every crash point, 10,000 mutated inputs (some minutes)
+	$(BIN)/pytest tests/faults --kills 200 --mutations 10000
+
+bench: models ## Measure (BENCH="extraction scaling" for some); writes bench/RESULTS.md
+	$(BIN)/python -m bench $(BENCH)
+
+peers: ## Compare every layer with TransformerLens', in an environment of its own
+	$(PYTHON) -m venv .venv-peers
+	.venv-peers/bin/pip install --quiet --constraint constraints.txt --editable . pytest pytest-xdist hypothesis transformer-lens
+	HF_HUB_OFFLINE=1 .venv-peers/bin/pytest -n 0 tests/models/test_transformer_lens.py
+
 check: lint types test ## Everything: lint, format, import rules, types and all tests
 
 lint: install ## Style, format and import rules
@@ -54,6 +66,9 @@ lint: install ## Style, format and import rules
 
 types: install ## Types
 	$(BIN)/basedpyright
+
+docs: install ## Write the pages about tables and queries again
+	$(BIN)/python -m warehouse.docs
 
 format: install ## Format the code
 	$(BIN)/ruff check --fix .

@@ -3,14 +3,15 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from emotion_cli.models.embedded import EMBEDDED
 from emotion_cli.settings import Settings
 from emotion_cli.stages import STAGES, Stage
+from emotion_cli.stages.audit import tokens_by_label
 from emotion_cli.stages.extract import find_sources, scope_of
 from emotion_cli.stages.job import Job, Listener, Task
-from emotion_cli.stages.scope import ensure_imported, known_datasets, newest_version, scopes_in_store
+from emotion_cli.stages.scope import Scope, ensure_imported, known_datasets, newest_version, scopes_in_store
 from warehouse.store import Store
 
 FORCED = "forced"
@@ -53,6 +54,19 @@ def job_with_models(
 def job_in_store(store: Store, settings: Settings, listener: Listener, *, forced: Collection[str] = ()) -> Job:
     """A job over what was extracted before; finds and loads no model."""
     return Job(store, settings, scopes_in_store(store, settings), listener, forced=forced)
+
+
+def job_on_prompts(store: Store, settings: Settings, listener: Listener, *, forced: Collection[str] = ()) -> Job:
+    """A job over the newest version of each dataset asked for, under the models that were named, if any."""
+    sources = find_sources(settings, settings.model, listener)
+    versions = [ensure_imported(store, dataset) for dataset in settings.dataset or known_datasets(store)]
+    scopes = [Scope(version.dataset, version.role, version.prompts_sha256, "", "") for version in versions]
+    return Job(store, settings, scopes, listener, sources, forced)
+
+
+def token_counts(job: Job) -> list[dict[str, Any]]:
+    """Tokens of each label's prompts under each of the job's models."""
+    return [row for model in job.sources for scope in job.scopes for row in tokens_by_label(job, scope, model)]
 
 
 def plan(job: Job, wanted: Sequence[Stage]) -> list[Step]:

@@ -1,4 +1,4 @@
-"""What a run is made with: flag > EMO_* environment > [tool.emo] or emo.toml > default, resolved once, frozen.
+"""What a run is made with: flag > EMO_* environment > [tool.emo] or emo.toml > recipe > default, resolved once, frozen.
 
 A setting is declared once, as a field of `Settings`: its name is the flag (`--batch-tokens`), the environment variable
 (`EMO_BATCH_TOKENS`) and the key in a file (`batch_tokens`).
@@ -15,13 +15,22 @@ from typing import Any
 import platformdirs
 
 from emotion_cli.errors import UsageError
+from emotion_cli.recipes import DEFAULT, Recipe, find, recipes_of
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 DTYPES = ("auto", "float32", "bfloat16", "float16")
 BOS_RULES = ("auto", "always", "never")
-LAYER_RANGES = ("resid_post", "resid_pre")
+LAYER_RANGES: dict[str, Callable[[int], range]] = {
+    "resid_post": lambda n_layers: range(1, n_layers + 1),
+    "resid_pre": lambda n_layers: range(n_layers),
+}
+"""Layers by the name of the hook that TransformerLens reads them with, for a model of n_layers blocks."""
+
+NOT_IN_RECIPES = ("recipe", "store", "cache")
 
 Names = tuple[str, ...]
+Layers = tuple[int | str, ...]
+"""Layer numbers, and names of ranges that depend on the model's depth."""
 
 
 def _setting(default: Any, doc: str, choices: Names = ()) -> Any:
@@ -37,19 +46,27 @@ class Settings:
     dataset: Names = _setting((), "prompt sets")
     model: Names = _setting((), "models: Hub id, folder, .gguf file or alias")
     emotion: Names = _setting((), "labels to show")
-    layer: tuple[int, ...] = _setting((), "layers: 0 is the embeddings; 3,5-8")
-    pooling: Names = _setting((), "how tokens become one row: last, mean")
+    layer: Layers = _setting((), "layers: 0 is the embeddings; 3,5-8, or resid_post, resid_pre")
+    pooling: Names = _setting((), "how tokens become one row: last, mean, word")
+    recipe: str = _setting(DEFAULT, "named settings, or a .toml file of them")
+    words: Path | None = _setting(None, "TOML file with the words of each label, for pooling word; ours by default")
     method: str = _setting("mean_difference", "how a direction is made")
     reference: str = _setting("neutral", "label that directions are measured against, or `others`")
     over_layers: str = _setting(
-        "resid_post", "what means over layers cover, resid_post: layers 1 to n_layers, resid_pre: 0 to n_layers - 1", LAYER_RANGES
+        "resid_post",
+        "what means over layers cover, resid_post: layers 1 to n_layers, resid_pre: 0 to n_layers - 1",
+        tuple(LAYER_RANGES),
     )
     neutral: str = _setting("neutral", "label that is no emotion")
     revision: str | None = _setting(None, "branch, tag or commit on the Hub")
     device: str = _setting("auto", "where to compute", DEVICES)
     dtype: str = _setting("auto", "number format of the forward pass; auto is float32", DTYPES)
     bos: str = _setting("auto", "beginning-of-sequence token: once, always put first, or never", BOS_RULES)
-    batch_tokens: int = _setting(2048, "most tokens in a batch, padding included")
+    strategy: str = _setting(
+        "auto", "how prompts are packed; auto is the first that is exact, and one that is named must be",
+        ("auto", "tree", "sorted", "single"),
+    )  # fmt: skip
+    batch_tokens: int | None = _setting(None, "most tokens in a batch; 512 on a CPU and 8192 elsewhere if not given")
     max_length: int | None = _setting(None, "longest prompt in tokens; longer ones are an error")
     truncate: bool = _setting(False, "cut longer prompts instead, and say how many")
     chat_template: bool = _setting(False, "wrap each prompt as a user turn")
@@ -75,25 +92,57 @@ def resolve(flags: Mapping[str, Any], *, environment: Mapping[str, str] | None =
     """
     values: dict[str, Any] = {}
     sources: dict[str, str] = {}
-    given = _from_files(folder or Path.cwd()) + _from_environment(os.environ if environment is None else environment)
+    folder = folder or Path.cwd()
+    given = _from_files(folder) + _from_environment(os.environ if environment is None else environment)
     given += [(f"--{name.replace('_', '-')}", name, value) for name, value in flags.items() if value not in (None, (), [], False)]
-    for source, name, value in given:
+    recipe = find(next((value for _, name, value in reversed(given) if name == "recipe"), DEFAULT), own_recipes(folder))
+    for source, name, value in _from_recipe(recipe) + given:
         values[name], sources[name] = _checked(source, name, value), source
-    for source, name, value in given:
+    for source, name, value in _from_recipe(recipe) + given:
         if name in ("batch_tokens", "draws", "max_length") and values[name] is not None and values[name] < 1:
             raise UsageError(f"{source}: {value} is not a positive number")
     return replace(Settings(), **values, sources=sources)
 
 
-def parse_layers(source: str, text: str) -> tuple[int, ...]:
-    """Layer numbers of a list like `3,5-8`, sorted and distinct."""
-    layers: set[int] = set()
-    for item in text.split(","):
-        first, dash, last = item.strip().partition("-")
+def parse_layers(source: str, text: str) -> Layers:
+    """Layers of a list like `3,5-8` or `0,resid_post`, distinct; numbers first, sorted."""
+    numbers: set[int] = set()
+    names: list[str] = []
+    for item in map(str.strip, text.split(",")):
+        first, dash, last = item.partition("-")
+        if item in LAYER_RANGES:
+            names.append(item)
+            continue
         if not first.isdecimal() or (dash and not last.isdecimal()) or (dash and int(last) < int(first)):
-            raise UsageError(f"{source}: {item.strip()!r} is not a layer or a range of layers", hint=f"{source} 0,3,5-8")
-        layers.update(range(int(first), int(last if dash else first) + 1))
-    return tuple(sorted(layers))
+            raise UsageError(f"{source}: {item!r} is not a layer, a range of layers or one of {', '.join(LAYER_RANGES)}",
+                             hint=f"{source} 0,3,5-8")  # fmt: skip
+        numbers.update(range(int(first), int(last if dash else first) + 1))
+    return (*sorted(numbers), *dict.fromkeys(names))
+
+
+def layer_numbers(layers: Layers, n_layers: int | None) -> list[int]:
+    """The layers meant in a model of that many blocks, sorted; UsageError for a named range where the depth is not known."""
+    named = [layer for layer in layers if isinstance(layer, str)]
+    if named and n_layers is None:
+        raise UsageError(f"the model's depth is not known, so {named[0]} does not say which layers", hint="--layer 0-11")
+    numbers = {layer for layer in layers if isinstance(layer, int)}
+    return sorted(numbers.union(*(LAYER_RANGES[name](n_layers or 0) for name in named)))
+
+
+def own_recipes(folder: Path) -> dict[str, Recipe]:
+    """The user's recipes in the settings files of a folder, by name."""
+    return {name: recipe for path, table in _tables(folder) if isinstance(table.get("recipe"), dict)
+            for name, recipe in recipes_of(table["recipe"], path.name).items()}  # fmt: skip
+
+
+def _from_recipe(recipe: Recipe) -> list[tuple[str, str, Any]]:
+    source = f"recipe {recipe.name}"
+    for name in recipe.values:
+        if name not in SETTINGS or name in NOT_IN_RECIPES:
+            allowed = ", ".join(known for known in SETTINGS if known not in NOT_IN_RECIPES)
+            raise UsageError(f"{source} ({recipe.source}): it cannot set {name!r}; a recipe sets {allowed}",
+                             hint="emo info --recipes")  # fmt: skip
+    return [(source, name, value) for name, value in recipe.values.items()]
 
 
 def _from_environment(environment: Mapping[str, str]) -> list[tuple[str, str, Any]]:
@@ -106,6 +155,18 @@ def _from_environment(environment: Mapping[str, str]) -> list[tuple[str, str, An
 
 def _from_files(folder: Path) -> list[tuple[str, str, Any]]:
     given: list[tuple[str, str, Any]] = []
+    for path, table in _tables(folder):
+        for name, value in table.items():
+            if name not in SETTINGS:
+                raise UsageError(f"{path.name}: no setting is called {name!r}; settings are {', '.join(SETTINGS)}")
+            if name != "recipe" or not isinstance(value, dict):
+                given.append((path.name, name, value))
+    return given
+
+
+def _tables(folder: Path) -> list[tuple[Path, dict[str, Any]]]:
+    """The tables of settings in the files of a folder, the last one counting most."""
+    found = []
     for path, inside in ((folder / "pyproject.toml", ("tool", "emo")), (folder / "emo.toml", ())):
         if not path.is_file():
             continue
@@ -115,11 +176,8 @@ def _from_files(folder: Path) -> list[tuple[str, str, Any]]:
             raise UsageError(f"{path.name}: not readable as TOML: {error}") from error
         for key in inside:
             table = table.get(key, {})
-        for name, value in table.items():
-            if name not in SETTINGS:
-                raise UsageError(f"{path.name}: no setting is called {name!r}; settings are {', '.join(SETTINGS)}")
-            given.append((path.name, name, value))
-    return given
+        found.append((path, table))
+    return found
 
 
 def _checked(source: str, name: str, value: Any) -> Any:
@@ -141,9 +199,9 @@ def _names(source: str, value: Any) -> Names:
     return tuple(dict.fromkeys(item.strip() for item in items if item.strip()))
 
 
-def _layers(source: str, value: Any) -> tuple[int, ...]:
+def _layers(source: str, value: Any) -> Layers:
     texts = [value] if isinstance(value, (str, int)) else value
-    return tuple(sorted({layer for text in texts for layer in parse_layers(source, str(text))}))
+    return parse_layers(source, ",".join(map(str, texts)))
 
 
 def _flag(source: str, value: Any) -> bool:
@@ -170,10 +228,11 @@ def _text(source: str, value: Any) -> str:
 _PARSERS: dict[Any, Callable[[str, Any], Any]] = {
     Path: lambda source, value: Path(value).expanduser(),
     Names: _names,
-    tuple[int, ...]: _layers,
+    Layers: _layers,
     bool: _flag,
     int: _number,
     int | None: _number,
     str: _text,
     str | None: _text,
+    Path | None: lambda source, value: Path(value).expanduser(),
 }

@@ -1,8 +1,13 @@
 -- Cosine similarity of two emotions' vectors at each layer of one model, beside its permutation null.
 -- Grain: extraction_id, dataset, model, method, reference, pooling, layer, emotion_a, emotion_b
--- Reads: vectors, extractions, within_model_statistics
+-- Reads: vectors, extractions, within_model_statistics, within_model_verdicts_by_layer
 -- Column cosine_similarity: NULL when either vector has zero length (relative norm below 1e-5)
 -- Column equidistance: the cosine of two emotions as different from each other as each is from the reference
+-- Column unbiased_cosine: cosine without the share of noise; NULL where a vector's unbiased length is not positive
+-- Column ci_low: lower end of the unbiased cosine's 95 % interval
+-- Column ci_high: upper end of the unbiased cosine's 95 % interval
+-- Column verdict: what may be said of the two, as in within_model_verdicts_by_layer
+-- Column others_cosine: cosine of the same two emotions against the other emotions; equidistant is -1 / (K - 1)
 -- Column null_low: 2.5 % quantile of the cosine when labels are permuted within topics
 -- Column null_high: 97.5 % quantile of the cosine when labels are permuted within topics
 with defined as (
@@ -58,7 +63,12 @@ select
     nulls.null_mean,
     nulls.null_low,
     nulls.null_high,
-    nulls.p_value
+    nulls.p_value,
+    verdicts.unbiased_cosine,
+    verdicts.ci_low,
+    verdicts.ci_high,
+    verdicts.verdict,
+    verdicts.others_cosine
 from pairs
 inner join labels using (extraction_id, method, reference, pooling)
 left join extractions on pairs.extraction_id = extractions.extraction_id
@@ -72,3 +82,12 @@ left join within_model_statistics as nulls
         and pairs.emotion_a = nulls.emotion_a
         and pairs.emotion_b = nulls.emotion_b
         and nulls.measure = 'cosine'
+left join within_model_verdicts_by_layer as verdicts
+    on
+        pairs.extraction_id = verdicts.extraction_id
+        and pairs.method = verdicts.method
+        and pairs.reference = verdicts.reference
+        and pairs.pooling = verdicts.pooling
+        and pairs.layer = verdicts.layer
+        and pairs.emotion_a = verdicts.emotion_a
+        and pairs.emotion_b = verdicts.emotion_b

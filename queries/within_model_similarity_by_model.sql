@@ -1,12 +1,17 @@
 -- Mean over the averaged layers of the cosine similarity of two emotions in one model, beside its permutation null.
 -- Grain: extraction_id, dataset, model, method, reference, pooling, emotion_a, emotion_b
--- Reads: within_model_similarity_by_layer, within_model_statistics
+-- Reads: within_model_similarity_by_layer, within_model_statistics, within_model_verdicts_by_layer
 -- Column mean_cosine_similarity: mean over the layers where it is defined, by default the embeddings are left out
 -- Column cosine_stddev_pop: population standard deviation over those layers
 -- Column min_cosine_similarity: least of those cosines
 -- Column max_cosine_similarity: greatest of those cosines
 -- Column n_layers_averaged: how many layers that mean is over
 -- Column equidistance: the cosine of two emotions as different from each other as each is from the reference
+-- Column mean_unbiased_cosine: mean over the averaged layers of the cosine without the share of noise; NULL unless all define it
+-- Column ci_low: lower end of its 95 % interval
+-- Column ci_high: upper end of its 95 % interval
+-- Column verdict: what may be said of the two on average over layers, as in within_model_verdicts_by_layer
+-- Column mean_others_cosine: mean cosine of the same two emotions against the other emotions; equidistant is -1 / (K - 1)
 -- Column null_low: 2.5 % quantile of the same mean when labels are permuted within topics
 -- Column null_high: 97.5 % quantile of the same mean when labels are permuted within topics
 with by_layer as (
@@ -33,7 +38,17 @@ means as (
     group by all
 )
 
-select means.*, nulls.null_mean, nulls.null_low, nulls.null_high, nulls.p_value
+select
+    means.*,
+    nulls.null_mean,
+    nulls.null_low,
+    nulls.null_high,
+    nulls.p_value,
+    verdicts.unbiased_cosine as mean_unbiased_cosine,
+    verdicts.ci_low,
+    verdicts.ci_high,
+    verdicts.verdict,
+    verdicts.others_cosine as mean_others_cosine
 from means
 left join within_model_statistics as nulls
     on
@@ -45,3 +60,12 @@ left join within_model_statistics as nulls
         and means.emotion_b = nulls.emotion_b
         and nulls.layer is null
         and nulls.measure = 'cosine'
+left join within_model_verdicts_by_layer as verdicts
+    on
+        means.extraction_id = verdicts.extraction_id
+        and means.method = verdicts.method
+        and means.reference = verdicts.reference
+        and means.pooling = verdicts.pooling
+        and means.emotion_a = verdicts.emotion_a
+        and means.emotion_b = verdicts.emotion_b
+        and verdicts.layer is null

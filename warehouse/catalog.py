@@ -40,6 +40,8 @@ class Catalog:
         if unsafe:
             return
         self.connection.execute(f"set allowed_paths = [{', '.join(map(literal, paths))}]")
+        self.connection.execute("set autoinstall_known_extensions = false")
+        self.connection.execute("set autoload_known_extensions = false")
         self.connection.execute("set enable_external_access = false")
         self.connection.execute("set lock_configuration = true")
 
@@ -68,8 +70,8 @@ class Catalog:
     def _last(self, statements: Sequence[Any], values: Sequence[Any] | Mapping[str, Any]) -> pa.Table:
         for statement in statements[:-1]:
             self.connection.execute(statement)
-        result = self.connection.execute(statements[-1], values)
-        return result.to_arrow_table() if result.description else pa.table({})
+        result = self.connection.sql(statements[-1], params=values)
+        return result.to_arrow_table() if result is not None else pa.table({})
 
     def select(self, relation: str, columns: Sequence[str] = (), /, **filters: Iterable[Any] | None) -> pa.Table:
         """Rows of a table or bundled query where each filtered column has one of the given values; sorted as printed."""
@@ -113,8 +115,11 @@ def declare(connection: duckdb.DuckDBPyConnection, store: Store, *, comments: bo
     for query in queries().values():
         connection.execute(f'create view "{query.name}" as {query.sql}')
         if comments:
-            sources = [TABLES[source] for source in query.reads if source in TABLES]
-            known = {column.name: column.doc for source in sources for column in source.columns} | dict(query.columns)
+            # a name means the same everywhere, unless a query, or one that it reads, says what it means there
+            inherited = [queries()[source].columns for source in query.reads if source in queries()]
+            known: dict[str, str] = {name: column.doc for name, column in COLUMNS.items()}
+            for columns in (*inherited, query.columns):
+                known.update(columns)
             names = [row[0] for row in connection.execute(f'describe "{query.name}"').fetchall()]
             _comment(connection, query.name, query.doc, {name: known[name] for name in names if name in known})
     return read
@@ -198,4 +203,5 @@ def _comment(connection: duckdb.DuckDBPyConnection, view: str, doc: str, columns
 
 
 def literal(value: str | os.PathLike[str]) -> str:
+    """A value as a SQL text, for the statements that take no bound values."""
     return "'" + str(value).replace("'", "''") + "'"

@@ -24,8 +24,8 @@ _WAIT = "wait for it, then run again"
 def held(folder: Path, *, wait: bool = False) -> Iterator[None]:
     """Keep other processes from writing a folder; HeldError says who holds it and since when (`wait` waits instead).
 
-    The lock is `flock`: the kernel drops it when its process ends, however it ends, and over NFS 4 it holds between hosts. Where the
-    file system knows no locks, a file that only one process can create stands in; it is taken over when its process is gone.
+    The lock is `flock`: the kernel drops it when its process ends, however it ends, and over NFS 4 it holds between hosts. Where
+    the file system knows no locks, a file that only one process can create stands in; it is taken over when its process is gone.
     """
     make_folder(folder)
     with naming(folder), (folder / LOCK).open("a+", encoding="utf-8") as lock:

@@ -1,13 +1,15 @@
 """From an earlier schema to this one: rows are rewritten step by step, and what was made of them still counts as made of them."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from warehouse import schema
+from warehouse import protocol, schema
+from warehouse.lock import held
 from warehouse.parquet import table_of
 from warehouse.schema import TABLES
 from warehouse.store import Partition, Store
@@ -34,14 +36,17 @@ def migrate(store: Store) -> None:
                     ]  # fmt: skip
                     made = partition.commit(files, manifest.inputs, reads=manifest.reads)
                 renamed[manifest.fingerprint] = made.fingerprint
-    for table in TABLES:
-        for partition in store.partitions(table):
-            manifest = partition.manifest()
-            if manifest and any(value in renamed for value in manifest.inputs.values() if isinstance(value, str)):
-                inputs = {name: renamed.get(value, value) if isinstance(value, str) else value
-                          for name, value in manifest.inputs.items()}  # fmt: skip
-                with partition.hold():
-                    partition.commit(manifest.files, inputs, reads=manifest.reads)
+    for folder in _folders(store):
+        manifest = protocol.read_manifest(folder)
+        if manifest and any(value in renamed for value in manifest.inputs.values() if isinstance(value, str)):
+            inputs = {name: renamed.get(value, value) if isinstance(value, str) else value
+                      for name, value in manifest.inputs.items()}  # fmt: skip
+            with held(folder):
+                protocol.commit(folder, replace(manifest, inputs=inputs))
+
+
+def _folders(store: Store) -> list[Path]:
+    return [partition.folder for table in TABLES for partition in store.partitions(table)] + store.artifact_folders()
 
 
 def _rows(partition: Partition, path: Path, version: int) -> Iterator[pa.Table]:

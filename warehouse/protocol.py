@@ -10,8 +10,8 @@ A folder is one partition of a table, or one set of artifacts (pictures, pages).
 5. `_progress.json` is removed, or keeps the parts that were not asked for. crash: notes of parts that are committed: harmless
 
 Parts are named by the hash of their bytes, so nothing that is committed is ever overwritten. Superseded files stay for
-those who are reading them until `emo verify --repair`. Artifacts have fixed names that people know: theirs are replaced one by one
-before the manifest, and count only while they have the bytes that the manifest lists (crash: none of them count).
+those who are reading them until `emo verify --repair`. Artifacts have fixed names that people know: theirs are replaced one by
+one before the manifest, and count only while they have the bytes that the manifest lists (crash: none of them count).
 
 Readers look at nothing but files that a manifest lists. Everything but one place is a function of the inputs: times and the
 host are in the manifest's block `ran`, which is never compared (and in the columns `seconds` and `created_at` of `extractions`).

@@ -1,6 +1,6 @@
 """Mends what `warehouse.verify` finds, and deletes nothing that was ever committed: bad files are put aside in quarantine.
 
-What is left of a table that is all or none becomes finished parts of unfinished work, so that the next run makes only what is missing.
+What is left of a table that is all or none becomes finished parts of unfinished work: the next run makes only what is missing.
 """
 
 import os
@@ -12,9 +12,9 @@ from warehouse.errors import HeldError, StoreError
 from warehouse.lock import HOLDER, LOCK, held
 from warehouse.migrations import migrate
 from warehouse.protocol import MANIFEST
-from warehouse.store import Partition, Store
 from warehouse.schema import TABLES
-from warehouse.verify import KINDS, QUARANTINE, Fault
+from warehouse.store import QUARANTINE, Partition, Store
+from warehouse.verify import KINDS, Fault
 
 
 def repair(store: Store, faults: Iterable[Fault]) -> list[Fault]:
@@ -52,10 +52,12 @@ def _mended(store: Store, folder: Path, faults: Sequence[Fault]) -> list[tuple[F
     lost = {
         fault.file.name for fault in faults if KINDS[fault.check].repair in ("quarantine", "drop") and fault.check != "foreign"
     }
+    # put aside first: a bad file that no manifest lists would look like an orphan to the next repair
+    said = [(fault, actions[KINDS[fault.check].repair](fault.file)) for fault in faults]
     partition = _partition_at(store, folder)
     if lost and partition:
         _unlist(store, partition, lost)
-    return [(fault, actions[KINDS[fault.check].repair](fault.file)) for fault in faults]
+    return said
 
 
 def _unlist(store: Store, partition: Partition, lost: set[str]) -> None:
@@ -68,7 +70,7 @@ def _unlist(store: Store, partition: Partition, lost: set[str]) -> None:
         partition.commit(good, manifest.inputs, reads=manifest.reads)
         return
     for other in _described_by(store, partition):
-        _put_aside(store, other.folder / MANIFEST)
+        _put_folder_aside(store, other.folder)
     parts = [entry for entry in good if entry.part]
     if parts:
         protocol.save_progress(partition.folder, [*parts, *partition.progress()])
@@ -94,7 +96,7 @@ def _described_by(store: Store, partition: Partition) -> list[Partition]:
 
 
 def _partition_at(store: Store, folder: Path) -> Partition | None:
-    table = folder.relative_to(store.root).parts[0]
+    table = next(iter(folder.relative_to(store.root).parts), "")
     return next((one for one in store.folders(table) if one.folder == folder), None) if table in TABLES else None
 
 

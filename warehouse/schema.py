@@ -46,6 +46,7 @@ COLUMNS = _columns(
     Column("n_copies", _COUNT, "How often the row stood in the imported file; never weights a mean.", "rows"),
     Column("n_words", _COUNT, "Words of the text, split at white space.", "words"),
     Column("final_char", _TEXT, "The last character of the text."),
+    Column("finding", _TEXT, "What the number means for a direction, in one sentence; NULL where there is nothing to say."),
     # what was run
     Column("extraction_id", _TEXT, "Content hash of everything that changes the activations' numbers."),
     Column("model", _TEXT, "The Hub id as given, the alias, or the name of the folder or file."),
@@ -74,6 +75,11 @@ COLUMNS = _columns(
     Column("versions", _TEXT, "Versions of the software that computes the numbers, as JSON."),
     Column("created_at", _TIME, "When the row was written."),
     Column("status", _TEXT, "`complete`: partial extractions are not listed."),
+    # how a model was checked (`check` alone is a word of SQL)
+    Column("check_name", _TEXT, "What was checked of a model."),
+    Column("bound", _REAL, "The largest value with which the check passes; `detail` says where another value is asked for."),
+    Column("passed", _FLAG, "Whether the check passed."),
+    Column("detail", _TEXT, "What was measured, in a sentence."),
     # what was measured
     Column("pooling", _TEXT, "Which tokens a prompt's activation is taken from: last, mean or word."),
     Column("layer", _COUNT, "Decoder blocks applied: 0 is the embeddings, k the residual stream after block k."),
@@ -93,6 +99,8 @@ COLUMNS = _columns(
     Column("extraction_b", _TEXT, "Extraction of the second model of a pair."),
     Column("model_a", _TEXT, "First model of a pair, in alphabetical order."),
     Column("model_b", _TEXT, "Second model of a pair."),
+    Column("dataset_a", _TEXT, "First dataset of a pair, the one with fewer prompts."),
+    Column("dataset_b", _TEXT, "Second dataset of a pair."),
     Column("layer_a", _COUNT, "Layer of the first model."),
     Column("layer_b", _COUNT, "Layer of the second model."),
     Column("measure", _TEXT, "What the value measures."),
@@ -179,6 +187,14 @@ TABLES: dict[str, Table] = {
             nullable=frozenset({"topic", "lang"}),
             all_or_none=True,
         ),
+        _statistics(
+            "prompt_audits",
+            "What a label's texts, or two labels' texts, look like from outside, and how well that alone tells them apart.",
+            grain=("dataset", "prompts_sha256", "emotion_a", "emotion_b", "measure"),
+            partition_by=("dataset", "prompts_sha256"),
+            others=("finding",),
+            nullable={"emotion_b", "finding"},
+        ),
         Table(
             "extractions",
             "What was run to get activations, and everything that changed their numbers.",
@@ -195,6 +211,14 @@ TABLES: dict[str, Table] = {
                 "chat_template", "max_length", "truncate", "words_sha256", "strategy", "strategy_error", "n_tokens",
                 "n_tokens_computed", "n_truncated", "seconds", "dtype",
             }),
+            all_or_none=True,
+        ),
+        Table(
+            "model_checks",
+            "Whether a model is read rightly, as proven by `emo models check`; extract refuses one that failed.",
+            grain=("model", "weights_sha256", "tokenizer_sha256", "dtype", "check_name"),
+            partition_by=("model", "weights_sha256", "tokenizer_sha256", "dtype"),
+            others=("value", "bound", "passed", "detail", "versions", "created_at"),
             all_or_none=True,
         ),
         Table(
@@ -238,6 +262,14 @@ TABLES: dict[str, Table] = {
             partition_by=("dataset", "pair"),
             others=("dataset", "model_a", "model_b"),
             nullable={"layer_a", "layer_b", "emotion", "direction", "fit", "k"},
+        ),
+        _statistics(
+            "cross_dataset_statistics",
+            "How alike an emotion's direction is on two datasets of one model; a row with layer NULL is the mean over layers.",
+            grain=("extraction_a", "extraction_b", "method", "reference", "pooling", "emotion", "layer", "measure"),
+            partition_by=("model", "pair"),
+            others=("model", "dataset_a", "dataset_b"),
+            nullable={"layer"},
         ),
     )
 }  # fmt: skip

@@ -20,6 +20,9 @@ __all__ = [
     "FileEntry", "Manifest", "Partition", "Store", "column_type", "content_hash", "file_sha256", "quote", "table_of",
 ]  # fmt: skip
 
+QUARANTINE = "quarantine"
+"""Folder of a store where bad files are put aside, under the path that they had."""
+
 
 @dataclass(frozen=True, eq=False)
 class Partition:
@@ -89,8 +92,8 @@ class Partition:
     ) -> Manifest:
         """Make exactly these files the partition's content, in one rename.
 
-        `reads` says at which places (of partitions) those `inputs` are that are fingerprints. Parts in `unfinished` are kept for a
-        later run.
+        `reads` says at which places (of partitions) those `inputs` are that are fingerprints. Parts in `unfinished` are kept for
+        a later run.
         """
         manifest = Manifest(self.table.name, self.keys, tuple(files), dict(inputs or {}), protocol.now(), reads=dict(reads or {}))
         self._refuse_case_twins()
@@ -140,6 +143,12 @@ class Store:
         pattern = "/".join(f"{key}=*" for key in declared.partition_by)
         return [self._at(declared, path) for path in sorted((self.root / table).glob(pattern)) if path.is_dir()]
 
+    def artifact_folders(self) -> list[Path]:
+        """Folders of pictures and pages that were committed."""
+        manifests = sorted(self.root.rglob(MANIFEST)) if self.root.exists() else []
+        inside = {*TABLES, QUARANTINE}
+        return [path.parent for path in manifests if path.relative_to(self.root).parts[0] not in inside]
+
     def n_rows(self, table: str) -> int:
         """Committed rows of a table, as its manifests say."""
         return sum(manifest.rows for partition in self.partitions(table) if (manifest := partition.manifest()))
@@ -162,8 +171,10 @@ class Store:
 def refuse_older(manifest: Manifest, folder: Path) -> None:
     """OlderError when a partition has to be migrated before it is read."""
     if manifest.schema_version < schema.SCHEMA_VERSION:
-        raise OlderError(f"{folder}: written by an older emo (schema {manifest.schema_version}; this one reads {schema.SCHEMA_VERSION})",
-                         hint="emo verify --repair")  # fmt: skip
+        raise OlderError(
+            f"{folder}: written by an older emo (schema {manifest.schema_version}; this one reads {schema.SCHEMA_VERSION})",
+            hint="emo verify --repair",
+        )
 
 
 def _with_keys(partition: Partition, wanted: Sequence[str]) -> pa.Table:

@@ -18,9 +18,6 @@ from warehouse.protocol import MANIFEST, PROGRESS, TEMPORARY, FileEntry, Manifes
 from warehouse.schema import TABLES, Table
 from warehouse.store import Partition, Store
 
-QUARANTINE = "quarantine"
-"""Folder of the store where bad files are put aside, under the path that they had."""
-
 KNOWN_FILES = (MANIFEST, PROGRESS, LOCK, HOLDER)
 
 
@@ -55,6 +52,7 @@ KINDS = {
     "older": Kind("written by an earlier schema", "migrate", ""),
     "newer": Kind("written by a later schema", "", "upgrade emo"),
     "stale": Kind("made of something that has changed since", "", "emo run"),
+    "activations_have_an_extraction": Kind("the row that describes activations is not there", "", "emo extract"),
     "artifact": Kind("a picture or page is not as it was committed", "", "emo run"),
 }
 """Each check in Python; those in SQL are in checks/, and find what recomputing would not mend."""
@@ -86,13 +84,6 @@ def unfinished(store: Store) -> list[tuple[Path, int]]:
     """Folders with work to go on with, and how many of its parts are finished: no fault."""
     folders = [partition for table in TABLES for partition in store.folders(table) if partition.has_progress]
     return [(partition.folder, len(partition.progress())) for partition in folders]
-
-
-def artifact_folders(store: Store) -> list[Path]:
-    """Folders of pictures and pages."""
-    inside = {*TABLES, QUARANTINE}
-    manifests = sorted(store.root.rglob(MANIFEST))
-    return [path.parent for path in manifests if path.relative_to(store.root).parts[0] not in inside]
 
 
 def _of_partition(partition: Partition) -> Iterator[Fault]:
@@ -216,7 +207,7 @@ def connection_with_files(readable: Mapping[str, Sequence[Path]]) -> duckdb.Duck
 
 
 def _of_artifacts(store: Store) -> Iterator[Fault]:
-    for folder in artifact_folders(store):
+    for folder in store.artifact_folders():
         try:
             manifest = protocol.read_manifest(folder)
         except NewerError as error:
@@ -233,11 +224,14 @@ def _of_artifacts(store: Store) -> Iterator[Fault]:
 
 def _of_origins(store: Store) -> Iterator[Fault]:
     """Derived content whose origin has another fingerprint now than when it was made."""
-    folders = [partition.folder for table in TABLES for partition in store.folders(table)] + artifact_folders(store)
+    folders = [partition.folder for table in TABLES for partition in store.folders(table)] + store.artifact_folders()
     for folder in folders:
         manifest = _manifest(folder)
         for name, place in manifest.reads.items() if manifest else ():
-            origin = _manifest(store.root / place)
+            try:
+                origin = protocol.read_manifest(store.root / place)
+            except StoreError:
+                continue  # a fault of its own
             current = origin.fingerprint if origin else None
             if manifest and current != manifest.inputs.get(name):
                 how = "has changed since" if origin else "is not there"

@@ -74,7 +74,10 @@ def _exit_code(arguments: list[str]) -> int:
     # the flag may stand anywhere on the line
     arguments = [*(["--debug"] if debug else []), *(argument for argument in arguments if argument != "--debug")]
     try:
-        return typer.main.get_command(app).main(arguments, prog_name="emo", standalone_mode=False) or ExitCode.OK
+        code = typer.main.get_command(app).main(arguments, prog_name="emo", standalone_mode=False) or ExitCode.OK
+        if code == ExitCode.INTERRUPTED:  # what Typer makes of a KeyboardInterrupt
+            raise KeyboardInterrupt
+        return code
     except BrokenPipeError:
         # the reader (`| head`) has seen enough; keep the interpreter from flushing into the closed pipe
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -6,7 +6,7 @@ from emotion_cli.cli.output import Format, write_heading, write_rows
 SUMMARIES = {
     "within_model_similarity_by_model": (
         "dataset", "model", "reference", "pooling", "emotion_a", "emotion_b", "mean_cosine_similarity", "null_low",
-        "null_high", "p_value", "equidistance",
+        "null_high", "equidistance", "mean_unbiased_cosine", "ci_low", "ci_high", "verdict", "mean_others_cosine",
     ),
     "cross_model_similarity_by_emotion": (
         "dataset", "model_a", "model_b", "reference", "pooling", "emotion", "avg_cosine_similarity", "cosine_stddev_pop",
@@ -25,6 +25,7 @@ def compare(
     model: o.Model = None,
     emotion: o.Emotion = None,
     pooling: o.Pooling = None,
+    recipe: o.Recipe = None,
     method: o.Method = None,
     reference: o.Reference = None,
     over_layers: o.OverLayers = None,
@@ -42,14 +43,14 @@ def compare(
 ) -> None:
     """Compare emotions within and across models, and print the summary tables (machine formats: the first of them)."""
     settings, console, opened = o.start(
-        quiet=quiet, verbose=verbose, dataset=dataset, model=model, emotion=emotion, pooling=pooling, method=method,
-        reference=reference, over_layers=over_layers, neutral=neutral, extraction=extraction, seed=seed, draws=draws,
-        all_layers=all_layers, subspaces=subspaces, store=store,
+        quiet=quiet, verbose=verbose, recipe=recipe, dataset=dataset, model=model, emotion=emotion, pooling=pooling,
+        method=method, reference=reference, over_layers=over_layers, neutral=neutral, extraction=extraction,
+        seed=seed, draws=draws, all_layers=all_layers, subspaces=subspaces, store=store,
     )  # fmt: skip
     from emotion_cli import pipeline
     from warehouse.catalog import Catalog
 
-    job = pipeline.job_in_store(opened, settings, console, forced={"compare"} if force else ())
+    job = pipeline.job_in_store(opened, settings, console, forced={"quality", "compare"} if force else ())
     pipeline.run(job, pipeline.stages("vectors", "compare"))
     catalog = Catalog(opened)
     ids = [scope.extraction_id for scope in job.train_scopes]

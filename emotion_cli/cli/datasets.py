@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from emotion_cli.cli import options as o
-from emotion_cli.cli.output import Format, write_records, write_rows
-from emotion_cli.errors import MissingError
+from emotion_cli.cli.output import Format, write_heading, write_records, write_rows
+from emotion_cli.errors import CheckFailedError, MissingError
 from emotion_cli.settings import Settings
 
 if TYPE_CHECKING:
     from emotion_cli.prompts.prompt_set import PromptSet
 
-app = typer.Typer(name="datasets", no_args_is_help=True, help="List, show, validate and import prompt sets.")
+app = typer.Typer(name="datasets", no_args_is_help=True, help="List, show, validate, import and audit prompt sets.")
 
 Files = Annotated[
     list[Path],
@@ -53,9 +53,15 @@ def list_(store: o.StoreDir = None, format: o.RowFormat = Format.table) -> None:
 
 
 @app.command()
-def show(dataset: Name, store: o.StoreDir = None, format: o.RowFormat = Format.table, output: o.Output = None) -> None:
+def show(
+    dataset: Name,
+    store: o.StoreDir = None,
+    format: o.RowFormat = Format.table,
+    formulas: o.Formulas = False,
+    output: o.Output = None,
+) -> None:
     """Print the prompts of a set: its newest version in the store, else as it ships; or those of a file."""
-    _, _, opened = o.start(store=store)
+    _, console, opened = o.start(store=store)
     from emotion_cli.prompts.reading import READERS, read_prompt_set
     from emotion_cli.prompts.shipped import shipped_prompt_set
     from emotion_cli.stages.scope import newest_version
@@ -72,7 +78,7 @@ def show(dataset: Name, store: o.StoreDir = None, format: o.RowFormat = Format.t
         rows = table_of("prompts", shipped_prompt_set(dataset).columns()).select(columns)
     else:
         rows = partition.read(columns)
-    write_rows(rows, format, output)
+    write_rows(rows, format, output, formulas=formulas, note=console.note)
 
 
 @app.command()
@@ -117,6 +123,66 @@ def import_(
     copies = sum(prompt.n_copies - 1 for prompt in prompt_set.prompts)
     repeated = f"; {copies} repeated rows are kept once, with their count" if copies else ""
     console.note(f"imported {dataset}: {_summary(prompt_set)}{repeated}; {_next(prompt_set, reference, settings)}")
+
+
+AUDIT_LABELS = (
+    "dataset", "emotion", "n_prompts", "n_repeated", "mean_words", "min_words", "max_words", "final_char_share",
+    "first_word_share", "own_word_share", "complete_topics_share",
+)  # fmt: skip
+AUDIT_PAIRS = (
+    "dataset", "emotion_a", "emotion_b", "surface_auroc", "ci_low", "ci_high", "final_char_auroc", "n_words_auroc",
+    "first_word_auroc", "passes",
+)  # fmt: skip
+
+
+@app.command()
+def audit(
+    dataset: Annotated[list[str] | None, typer.Argument(help="Prompt sets; all if none is given.", show_default=False)] = None,
+    model: o.ModelToRun = None,
+    seed: o.Seed = None,
+    draws: o.Draws = None,
+    cache: o.Cache = None,
+    store: o.StoreDir = None,
+    force: o.Force = False,
+    format: o.RowFormat = Format.table,
+    quiet: o.Quiet = False,
+) -> None:
+    """Check whether labels can be told apart by how texts look; exit code 4 if so (machine formats: pairs of labels only)."""
+    settings, console, opened = o.start(
+        quiet=quiet, dataset=dataset, model=model, seed=seed, draws=draws, cache=cache, store=store
+    )
+    from emotion_cli import pipeline
+    from emotion_cli.prompts.audit import verdict as audit_verdict
+    from emotion_cli.stages.audit import areas_of, audit_partition, findings
+    from warehouse.catalog import Catalog
+
+    job = pipeline.job_on_prompts(opened, settings, console, forced={"audit"} if force else ())
+    outcome = pipeline.run(job, pipeline.stages("audit", "audit"))
+    catalog = Catalog(opened)
+    names = [scope.dataset for scope in job.scopes]
+    shas = [scope.prompts_sha256 for scope in job.scopes]
+    if format in (Format.table, Format.markdown):
+        write_heading("prompt_audit_by_emotion", format)
+        write_rows(catalog.select("prompt_audit_by_emotion", AUDIT_LABELS, dataset=names, prompts_sha256=shas), format)
+        if model:
+            write_heading("\ntokens a prompt", format)
+            write_records(pipeline.token_counts(job), format)
+        write_heading("\nprompt_audit_by_pair", format)
+    write_rows(catalog.select("prompt_audit_by_pair", AUDIT_PAIRS, dataset=names, prompts_sha256=shas), format)
+    for task in outcome.left:
+        console.detail(f"audit: {task.subject} (up to date)")
+    failed = []
+    for scope in job.scopes:
+        partition = audit_partition(opened, scope.dataset, scope.prompts_sha256)
+        for sentence in findings(partition):
+            console.note(f"{scope.dataset}: {sentence}")
+        verdict = audit_verdict(scope.dataset, areas_of(partition))
+        console.note(verdict.text)
+        failed += [] if verdict.passes else [scope.dataset]
+    if failed:
+        raise CheckFailedError(
+            f"{', '.join(failed)}: labels differ on the surface of their texts", hint="emo datasets show " + failed[0]
+        )
 
 
 def _summary(prompt_set: "PromptSet") -> str:

@@ -9,10 +9,13 @@ def extract(
     model: o.ModelToRun = None,
     layer: o.Layer = None,
     pooling: o.Pooling = None,
+    recipe: o.Recipe = None,
     revision: o.Revision = None,
     device: o.Device = None,
     dtype: o.Dtype = None,
     bos: o.Bos = None,
+    words: o.Words = None,
+    strategy: o.Strategy = None,
     batch_tokens: o.BatchTokens = None,
     max_length: o.MaxLength = None,
     truncate: o.Truncate = False,
@@ -28,17 +31,19 @@ def extract(
 ) -> None:
     """Store the residual stream of every prompt at every layer; a killed run goes on where it stopped."""
     settings, console, opened = o.start(
-        quiet=quiet, verbose=verbose, dataset=dataset, model=model, layer=layer, pooling=pooling, revision=revision,
-        device=device, dtype=dtype, bos=bos, batch_tokens=batch_tokens, max_length=max_length, truncate=truncate,
-        chat_template=chat_template, trust_remote_code=trust_remote_code, cache=cache, store=store,
+        quiet=quiet, verbose=verbose, recipe=recipe, dataset=dataset, model=model, layer=layer, pooling=pooling,
+        words=words, strategy=strategy, revision=revision, device=device, dtype=dtype, bos=bos, batch_tokens=batch_tokens,
+        max_length=max_length, truncate=truncate, chat_template=chat_template, trust_remote_code=trust_remote_code,
+        cache=cache, store=store,
     )  # fmt: skip
     from emotion_cli import pipeline
 
-    wanted = pipeline.stages("extract", "extract")
+    wanted = pipeline.stages("audit", "extract")
     job = pipeline.job_with_models(opened, settings, console, forced={"extract"} if force else (), write=not dry_run)
     if dry_run:
         steps = pipeline.plan(job, wanted)
         write_records([{**step._asdict(), "reason": step.reason or "up to date"} for step in steps], format)
         return
     outcome = pipeline.run(job, wanted)
-    console.note(f"{len(outcome.done)} extractions done, {len(outcome.left)} up to date; next: emo vectors")
+    done, left = ([task for task in tasks if task.stage == "extract"] for tasks in (outcome.done, outcome.left))
+    console.note(f"{len(done)} extractions done, {len(left)} up to date; next: emo vectors")

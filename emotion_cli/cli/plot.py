@@ -10,6 +10,7 @@ def plot(
     emotion: o.Emotion = None,
     layer: o.Layer = None,
     pooling: o.Pooling = None,
+    recipe: o.Recipe = None,
     method: o.Method = None,
     reference: o.Reference = None,
     over_layers: o.OverLayers = None,
@@ -22,7 +23,7 @@ def plot(
 ) -> None:
     """Draw the figures of each model and across models (PNG and SVG), and print their paths."""
     settings, console, opened = o.start(
-        quiet=quiet, verbose=verbose, dataset=dataset, model=model, emotion=emotion, layer=layer, pooling=pooling,
+        quiet=quiet, verbose=verbose, dataset=dataset, model=model, emotion=emotion, layer=layer, pooling=pooling, recipe=recipe,
         method=method, reference=reference, over_layers=over_layers, neutral=neutral, extraction=extraction, store=store,
     )  # fmt: skip
     from emotion_cli import pipeline

@@ -9,6 +9,7 @@ def report(
     model: o.Model = None,
     emotion: o.Emotion = None,
     pooling: o.Pooling = None,
+    recipe: o.Recipe = None,
     method: o.Method = None,
     reference: o.Reference = None,
     over_layers: o.OverLayers = None,
@@ -23,8 +24,9 @@ def report(
 ) -> None:
     """Write report.md and report.html (one file that needs nothing else) into the store, and print their paths."""
     settings, console, opened = o.start(
-        quiet=quiet, verbose=verbose, dataset=dataset, model=model, emotion=emotion, pooling=pooling, method=method,
-        reference=reference, over_layers=over_layers, neutral=neutral, extraction=extraction, seed=seed, draws=draws, store=store,
+        quiet=quiet, verbose=verbose, recipe=recipe, dataset=dataset, model=model, emotion=emotion, pooling=pooling,
+        method=method, reference=reference, over_layers=over_layers, neutral=neutral, extraction=extraction,
+        seed=seed, draws=draws, store=store,
     )  # fmt: skip
     from emotion_cli import pipeline
 

@@ -11,6 +11,7 @@ def run(
     model: o.ModelToRun = None,
     layer: o.Layer = None,
     pooling: o.Pooling = None,
+    recipe: o.Recipe = None,
     method: o.Method = None,
     reference: o.Reference = None,
     over_layers: o.OverLayers = None,
@@ -19,6 +20,8 @@ def run(
     device: o.Device = None,
     dtype: o.Dtype = None,
     bos: o.Bos = None,
+    words: o.Words = None,
+    strategy: o.Strategy = None,
     batch_tokens: o.BatchTokens = None,
     max_length: o.MaxLength = None,
     truncate: o.Truncate = False,
@@ -37,15 +40,19 @@ def run(
 ) -> None:
     """Plan and do whatever is missing: extract, vectors, compare, plot, with --track an MLflow run, and the report."""
     settings, console, opened = o.start(
-        quiet=quiet, verbose=verbose, dataset=dataset, model=model, layer=layer, pooling=pooling, method=method,
+        quiet=quiet, verbose=verbose, dataset=dataset, model=model, layer=layer, pooling=pooling, recipe=recipe, method=method,
         reference=reference, over_layers=over_layers, neutral=neutral, revision=revision, device=device, dtype=dtype, bos=bos,
+        words=words, strategy=strategy,
         batch_tokens=batch_tokens, max_length=max_length, truncate=truncate, chat_template=chat_template,
         trust_remote_code=trust_remote_code, seed=seed, draws=draws, cache=cache, store=store,
     )  # fmt: skip
     from emotion_cli import pipeline
+    from emotion_cli.stages.vectors import refuse_words_against_a_label
+
+    refuse_words_against_a_label(settings)
 
     started = time.monotonic()
-    wanted = pipeline.stages("extract", "report", without=() if track else ("track",))
+    wanted = pipeline.stages("audit", "report", without=() if track else ("track",))
     forced = {stage.name for stage in wanted} if force else set()
     job = pipeline.job_with_models(opened, settings, console, forced=forced, write=not dry_run)
     if dry_run:

@@ -19,12 +19,16 @@ def sql(
     model: o.Model = None,
     emotion: o.Emotion = None,
     layer: o.Layer = None,
+    unsafe: Annotated[
+        bool, typer.Option("--unsafe", help="Any statements over any files, with your rights; only for SQL that you wrote.")
+    ] = False,
     store: o.StoreDir = None,
     format: o.RowFormat = Format.table,
+    formulas: o.Formulas = False,
     output: o.Output = None,
 ) -> None:
     """Run SQL over the stored tables and the bundled queries; the options -d, -m, -e and --layer filter bundled queries."""
-    settings, _, opened = o.start(dataset=dataset, model=model, emotion=emotion, layer=layer, store=store)
+    settings, console, opened = o.start(dataset=dataset, model=model, emotion=emotion, layer=layer, store=store)
     from warehouse.catalog import Catalog
     from warehouse.library import queries
 
@@ -35,13 +39,16 @@ def sql(
         return
     if not statement:
         raise UsageError("nothing to run", hint="emo sql --list")
+    if any(isinstance(one, str) for one in settings.layer):
+        raise UsageError("--layer: a query filters by numbers of layers", hint="--layer 0-11")
     name = statement.strip()
     filters = {"dataset": settings.dataset, "model": settings.model, "emotion": settings.emotion, "layer": settings.layer}
     if name not in queries():
         given = [option for option, values in filters.items() if values and f"--{option}" == settings.sources.get(option)]
         if given:
             raise UsageError(f"--{given[0]} filters bundled queries only", hint="put a WHERE into the statement")
-        write_rows(Catalog(opened).rows(_text(name)), format, output)
+        rows = Catalog(opened, unsafe=unsafe).rows(_text(name))
+        write_rows(rows, format, output, formulas=formulas, note=console.note)
         return
     catalog = Catalog(opened)
     columns = [row["column_name"] for row in catalog.rows(f'select column_name from (describe "{name}")').to_pylist()]
@@ -51,7 +58,7 @@ def sql(
         if values and not targets:
             raise UsageError(f"--{option}: {name} has no column {option}", hint=f"emo tables {name}")
         bound |= dict.fromkeys(targets, values)
-    write_rows(catalog.select(name, **bound), format, output)
+    write_rows(catalog.select(name, **bound), format, output, formulas=formulas, note=console.note)
 
 
 def _text(statement: str) -> str:

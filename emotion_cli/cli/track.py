@@ -8,6 +8,7 @@ def track(
     model: o.Model = None,
     emotion: o.Emotion = None,
     pooling: o.Pooling = None,
+    recipe: o.Recipe = None,
     method: o.Method = None,
     reference: o.Reference = None,
     over_layers: o.OverLayers = None,
@@ -24,9 +25,9 @@ def track(
 ) -> None:
     """Log parameters, metrics (step = layer) and figures to MLflow: MLFLOW_TRACKING_URI, else a database in the store."""
     settings, console, opened = o.start(
-        quiet=quiet, verbose=verbose, dataset=dataset, model=model, emotion=emotion, pooling=pooling, method=method,
-        reference=reference, over_layers=over_layers, neutral=neutral, extraction=extraction, seed=seed, draws=draws,
-        phase=phase, task=task, store=store,
+        quiet=quiet, verbose=verbose, recipe=recipe, dataset=dataset, model=model, emotion=emotion, pooling=pooling,
+        method=method, reference=reference, over_layers=over_layers, neutral=neutral, extraction=extraction, seed=seed,
+        draws=draws, phase=phase, task=task, store=store,
     )  # fmt: skip
     from emotion_cli import pipeline
 

@@ -23,10 +23,11 @@ def verify(
     output: o.Output = None,
     quiet: o.Quiet = False,
 ) -> None:
-    """Check every checksum, schema, row count, grain, value, orphan and origin; print the faults and exit with 4 if there are any."""
+    """Check every checksum, schema, row count, grain, value, orphan and origin; print the faults and exit with 4 if any."""
     _, console, opened = o.start(store=store, quiet=quiet)
     from warehouse.repair import repair as mend
-    from warehouse.verify import KINDS, unfinished, verify as find
+    from warehouse.verify import KINDS, unfinished
+    from warehouse.verify import verify as find
 
     faults = find(opened, note=console.detail)
     shown = mend(opened, faults) if repair else faults

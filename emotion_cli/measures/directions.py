@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from emotion_cli.errors import UsageError
+
 OTHERS = "others"
 """The reference that is the mean of the other emotions' means."""
 
@@ -67,12 +69,49 @@ def as_they_are(activations: np.ndarray, is_neutral: np.ndarray) -> np.ndarray:
     return np.asarray(activations, np.float64)
 
 
-METHODS: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {"mean_difference": as_they_are}
+def centred(activations: np.ndarray, is_neutral: np.ndarray) -> np.ndarray:
+    """Activations [prompt, d_model] minus their mean over the width: what is left of them under LayerNorm."""
+    rows = np.asarray(activations, np.float64)
+    return rows - rows.mean(axis=1, keepdims=True)
+
+
+def without_neutral_components(activations: np.ndarray, is_neutral: np.ndarray) -> np.ndarray:
+    """Activations [prompt, d_model] without the directions in which neutral prompts vary most.
+
+    The fewest principal components that explain NEUTRAL_SHARE of the neutral prompts' variance are projected out of every
+    prompt (Sofroniew et al. 2026). UsageError with fewer than two neutral prompts.
+    """
+    rows = np.asarray(activations, np.float64)
+    neutral = rows[is_neutral]
+    if len(neutral) < 2:
+        raise UsageError(f"neutral_pcs_removed: two neutral prompts at least are needed, there are {len(neutral)}",
+                         hint="--neutral LABEL names the label that is no emotion")  # fmt: skip
+    deviations = neutral - neutral.mean(axis=0)
+    _, singular, components = np.linalg.svd(deviations, full_matrices=False)
+    explained = singular**2
+    if explained.sum() <= ZERO_RELATIVE_NORM**2 * np.square(neutral).sum():
+        return rows  # neutral prompts do not vary: what is left is rounding
+    # the slack keeps rounding from asking for one more
+    wanted = int(np.searchsorted(np.cumsum(explained) / explained.sum(), NEUTRAL_SHARE - 1e-12)) + 1
+    return rows - (rows @ components[:wanted].T) @ components[:wanted]
+
+
+NEUTRAL_SHARE = 0.5
+"""Share of the neutral prompts' variance that `neutral_pcs_removed` takes away at least."""
+
+METHODS: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
+    "mean_difference": as_they_are,
+    "mean_difference_centred": centred,
+    "neutral_pcs_removed": without_neutral_components,
+}
 """How activations [prompt, d_model] are prepared before means are taken, by the method's name in the store.
 
 Each is given the activations and which prompts are neutral [prompt]. All that follows, directions and statistics alike, sees
 prepared rows only.
 """
+
+CENTRED = frozenset({"mean_difference_centred"})
+"""Methods that take the mean over the width away, which leaves what the model reads as it is under LayerNorm only."""
 
 
 def _mean_weights(labels: np.ndarray, label: str) -> np.ndarray:

@@ -1,12 +1,13 @@
 """Batches to forward passes to pooled rows; whole [batch, token, d_model] stacks of all layers are never kept."""
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from emotion_cli.errors import EmoError
-from emotion_cli.models.packing import STRATEGIES, Batch
+from emotion_cli.models.masks import attention_mask, depths_of, widest_tree
+from emotion_cli.models.packing import Batch, halves, pack
 from emotion_cli.models.residual import residual_stream
 
 if TYPE_CHECKING:
@@ -15,39 +16,41 @@ if TYPE_CHECKING:
     from emotion_cli.models.loading import LoadedModel
 
 
+class Read(NamedTuple):
+    """What is averaged into one row: which row of a batch, whose prompt, which pooling, and the nodes."""
+
+    row: int
+    prompt: int
+    pooling: int
+    nodes: list[int]
+
+
 class Pooled(NamedTuple):
-    """Activations float32 [layer, prompt, d_model] by pooling, which prompts have them [prompt], and tokens computed."""
+    """Activations float32 [layer, prompt, d_model] by pooling, which prompts have them [prompt], and tokens computed.
+
+    `batch_tokens` is the budget that was left: smaller than asked for when memory ran out.
+    """
 
     values: dict[str, np.ndarray]
     present: dict[str, np.ndarray]
     n_tokens_computed: int
+    batch_tokens: int
 
 
-def _last(hidden: "Tensor", lengths: "Tensor") -> "Tensor":
-    import torch
+BATCH_TOKENS = {"cpu": 512}
+"""Tokens in a batch where none are asked for; on a CPU more only leave the cache, elsewhere more keep the device busy."""
 
-    rows = torch.arange(len(lengths), device=hidden.device)
-    return hidden[rows, lengths - 1].float()
+BATCH_TOKENS_ELSEWHERE = 8192
 
+Positions = Callable[[int, Sequence[int]], Sequence[int]]
+"""The positions that a pooling averages over, of a prompt's length and the positions of its word (tokens)."""
 
-def _mean(hidden: "Tensor", lengths: "Tensor") -> "Tensor":
-    import torch
-
-    # position 0 is an attention sink whose norm drowns all others; padding is no token
-    positions = torch.arange(hidden.shape[1], device=hidden.device)
-    real = (positions > 0) & (positions < lengths[:, None])
-    total = torch.where(real[..., None], hidden.float(), 0).sum(1)
-    return total / (lengths - 1).clamp(min=1)[:, None]
-
-
-class Pooling(NamedTuple):
-    """How the tokens of a prompt become one row, and the fewest tokens that it is defined for."""
-
-    pool: "Callable[[Tensor, Tensor], Tensor]"
-    least_tokens: int
-
-
-POOLINGS = {"last": Pooling(_last, 1), "mean": Pooling(_mean, 2)}
+POOLINGS: dict[str, Positions] = {
+    "last": lambda length, word: (length - 1,),
+    # position 0 is an attention sink whose norm drowns all others
+    "mean": lambda length, word: range(1, length),
+    "word": lambda length, word: [position for position in word if position > 0],
+}
 
 
 def pooled_activations(
@@ -58,79 +61,125 @@ def pooled_activations(
     layers: Sequence[int],
     batch_tokens: int,
     strategy: str = "sorted",
+    words: Sequence[Sequence[int]] | None = None,
     progress: Callable[[int, int], None] = lambda prompts, tokens: None,
     notify: Callable[[str], None] = lambda _: None,
 ) -> Pooled:
-    """Pooled residual stream of each prompt at `layers`; memory is bounded by the number of prompts given at once."""
-    import torch
+    """Pooled residual stream of each prompt at `layers`; memory is bounded by the number of prompts given at once.
 
-    lengths = np.array([len(row) for row in ids], dtype=np.int64)
-    shape = (len(layers), len(ids), loaded.d_model)
-    values = {pooling: np.zeros(shape, np.float32) for pooling in poolings}
-    present = {pooling: lengths >= POOLINGS[pooling].least_tokens for pooling in poolings}
-    budget, computed = batch_tokens, 0
-    pending = STRATEGIES[strategy](lengths.tolist(), budget)
+    `words` holds the token positions of each prompt's word, for the pooling of that name. Prompts with equal tokens are
+    computed once.
+    """
+    unique, _ = distinct(ids)
+    return pooled_batches(
+        loaded, ids, batches_of(loaded, unique, strategy, batch_tokens), poolings=poolings, layers=layers,
+        batch_tokens=batch_tokens, words=words, progress=progress, notify=notify,
+    )  # fmt: skip
+
+
+def pooled_batches(
+    loaded: "LoadedModel",
+    ids: Sequence[Sequence[int]],
+    batches: Sequence[Batch],
+    *,
+    poolings: Sequence[str],
+    layers: Sequence[int],
+    batch_tokens: int | None = None,
+    words: Sequence[Sequence[int]] | None = None,
+    progress: Callable[[int, int], None] = lambda prompts, tokens: None,
+    notify: Callable[[str], None] = lambda _: None,
+) -> Pooled:
+    """Pooled residual stream of the prompts in `batches` (over the distinct ones of `ids`); zero for the others."""
+    unique, members = distinct(ids)
+    values = {pooling: np.zeros((len(layers), len(ids), loaded.d_model), np.float32) for pooling in poolings}
+    positions = [[list(POOLINGS[pooling](len(row), word)) for pooling in poolings]
+                 for row, word in zip(ids, words or [()] * len(ids), strict=True)]  # fmt: skip
+    present = {pooling: np.array([bool(of[k]) for of in positions], dtype=bool) for k, pooling in enumerate(poolings)}
+    pending, computed, halved = list(batches[::-1]), 0, False
+    budget = batch_tokens or max((batch.size for batch in batches), default=1)
     while pending:
-        batch = pending.pop(0)
+        batch = pending.pop()
+        if batch.size > budget and len(batch.rows) > 1:
+            pending += halves(batch, unique)[::-1]
+            continue
+        reads = [Read(row, prompt, k, [path[position] for position in positions[prompt][k]])
+                 for row, one in enumerate(batch.rows) for member, path in one.paths.items()
+                 for prompt in members[member] for k in range(len(poolings)) if positions[prompt][k]]  # fmt: skip
         try:
-            rows = _forward(loaded, [ids[i] for i in batch.prompts], poolings, layers)
-        except torch.OutOfMemoryError:
+            rows = _forward(loaded, batch, reads, layers)
+        except RuntimeError as error:
+            if not _is_out_of_memory(error):
+                raise
             if len(batch.prompts) == 1:
                 raise EmoError(f"{loaded.source.name}: memory runs out with a single prompt of {batch.width} tokens",
                                hint="--dtype bfloat16, or --max-length N --truncate") from None  # fmt: skip
-            budget = max(budget // 2, batch.width)
-            notify(f"memory runs out: going on with {budget} tokens a batch")
-            left = batch.prompts + [i for later in pending for i in later.prompts]
-            again = STRATEGIES[strategy]([int(lengths[i]) for i in left], budget)
-            pending = [Batch([left[i] for i in smaller.prompts], smaller.width) for smaller in again]
+            budget = max(batch.size // 2, 1)
+            if not halved:
+                notify(f"memory runs out at {batch.size} tokens a batch: going on with smaller ones")
+            halved = True
+            pending += halves(batch, unique)[::-1]
             continue
-        for pooling in poolings:
-            values[pooling][:, batch.prompts] = rows[pooling]
-        computed += len(batch.prompts) * batch.width
-        progress(len(batch.prompts), int(lengths[batch.prompts].sum()))
-    for pooling, stack in values.items():
-        bad = ~np.isfinite(stack[:, present[pooling]]).all(axis=(1, 2))
+        for k, pooling in enumerate(poolings):
+            chosen = [i for i, read in enumerate(reads) if read.pooling == k]
+            values[pooling][:, [reads[i].prompt for i in chosen]] = rows[:, chosen]
+        computed += batch.size
+        done = [prompt for member in batch.prompts for prompt in members[member]]
+        progress(len(done), sum(len(ids[prompt]) for prompt in done))
+    for stack in values.values():
+        bad = ~np.isfinite(stack).all(axis=(1, 2))
         if bad.any():
             raise EmoError(f"{loaded.source.name}: activations are not finite in {loaded.dtype} at layer "
                            f"{layers[int(bad.argmax())]}", hint="--dtype float32")  # fmt: skip
-    return Pooled(values, present, computed)
+    return Pooled(values, present, computed, budget)
 
 
-def deviation(loaded: "LoadedModel", ids: Sequence[Sequence[int]], *, batch_tokens: int, n_probes: int = 6) -> float:
-    """Largest error over row norm of the sorted strategy against one plain pass a prompt, on prompts of all lengths."""
-    by_length = sorted(range(len(ids)), key=lambda i: len(ids[i]))
-    probes = [ids[by_length[i]] for i in sorted(set(np.linspace(0, len(ids) - 1, n_probes).astype(int).tolist()))]
-    layers = range(loaded.n_layers + 1)
-    options = {"poolings": ["last"], "layers": layers, "batch_tokens": batch_tokens}
-    packed = pooled_activations(loaded, probes, strategy="sorted", **options).values["last"].astype(np.float64)
-    plain = pooled_activations(loaded, probes, strategy="single", **options).values["last"].astype(np.float64)
-    norms = np.maximum(np.linalg.norm(plain, axis=-1), np.finfo(np.float32).tiny)
-    return float((np.linalg.norm(packed - plain, axis=-1) / norms).max())
+def batches_of(loaded: "LoadedModel", ids: Sequence[Sequence[int]], strategy: str, batch_tokens: int) -> list[Batch]:
+    """How a strategy packs distinct prompts for a model."""
+    return pack(
+        ids, strategy, budget=batch_tokens, widest=widest_tree(loaded),
+        cost=lambda width, seen: width * (1 + seen / loaded.attention_equals),
+    )  # fmt: skip
 
 
-def _forward(
-    loaded: "LoadedModel", rows: Sequence[Sequence[int]], poolings: Sequence[str], layers: Sequence[int]
-) -> dict[str, np.ndarray]:
+def distinct(ids: Sequence[Sequence[int]]) -> tuple[list[Sequence[int]], list[list[int]]]:
+    """The different prompts in their first order, and where each of them stands."""
+    members: dict[tuple[int, ...], list[int]] = {}
+    for prompt, row in enumerate(ids):
+        members.setdefault(tuple(row), []).append(prompt)
+    return list(members), list(members.values())
+
+
+def _is_out_of_memory(error: RuntimeError) -> bool:
     import torch
 
-    width = max(map(len, rows))
-    lengths = torch.tensor([len(row) for row in rows], device=loaded.device)
-    ids = torch.zeros(len(rows), width, dtype=torch.long)
-    for i, row in enumerate(rows):
-        ids[i, : len(row)] = torch.tensor(row)
-    positions = torch.arange(width, device=loaded.device)
-    pooled: dict[str, dict[int, torch.Tensor]] = {pooling: {} for pooling in poolings}
+    # the allocator of the CPU has no error of its own
+    return isinstance(error, torch.OutOfMemoryError) or "not enough memory" in str(error) or "can't allocate memory" in str(error)
 
-    def read(layer: int, hidden: torch.Tensor) -> None:
-        for pooling in poolings:
-            pooled[pooling][layer] = POOLINGS[pooling].pool(hidden, lengths)
 
-    with torch.inference_mode(), residual_stream(loaded, layers, read):
-        loaded.model(
-            input_ids=ids.to(loaded.device),
-            attention_mask=(positions < lengths[:, None]).long(),
-            use_cache=False,
-        )
-        # one copy from the device for all layers and poolings
-        stacked = torch.stack([pooled[pooling][layer] for pooling in poolings for layer in layers]).cpu().numpy()
-    return {pooling: stacked[i * len(layers) : (i + 1) * len(layers)] for i, pooling in enumerate(poolings)}
+def _forward(loaded: "LoadedModel", batch: Batch, reads: Sequence[Read], layers: Sequence[int]) -> np.ndarray:
+    """Mean over the nodes of each read, float32 [layer, read, d_model]."""
+    import torch
+
+    ids = np.zeros((len(batch.rows), batch.width), dtype=np.int64)
+    for row, filled in zip(batch.rows, ids, strict=True):
+        filled[: len(row)] = row.tokens
+    nodes = torch.tensor([read.row * batch.width + node for read in reads for node in read.nodes], device=loaded.device)
+    starts = torch.tensor(np.cumsum([0] + [len(read.nodes) for read in reads[:-1]]), device=loaded.device)
+    pooled: dict[int, Tensor] = {}
+
+    def pool(layer: int, hidden: "Tensor") -> None:
+        flat = hidden.reshape(-1, hidden.shape[-1])
+        if flat.dtype != torch.float32:
+            flat = flat.float()
+        # gathers and averages in one pass; of a single node it is a copy
+        pooled[layer] = torch.nn.functional.embedding_bag(nodes, flat, starts, mode="mean")
+
+    options: dict[str, Any] = {}
+    if not batch.is_causal:
+        options["attention_mask"] = attention_mask(loaded, batch)
+        options["position_ids"] = torch.from_numpy(depths_of(batch)).to(loaded.device)
+    with torch.inference_mode():
+        with residual_stream(loaded, layers, pool, stop=True):
+            loaded.model(input_ids=torch.from_numpy(ids).to(loaded.device), use_cache=False, **options)
+        # one copy from the device for all layers
+        return torch.stack([pooled[layer] for layer in layers]).cpu().numpy()

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from emotion_cli.errors import EmoError
+from emotion_cli.models.headers import check_gguf
 
 CONVERSION_VERSION = 1
 """Raise it when the conversion changes, so that older copies are not used."""
@@ -19,6 +20,7 @@ def converted_folder(gguf_sha256: str, cache: Path) -> Path:
 
 def convert(gguf: Path, target: Path, notify: Callable[[str], None]) -> None:
     """Dequantise `gguf` to float32 and save weights and tokenizer in `target`, atomically."""
+    check_gguf(gguf)
     import torch
     import transformers
 

@@ -7,12 +7,14 @@ what is hooked is the residual stream.
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from emotion_cli.errors import EmoError, MissingError, UsageError
+from emotion_cli.errors import CheckFailedError, EmoError, MissingError, UsageError
 from emotion_cli.models import embedded, fingerprint
 from emotion_cli.models.gguf import convert, converted_folder
+from emotion_cli.models.headers import check_safetensors
 
 if TYPE_CHECKING:
     from torch import nn
@@ -25,8 +27,14 @@ BLOCKS = {
 }  # fmt: skip
 """Where the decoder blocks are under the bare decoder, by model type; other types are searched."""
 
-FINAL_NORM = ("norm", "ln_f", "final_layer_norm", "final_layernorm", "norm_f", "decoder.final_layer_norm")
-"""Names that the norm behind the last block goes by."""
+GENERIC_TOKENIZERS = ("TokenizersBackend", "PreTrainedTokenizerFast")
+"""Classes that say: tokenizer.json is all there is. For some model types transformers overrides that with its own rules."""
+
+LAYER_NORM = frozenset({
+    "gpt2", "gpt_neo", "gpt_neox", "gptj", "opt", "bloom", "falcon", "phi", "stablelm", "mpt", "codegen", "starcoder2", "xglm",
+    "biogpt", "cohere", "olmo",
+})  # fmt: skip
+"""Model types whose norms subtract the mean over the width, so that it never counts."""
 
 OVERFLOWS_IN_FLOAT16 = ("gemma", "gemma2", "gemma3_text", "gemma3")
 
@@ -41,6 +49,11 @@ class ModelSource:
     weights_sha256: str
     tokenizer_sha256: str
     gguf: Path | None = None
+
+    @property
+    def given(self) -> str:
+        """What to call it on a command line."""
+        return self.name if self.name in embedded.EMBEDDED or self.revision else str(self.gguf or self.folder)
 
 
 @dataclass
@@ -57,6 +70,22 @@ class LoadedModel:
     dtype: str
     device: str
     max_positions: int | None
+
+    @cached_property
+    def masks_by_layer_type(self) -> bool:
+        """Whether the model takes a mask for each type of its layers, as found by trying."""
+        from emotion_cli.models.masks import takes_masks_by_layer_type
+
+        return takes_masks_by_layer_type(self)
+
+    @cached_property
+    def attention_equals(self) -> float:
+        """Tokens seen at which a token's attention costs as much as the matrix products of the blocks do."""
+        config = self.model.config.get_text_config()
+        weights = sum(parameter.numel() for block in self.blocks for parameter in block.parameters())
+        width = (getattr(config, "head_dim", None) or 0) * (getattr(config, "num_attention_heads", None) or 0)
+        # two operations a weight; four for each token seen and component: its part in the scores and in the mean
+        return 2 * weights / (4 * (width or self.d_model) * self.n_layers)
 
 
 def find(name: str, *, revision: str | None = None, cache: Path, notify: Callable[[str], None] = lambda _: None) -> ModelSource:
@@ -82,11 +111,17 @@ def load(
     dtype: str = "auto",
     trust_remote_code: bool = False,
     notify: Callable[[str], None] = lambda _: None,
+    prove: bool = True,
 ) -> LoadedModel:
-    """The bare decoder of `source` on `device`, in evaluation mode and checked; GGUF weights are converted first."""
+    """The bare decoder of `source` on `device`, in evaluation mode; GGUF weights are converted first.
+
+    CheckFailedError unless what is hooked is proven to be the residual stream (`prove`).
+    """
     import torch
     import transformers
     from safetensors import SafetensorError
+
+    from emotion_cli.models.checks import structure
 
     if source.gguf and not source.folder.is_dir():
         convert(source.gguf, source.folder, notify)
@@ -99,9 +134,8 @@ def load(
             source.folder, dtype=getattr(torch, dtype), local_files_only=True, use_safetensors=True,
             trust_remote_code=trust_remote_code,
         )  # fmt: skip
-        tokenizer = transformers.AutoTokenizer.from_pretrained(
-            source.folder, local_files_only=True, trust_remote_code=trust_remote_code
-        )
+        tokenizers = transformers.PreTrainedTokenizerFast if _is_generic(source.folder) else transformers.AutoTokenizer
+        tokenizer = tokenizers.from_pretrained(source.folder, local_files_only=True, trust_remote_code=trust_remote_code)
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         raise EmoError(f"{source.name}: cannot be loaded from {source.folder}: {error}") from error
     config = causal.config.get_text_config()
@@ -113,7 +147,10 @@ def load(
         source, decoder, tokenizer, find_blocks(decoder, config), config.num_hidden_layers, config.hidden_size,
         config.model_type, dtype, device, positions,
     )  # fmt: skip
-    _check(loaded)
+    if prove:
+        failed = [check.detail for check in structure(loaded) if not check.passed]
+        if failed:
+            raise CheckFailedError(f"{source.name}: {failed[0]}", hint=f"emo models check {source.given}")
     return loaded
 
 
@@ -129,27 +166,12 @@ def find_blocks(decoder: Any, config: Any) -> "list[nn.Module]":
     return list(lists[0])
 
 
-def _check(loaded: LoadedModel) -> None:
-    """Prove on two tokens that the hooks see n_layers + 1 states of d_model and that the top is before the final norm."""
-    import torch
-
-    from emotion_cli.models.residual import residual_stream
-
-    seen: dict[int, torch.Tensor] = {}
-    ids = torch.tensor([[1, 2]], device=loaded.device)
-    with torch.inference_mode(), residual_stream(loaded, range(loaded.n_layers + 1), seen.__setitem__):
-        final = loaded.model(input_ids=ids, use_cache=False).last_hidden_state
-    name = loaded.source.name
-    if len(seen) != loaded.n_layers + 1 or any(state.shape[-1] != loaded.d_model for state in seen.values()):
-        raise EmoError(f"{name}: the config says {loaded.n_layers} blocks of width {loaded.d_model}, the hooks saw "
-                       f"{len(seen) - 1} of width {sorted({state.shape[-1] for state in seen.values()})}")  # fmt: skip
-    norm = next((m for path, m in loaded.model.named_modules() if path in FINAL_NORM), None)
-    top = seen[loaded.n_layers]
-    with torch.inference_mode():
-        normed = norm(top) if norm is not None else top
-    tolerance = 1e-4 if loaded.dtype == "float32" else 5e-2
-    if (normed - final).norm() > tolerance * final.norm():
-        raise EmoError(f"{name}: the top layer as hooked is not the state before the final norm")
+def _is_generic(folder: Path) -> bool:
+    try:
+        declared = json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8"))["tokenizer_class"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+    return declared in GENERIC_TOKENIZERS and (folder / "tokenizer.json").is_file()
 
 
 def _in_folder(name: str, folder: Path, revision: str | None, cache: Path) -> ModelSource:
@@ -162,6 +184,8 @@ def _in_folder(name: str, folder: Path, revision: str | None, cache: Path) -> Mo
             f"{folder}: no .safetensors weights; other formats are not read because loading them can run code",
             hint="save the model again with save_pretrained(..., safe_serialization=True)",
         )
+    for file in sorted(folder.glob("*.safetensors")):
+        check_safetensors(file)
     weights, tokenizer = fingerprint.weights_sha256(folder, cache), fingerprint.tokenizer_sha256(folder, cache)
     return ModelSource(name, folder, revision, weights, tokenizer)
 

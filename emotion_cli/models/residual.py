@@ -10,24 +10,44 @@ if TYPE_CHECKING:
     from emotion_cli.models.loading import LoadedModel
 
 
+class _Seen(Exception):  # noqa: N818
+    """The last wanted layer was read: what lies above it need not be computed."""
+
+
 @contextmanager
-def residual_stream(loaded: "LoadedModel", layers: Iterable[int], read: "Callable[[int, Tensor], None]") -> Iterator[None]:
+def residual_stream(
+    loaded: "LoadedModel", layers: Iterable[int], read: "Callable[[int, Tensor], None]", *, stop: bool = False
+) -> Iterator[None]:
     """While open, each forward pass calls `read(layer, hidden)` with [batch, token, d_model]; hooks are always removed.
 
     Layer 0 is what enters block 0, layer k what leaves block k: before the final norm (TransformerLens' hook_resid_pre
-    and hook_resid_post).
+    and hook_resid_post). With `stop`, the pass ends with the last of `layers`, and the context with it.
     """
     handles = []
+    wanted = sorted(set(layers))
+    if stop:
+        read = _stopping(read, wanted[-1])
     try:
-        for layer in sorted(set(layers)):
+        for layer in wanted:
             if layer == 0:
                 handles.append(loaded.blocks[0].register_forward_pre_hook(_before(read), with_kwargs=True))
             else:
                 handles.append(loaded.blocks[layer - 1].register_forward_hook(_after(layer, read)))
         yield
+    except _Seen:
+        pass
     finally:
         for handle in handles:
             handle.remove()
+
+
+def _stopping(read: "Callable[[int, Tensor], None]", last: int) -> "Callable[[int, Tensor], None]":
+    def read_and_stop(layer: int, hidden: "Tensor") -> None:
+        read(layer, hidden)
+        if layer == last:
+            raise _Seen
+
+    return read_and_stop
 
 
 def _before(read: "Callable[[int, Tensor], None]") -> Any:

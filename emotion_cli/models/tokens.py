@@ -10,10 +10,14 @@ if TYPE_CHECKING:
 
 
 class Tokens(NamedTuple):
-    """Token ids of each prompt, BOS included, and the indices of the prompts that were cut."""
+    """Token ids of each prompt, BOS included, the indices of the prompts that were cut, and the positions of their words.
+
+    `words` holds, for each prompt, the positions of the tokens that overlap one of its spans; empty where none were asked for.
+    """
 
     ids: list[list[int]]
     truncated: list[int]
+    words: list[list[int]]
 
 
 def tokenize(
@@ -24,9 +28,14 @@ def tokenize(
     chat_template: bool = False,
     max_length: int | None = None,
     truncate: bool = False,
+    spans: Sequence[Sequence[tuple[int, int]]] | None = None,
 ) -> Tokens:
-    """Ids of each text; UsageError naming texts that are too long (tokens, BOS included), empty, or begin with BOS twice."""
+    """Ids of each text; UsageError naming texts that are too long (tokens, BOS included), empty, or begin with BOS twice.
+
+    `spans` are the characters of each text whose tokens are to be found.
+    """
     tokenizer = loaded.tokenizer
+    plain = texts
     if chat_template:
         if not tokenizer.chat_template:
             raise UsageError(f"{loaded.source.name} has no chat template", hint="run again without --chat-template")
@@ -34,8 +43,21 @@ def tokenize(
             tokenizer.apply_chat_template([{"role": "user", "content": text}], tokenize=False, add_generation_prompt=True)
             for text in texts
         ]
-    ids = [list(row) for row in tokenizer(list(texts), add_special_tokens=False)["input_ids"]] if texts else []
-    first = tokenizer.bos_token_id if tokenizer.bos_token_id is not None else tokenizer.eos_token_id
+    if spans is not None and not tokenizer.is_fast:
+        raise UsageError(f"{loaded.source.name}: its tokenizer does not say which characters a token stands for",
+                         hint="--pooling last, or a model with a tokenizer.json")  # fmt: skip
+    options = {"add_special_tokens": False, "return_offsets_mapping": spans is not None}
+    encoded = tokenizer(list(texts), **options) if texts else {"input_ids": [], "offset_mapping": []}
+    ids = [list(row) for row in encoded["input_ids"]]
+    words: list[list[int]] = [[] for _ in ids]
+    if spans is not None:
+        starts = _starts(plain, texts)
+        words = [
+            _overlapping(offsets, [(start + a, start + b) for a, b in of])
+            for offsets, of, start in zip(encoded["offset_mapping"], spans, starts, strict=True)
+        ]
+    without_bos = ids
+    first = first_token(loaded)
     if bos == "always" and first is None:
         raise UsageError(f"{loaded.source.name} has neither a BOS nor an EOS token", hint="--bos never")
     if bos != "never" and first is not None:
@@ -50,7 +72,30 @@ def tokenize(
     long = [i for i, row in enumerate(ids) if limit and len(row) > limit]
     if long and not truncate:
         raise UsageError(f"longer than {limit} tokens: {_named([texts[i] for i in long])}", hint="--truncate cuts them")
-    return Tokens([row[:limit] for row in ids], long)
+    # what was put first moves the rest
+    words = [[position + len(row) - len(bare) for position in of] for of, row, bare in zip(words, ids, without_bos, strict=True)]
+    return Tokens([row[:limit] for row in ids], long, [[p for p in of if not limit or p < limit] for of in words])
+
+
+def _starts(plain: Sequence[str], texts: Sequence[str]) -> list[int]:
+    """Where each prompt begins in the text that it was wrapped in (a template may strip it)."""
+    starts = [text.find(own) if own in text else text.find(own.strip()) - (len(own) - len(own.lstrip()))
+              for own, text in zip(plain, texts, strict=True)]  # fmt: skip
+    lost = [own for own, text in zip(plain, texts, strict=True) if own.strip() not in text]
+    if lost:
+        raise UsageError(f"the chat template changes the text of {_named(lost)}, so its words cannot be found",
+                         hint="run again without --chat-template, or without --pooling word")  # fmt: skip
+    return starts
+
+
+def _overlapping(offsets: Sequence[tuple[int, int]], spans: Sequence[tuple[int, int]]) -> list[int]:
+    return [i for i, (start, end) in enumerate(offsets) if any(start < stop and begin < end for begin, stop in spans)]
+
+
+def first_token(loaded: "LoadedModel") -> int | None:
+    """The id that is put first: BOS, else EOS, else None."""
+    tokenizer = loaded.tokenizer
+    return tokenizer.bos_token_id if tokenizer.bos_token_id is not None else tokenizer.eos_token_id
 
 
 def _named(texts: Sequence[str]) -> str:

@@ -53,6 +53,7 @@ class Family:
 
 _WITHIN = ("dataset", "model", "emotion_a", "emotion_b")
 _CROSS = ("dataset", "model_a", "model_b", "emotion")
+_SHIFT = ("dataset_a", "dataset_b", "model", "emotion")
 
 FAMILIES = (
     Family("l2_norm", "vector_norms_by_layer", "l2_norm", ("dataset", "model", "emotion"), "layer"),
@@ -68,6 +69,7 @@ FAMILIES = (
         for name in ("avg_cosine_similarity", "cosine_stddev_pop", "min_cosine_similarity", "max_cosine_similarity",
                      "chance_stddev")
     ),
+    Family("dataset_shift_cosine_unbiased", "dataset_shift_by_layer", "cosine_unbiased", _SHIFT, "layer"),
 )  # fmt: skip
 """What is logged; a new family is a line here."""
 

@@ -3,7 +3,18 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from emotion_cli.stages import cross_model, extract, plot, report, track, vectors, within_model
+from emotion_cli.stages import (
+    audit,
+    cross_model,
+    dataset_shift,
+    extract,
+    plot,
+    quality,
+    report,
+    track,
+    vectors,
+    within_model,
+)  # fmt: skip
 from emotion_cli.stages.job import Job, Task
 
 
@@ -17,16 +28,19 @@ class Stage:
     tasks: Callable[[Job], list[Task]]
 
 
-STATISTICS = ("vectors", "within_model_statistics", "cross_model_statistics")
+STATISTICS = (
+    "vectors", "vector_quality", "within_model_statistics", "cross_model_statistics", "cross_dataset_statistics",
+)  # fmt: skip
 
 STAGES = (
+    Stage("audit", ("prompts",), ("prompt_audits",), audit.tasks),
     Stage("extract", ("prompts",), ("extractions", "activations"), extract.tasks),
     Stage("vectors", ("prompts", "extractions", "activations"), ("vectors",), vectors.tasks),
+    Stage("quality", ("prompts", "activations"), ("vector_quality",), quality.tasks),
     Stage("compare", ("prompts", "activations", "vectors"), ("within_model_statistics",), within_model.tasks),
     Stage("compare", ("prompts", "activations", "vectors"), ("cross_model_statistics",), cross_model.tasks),
-    Stage("plot", ("vectors", "within_model_statistics", "cross_model_statistics"), ("figures",), plot.tasks),
-    Stage("track", ("vectors", "within_model_statistics", "cross_model_statistics", "figures"), ("mlflow",), track.tasks),
-    Stage(
-        "report", ("vectors", "within_model_statistics", "cross_model_statistics", "figures", "mlflow"), ("report",), report.tasks
-    ),
+    Stage("compare", ("prompts", "activations"), ("cross_dataset_statistics",), dataset_shift.tasks),
+    Stage("plot", STATISTICS, ("figures",), plot.tasks),
+    Stage("track", (*STATISTICS, "figures"), ("mlflow",), track.tasks),
+    Stage("report", (*STATISTICS, "figures", "mlflow"), ("report",), report.tasks),
 )

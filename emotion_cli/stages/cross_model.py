@@ -12,17 +12,16 @@ from emotion_cli.measures.between.cosine import raw_cosine
 from emotion_cli.measures.between.design import MIN_TOPICS, N_SPLITS, Design, design_of, kept_without_groups
 from emotion_cli.measures.between.similarity import Similarity, best_depths, similarities
 from emotion_cli.measures.directions import ZERO_RELATIVE_NORM
-from emotion_cli.measures.resampling import Interval, Null, jackknife_interval, null_of
-from emotion_cli.stages.extract import pairs_of
+from emotion_cli.measures.resampling import NO_INTERVAL, Interval, Null, Statistic, defined, jackknife_interval, null_above
+from emotion_cli.stages.comparable import refuse_incomparable, refuse_other_vectors
+from emotion_cli.stages.extract import depth, pairs_of
 from emotion_cli.stages.job import Job, Task, parts_task
-from emotion_cli.stages.pairing import Layers, Shared, depth, in_threads, matched, shared_prompts
+from emotion_cli.stages.pairing import Layers, Shared, in_threads, matched, shared_prompts
 from emotion_cli.stages.scope import Scope
 from emotion_cli.stages.statistics import statistic_columns
 from emotion_cli.stages.subspaces import is_upper, subspaces_of_model, subspaces_of_pair
 from emotion_cli.stages.vectors import Variant, averaged_layers, emotions_and_reference, matrix, variant_of, variants
 from warehouse.store import Partition, table_of
-
-NO_INTERVAL = Interval(None, None)
 
 
 class Row(NamedTuple):
@@ -42,12 +41,19 @@ class Row(NamedTuple):
 
 
 def tasks(job: Job) -> list[Task]:
-    """One task for every two models with the same dataset, and one for each model of them with itself."""
+    """One task for every two models with the same dataset, and one for each model of them with itself.
+
+    UsageError when two models' extractions were not made alike.
+    """
     together = []
     for _, members in groupby(job.train_scopes, key=lambda scope: scope.dataset):
         scopes = sorted(members, key=lambda scope: scope.model)
         if len({scope.model for scope in scopes}) > 1:
             pairs = [pair for pair in combinations(scopes, 2) if pair[0].model != pair[1].model]
+            for a, b in pairs:
+                for name in refuse_incomparable(job.store, a, b):
+                    subject = f"{a.dataset}, {a.model} and {b.model}"
+                    job.listener.note(f"{subject}: {name} of one of them is not known, and is taken to be alike")
             together += [_ceiling_task(job, scope) for scope in scopes] + [_task(job, *pair) for pair in pairs]
     return together
 
@@ -108,14 +114,14 @@ def _table(a: Scope, b: Scope, variant: Variant, rows: Sequence[Row]) -> pa.Tabl
     return table_of("cross_model_statistics", {
         **{name: [value] * n for name, value in same.items()},
         **{name: [getattr(row, name) for row in rows] for name in own},
-        **statistic_columns([(row.value, row.null, row.n, row.interval) for row in rows]),
+        **statistic_columns([Statistic(row.value, row.null, row.n, row.interval) for row in rows]),
     })  # fmt: skip
 
 
 def _matched(job: Job, a: Scope, b: Scope, variant: Variant) -> list[Row]:
     """Raw cosines, and everything else at the layers of equal relative depth."""
     rows = _raw_cosines(job, a, b, variant)
-    depths = depth(job, a), depth(job, b)
+    depths = depth(job.store, a), depth(job.store, b)
     held = [pairs_of(scope.partition(job.store, "activations"))[variant.pooling] for scope in (a, b)]
     if depths[0] is None or depths[1] is None:
         unknown = a if depths[0] is None else b
@@ -142,7 +148,7 @@ def _matched(job: Job, a: Scope, b: Scope, variant: Variant) -> list[Row]:
 
 def _all_layers(job: Job, a: Scope, b: Scope, variant: Variant) -> list[Row]:
     """CKA and RSA of the pairs of layers that are not matched, and the best matching depth of every layer."""
-    depths = depth(job, a), depth(job, b)
+    depths = depth(job.store, a), depth(job.store, b)
     held = [pairs_of(scope.partition(job.store, "activations"))[variant.pooling] for scope in (a, b)]
     known = set(matched(depths[0], depths[1], *held)) if depths[0] is not None and depths[1] is not None else set()
     pairs = [(i, j) for i in held[0] for j in held[1] if (i, j) not in known]
@@ -158,9 +164,9 @@ def _all_layers(job: Job, a: Scope, b: Scope, variant: Variant) -> list[Row]:
         forth = one.direction == "a_to_b"
         here, there = (held[0], held[1]) if forth else (held[1], held[0])
         layer, best = here[one.layer], there[one.best]
-        value = _defined(one.value)
+        value = defined(one.value)
         rows.append(Row(
-            "cka_debiased_best", layer if forth else best, best if forth else layer, value, null_of(value, one.draws, upper=True),
+            "cka_debiased_best", layer if forth else best, best if forth else layer, value, null_above(value, one.draws),
             n=len(set(shared.numbers.tolist())), direction=one.direction,
         ))  # fmt: skip
     return rows
@@ -187,7 +193,7 @@ def _ceilings(job: Job, a: Scope, b: Scope, variant: Variant) -> list[Row]:
 def _subspaces(job: Job, a: Scope, b: Scope, variant: Variant) -> list[Row]:
     """Overlap of subspaces after alignment at the matched layers; of one model with itself, within it."""
     held = [pairs_of(scope.partition(job.store, "activations"))[variant.pooling] for scope in (a, b)]
-    depths = depth(job, a), depth(job, b)
+    depths = depth(job.store, a), depth(job.store, b)
     alone = a.extraction_id == b.extraction_id
     if depths[0] is None or depths[1] is None:
         return []
@@ -208,10 +214,10 @@ def _subspaces(job: Job, a: Scope, b: Scope, variant: Variant) -> list[Row]:
         found = subspaces_of_pair(job, a.dataset, spaces, design, emotions, each)
     rows = []
     for pair, one in found:
-        value = _defined(one.value)
-        null = null_of(value, one.draws, upper=True)
+        value = defined(one.value)
+        null = null_above(value, one.draws)
         if not is_upper(one.measure):
-            lower = null_of(-one.value, -one.draws, upper=True)
+            lower = null_above(-one.value, -one.draws)
             null = null._replace(p_value=lower.p_value)
         rows.append(Row(one.measure, *pairs[pair], value, null, n=design.n_topics, emotion=one.emotion, direction=one.direction,
                         fit=None if alone else "ridge", k=one.k))  # fmt: skip
@@ -290,12 +296,8 @@ def _key(curve: Curve) -> tuple[str, str, str, str, str]:
 
 
 def _row(measure: str, layers: tuple[int | None, int | None], value: float, draws: np.ndarray, groups: np.ndarray, n: int) -> Row:
-    known = _defined(value)
-    return Row(measure, *layers, known, null_of(known, draws, upper=True), jackknife_interval(known, groups), n)
-
-
-def _defined(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None
+    known = defined(value)
+    return Row(measure, *layers, known, null_above(known, draws), jackknife_interval(known, groups), n)
 
 
 def _fewer(job: Job) -> int:
@@ -303,6 +305,7 @@ def _fewer(job: Job) -> int:
 
 
 def _raw_cosines(job: Job, a: Scope, b: Scope, variant: Variant) -> list[Row]:
+    refuse_other_vectors(job.store, a, b)
     directions_a, directions_b = (_directions(scope.partition(job.store, "vectors"), variant) for scope in (a, b))
     shared = sorted(set(directions_a) & set(directions_b), key=lambda key: (key[1], key[0]))
     widths = {len(direction) for directions in (directions_a, directions_b) for direction in directions.values()}

@@ -2,8 +2,11 @@
 
 import json
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
+from functools import cache
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
@@ -12,24 +15,28 @@ import pyarrow as pa
 
 from emotion_cli.errors import UsageError
 from emotion_cli.models.loading import find
-from emotion_cli.settings import Settings
+from emotion_cli.prompts.words import WordList, read_words
+from emotion_cli.settings import Layers, Settings, layer_numbers
 from emotion_cli.stages.job import NOT_THERE, Job, Listener, Task, fingerprint
-from emotion_cli.stages.resume import Group, Pairs, Work, work
+from emotion_cli.stages.resume import Group, Pairs, Work, as_pairs, as_set, group_of, work
 from emotion_cli.stages.scope import Scope, Version
 from emotion_cli.stages.stopping import Stop, stop_between_parts
 from warehouse.schema import SCHEMA_VERSION
 from warehouse.store import FileEntry, Partition, Store, content_hash, table_of
 
 if TYPE_CHECKING:
+    from emotion_cli.models.extraction import Pooled
     from emotion_cli.models.loading import LoadedModel, ModelSource
+    from emotion_cli.models.proof import Choice
+    from emotion_cli.models.tokens import Tokens
 
 DEFAULT_POOLINGS = ("last",)
 
 PART_BYTES = 64 * 2**20
 """Activations in one part: what memory holds, and what a killed run loses at most."""
 
-TOLERANCE = {"float32": 1e-5, "float16": 1e-2, "bfloat16": 5e-2}
-"""Largest error over norm that packing prompts together may cause, in each number format."""
+WORD = "word"
+"""The pooling that needs a word list."""
 
 PACKAGES = ("emo", "torch", "transformers", "tokenizers", "numpy", "pyarrow")
 """Packages whose version can change an activation."""
@@ -82,11 +89,13 @@ def _task(job: Job, scope: Scope) -> Task:
         raise UsageError(f"--pooling: {unknown[0]!r} is none of {', '.join(POOLINGS)}")
     partition = scope.partition(job.store, "activations")
     reason = _reason(partition, scope.partition(job.store, "extractions"), poolings, job.settings.layer)
+    if not reason and _words_changed(partition, poolings, read_words(job.settings.words)):
+        reason = "changed: words"
     return Task("extract", scope.subject, (scope.prompts(job.store).folder,), partition.folder, reason,
                 lambda job: _run(job, scope, poolings))  # fmt: skip
 
 
-def _reason(activations: Partition, extractions: Partition, poolings: Sequence[str], layers: Sequence[int]) -> str:
+def _reason(activations: Partition, extractions: Partition, poolings: Sequence[str], layers: Layers) -> str:
     held, row = pairs_of(activations), extractions.manifest()
     if not held:
         return "begun, not finished" if activations.has_progress else NOT_THERE
@@ -95,60 +104,103 @@ def _reason(activations: Partition, extractions: Partition, poolings: Sequence[s
     if row.inputs.get("activations") not in (None, fingerprint(activations)):
         return "its row in extractions is behind"
     n_layers = extractions.read(["n_layers"])["n_layers"][0].as_py()
-    wanted = layers or (range(n_layers + 1) if n_layers is not None else ())
+    wanted = layer_numbers(layers, n_layers) or (range(n_layers + 1) if n_layers is not None else ())
     lacking = [pooling for pooling in poolings if pooling not in held or not set(wanted) <= set(held[pooling])]
     return f"missing layers of {', '.join(lacking)}" if lacking else ""
 
 
+def depth(store: Store, scope: Scope) -> int | None:
+    """Decoder blocks of a scope's model; None before the first extraction and where it is not known."""
+    partition = scope.partition(store, "extractions")
+    return partition.read(["n_layers"])["n_layers"][0].as_py() if partition.manifest() else None
+
+
+def _words_changed(activations: Partition, poolings: Sequence[str], words: WordList) -> bool:
+    manifest = activations.manifest()
+    return WORD in poolings and WORD in pairs_of(activations) and manifest is not None and (
+        manifest.inputs.get("words_sha256") != words.sha256)  # fmt: skip
+
+
 def _run(job: Job, scope: Scope, poolings: Sequence[str]) -> None:
-    from emotion_cli.models.extraction import deviation
+    from emotion_cli.models.extraction import BATCH_TOKENS, BATCH_TOKENS_ELSEWHERE
+    from emotion_cli.models.proof import choose_strategy, said
     from emotion_cli.models.tokens import tokenize
+    from emotion_cli.stages.model_checks import refuse_unsound
 
     settings, listener = job.settings, job.listener
-    prompts = scope.prompts(job.store).read(["prompt_id", "text", "emotion"]).to_pydict()
+    words = read_words(settings.words)
+    prompts = _in_order(scope.prompts(job.store).read(["prompt_id", "text", "emotion"]).to_pydict())
+    if WORD in poolings:
+        _refuse_without_words(scope, prompts["emotion"], words)
     loaded = job.loaded(scope.model)
-    too_high = [layer for layer in settings.layer if layer > loaded.n_layers]
+    refuse_unsound(job.store, loaded)
+    layers = layer_numbers(settings.layer, loaded.n_layers) or list(range(loaded.n_layers + 1))
+    too_high = [layer for layer in layers if layer > loaded.n_layers]
     if too_high:
         raise UsageError(f"--layer {too_high[0]}: {scope.model} has layers 0 to {loaded.n_layers}")
+    spans = [words.spans(text, label) for text, label in zip(prompts["text"], prompts["emotion"], strict=True)]
     tokens = tokenize(loaded, prompts["text"], bos=settings.bos, chat_template=settings.chat_template,
-                      max_length=settings.max_length, truncate=settings.truncate)  # fmt: skip
+                      max_length=settings.max_length, truncate=settings.truncate,
+                      spans=spans if WORD in poolings else None)  # fmt: skip
     if tokens.truncated:
         listener.note(f"{scope.subject}: {len(tokens.truncated)} prompts were cut")
-    error = deviation(loaded, tokens.ids, batch_tokens=settings.batch_tokens)
-    strategy = "sorted"
-    if error > TOLERANCE[loaded.dtype]:
-        listener.note(f"{scope.subject}: batches differ from single prompts by {error:.1e} of a row's norm: running them singly")
-        strategy = "single"
+    batch_tokens = settings.batch_tokens or BATCH_TOKENS.get(loaded.device, BATCH_TOKENS_ELSEWHERE)
+    choice = choose_strategy(loaded, tokens.ids, layers=layers, batch_tokens=batch_tokens, wanted=settings.strategy)
+    rejected = "".join(f"; {strategy}: {said(error)}" for strategy, error in choice.rejected.items())
+    listener.note(f"{scope.subject}: strategy {choice.strategy}, {said(choice.error)} of a row's norm{rejected}")
     partition, target = (scope.partition(job.store, table) for table in ("activations", "extractions"))
     with partition.hold(), target.hold():
         manifest = partition.manifest()
         held = {} if job.forces("extract") else pairs_of(partition)
         files = list(manifest.files) if manifest and held else []
-        layers = list(settings.layer) or list(range(loaded.n_layers + 1))
-        writer = _Writer(partition, scope, loaded, prompts, tokens.ids, strategy, settings, listener)
-        noted = () if job.forces("extract") else partition.progress()
-        todo = work(dict.fromkeys(poolings, layers), held, noted, writer.recipe, writer.chunks)
+        wanted = dict.fromkeys(poolings, layers)
+        if held and _words_changed(partition, poolings, words):
+            # the passes that made the old word rows are done again, with all that came of them
+            made_again = {pair for entry in files for pair in group_of(entry.part).pairs if WORD in group_of(entry.part).poolings}
+            files = [entry for entry in files if WORD not in group_of(entry.part).poolings]
+            held = as_pairs(as_set(held) - made_again)
+            wanted = as_pairs(as_set(wanted) | made_again)
+        writer = _Writer(partition, scope, loaded, prompts, tokens, choice.strategy, batch_tokens, words, listener)
+        noted = [] if job.forces("extract") else [
+            entry for entry in partition.progress()
+            if WORD not in group_of(entry.part).poolings or (WORD in wanted and entry.recipe == writer.recipe)
+        ]  # fmt: skip
+        todo = work(wanted, held, noted, writer.recipe, writer.chunks)
         with stop_between_parts(listener.note) as stop:
             files += [*todo.ready, *writer.write(todo, stop)]
             pairs = todo.pairs(held)
-            made = partition.commit(files, {"pairs": pairs}, unfinished=todo.left)
-            row = _extraction_row(scope, loaded, settings, pairs, files, strategy, error, tokens.ids, len(tokens.truncated))
+            words_sha256 = words.sha256 if WORD in wanted else manifest.inputs.get("words_sha256") if manifest and held else None
+            made = partition.commit(files, {"pairs": pairs, "words_sha256": words_sha256}, unfinished=todo.left)
+            row = _extraction_row(scope, loaded, settings, pairs, files, choice, tokens, words_sha256)
             entry = target.write([table_of("extractions", {key: [value] for key, value in row.items()})])
             target.commit([entry], {"activations": made.fingerprint}, reads={"activations": partition.place})
+
+
+def _in_order(prompts: dict[str, list]) -> dict[str, list]:
+    """The prompts by text: texts that begin alike come into one part, whatever the file's order and the tokenizer."""
+    order = sorted(range(len(prompts["text"])), key=lambda i: (prompts["text"][i], prompts["prompt_id"][i]))
+    return {name: [values[i] for i in order] for name, values in prompts.items()}
+
+
+def _refuse_without_words(scope: Scope, labels: Sequence[str], words: WordList) -> None:
+    if not set(labels) & set(words.words):
+        raise UsageError(f"{scope.dataset}: pooling word needs words for its labels ({', '.join(sorted(set(labels)))}); "
+                         f"there are words for {', '.join(words.words)}", hint="--words FILE.toml")  # fmt: skip
 
 
 class _Writer:
     """Runs one scope's prompts through the model and writes a part at a time, going on where a killed run stopped."""
 
-    def __init__(self, partition: Partition, scope: Scope, loaded: "LoadedModel", prompts: dict[str, list],
-                 ids: list[list[int]], strategy: str, settings: Settings, listener: Listener) -> None:  # fmt: skip
-        self.partition, self.scope, self.loaded, self.prompts, self.ids = partition, scope, loaded, prompts, ids
-        self.strategy, self.settings, self.listener = strategy, settings, listener
+    def __init__(self, partition: Partition, scope: Scope, loaded: "LoadedModel", prompts: dict[str, list], tokens: "Tokens",
+                 strategy: str, batch_tokens: int, words: WordList, listener: Listener) -> None:  # fmt: skip
+        self.partition, self.scope, self.loaded, self.prompts, self.tokens = partition, scope, loaded, prompts, tokens
+        self.strategy, self.batch_tokens, self.words, self.listener = strategy, batch_tokens, words, listener
+        self.ids, self.recipe = tokens.ids, self._recipe()
 
-    @property
-    def recipe(self) -> str:
+    def _recipe(self) -> str:
         """What a part must have been made with to be used again: a change of these can change its bytes."""
-        return content_hash([self.settings.batch_tokens, self.strategy, versions()])[:16]
+        has_words = any(self.tokens.words)
+        return content_hash([self.batch_tokens, self.strategy, versions(), self.words.sha256 if has_words else None])[:16]
 
     def write(self, todo: Work, stop: Stop) -> list[FileEntry]:
         """The parts of the groups to do, in order; those that are finished are not made again."""
@@ -156,22 +208,35 @@ class _Writer:
         if finished:
             self.listener.note(f"{self.scope.subject}: going on behind {len(finished)} finished parts")
         pieces = [(group, chunk) for group in todo.groups for chunk in self.chunks(group)]
-        total = sum(len(chunk) for _, chunk in pieces)
-        entries: list[FileEntry] = []
         n_tokens = sum(len(self.ids[i]) for _, chunk in pieces for i in chunk)
-        with self.listener.progress(self.scope.subject, total, n_tokens) as advance:
+        entries = dict(finished)
+
+        def write(group: Group, chunk: range, pooled: "Pooled", cost: dict[str, float]) -> None:
+            part = group.part(chunk)
+            rows = self._row_groups(group, chunk, pooled)
+            entries[part] = self.partition.write(rows, part=part, cost=cost, recipe=self.recipe)
+            self.partition.save_progress([*todo.ready, *entries.values(), *todo.left])
+
+        # one part is written while the next is computed, and a third waits for both: memory holds two
+        with (
+            self.listener.progress(self.scope.subject, sum(len(chunk) for _, chunk in pieces), n_tokens) as advance,
+            ThreadPoolExecutor(1, "writer") as thread,
+        ):
+            writing: Future[None] | None = None
             for group, chunk in pieces:
-                part = group.part(chunk)
-                if part in finished:
+                if group.part(chunk) in finished:
                     advance(len(chunk), sum(len(self.ids[i]) for i in chunk))
-                    entries.append(finished[part])
                     continue
-                entries.append(self._piece(group, chunk, part, advance))
-                later = [entry for entry in finished.values() if entry not in entries]
-                self.partition.save_progress([*todo.ready, *entries, *later, *todo.left])
-                if len(entries) < len(pieces):
+                pooled, cost = self._compute(group, chunk, advance)
+                if writing:
+                    writing.result()
+                writing = thread.submit(write, group, chunk, pooled, cost)
+                if (group, chunk) != pieces[-1]:
                     stop.here()
-        return entries
+            if writing:
+                writing.result()
+        self._say_absent(todo.groups)
+        return [entries[group.part(chunk)] for group, chunk in pieces]
 
     def chunks(self, group: Group) -> list[range]:
         """The prompts of each part of a group."""
@@ -179,19 +244,31 @@ class _Writer:
         size = max(1, PART_BYTES // bytes_a_prompt)
         return [range(start, min(start + size, len(self.ids))) for start in range(0, len(self.ids), size)]
 
-    def _piece(self, group: Group, chunk: range, part: str, advance: Any) -> FileEntry:
+    def _compute(self, group: Group, chunk: range, advance: Any) -> "tuple[Pooled, dict[str, float]]":
         from emotion_cli.models.extraction import pooled_activations
 
         started = time.perf_counter()
         pooled = pooled_activations(
             self.loaded, [self.ids[i] for i in chunk], poolings=group.poolings, layers=group.layers,
-            batch_tokens=self.settings.batch_tokens, strategy=self.strategy, progress=advance, notify=self.listener.note,
+            batch_tokens=self.batch_tokens, strategy=self.strategy, words=[self.tokens.words[i] for i in chunk],
+            progress=advance, notify=self.listener.note,
         )  # fmt: skip
-        cost = {"seconds": time.perf_counter() - started, "n_tokens_computed": pooled.n_tokens_computed}
-        for pooling, present in pooled.present.items():
-            if not present.all():
-                self.listener.note(f"{self.scope.subject}: {int((~present).sum())} prompts are too short for {pooling}")
-        return self.partition.write(self._row_groups(group, chunk, pooled), part=part, cost=cost, recipe=self.recipe)
+        self.batch_tokens = pooled.batch_tokens  # what memory holds is known now
+        return pooled, {"seconds": time.perf_counter() - started, "n_tokens_computed": pooled.n_tokens_computed}
+
+    def _say_absent(self, groups: Sequence[Group]) -> None:
+        """Say which prompts have no row, by label: too short for a pooling, or without a word of theirs."""
+        from emotion_cli.models.extraction import POOLINGS
+
+        for pooling in sorted({pooling for group in groups for pooling in group.poolings}):
+            labels = Counter(
+                label for label, ids, word in zip(self.prompts["emotion"], self.ids, self.tokens.words, strict=True)
+                if not POOLINGS[pooling](len(ids), word)
+            )  # fmt: skip
+            if labels:
+                counts = ", ".join(f"{n} {label}" for label, n in sorted(labels.items()))
+                self.listener.note(f"{self.scope.subject}: {labels.total()} of {len(self.ids)} prompts have no tokens for "
+                                   f"pooling {pooling} and are left out ({counts})")  # fmt: skip
 
     def _row_groups(self, group: Group, chunk: range, pooled: Any) -> Iterator[pa.Table]:
         for pooling in group.poolings:
@@ -209,6 +286,7 @@ class _Writer:
                 }, d_model=self.loaded.d_model)  # fmt: skip
 
 
+@cache
 def versions() -> dict[str, str]:
     """Versions of the packages that can change a number."""
     return {package: version(package) for package in PACKAGES}
@@ -219,7 +297,7 @@ def _dtype(settings: Settings) -> str:
 
 
 def _extraction_row(scope: Scope, loaded: "LoadedModel", settings: Settings, pairs: Pairs, files: Sequence[FileEntry],
-                    strategy: str, error: float, ids: list[list[int]], n_truncated: int) -> dict[str, Any]:  # fmt: skip
+                    choice: "Choice", tokens: "Tokens", words_sha256: str | None) -> dict[str, Any]:  # fmt: skip
     return {
         "prompts_sha256": scope.prompts_sha256,
         "revision": loaded.source.revision,
@@ -236,13 +314,13 @@ def _extraction_row(scope: Scope, loaded: "LoadedModel", settings: Settings, pai
         "truncate": settings.truncate,
         "poolings": sorted(pairs),
         "layers": sorted({layer for layers in pairs.values() for layer in layers}),
-        "words_sha256": None,
-        "strategy": strategy,
-        "strategy_error": error,
-        "n_prompts": len(ids),
-        "n_tokens": sum(map(len, ids)),
+        "words_sha256": words_sha256,
+        "strategy": choice.strategy,
+        "strategy_error": choice.error,
+        "n_prompts": len(tokens.ids),
+        "n_tokens": sum(map(len, tokens.ids)),
         "n_tokens_computed": int(sum(entry.cost["n_tokens_computed"] for entry in files)),
-        "n_truncated": n_truncated,
+        "n_truncated": len(tokens.truncated),
         "seconds": float(sum(entry.cost["seconds"] for entry in files)),
         "versions": json.dumps(versions(), sort_keys=True),
         "created_at": datetime.now(UTC),

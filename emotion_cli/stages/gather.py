@@ -1,12 +1,14 @@
 """Rows of bundled queries for everything that a job is about, and a fingerprint of what they were made from."""
 
+import json
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import unquote
 
 from emotion_cli.reporting.report import Picture
+from emotion_cli.stages import dataset_shift
 from emotion_cli.stages.job import Job, fingerprint
-from emotion_cli.stages.plot import CROSS_MODEL, folder
+from emotion_cli.stages.plot import CROSS_MODEL, folder, shift_folder
 from emotion_cli.stages.vectors import Variant
 from warehouse.artifacts import Artifacts
 from warehouse.catalog import Catalog
@@ -45,6 +47,11 @@ def fingerprints(read: dict[str, Partition]) -> dict[str, str | None]:
     return {name: fingerprint(partition) for name, partition in read.items()}
 
 
+def places(read: dict[str, Partition]) -> dict[str, str]:
+    """Where those partitions are in the store, so that `emo verify` finds what has changed since."""
+    return {name: partition.place for name, partition in read.items()}
+
+
 def rows(job: Job, variant: Variant, names: Sequence[str]) -> dict[str, Rows]:
     """Rows of each query or table for the job's train scopes, of one variant and the emotions asked for, in the job's order."""
     catalog = Catalog(job.store)
@@ -73,33 +80,44 @@ def rows(job: Job, variant: Variant, names: Sequence[str]) -> dict[str, Rows]:
     return found
 
 
-def figures(job: Job) -> list[tuple[str, Artifacts]]:
-    """The folders of figures of the job, with the dataset that each is of."""
-    scopes = job.train_scopes
-    found = [(scope.dataset, folder(job, scope, quote(scope.model))) for scope in scopes]
-    found += [(scope.dataset, folder(job, scope, CROSS_MODEL)) for scope in scopes]
+class Folder(NamedTuple):
+    """A folder of figures: the dataset that it is of, what else it is of, and its path inside the store's folder of figures."""
+
+    dataset: str
+    subject: str
+    artifacts: Artifacts
+    parts: tuple[str, ...]
+
+
+def figures(job: Job) -> list[Folder]:
+    """The folders of figures of the job, those of one dataset together."""
+    scopes, root = job.train_scopes, job.store.root / "figures"
+    found = [(scope.dataset, scope.model, folder(job, scope, quote(scope.model))) for scope in scopes]
+    found += [(pair.b.dataset, f"{pair.b.model} against {pair.a.dataset}", shift_folder(job, pair))
+              for pair in dataset_shift.pairs(job)]  # fmt: skip
+    found += [(scope.dataset, "across models", folder(job, scope, CROSS_MODEL)) for scope in scopes]
     order = list(dict.fromkeys(scope.dataset for scope in scopes))
-    return [(dataset, Artifacts(path)) for dataset, path in sorted(dict.fromkeys(found), key=lambda one: order.index(one[0]))]
+    return [
+        Folder(dataset, subject, Artifacts(path), tuple(map(unquote, path.relative_to(root).parts)))
+        for dataset, subject, path in sorted(dict.fromkeys(found), key=lambda one: order.index(one[0]))
+    ]
 
 
 def figure_fingerprints(job: Job) -> dict[str, str | None]:
     """The content of each folder of figures."""
-    return {
-        f"figures of {dataset}/{artifacts.folder.name}": manifest.fingerprint if (manifest := artifacts.manifest()) else None
-        for dataset, artifacts in figures(job)
-    }
+    manifests = {f"figures of {json.dumps(one.parts)}": one.artifacts.manifest() for one in figures(job)}
+    return {name: manifest.fingerprint if manifest else None for name, manifest in manifests.items()}
 
 
 def pictures(job: Job) -> list[Picture]:
     """Every figure that is there, as the report shows it."""
     found = []
-    for dataset, artifacts in figures(job):
+    for dataset, subject, artifacts, _ in figures(job):
         manifest = artifacts.manifest()
         for entry in manifest.files if manifest else ():
             if entry.name.endswith(".svg"):
-                png = (artifacts.folder / entry.name).with_suffix(".png").relative_to(job.store.root)
-                where = "across models" if artifacts.folder.name == CROSS_MODEL else unquote(artifacts.folder.name)
-                about = unquote(entry.name.removesuffix(".svg").removeprefix(f"{CROSS_MODEL}_"))
-                caption = f"{dataset}, {where}: {about.replace('_', ' ')}"
-                found.append(Picture(png.as_posix(), (artifacts.folder / entry.name).read_bytes(), caption, dataset))
+                svg = artifacts.folder / entry.name
+                about = unquote(svg.stem.removeprefix(f"{CROSS_MODEL}_")).replace("_", " ")
+                png = svg.with_suffix(".png").relative_to(job.store.root)
+                found.append(Picture(png.as_posix(), svg.read_bytes(), f"{dataset}, {subject}: {about}", dataset))
     return found

@@ -262,7 +262,8 @@ def _commit(store: Store, imported: Imported, declared: Declared, parts: _Parts,
         "created_at": datetime.now(UTC),
         "status": "complete",
     }
-    with activations.hold():
-        activations.commit(parts.write(activations), {"pairs": imported.pairs, "imported_from": list(names)})
+    with activations.hold(), extractions.hold():
+        made = activations.commit(parts.write(activations), {"pairs": imported.pairs, "imported_from": list(names)})
         # the row of the extraction comes last: it is what commands find
-        extractions.commit([extractions.write([table_of("extractions", {key: [value] for key, value in row.items()})])], {})
+        entry = extractions.write([table_of("extractions", {key: [value] for key, value in row.items()})])
+        extractions.commit([entry], {"activations": made.fingerprint}, reads={"activations": activations.place})

@@ -131,7 +131,7 @@ def parts_task(
     reason = stale or (f"missing: {', '.join(missing)}" if missing else "")
 
     def run(job: Job) -> None:
-        with partition.hold():
+        with partition.hold(wait=True):
             # another process may have been here since the plan was made
             stale, held = state()
             kept: Mapping[str, FileEntry] = {} if stale or job.forces(stage) else held

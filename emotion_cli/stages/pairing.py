@@ -13,7 +13,6 @@ from emotion_cli.measures.between.alignment import Each
 from emotion_cli.measures.between.design import topic_numbers
 from emotion_cli.measures.between.similarity import correlations_of
 from emotion_cli.measures.between.space import Space, space_of
-from emotion_cli.measures.within import gram
 from emotion_cli.stages.extract import pairs_of
 from emotion_cli.stages.job import Job
 from emotion_cli.stages.scope import Scope
@@ -81,13 +80,8 @@ class Layers:
     def _read(self, layer: int) -> None:
         if layer not in self._spaces:
             rows = self.rows(layer)
-            self._spaces[layer] = space_of(gram(rows))
+            self._spaces[layer] = space_of(rows @ rows.T)
             self._correlations[layer] = correlations_of(rows)
-
-
-def depth(job: Job, scope: Scope) -> int | None:
-    """Decoder blocks of a model, None where not known."""
-    return scope.partition(job.store, "extractions").read(["n_layers"])["n_layers"][0].as_py()
 
 
 def matched(depth_a: int, depth_b: int, layers_a: Iterable[int], layers_b: Iterable[int]) -> list[tuple[int, int]]:

@@ -1,13 +1,15 @@
-"""Tables to figures: three for each model, one for each emotion across models."""
+"""Tables to figures: four for each model, one for each emotion across models, one for each two datasets of a model."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import combinations_with_replacement, groupby
 from pathlib import Path
 from typing import Any
 
 from emotion_cli.errors import UsageError
 from emotion_cli.reporting import figures
-from emotion_cli.stages.extract import DEFAULT_POOLINGS
+from emotion_cli.settings import layer_numbers
+from emotion_cli.stages import dataset_shift
+from emotion_cli.stages.extract import DEFAULT_POOLINGS, depth
 from emotion_cli.stages.job import Job, Task, fingerprint, why
 from emotion_cli.stages.scope import Scope
 from emotion_cli.stages.vectors import Variant, variants
@@ -18,7 +20,10 @@ from warehouse.store import Partition, quote
 CROSS_MODEL = "cross_model"
 """Folder of a dataset's figures across models."""
 
+DATASET_SHIFT = "dataset_shift"
+
 PER_MODEL = (
+    ("direction_quality", "direction_quality_by_layer", figures.direction_quality, "is there a direction?"),
     ("layer_norms", "vector_norms_by_layer", figures.layer_norms, "length of emotion vectors"),
     ("emotion_distances", "within_model_similarity_by_layer", figures.emotion_distances, "similarity of emotions"),
     ("similarity_heatmap", "within_model_similarity_by_model", figures.similarity_heatmap, "mean similarity"),
@@ -32,7 +37,12 @@ def tasks(job: Job) -> list[Task]:
     per_model = [_task(job, [scope], quote(scope.model), scope.subject) for scope in scopes]
     across = [list(members) for _, members in groupby(scopes, key=lambda scope: scope.dataset)]
     cross = [_task(job, members, CROSS_MODEL, f"{members[0].dataset}, across models") for members in across if len(members) > 1]
-    return per_model + cross
+    return per_model + cross + [_shift_task(job, pair) for pair in dataset_shift.pairs(job)]
+
+
+def shift_folder(job: Job, pair: dataset_shift.Pair) -> Path:
+    """Where the figure of two datasets of a model is: with those of the larger one."""
+    return folder(job, pair.b, quote(pair.b.model)) / f"{DATASET_SHIFT}_{quote(pair.a.dataset)}"
 
 
 def folder(job: Job, scope: Scope, name: str) -> Path:
@@ -41,12 +51,18 @@ def folder(job: Job, scope: Scope, name: str) -> Path:
 
 
 def _task(job: Job, scopes: Sequence[Scope], name: str, subject: str) -> Task:
-    tables = ("vectors",) if name == CROSS_MODEL else ("vectors", "within_model_statistics")
+    tables = ("vectors",) if name == CROSS_MODEL else ("vectors", "vector_quality", "within_model_statistics")
     reads = {f"{table} of {scope.extraction_id}": scope.partition(job.store, table) for scope in scopes for table in tables}
     if name == CROSS_MODEL:
         reads |= {f"statistics of {one.keys['pair']}": one for one in cross_model_partitions(job, scopes)}
+    draw = _draw_across if name == CROSS_MODEL else _draw_model
+    return _figures_task(job, folder(job, scopes[0], name), subject, scopes, reads, draw)
+
+
+def _figures_task(job: Job, target: Path, subject: str, scopes: Sequence[Scope], reads: Mapping[str, Partition],
+                  draw: Callable[[Job, Sequence[Scope], Variant], dict[str, bytes]]) -> Task:  # fmt: skip
     variant = shown_variant(job, scopes)
-    artifacts = Artifacts(folder(job, scopes[0], name))
+    artifacts = Artifacts(target)
     inputs: dict[str, Any] = {
         "figures_version": figures.FIGURES_VERSION,
         "variant": variant.part,
@@ -54,7 +70,6 @@ def _task(job: Job, scopes: Sequence[Scope], name: str, subject: str) -> Task:
         "layer": list(job.settings.layer),
         **{name: fingerprint(partition) for name, partition in reads.items()},
     }
-    draw = _draw_across if name == CROSS_MODEL else _draw_model
 
     def run(job: Job) -> None:
         artifacts.commit(draw(job, scopes, variant), inputs, reads={name: partition.place for name, partition in reads.items()})
@@ -69,6 +84,13 @@ def cross_model_partitions(job: Job, scopes: Sequence[Scope]) -> list[Partition]
     pairs = combinations_with_replacement(ids, 2)
     dataset = scopes[0].dataset
     return [job.store.partition("cross_model_statistics", dataset=dataset, pair=f"{a}-{b}") for a, b in pairs]
+
+
+def _shift_task(job: Job, pair: dataset_shift.Pair) -> Task:
+    reads = {f"vectors of {scope.extraction_id}": scope.partition(job.store, "vectors") for scope in pair}
+    reads["cross_dataset_statistics"] = pair.partition(job)
+    return _figures_task(job, shift_folder(job, pair), pair.subject, list(pair), reads,
+                         lambda job, scopes, variant: _draw_shift(job, pair, variant))  # fmt: skip
 
 
 def shown_variant(job: Job, scopes: Sequence[Scope]) -> Variant:
@@ -86,7 +108,7 @@ def _draw_model(job: Job, scopes: Sequence[Scope], variant: Variant) -> dict[str
     catalog = Catalog(job.store)
     files = {}
     for name, query, draw, about in PER_MODEL:
-        rows = _selected(job, catalog.dicts(query, extraction_id=[scope.extraction_id], **_where(variant)))
+        rows = _selected(job, scopes, catalog.dicts(query, extraction_id=[scope.extraction_id], **_where(variant)))
         title = f"{scope.model}, {scope.dataset}: {about}\n{_caption(variant)}"
         files |= {f"{name}.{ending}": content for ending, content in draw(rows, title).items()}
     return files
@@ -96,10 +118,10 @@ def _draw_across(job: Job, scopes: Sequence[Scope], variant: Variant) -> dict[st
     catalog = Catalog(job.store)
     ids = [scope.extraction_id for scope in scopes]
     cosines = catalog.dicts("cross_model_similarity_by_layer", extraction_a=ids, extraction_b=ids, **_where(variant))
-    norms = _selected(job, catalog.dicts("vector_norms_by_layer", extraction_id=ids, **_where(variant)))
+    norms = _selected(job, scopes, catalog.dicts("vector_norms_by_layer", extraction_id=ids, **_where(variant)))
     files = {}
     for emotion in sorted({row["emotion"] for row in norms}):
-        own, lengths = ([row for row in rows if row["emotion"] == emotion] for rows in (_selected(job, cosines), norms))
+        own, lengths = ([row for row in rows if row["emotion"] == emotion] for rows in (_selected(job, scopes, cosines), norms))
         title = f"{emotion} across models, {scopes[0].dataset}\n{_caption(variant)}"
         drawn = figures.cross_model(own, lengths, title)
         name = quote(f"{CROSS_MODEL}_{emotion}")
@@ -112,10 +134,10 @@ def _draw_pairs(job: Job, scopes: Sequence[Scope], variant: Variant) -> dict[str
     catalog = Catalog(job.store)
     ids = [scope.extraction_id for scope in scopes]
     where = {"extraction_a": ids, "extraction_b": ids, **_where(variant)}
-    alignments = _selected(job, catalog.dicts("cross_model_alignment_by_layer", **where))
+    alignments = _selected(job, scopes, catalog.dicts("cross_model_alignment_by_layer", **where))
     alignments = [row for row in alignments if row["fit"] == "ridge" and row["relative_depth"] is not None]
     geometries = catalog.dicts("cross_model_geometry_by_layer", **where)
-    overlaps = _selected(job, [row for row in catalog.dicts("cross_model_subspaces_by_layer", **where) if row["direction"]])
+    overlaps = _selected(job, scopes, catalog.dicts("cross_model_subspaces_by_layer", **where))
     drawn: dict[str, dict[str, bytes]] = {}
     for models in sorted({(row["model_a"], row["model_b"]) for row in geometries}):
         subject = f"{' and '.join(models)}, {scopes[0].dataset}"
@@ -126,7 +148,7 @@ def _draw_pairs(job: Job, scopes: Sequence[Scope], variant: Variant) -> dict[str
             drawn[f"aligned_cosine_{emotion}_{name}"] = figures.aligned_cosine([r for r in own if r["emotion"] == emotion], title)
         if own:
             drawn[f"transfer_auroc_{name}"] = figures.transfer_auroc(own, f"carried directions, {subject}\n{_caption(variant)}")
-        carried = [row for row in overlaps if (row["model_a"], row["model_b"]) == models]
+        carried = [row for row in overlaps if row["direction"] and (row["model_a"], row["model_b"]) == models]
         if carried:
             title = f"subspaces carried between {subject}\n{_caption(variant)}"
             drawn[f"subspace_overlap_{name}"] = figures.subspace_overlap(carried, title)
@@ -142,8 +164,18 @@ def _draw_pairs(job: Job, scopes: Sequence[Scope], variant: Variant) -> dict[str
     return {f"{quote(name)}.{ending}": content for name, files in drawn.items() for ending, content in files.items()}
 
 
-def _selected(job: Job, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    emotions, layers = job.settings.emotion, job.settings.layer
+def _draw_shift(job: Job, pair: dataset_shift.Pair, variant: Variant) -> dict[str, bytes]:
+    ids = {"extraction_a": [pair.a.extraction_id], "extraction_b": [pair.b.extraction_id]}
+    rows = _selected(job, pair, Catalog(job.store).dicts("dataset_shift_by_layer", **ids, **_where(variant)))
+    shares = sorted({row["share_in_common"] for row in rows})
+    common = f"; {shares[0]:.0%} of {pair.b.dataset} is in both and left out" if shares else ""
+    title = f"{pair.subject}{common}\n{_caption(variant)}"
+    return {f"{DATASET_SHIFT}.{ending}": content for ending, content in figures.dataset_shift(rows, title).items()}
+
+
+def _selected(job: Job, scopes: Sequence[Scope], rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    emotions = job.settings.emotion
+    layers = {layer for scope in scopes for layer in layer_numbers(job.settings.layer, depth(job.store, scope))}
     return [
         row for row in rows
         if (not layers or row.get("layer") in (None, *layers))

@@ -5,10 +5,10 @@ from typing import Any
 
 from emotion_cli.reporting import report
 from emotion_cli.stages import track
-from emotion_cli.stages.gather import figure_fingerprints, figures, fingerprints, partitions, pictures, rows
+from emotion_cli.stages.gather import figure_fingerprints, figures, fingerprints, partitions, pictures, places, rows
 from emotion_cli.stages.job import Job, Task, why
 from emotion_cli.stages.plot import shown_variant
-from emotion_cli.stages.vectors import Variant
+from emotion_cli.stages.vectors import Variant, caveat
 from warehouse.artifacts import Artifacts
 from warehouse.store import content_hash
 
@@ -23,7 +23,7 @@ def tasks(job: Job) -> list[Task]:
     variant = shown_variant(job, job.train_scopes)
     artifacts = Artifacts(job.store.root, "report")
     read = partitions(job, report.READS)
-    folders = [partition.folder for partition in read.values()] + [figure.folder for _, figure in figures(job)]
+    folders = [partition.folder for partition in read.values()] + [figure.artifacts.folder for figure in figures(job)]
     reason = why(artifacts.manifest(), _inputs(job, variant))
     target = job.store.root / "report.html"
 
@@ -34,8 +34,9 @@ def tasks(job: Job) -> list[Task]:
             settings={name: getattr(job.settings, name) for name in SETTINGS},
             pictures=pictures(job),
             tracked=track.current_record(job),
+            notes=sorted({said for scope in job.train_scopes if (said := caveat(job.store, scope, variant.method))}),
         )
-        artifacts.commit(report.pages(facts), _inputs(job, variant))
+        artifacts.commit(report.pages(facts), _inputs(job, variant), reads=places(partitions(job, report.READS)))
 
     return [Task("report", target.name, (*folders, track.folder(job)), target, reason, run)]
 

@@ -8,8 +8,12 @@ import pyarrow as pa
 
 from emotion_cli.errors import MissingError, UsageError
 from emotion_cli.prompts.shipped import shipped_prompt_set, shipped_sets
+from emotion_cli.recipes import DEFAULT
 from emotion_cli.settings import Settings
 from warehouse.store import Partition, Store, table_of
+
+MADE_WITH = ("bos", "dtype", "chat_template")
+"""Settings of an extraction that, where they are given, say which of several extractions is meant."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +96,7 @@ def scopes_in_store(store: Store, settings: Settings) -> list[Scope]:
         chosen = [_named(rows, wanted) for wanted in settings.extraction]
     else:
         newest: dict[tuple[str, str], dict] = {}
-        for row in sorted(rows, key=lambda row: (row["created_at"], row["extraction_id"])):
+        for row in sorted(_made_so(rows, settings), key=lambda row: (row["created_at"], row["extraction_id"])):
             newest[row["dataset"], row["model"]] = row
         chosen = list(newest.values())
     models = [model_name(model) for model in settings.model]
@@ -110,6 +114,30 @@ def scopes_in_store(store: Store, settings: Settings) -> list[Scope]:
     return scopes
 
 
+SAME_SETTINGS = ("weights_sha256", "tokenizer_sha256", "dtype", "bos", "chat_template", "max_length", "truncate")
+"""Columns of an extraction in which two that are compared must not differ."""
+
+
+def test_scopes(store: Store, scope: Scope) -> list[Scope]:
+    """The newest extraction of each test set under the same model with the same settings."""
+    own = scope.partition(store, "extractions")
+    if own.manifest() is None:
+        return []
+    settings = own.read(SAME_SETTINGS).to_pylist()
+    newest: dict[str, dict] = {}
+    for partition in store.partitions("extractions", model=scope.model):
+        row = _extraction_row(partition)
+        if partition.read(SAME_SETTINGS).to_pylist() == settings and _role_of(store, row) == "test":
+            rank = (row["created_at"], row["extraction_id"])
+            former = newest.get(row["dataset"])
+            if former is None or rank > (former["created_at"], former["extraction_id"]):
+                newest[row["dataset"]] = row
+    return [
+        Scope(dataset, "test", row["prompts_sha256"], row["model"], row["extraction_id"])
+        for dataset, row in sorted(newest.items())
+    ]  # fmt: skip
+
+
 def refuse_test_sets(settings: Settings, scopes: Iterable[Scope]) -> None:
     """UsageError when a test set was named for work that makes vectors."""
     named = sorted({scope.dataset for scope in scopes if scope.role == "test" and scope.dataset in settings.dataset})
@@ -125,6 +153,14 @@ def model_name(model: str) -> str:
     return path.resolve().name if path.is_dir() else model
 
 
+def prompt_ids(store: Store, scope: Scope) -> set[str]:
+    """The prompts of a scope; those of a shipped set before it is in the store."""
+    partition = scope.prompts(store)
+    if partition.manifest() is None:
+        return set(shipped_prompt_set(scope.dataset).columns()["prompt_id"])
+    return set(partition.read(["prompt_id"])["prompt_id"].to_pylist())
+
+
 def prompt_rows(store: Store, scope: Scope, columns: Sequence[str]) -> pa.Table:
     """Columns of the prompts of a scope, in file order."""
     return scope.prompts(store).read(columns)
@@ -136,7 +172,17 @@ def _refuse_absent(settings: Settings, models: Sequence[str], found: Sequence[di
             if not any(dataset in (None, row["dataset"]) and model in (None, row["model"]) for row in found):
                 what = " under ".join(filter(None, [dataset, model])) or "this store"
                 options = "".join(f" -d {dataset}" if dataset else "") + (f" -m {model}" if model else "")
-                raise MissingError(f"no activations of {what} are there", hint=f"emo extract{options}")
+                options += f" --recipe {settings.recipe}" if settings.recipe != DEFAULT else ""
+                made = "".join(f", {name} {getattr(settings, name)}" for name in MADE_WITH if name in settings.sources)
+                raise MissingError(f"no activations of {what}{made} are there", hint=f"emo extract{options}")
+
+
+def _made_so(rows: Sequence[dict], settings: Settings) -> list[dict]:
+    """The extractions that were made with the settings that somebody gave; those that were imported do not say."""
+    asked = {name: getattr(settings, name) for name in MADE_WITH if name in settings.sources}
+    if asked.get("dtype") == "auto":
+        asked["dtype"] = "float32"
+    return [row for row in rows if all(row[name] in (None, value) for name, value in asked.items())]
 
 
 def _named(rows: Sequence[dict], wanted: str) -> dict:
@@ -148,7 +194,7 @@ def _named(rows: Sequence[dict], wanted: str) -> dict:
 
 
 def _extraction_row(partition: Partition) -> dict:
-    row = partition.read(["prompts_sha256", "created_at"]).to_pylist()[0]
+    row = partition.read(["prompts_sha256", "created_at", *MADE_WITH]).to_pylist()[0]
     return {**partition.keys, **row}
 
 

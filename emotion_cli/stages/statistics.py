@@ -1,17 +1,16 @@
-"""Measured values as the statistic columns that three tables share."""
+"""Measured values as the statistic columns that tables share."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
-from emotion_cli.measures.resampling import Interval, Null
+from emotion_cli.measures.resampling import Statistic
 from warehouse.schema import STATISTIC_COLUMNS
 
 
-def statistic_columns(
-    rows: Sequence[tuple[float | None, Null, int] | tuple[float | None, Null, int, Interval]],
-) -> dict[str, list]:
-    """The statistic columns of (value, null, n) rows, with an interval or without one."""
-    columns = []
-    for value, null, n, *interval in rows:
-        low, high = interval[0] if interval else (None, None)
-        columns.append((value, low, high, null.mean, null.low, null.high, null.p_value, n, null.n_draws))
+def statistic_columns(statistics: Iterable[Statistic]) -> dict[str, list]:
+    """The statistic columns of measured values."""
+    columns = [
+        (one.value, one.interval.low, one.interval.high, one.null.mean, one.null.low, one.null.high, one.null.p_value, one.n,
+         one.null.n_draws)
+        for one in statistics
+    ]  # fmt: skip
     return {name: [row[i] for row in columns] for i, name in enumerate(STATISTIC_COLUMNS)}

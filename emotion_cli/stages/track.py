@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from emotion_cli.reporting import tracking
-from emotion_cli.stages.gather import figure_fingerprints, figures, fingerprints, partitions, rows
+from emotion_cli.stages.gather import figure_fingerprints, figures, fingerprints, partitions, places, rows
 from emotion_cli.stages.job import NOT_THERE, Job, Task, why
 from emotion_cli.stages.plot import shown_variant
 from emotion_cli.stages.vectors import Variant
@@ -33,7 +33,7 @@ def tasks(job: Job) -> list[Task]:
     reason = why(artifacts.manifest(), inputs)
     if not reason and _is_ours(uri) and not _database(job).is_file():
         reason = NOT_THERE
-    folders = [partition.folder for partition in read.values()] + [figure.folder for _, figure in figures(job)]
+    folders = [partition.folder for partition in read.values()] + [figure.artifacts.folder for figure in figures(job)]
 
     def run(job: Job) -> None:
         # again, since figures and tables may have been made since
@@ -62,11 +62,11 @@ def _log(job: Job, variant: Variant, uri: str, artifacts: Artifacts) -> None:
     values = tracking.metrics(found)
     params = _params(job, variant)
     files, digests = {}, {}
-    for dataset, figure in figures(job):
-        manifest = figure.manifest()
+    for figure in figures(job):
+        manifest = figure.artifacts.manifest()
         for entry in manifest.files if manifest else ():
-            path = f"figures/{dataset.replace('/', '-')}/{figure.folder.name}/{entry.name}"
-            files[path], digests[path] = figure.folder / entry.name, entry.sha256
+            path = f"{tracking.metric_name('figures', *figure.parts)}/{entry.name}"
+            files[path], digests[path] = figure.artifacts.folder / entry.name, entry.sha256
     # the run is known by what is in it: numbers made again that did not change need no second run
     key = content_hash([params, [list(value) for value in values], digests])
     folder(job).mkdir(parents=True, exist_ok=True)
@@ -81,7 +81,8 @@ def _log(job: Job, variant: Variant, uri: str, artifacts: Artifacts) -> None:
         "n_metrics": len(values),
         "n_artifacts": len(files),
     }
-    artifacts.commit({RECORD: json.dumps(record, indent=1, ensure_ascii=False).encode()}, _inputs(job, variant, uri))
+    content = json.dumps(record, indent=1, ensure_ascii=False).encode()
+    artifacts.commit({RECORD: content}, _inputs(job, variant, uri), reads=places(partitions(job, tracking.READS)))
     state = "was there already" if logged.was_there else "logged"
     job.listener.note(f"track: run {logged.run_id} {state}: {len(values)} values, {len(files)} files, at {_shown(uri)}")
 

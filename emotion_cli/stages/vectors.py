@@ -7,9 +7,10 @@ import numpy as np
 import pyarrow as pa
 
 from emotion_cli.errors import MissingError, UsageError
-from emotion_cli.measures.directions import METHODS, OTHERS, Direction, directions, emotions_of
-from emotion_cli.settings import Settings
-from emotion_cli.stages.extract import DEFAULT_POOLINGS, pairs_of
+from emotion_cli.measures.directions import CENTRED, METHODS, OTHERS, Direction, directions, emotions_of
+from emotion_cli.models.loading import LAYER_NORM
+from emotion_cli.settings import LAYER_RANGES, Settings
+from emotion_cli.stages.extract import DEFAULT_POOLINGS, WORD, depth, pairs_of
 from emotion_cli.stages.job import Job, Task, parts_task
 from emotion_cli.stages.scope import Scope
 from warehouse.store import Partition, Store, table_of
@@ -52,13 +53,24 @@ def variants(settings: Settings, activations: Partition) -> list[Variant]:
     if settings.method not in METHODS:
         raise UsageError(f"--method: {settings.method!r} is none of {', '.join(METHODS)}")
     held = pairs_of(activations)
+    refuse_words_against_a_label(settings)
     poolings = settings.pooling or sorted(held) or DEFAULT_POOLINGS
+    if settings.reference != OTHERS:
+        # a store may hold what this reference cannot use
+        poolings = [pooling for pooling in poolings if pooling != WORD]
     absent = [pooling for pooling in poolings if held and pooling not in held]
     if absent:
         keys = activations.keys
         hint = f"emo extract -d {keys['dataset']} -m {keys['model']} --pooling {absent[0]}"
         raise MissingError(f"{keys['dataset']}, {keys['model']}: no activations with pooling {absent[0]}", hint=hint)
     return [Variant(settings.method, settings.reference, pooling) for pooling in poolings]
+
+
+def refuse_words_against_a_label(settings: Settings) -> None:
+    """UsageError when pooling word is to be measured against a label: its prompts have none of an emotion's words."""
+    if WORD in settings.pooling and settings.reference != OTHERS:
+        raise UsageError(f"--pooling word: prompts labelled {settings.reference!r} have no emotion word to read",
+                         hint=f"--reference {OTHERS}")  # fmt: skip
 
 
 def read_layer(activations: Partition, pooling: str, layer: int) -> LayerRows:
@@ -75,13 +87,26 @@ def prepare(rows: LayerRows, settings: Settings, variant: Variant) -> np.ndarray
 
 def averaged_layers(store: Store, settings: Settings, scope: Scope, layers: Iterable[int]) -> set[int]:
     """Those of `layers` that means over layers cover."""
-    if settings.over_layers == "resid_post":
-        return {layer for layer in layers if layer > 0}
-    n_layers = scope.partition(store, "extractions").read(["n_layers"])["n_layers"][0].as_py()
-    if n_layers is None:
-        raise UsageError(f"{scope.subject}: its depth is not known, so resid_pre does not say which layer is the last",
-                         hint="--over-layers resid_post")  # fmt: skip
-    return {layer for layer in layers if layer < n_layers}
+    n_layers = depth(store, scope)
+    if n_layers is not None:
+        return set(layers) & set(LAYER_RANGES[settings.over_layers](n_layers))
+    if settings.over_layers != "resid_post":
+        message = f"{scope.subject}: its depth is not known, so {settings.over_layers} does not say which layer is the last"
+        raise UsageError(message, hint="--over-layers resid_post")
+    return {layer for layer in layers if layer > 0}
+
+
+def caveat(store: Store, scope: Scope, method: str) -> str | None:
+    """What must be said of a method under a model: that centring is only without effect where the model centres, too."""
+    if method not in CENTRED:
+        return None
+    architecture = scope.partition(store, "extractions").read(["architecture"])["architecture"][0].as_py()
+    if architecture in LAYER_NORM:
+        return None
+    return (
+        f"{scope.model}: centred activations are all that a model with LayerNorm reads; {architecture or 'its architecture'} is "
+        f"not known to have it, so {method} takes away something that the model does read"
+    )
 
 
 def matrix(vectors: pa.FixedSizeListArray) -> np.ndarray:
@@ -109,11 +134,15 @@ def _task(job: Job, scope: Scope) -> Task:
         reads={"activations": activations},
         inputs={"neutral": job.settings.neutral, "over_layers": job.settings.over_layers},
         wanted=[variant.part for variant in variants(job.settings, activations)],
-        make=lambda job, part: _part(job.store, job.settings, scope, variant_of(part)),
+        make=lambda job, part: _part(job, scope, variant_of(part)),
     )  # fmt: skip
 
 
-def _part(store: Store, settings: Settings, scope: Scope, variant: Variant) -> pa.Table:
+def _part(job: Job, scope: Scope, variant: Variant) -> pa.Table:
+    store, settings = job.store, job.settings
+    said = caveat(store, scope, variant.method)
+    if said:
+        job.listener.note(said)
     activations = scope.partition(store, "activations")
     found: list[tuple[int, Direction]] = []
     for layer in pairs_of(activations)[variant.pooling]:

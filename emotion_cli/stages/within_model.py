@@ -2,12 +2,12 @@
 
 import pyarrow as pa
 
-from emotion_cli.measures.within import cosine_comparisons, gram
-from emotion_cli.stages.extract import pairs_of
+from emotion_cli.measures.within import comparisons
+from emotion_cli.stages.grams import inner_products
 from emotion_cli.stages.job import Job, Task, parts_task
 from emotion_cli.stages.scope import Scope
 from emotion_cli.stages.statistics import statistic_columns
-from emotion_cli.stages.vectors import Variant, averaged_layers, emotions_and_reference, prepare, read_layer, variant_of, variants
+from emotion_cli.stages.vectors import Variant, averaged_layers, emotions_and_reference, variant_of, variants
 from warehouse.store import table_of
 
 
@@ -29,19 +29,12 @@ def _task(job: Job, scope: Scope) -> Task:
 
 
 def _part(job: Job, scope: Scope, variant: Variant) -> pa.Table:
-    activations = scope.partition(job.store, "activations")
-    prompts = scope.prompts(job.store).read(["prompt_id", "topic"]).to_pydict()
-    topic_of = dict(zip(prompts["prompt_id"], prompts["topic"], strict=True))
-    layers = pairs_of(activations)[variant.pooling]
-    first = read_layer(activations, variant.pooling, layers[0])
-    emotions = emotions_and_reference(first.labels, job.settings, variant, scope.subject)
-    # one layer is in memory at a time: what follows needs inner products only
-    grams = {layer: gram(prepare(read_layer(activations, variant.pooling, layer), job.settings, variant)) for layer in layers}
-    found = cosine_comparisons(
-        grams, first.labels, [topic_of[prompt_id] for prompt_id in first.prompt_ids],
-        averaged=averaged_layers(job.store, job.settings, scope, layers),
-        emotions=emotions, reference=variant.reference, dataset=scope.dataset,
-        seed=job.settings.seed, draws=job.settings.draws,
+    inner = inner_products(job, scope, variant)
+    found = comparisons(
+        inner.grams, inner.labels, inner.topics,
+        averaged=averaged_layers(job.store, job.settings, scope, inner.grams),
+        emotions=emotions_and_reference(inner.labels, job.settings, variant, scope.subject), reference=variant.reference,
+        dataset=scope.dataset, seed=job.settings.seed, draws=job.settings.draws,
     )  # fmt: skip
     return table_of("within_model_statistics", {
         "method": [variant.method] * len(found),
@@ -50,6 +43,6 @@ def _part(job: Job, scope: Scope, variant: Variant) -> pa.Table:
         "layer": [one.layer for one in found],
         "emotion_a": [one.emotion_a for one in found],
         "emotion_b": [one.emotion_b for one in found],
-        "measure": ["cosine"] * len(found),
-        **statistic_columns([(one.value, one.null, one.n) for one in found]),
+        "measure": [one.measure for one in found],
+        **statistic_columns(one.statistic for one in found),
     })  # fmt: skip

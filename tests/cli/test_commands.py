@@ -229,3 +229,26 @@ def test_every_table_and_query_is_documented(workplace):
     for name in ("vectors", "within_model_similarity_by_model"):
         columns = json.loads(emo_ok("tables", name, "--store", workplace.store, "--format", "json").out)
         assert all(row["about"] for row in columns), name
+
+
+def test_csv_holds_no_formulas_unless_asked(workplace):
+    statement = "select '=1+1' a, '-x' b, '@y' c, -0.5 d, 'z' e, null f, '\t=1' g"
+    ran = emo_ok("sql", statement, "--store", workplace.store, "--format", "csv")
+    assert ran.out == "a,b,c,d,e,f,g\n'=1+1,'-x,'@y,-0.5,z,,'\t=1\n"
+    assert "4 texts begin like a formula" in ran.err and "--formulas" in ran.err
+    ran = emo_ok("sql", statement, "--store", workplace.store, "--format", "csv", "--formulas")
+    assert ran.out == "a,b,c,d,e,f,g\n=1+1,-x,@y,-0.5,z,,\t=1\n" and not ran.err
+    ran = emo_ok("sql", statement, "--store", workplace.store, "--format", "jsonl")
+    assert json.loads(ran.out)["a"] == "=1+1"
+
+
+@pytest.mark.parametrize(("name", "code"), [("../x", 0), ("/etc/passwd", 0), ("a" * 300, 2), ("con", 2), ("MINE", 2)])
+def test_names_of_datasets_stay_in_the_store(workplace, tmp_path, name, code):
+    store = tmp_path / "inside" / "store"
+    emo_ok("datasets", "import", workplace.prompts, "--dataset", "mine", "--store", store)
+    ran = emo("datasets", "import", workplace.prompts, "--dataset", name, "--store", store)
+    assert ran.code == code, ran.err
+    assert [path.name for path in tmp_path.iterdir()] == ["inside"] and [path.name for path in store.parent.iterdir()] == [
+        "store"
+    ]
+    assert sorted(path.name for path in store.iterdir()) == ["prompts"]

@@ -8,7 +8,7 @@ from emotion_cli.measures.between.design import as_labelled, contrast, design_of
 from emotion_cli.measures.between.maps import ridge, rotations, rows_of
 from emotion_cli.measures.between.similarity import best_depths, correlations_of, hsic_pattern, similarities
 from emotion_cli.measures.between.space import space_of, spectrum_of, strength_of
-from emotion_cli.measures.resampling import jackknife_interval, null_of
+from emotion_cli.measures.resampling import jackknife_interval, null_above
 
 LABELS = ["anger", "apology", "gratitude", "neutral"]
 EMOTIONS = LABELS[:3]
@@ -207,8 +207,8 @@ def test_ceilings_are_the_cosines_of_thirds():
 
 
 def test_upper_tails_and_intervals():
-    assert null_of(2.0, np.arange(99.0) / 99, upper=True).p_value == pytest.approx(0.01)
-    assert null_of(-1.0, np.arange(99.0) / 99, upper=True).p_value == 1.0
+    assert null_above(2.0, np.arange(99.0) / 99).p_value == pytest.approx(0.01)
+    assert null_above(-1.0, np.arange(99.0) / 99).p_value == 1.0
     assert jackknife_interval(1.0, np.array([1.0, np.nan, 1.0])) == (None, None)
     assert jackknife_interval(None, np.ones(20)) == (None, None)
     values = np.random.default_rng(0).normal(size=20)

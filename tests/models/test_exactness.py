@@ -1,13 +1,18 @@
 """Every pooled activation equals a plain one-prompt forward pass, whatever the batch, order or padding side."""
 
 import random
+from itertools import product
+from typing import NamedTuple
 
 import numpy as np
 import pytest
 import tiny
+import torch
 
-from emotion_cli.models.extraction import deviation, pooled_activations
-from emotion_cli.models.loading import find, load
+from emotion_cli.models.extraction import pooled_activations
+from emotion_cli.models.loading import LoadedModel, find, load
+from emotion_cli.models.proof import choose_strategy
+from emotion_cli.models.residual import residual_stream
 from emotion_cli.models.tokens import tokenize
 
 TEXTS = [
@@ -17,33 +22,57 @@ TEXTS = [
 ]  # fmt: skip
 
 
-@pytest.fixture(scope="session", params=[(a, side) for a in tiny.CONFIGS for side in ("left", "right")], ids="-".join)
-def saved(request, tmp_path_factory):
-    architecture, side = request.param
-    return architecture, tiny.save_model(tmp_path_factory.mktemp(architecture), architecture, padding_side=side)
+class Subject(NamedTuple):
+    """One architecture: as emo loads it, and as transformers does."""
+
+    loaded: LoadedModel
+    plain: torch.nn.Module
+    blocks: torch.nn.Module
+
+
+@pytest.fixture(scope="session", params=tiny.CONFIGS)
+def subject(request, tmp_path_factory):
+    folder = tiny.save_model(tmp_path_factory.mktemp(request.param), request.param)
+    plain = tiny.plain_model(folder)
+    return Subject(load(find(str(folder), cache=folder)), plain, plain.get_submodule(tiny.BLOCKS[request.param]))
 
 
 @pytest.mark.parametrize("bos", ["auto", "always", "never"])
-def test_activations_equal_a_plain_forward(saved, bos, tmp_path):
-    architecture, folder = saved
-    loaded = load(find(str(folder), cache=tmp_path))
+def test_activations_equal_a_plain_forward(subject, bos):
+    loaded = subject.loaded
     texts = random.Random(bos).sample(TEXTS, len(TEXTS))
-    ids = tokenize(loaded, texts, bos=bos).ids
-    assert all((row[0] == 0) == (bos != "never") for row in ids)
     layers = list(range(loaded.n_layers + 1))
-    pooled = pooled_activations(loaded, ids, poolings=["last", "mean"], layers=layers, batch_tokens=40)
-    for prompt, states in enumerate(tiny.plain_states(folder, architecture, ids)):
-        for layer in layers:
+    pooled = {}
+    for side in ("left", "right"):
+        loaded.tokenizer.padding_side = side
+        ids = tokenize(loaded, texts, bos=bos).ids
+        assert all((row[0] == 0) == (bos != "never") for row in ids)
+        pooled[side] = pooled_activations(loaded, ids, poolings=["last", "mean"], layers=layers, batch_tokens=40)
+    for prompt, row in enumerate(ids):
+        states = tiny.states_of(subject.plain, subject.blocks, row)
+        assert len(states) == len(layers)
+        for layer, side in product(layers, pooled):
             state = states[layer].double().numpy()
-            _close(pooled.values["last"][layer, prompt], state[-1])
-            assert pooled.present["mean"][prompt] == (len(ids[prompt]) > 1)
-            if len(ids[prompt]) > 1:
-                _close(pooled.values["mean"][layer, prompt], state[1:].mean(0))
+            _close(pooled[side].values["last"][layer, prompt], state[-1])
+            assert pooled[side].present["mean"][prompt] == (len(row) > 1)
+            if len(row) > 1:
+                _close(pooled[side].values["mean"][layer, prompt], state[1:].mean(0))
 
 
-def test_batches_and_order_do_not_matter(saved, tmp_path):
-    _, folder = saved
-    loaded = load(find(str(folder), cache=tmp_path))
+def test_layers_are_the_hidden_states_of_transformers_below_the_top(subject):
+    """A second oracle, without hooks of ours; its last state is behind the final norm, so it is left out."""
+    (ids,) = tokenize(subject.loaded, TEXTS[:1]).ids
+    with torch.no_grad():
+        given = subject.plain(input_ids=torch.tensor([ids]), output_hidden_states=True).hidden_states
+    first = tiny.FIRST_HIDDEN_STATE.get(subject.loaded.architecture, 0)
+    layers = list(range(first, subject.loaded.n_layers))
+    found = pooled_activations(subject.loaded, [ids], poolings=["last"], layers=layers, batch_tokens=64).values["last"]
+    for i in range(len(layers)):
+        _close(found[i, 0], given[i][0, -1].double().numpy())
+
+
+def test_batches_and_order_do_not_matter(subject):
+    loaded = subject.loaded
     ids = tokenize(loaded, TEXTS).ids
     options = {"poolings": ["mean"], "layers": [0, 2]}
     whole = pooled_activations(loaded, ids, batch_tokens=4096, **options).values["mean"]
@@ -54,19 +83,18 @@ def test_batches_and_order_do_not_matter(saved, tmp_path):
     assert np.isfinite(whole).all()
 
 
-def test_the_strategy_is_proven(saved, tmp_path):
-    _, folder = saved
-    loaded = load(find(str(folder), cache=tmp_path))
-    assert deviation(loaded, tokenize(loaded, TEXTS).ids, batch_tokens=64) < 1e-5
+def test_the_strategy_is_proven(subject):
+    ids = tokenize(subject.loaded, TEXTS).ids
+    choice = choose_strategy(subject.loaded, ids, layers=range(subject.loaded.n_layers + 1), batch_tokens=64)
+    assert choice.error < 1e-5
+    # right padding is exact for every architecture, ALiBi and state spaces too: none falls back to single prompts
+    assert choice.strategy in ("tree", "sorted")
 
 
-def test_hooks_are_always_removed(saved, tmp_path):
-    from emotion_cli.models.residual import residual_stream
-
-    loaded = load(find(str(saved[1]), cache=tmp_path))
-    with pytest.raises(ZeroDivisionError), residual_stream(loaded, [0, 1, 2], lambda layer, hidden: None):
+def test_hooks_are_always_removed(subject):
+    with pytest.raises(ZeroDivisionError), residual_stream(subject.loaded, [0, 1, 2], lambda layer, hidden: None):
         raise ZeroDivisionError
-    assert not any(block._forward_hooks or block._forward_pre_hooks for block in loaded.blocks)
+    assert not any(block._forward_hooks or block._forward_pre_hooks for block in subject.loaded.blocks)
 
 
 @pytest.mark.slow

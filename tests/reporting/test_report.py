@@ -41,7 +41,8 @@ def facts(models=(("m1", 8), ("m2", 8)), emotions=("joy", "rage", "shame"), mean
                 for emotion in emotions for layer in range(3)
             ]  # fmt: skip
             for a, b in [(emotions[0], emotions[1]), (emotions[0], emotions[2])]:
-                pair = {**scope, "emotion_a": a, "emotion_b": b, "equidistance": 0.5, "null_low": 0.2, "null_high": 0.55}
+                pair = {**scope, "emotion_a": a, "emotion_b": b, "equidistance": 0.5, "null_low": 0.2, "null_high": 0.55,
+                        "verdict": "more alike than that"}
                 rows["within_model_similarity_by_model"].append(
                     {
                         **pair,
@@ -63,6 +64,12 @@ def facts(models=(("m1", 8), ("m2", 8)), emotions=("joy", "rage", "shame"), mean
                 {**pair, "emotion": emotion, "layer": layer, "averaged": layer > 0, "cosine_similarity": 0.1}
                 for emotion in emotions for layer in range(3)
             ]  # fmt: skip
+    for model, _ in models:
+        rows["dataset_shift_by_layer"] += [
+            {"dataset_a": "one", "dataset_b": "two", "model": model, "emotion": emotion, "layer": layer, "averaged": layer > 0,
+             "share_in_common": 0.7, "cosine_similarity": 0.97, "noise_cosine": 0.8367, "cosine_unbiased": 0.95, "ci_low": 0.8,
+             "ci_high": 1.02, "null_low": -0.2, "null_high": 0.2, "p_value": 0.002} for emotion in emotions for layer in range(3)
+        ]  # fmt: skip
     variant = {"method": "mean_difference", "reference": "neutral", "pooling": "last"}
     settings = {"neutral": "neutral", "over_layers": "resid_post", "seed": 0, "draws": 1000}
     pictures = [Picture("figures/one/a%2Fb/x.png", SVG, "a picture", "one")]
@@ -95,7 +102,7 @@ class Reader(HTMLParser):
 def test_every_section_is_on_both_pages_with_its_contents():
     pages = report.pages(facts())
     titles = ["Execution date", "Overview", "Commands used", "Emotion vectors", "Cross-model similarities",
-              "Visualizations generated", "MLflow logging", "Key observations", "Next steps", "Conclusion"]  # fmt: skip
+              "The same direction on other texts", "Visualizations generated", "MLflow logging", "Key observations", "Next steps", "Conclusion"]  # fmt: skip
     found = re.findall(r"^## (.*)$", pages["report.md"].decode(), flags=re.MULTILINE)
     assert [title for title in found if title in titles] == titles
     page = Reader(pages["report.html"].decode())
@@ -130,7 +137,7 @@ def test_names_stay_text():
     outside_code = re.sub(r"^(`{3,})$.*?^\1$", "", text, flags=re.MULTILINE | re.DOTALL)
     assert "<script>" not in outside_code
     cells = {len(re.findall(r"(?<!\\)\|", line)) for line in outside_code.splitlines() if line.startswith("| a\\|b")}
-    assert cells == {8, 9}  # 7 columns across models, 8 within one; a bar in a name adds none
+    assert cells == {8, 9, 10}  # 7 columns across models, 8 within one, 9 of shifts; a bar in a name adds none
     assert "\n# i" not in outside_code
 
 
@@ -170,6 +177,7 @@ def said(**changes):
     ({}, "6 of 6 cosines at single layers (100%) lie within 0.6930 of 0", {"models": (("m1", 8), ("m2", 9))}),
     ({}, "The order of the pairs from least to most alike is the same in all 4", {"models": ()}),
     ({"models": (("m1", 8),)}, "Add a second model to compare m1 with", {}),
+    ({}, "m1: 70% of two is in one, too; against the rest and without noise, 6 of 6 intervals", {"models": (("m3", 8),)}),
     ({}, "at layer 0 a vector has no length", {"models": ()}),
     ({"tracked": {"run_id": "R1", "experiment": "emo", "uri": "u", "params": {"phase": "x"}, "metrics": {"l2_norm": 2},
                   "n_metrics": 4, "n_artifacts": 1}}, "`R1`", {}),

@@ -221,3 +221,40 @@ def test_the_database_file_has_the_same_views(store, tmp_path):
             connection.execute("select column_name, comment from duckdb_columns() where table_name = 'vectors'").fetchall()
         )
     assert comments == {column.name: column.doc for column in TABLES["vectors"].columns}
+
+
+REFUSED = [
+    "pragma database_list", "reset threads", "load httpfs", "detach memory", "checkpoint", "call pragma_version()", "use memory",
+    "export database 'x'", "prepare p as select 1", "vacuum", "begin", "create secret s (type s3)", "explain select 1",
+    "insert into vectors select * from vectors", "select 1; drop view vectors", "copy (select 1) to '{part}'",
+    "explain analyze copy (select 1) to '{part}'", "select * from read_text('{other}')", "select * from read_csv('{other}')",
+    "select * from read_blob('{other}')", "select * from glob('{other}')", "from '{other}'", "from sniff_csv('{other}')",
+    "select * from read_json('{other}')", "select * from parquet_metadata('{other}')", "select * from read_parquet('{other}')",
+    "select * from sqlite_scan('{other}', 't')", "select * from query('select * from read_text(''{other}'')')",
+    "select * from json_execute_serialized_sql(json_serialize_sql('select * from read_text(''{other}'')'))",
+    "select * from read_parquet('http://localhost:1/x.parquet')",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("statement", REFUSED)
+def test_sql_can_neither_write_nor_read_anything_else(store, statement, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    partition = store.partition("vectors", **KEYS)
+    entry = partition.write([vectors([[1.0, 2.0]])])
+    partition.commit([entry])
+    other = tmp_path / "other.csv"
+    other.write_text("a\n1\n")
+    before = sorted(tmp_path.rglob("*"))
+    catalog = Catalog(store)
+    with pytest.raises(QueryError):
+        catalog.rows(statement.format(part=partition.paths()[0], other=other))
+    assert entry.is_whole(partition.folder) and sorted(tmp_path.rglob("*")) == before
+    assert catalog.rows("select count(*) n from vectors").to_pylist() == [{"n": 1}]
+
+
+def test_unsafe_sql_runs_any_statements(store, tmp_path):
+    path = tmp_path / "x.csv"
+    catalog = Catalog(store, unsafe=True)
+    assert catalog.rows("create table t as select 1 as a; select a + 1 as b from t").to_pylist() == [{"b": 2}]
+    catalog.rows(f"copy (select 1 as a) to '{path}'")
+    assert path.read_text() == "a\n1\n"

@@ -2,13 +2,15 @@
 
 from emotion_cli.reporting.figures.alignment import aligned_cosine, geometry, layer_by_layer, subspace_overlap, transfer_auroc
 from emotion_cli.reporting.figures.cross_model import cross_model
+from emotion_cli.reporting.figures.dataset_shift import dataset_shift
 from emotion_cli.reporting.figures.norms import layer_norms
+from emotion_cli.reporting.figures.quality import direction_quality
 from emotion_cli.reporting.figures.within_model import emotion_distances, similarity_heatmap
 
-FIGURES_VERSION = 1
+FIGURES_VERSION = 3
 """Raise it when a figure is drawn differently, so that stored figures are drawn again."""
 
 __all__ = [
-    "FIGURES_VERSION", "aligned_cosine", "cross_model", "emotion_distances", "geometry", "layer_by_layer", "layer_norms",
-    "similarity_heatmap", "subspace_overlap", "transfer_auroc",
+    "FIGURES_VERSION", "aligned_cosine", "cross_model", "dataset_shift", "direction_quality", "emotion_distances", "geometry",
+    "layer_by_layer", "layer_norms", "similarity_heatmap", "subspace_overlap", "transfer_auroc",
 ]  # fmt: skip

@@ -1,7 +1,7 @@
 """One emotion's direction carried from one model to another, and how alike the models' prompts are arranged."""
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from emotion_cli.reporting.figures.style import COLOURS, Row, canvas, legend, line, number, saved
 
@@ -126,7 +126,7 @@ def _mean(values: Iterable[float | None]) -> float:
     return sum(known) / len(known) if known else float("nan")
 
 
-def _lines(rows: Iterable[Row], *names: str) -> list[tuple[object, list[Row]]]:
+def _lines(rows: Iterable[Row], *names: str) -> list[tuple[Any, list[Row]]]:
     """Rows by the values of columns, sorted, each group by depth."""
     groups: dict[tuple, list[Row]] = {}
     for row in sorted(rows, key=lambda row: (row["relative_depth"], row["layer_a"], row["layer_b"])):

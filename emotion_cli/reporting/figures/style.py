@@ -57,6 +57,23 @@ def canvas(title: str, width: float = 6.4, height: float = 4.0) -> "tuple[Figure
     return figure, axes
 
 
+def panels(title: str, width: float = 6.4, height: float = 6.4) -> "tuple[Figure, Axes, Axes]":
+    """An empty figure of width x height inches with two pairs of axes, one above the other, that share x."""
+    figure, upper = canvas(title, width, height)
+    figure.delaxes(upper)
+    upper, lower = figure.subplots(2, 1, sharex=True)
+    upper.set_title(title, loc="left")
+    for axes in (upper, lower):
+        axes.set_axisbelow(True)
+    return figure, upper, lower
+
+
+def band(axes: "Axes", i: int, x: Sequence[Any], low: Sequence[Any], high: Sequence[Any], alpha: float = 0.10) -> None:
+    """Shade between two curves in the i-th colour; None is a gap."""
+    axes.fill_between([number(value) for value in x], [number(value) for value in low], [number(value) for value in high],
+                      color=COLOURS[i % len(COLOURS)], alpha=alpha, linewidth=0)  # fmt: skip
+
+
 def line(axes: "Axes", i: int, x: Sequence[Any], y: Sequence[Any], label: str) -> None:
     """Draw the i-th line in its own colour, dash and marker; None is a gap."""
     axes.plot([number(value) for value in x], [number(value) for value in y], label=label, color=COLOURS[i % len(COLOURS)],

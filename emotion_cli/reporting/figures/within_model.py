@@ -1,48 +1,71 @@
 """How alike two emotions are in one model."""
 
 from collections.abc import Iterable
+from textwrap import fill
 
 from emotion_cli.reporting.figures.style import (
-    COLOURS,
     NOT_DEFINED,
     Row,
+    band,
     canvas,
     grouped,
     layer_axis,
     legend,
     line,
     number,
+    panels,
     saved,
 )  # fmt: skip
 
+NO_VERDICT = ("no direction", "no verdict", "as different from each other as from the reference", None)
+"""Verdicts that say neither more alike nor more opposed."""
+
 
 def emotion_distances(rows: Iterable[Row], title: str) -> dict[str, bytes]:
-    """Cosine of every two emotions by layer, with its null band (rows of `within_model_similarity_by_layer`)."""
-    figure, axes = canvas(title)
+    """Cosine of every two emotions by layer (rows of `within_model_similarity_by_layer`).
+
+    Above, the plain cosine in its null band; below, the unbiased one with its interval, crossed out where there is neither
+    more nor less likeness to speak of.
+    """
+    figure, plain, unbiased = panels(title)
     pairs = grouped(rows, "emotion_a", "emotion_b")
     for i, ((emotion_a, emotion_b), members) in enumerate(pairs):
         layers = [row["layer"] for row in members]
-        line(axes, i, layers, [row["cosine_similarity"] for row in members], f"{emotion_a} and {emotion_b}")
-        low, high = ([number(row[name]) for row in members] for name in ("null_low", "null_high"))
-        axes.fill_between(layers, low, high, color=COLOURS[i % len(COLOURS)], alpha=0.10, linewidth=0)
+        line(plain, i, layers, [row["cosine_similarity"] for row in members], f"{emotion_a} and {emotion_b}")
+        band(plain, i, layers, [row["null_low"] for row in members], [row["null_high"] for row in members])
+        line(unbiased, i, layers, [row["unbiased_cosine"] for row in members], f"{emotion_a} and {emotion_b}")
+        band(unbiased, i, layers, [row["ci_low"] for row in members], [row["ci_high"] for row in members], alpha=0.25)
+        unmarked = [row for row in members if row["verdict"] in NO_VERDICT]
+        unbiased.plot([row["layer"] for row in unmarked], [number(row["unbiased_cosine"]) for row in unmarked], "x",
+                      color="#000000", markersize=6, zorder=4)  # fmt: skip
     equidistance = pairs[0][1][0]["equidistance"] if pairs else 0.5
-    axes.axhline(equidistance, color="#444444", linewidth=1.2, dashes=(6, 3), zorder=1)
-    axes.annotate(f"{equidistance:g}: as different from each other as from the reference", (0.99, equidistance),
-                  xycoords=("axes fraction", "data"), xytext=(0, 3), textcoords="offset points", ha="right", fontsize=7.5,
-                  color="#444444")  # fmt: skip
-    drawn = [row[name] for _, members in pairs for row in members for name in ("cosine_similarity", "null_low")]
-    lowest = min((value for value in drawn if value is not None), default=0.0)
-    axes.set_ylim(min(-0.05, 1.05 * lowest), 1.05)
-    axes.axhline(0, color="#999999", linewidth=0.8, zorder=1)
-    layer_axis(axes)
-    axes.set_ylabel("cosine similarity")
-    legend(axes, note="shaded: 95 % of the cosines when labels are permuted within topics")
+    for axes, names in ((plain, ("cosine_similarity", "null_low")), (unbiased, ("unbiased_cosine", "ci_low"))):
+        axes.axhline(equidistance, color="#444444", linewidth=1.2, dashes=(6, 3), zorder=1)
+        drawn = [row[name] for _, members in pairs for row in members for name in names]
+        lowest = min((value for value in drawn if value is not None), default=0.0)
+        axes.set_ylim(max(-1.5, min(-0.05, 1.05 * lowest)), 1.15 if axes is unbiased else 1.05)
+        axes.axhline(0, color="#999999", linewidth=0.8, zorder=1)
+    plain.annotate(f"{equidistance:g}: as different from each other as from the reference", (0.99, equidistance),
+                   xycoords=("axes fraction", "data"), xytext=(0, 3), textcoords="offset points", ha="right", fontsize=7.5,
+                   color="#444444")  # fmt: skip
+    layer_axis(unbiased)
+    plain.set_ylabel("cosine similarity")
+    unbiased.set_ylabel("unbiased cosine")
+    legend(unbiased, note="shaded above: 95 % of the cosines when labels are permuted within topics\n"
+                          "shaded below: 95 % interval, topics resampled; crossed out: no verdict above or below")  # fmt: skip
     return saved(figure)
 
 
 def similarity_heatmap(rows: Iterable[Row], title: str) -> dict[str, bytes]:
-    """Mean cosine over layers of every two emotions (rows of `within_model_similarity_by_model`), on a scale of -1 to 1."""
+    """Mean cosine over layers of every two emotions (rows of `within_model_similarity_by_model`), on a scale of -1 to 1.
+
+    Cells without a verdict above or below are hatched, and say why.
+    """
+    from matplotlib.patches import Rectangle
+
     figure, axes = canvas(title, width=4.6, height=4.0)
+    rows = list(rows)
+    verdicts = {(row["emotion_a"], row["emotion_b"]): row["verdict"] for row in rows}
     cosine = {(row["emotion_a"], row["emotion_b"]): row["mean_cosine_similarity"] for row in rows}
     emotions = sorted({emotion for pair in cosine for emotion in pair})
     grid = [[1.0 if a == b else number(cosine.get((min(a, b), max(a, b)))) for b in emotions] for a in emotions]
@@ -50,12 +73,24 @@ def similarity_heatmap(rows: Iterable[Row], title: str) -> dict[str, bytes]:
     for y, cells in enumerate(grid):
         for x, value in enumerate(cells):
             text = f"{value:.3f}" if value == value else NOT_DEFINED
-            axes.text(x, y, text, ha="center", va="center", color="white" if abs(value) > 0.7 else "black")
+            colour = "white" if abs(value) > 0.7 else "black"
+            axes.text(x, y, text, ha="center", va="center", color=colour)
+            pair = (min(emotions[x], emotions[y]), max(emotions[x], emotions[y]))
+            if pair in verdicts and verdicts[pair] in NO_VERDICT:
+                axes.add_patch(
+                    Rectangle((x - 0.5, y - 0.5), 1, 1, fill=False, hatch="///", edgecolor=colour, alpha=0.5, linewidth=0)
+                )
+                axes.text(
+                    x, y + 0.2, fill(verdicts[pair] or "not measured", 18), ha="center", va="top", color=colour, fontsize=6.5
+                )
     axes.grid(visible=False)
     axes.set_xticks(range(len(emotions)), emotions, rotation=30, ha="right", rotation_mode="anchor")
     axes.set_yticks(range(len(emotions)), emotions)
     for side in ("left", "bottom"):
         axes.spines[side].set_visible(False)
     bar = figure.colorbar(image, ax=axes, shrink=0.85)
-    bar.set_label("mean cosine over layers (0.5: equidistant)" if rows else "")
+    equidistance = rows[0]["equidistance"] if rows else 0.5
+    bar.set_label(f"mean cosine over layers ({equidistance:g}: equidistant)" if rows else "")
+    axes.set_xlabel("hatched: no verdict above or below" if any(verdict in NO_VERDICT for verdict in verdicts.values()) else "",
+                    fontsize=7.5)  # fmt: skip
     return saved(figure)

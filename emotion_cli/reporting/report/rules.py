@@ -160,6 +160,22 @@ def _longest(rows: Sequence[Row]) -> Found | None:
     }
 
 
+def _same_on_both(rows: Sequence[Row]) -> Found | None:
+    known = [row for row in rows if row["averaged"] and row["ci_low"] is not None]
+    holds = sum(row["ci_low"] <= 1 <= row["ci_high"] for row in known)
+    apart = sum(row["ci_low"] > row["null_high"] for row in known)
+    shares = [row["share_in_common"] for row in rows]
+    return {"total": len(known), "holds": holds, "apart": apart, "share": min(shares)} if known else None
+
+
+def _plain_against_noise(rows: Sequence[Row]) -> Found | None:
+    known = [row for row in rows if row["averaged"] and row["cosine_similarity"] is not None]
+    if not known:
+        return None
+    cosines = [row["cosine_similarity"] for row in known]
+    return {"low": min(cosines), "high": max(cosines), **{name: known[0][name] for name in ("noise_cosine", "share_in_common")}}
+
+
 def _no_length(rows: Sequence[Row]) -> Found | None:
     layers = sorted({row["layer"] for row in rows if row["cosine_similarity"] is None})
     return {"layers": listed(layers)} if layers else None
@@ -193,6 +209,7 @@ def _summary(rows: Sequence[Row]) -> Found | None:
 
 
 _BY_MODEL = "within_model_similarity_by_model"
+_SHIFT = "dataset_shift_by_layer"
 _BY_LAYER = "within_model_similarity_by_layer"
 _CROSS = "cross_model_similarity_by_layer"
 
@@ -216,6 +233,16 @@ KEY_FINDINGS = (
 )  # fmt: skip
 """Said of the models of one dataset."""
 
+SHIFTS = (
+    Rule(_SHIFT, "{share_in_common:.0%} of {dataset_b} is in {dataset_a}, too. Plain cosines of the two vectors range "
+                 "from {low:.4f} to {high:.4f}; noise alone would give {noise_cosine:.4f}.", _plain_against_noise,
+         by=("dataset_a", "dataset_b")),
+    Rule(_SHIFT, "{dataset_a} against the rest of {dataset_b}, without noise: of {total} intervals at single layers, {holds} "
+                 "hold 1 (the same direction), and {apart} lie above the band of permuted labels.", _same_on_both,
+         by=("dataset_a", "dataset_b")),
+)  # fmt: skip
+"""Said of two datasets of one model that share prompts."""
+
 OBSERVATIONS = (
     Rule("extractions", "Across models the raw cosine is not defined, since no two have equal width: {models}.", _widths_differ),
     Rule(_CROSS, "Across models, {inside} of {total} raw cosines at single layers ({share:.0%}) lie within {band:.4f} of 0, "
@@ -227,6 +254,9 @@ OBSERVATIONS = (
     Rule(_BY_MODEL, "The order of the pairs from least to most alike {answer}.", _same_order),
     Rule(_BY_MODEL, "{model}: a pair's mean cosine differs by at most {spread:.4f} between {datasets}.", _between_datasets,
          by=("model",)),
+    Rule(_SHIFT, "{model}: {share:.0%} of {dataset_b} is in {dataset_a}, too; against the rest and without noise, {holds} of "
+                 "{total} intervals at single layers hold 1 (the same direction), {apart} lie above the band of permuted labels.",
+         _same_on_both, by=("model", "dataset_a", "dataset_b")),
     Rule("vector_norms_by_layer", "{model}: the longest vector relative to the reference's activations is that of {emotion} on "
          "{dataset} at layer {layer}{depth}, with {norm:.4f} of their length.", _longest, by=("model",)),
     Rule(_BY_LAYER, "{model}: at layer {layers} a vector has no length, so its cosines are not defined there.", _no_length,

@@ -1,0 +1,137 @@
+"""A large store: 100,000 prompts x 31 layers x 576, some 7 GB; the time of commands that compute nothing, and memory.
+
+`python bench/store.py [--prompts 100000] [--folder DIR]` prints one row a command as JSON lines; it needs 3 times the size free.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from warehouse.schema import TABLES
+from warehouse.store import Partition, Store, table_of
+
+LAYERS, WIDTH, PROMPTS_A_PART = 31, 576, 900
+LABELS = ("anger", "gratitude", "neutral")
+LIMITS = {"seconds": 2.0, "bytes": 2 * 2**30}
+"""Issue 5: `emo tables` and an up-to-date `emo compare` below 2 s, `emo vectors` below 2 GiB."""
+
+
+def extraction(store: Store, dataset: str, n_prompts: int) -> None:
+    """An extraction of random activations, written part by part."""
+    ids = [f"{i:016x}" for i in range(n_prompts)]
+    labels = [LABELS[i % len(LABELS)] for i in range(n_prompts)]
+    prompts = store.partition("prompts", dataset=dataset, prompts_sha256="0" * 64)
+    columns = {"prompt_id": ids, "topic": [f"topic {i // len(LABELS)}" for i in range(n_prompts)], "emotion": labels,
+               "text": [f"text {i} ." for i in range(n_prompts)]}  # fmt: skip
+    same = {"lang": "en", "role": "train", "n_copies": 1, "n_words": 3, "final_char": "."}
+    repeated = {name: [value] * n_prompts for name, value in same.items()}
+    prompts.commit([prompts.write([table_of("prompts", columns | repeated)])])
+    keys = {"dataset": dataset, "model": "large", "extraction_id": f"{dataset:0>16}"}
+    activations, extractions = (store.partition(table, **keys) for table in ("activations", "extractions"))
+    rng = np.random.default_rng(0)
+    entries = []
+    for start in range(0, n_prompts, PROMPTS_A_PART):
+        part = slice(start, min(start + PROMPTS_A_PART, n_prompts))
+        groups = (
+            table_of("activations", {
+                "pooling": ["last"] * len(ids[part]), "layer": [layer] * len(ids[part]), "prompt_id": ids[part],
+                "emotion": labels[part], "n_tokens": [3] * len(ids[part]),
+                "activation": pa.FixedSizeListArray.from_arrays(
+                    pa.array(rng.standard_normal(len(ids[part]) * WIDTH, dtype=np.float32)), WIDTH
+                ),
+            }, d_model=WIDTH)
+            for layer in range(LAYERS)
+        )  # fmt: skip
+        entries.append(activations.write(groups, part=f"last|{','.join(map(str, range(LAYERS)))}|{part.start}-{part.stop}"))
+    made = activations.commit(entries, {"pairs": {"last": list(range(LAYERS))}})
+    row = {**dict.fromkeys(TABLES["extractions"].nullable), "prompts_sha256": "0" * 64, "n_layers": LAYERS - 1, "d_model": WIDTH,
+           "poolings": ["last"], "layers": list(range(LAYERS)), "n_prompts": n_prompts, "versions": "{}",
+           "created_at": datetime.now(UTC), "status": "complete"}  # fmt: skip
+    entry = extractions.write([table_of("extractions", {name: [value] for name, value in row.items()})])
+    extractions.commit([entry], {"activations": made.fingerprint}, reads={"activations": activations.place})
+
+
+def borrowed_statistics(store: Store) -> None:
+    """Statistics of the large set as far as a plan sees: the rows are those of the small one, the origins its own.
+
+    Their null needs inner products of all prompts, for which 100,000 are too many; here only finding them up to date counts.
+    """
+    for small in store.partitions("within_model_statistics", dataset="small") + store.partitions(
+        "vector_quality", dataset="small"
+    ):
+        manifest = small.manifest()
+        assert manifest is not None
+        places = {name: place.replace("dataset=small", "dataset=large").replace(f"{'small':0>16}", f"{'large':0>16}")
+                  for name, place in manifest.reads.items()}  # fmt: skip
+        inputs = manifest.inputs | {name: fingerprint_at(store, place) for name, place in places.items()}
+        large = store.partition(small.table.name, dataset="large", model="large", extraction_id=f"{'large':0>16}")
+        large.folder.mkdir(parents=True)
+        for entry in manifest.files:
+            shutil.copy(small.folder / entry.name, large.folder / entry.name)
+        large.commit(manifest.files, inputs, reads=places)
+
+
+def fingerprint_at(store: Store, place: str) -> str | None:
+    table, *pairs = place.split("/")
+    partition = Partition(TABLES[table], {}, store.root.joinpath(table, *pairs))
+    manifest = partition.manifest()
+    return manifest.fingerprint if manifest else None
+
+
+def measured(*words: str, store: Path) -> dict:
+    """One command as a process of its own: seconds, and the most memory that it held at once."""
+    started = time.perf_counter()
+    process = subprocess.Popen(
+        [sys.executable, "-c", "from emotion_cli.cli.app import main; main()", *words, "--store", str(store)],
+        stdout=subprocess.DEVNULL, env=os.environ | {"EMO_DRAWS": "50"},
+    )  # fmt: skip
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0, words
+    return {"command": "emo " + " ".join(words), "seconds": round(time.perf_counter() - started, 2),
+            "max_rss_mib": round(usage.ru_maxrss / 1024)}  # fmt: skip
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--prompts", type=int, default=100_000)
+    parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()))
+    asked = parser.parse_args()
+    size = asked.prompts * LAYERS * WIDTH * 4
+    free = shutil.disk_usage(asked.folder).free
+    if free < 3 * size:
+        print(f"skipped: {free / 1e9:.0f} GB are free in {asked.folder}, {3 * size / 1e9:.0f} are needed", file=sys.stderr)
+        return
+    with tempfile.TemporaryDirectory(dir=asked.folder, prefix="emo-bench-") as folder:
+        store = Store(Path(folder) / "store")
+        started = time.perf_counter()
+        extraction(store, "large", asked.prompts)
+        seconds = time.perf_counter() - started
+        print(json.dumps({"command": f"write {size / 1e9:.1f} GB", "seconds": round(seconds, 1)}), flush=True)
+        extraction(store, "small", 60)
+        rows = [measured("vectors", "-d", "large", store=store.root)]
+        measured("compare", "-d", "small", store=store.root)
+        borrowed_statistics(store)
+        rows += [measured("tables", store=store.root) for _ in range(3)]
+        rows += [measured("compare", store=store.root) for _ in range(3)]
+        rows += [measured("verify", store=store.root)]
+        for row in rows:
+            print(json.dumps(row))
+        quick = [row for row in rows if row["command"] in ("emo tables", "emo compare")]
+        assert min(row["seconds"] for row in quick if "tables" in row["command"]) < LIMITS["seconds"]
+        assert min(row["seconds"] for row in quick if "compare" in row["command"]) < LIMITS["seconds"]
+        assert rows[0]["max_rss_mib"] * 2**20 < LIMITS["bytes"]
+
+
+if __name__ == "__main__":
+    main()

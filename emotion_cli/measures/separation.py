@@ -1,0 +1,63 @@
+"""Areas under the ROC curve of many draws at once."""
+
+import numpy as np
+
+from emotion_cli.measures.resampling import NO_INTERVAL, Interval, interval_of, widened
+
+CHUNK = 2**22
+"""Comparisons that are in memory at once."""
+
+TIE = 10
+"""Decimals, relative to the scale of the scores, that count: what differs by rounding only is a tie."""
+
+
+def settled(scores: np.ndarray, scale: float) -> np.ndarray:
+    """Scores in units of `scale`, rounded so that prompts with equal activations tie."""
+    return np.round(scores / scale, TIE) if scale > 0 else np.zeros_like(scores)
+
+
+def areas(positive: np.ndarray, negative: np.ndarray) -> np.ndarray:
+    """AUROC [draw] of scores [draw, positive] against [draw, negative]; ties count one half."""
+    draws, pairs = len(positive), positive.shape[1] * negative.shape[1]
+    found = np.empty(draws)
+    step = max(1, CHUNK // pairs)
+    for start in range(0, draws, step):
+        p, n = positive[start : start + step, :, None], negative[start : start + step, None, :]
+        found[start : start + step] = np.count_nonzero(p > n, axis=(1, 2)) + np.count_nonzero(p >= n, axis=(1, 2))
+    return found / (2 * pairs)
+
+
+def resampled_areas(
+    positive: np.ndarray, negative: np.ndarray, units: tuple[np.ndarray, np.ndarray], counts: np.ndarray
+) -> np.ndarray:
+    """AUROC [draw] of scores [positive] and [negative] whose units [positive], [negative] are drawn `counts` [draw, unit] times.
+
+    A positive and a negative prompt of one unit are a pair as often as the unit is drawn, not as often squared: copies of
+    a topic are no further topics. NaN where a draw has no pair.
+    """
+    wins = (positive[:, None] > negative) * 0.5 + (positive[:, None] >= negative) * 0.5
+    weight_p, weight_n = counts[:, units[0]], counts[:, units[1]]
+    same = units[0][:, None] == units[1]
+    rows, columns = np.nonzero(same)
+    surplus = weight_p[:, rows] * (1 - weight_p[:, rows])
+    total = ((weight_p @ wins) * weight_n).sum(1) + surplus @ wins[rows, columns]
+    pairs = weight_p.sum(1) * weight_n.sum(1) + surplus.sum(1)
+    return np.where(pairs > 0, total / np.where(pairs > 0, pairs, 1), np.nan)
+
+
+def area_interval(value: float | None, drawn: np.ndarray, n_units: int, n_folds: int = 1) -> Interval:
+    """95 % interval of an AUROC from bootstrap draws over `n_units` topics, cut at 0 and 1.
+
+    Folds share their training topics, which draws that do not refit the direction miss: with J folds their deviations are
+    widened by sqrt(1 + J / (J - 1)) (Nadeau and Bengio 2003). Where all pairs are won or lost nothing varies: the bound
+    is then that of as many won out of as many topics (Clopper and Pearson 1934).
+    """
+    drawn_ends = interval_of(drawn)
+    if value is None or drawn_ends.low is None or drawn_ends.high is None or n_units < 2:
+        return NO_INTERVAL
+    if value in (0.0, 1.0):
+        bound = 0.025 ** (1 / n_units)
+        return Interval(bound, 1.0) if value == 1.0 else Interval(0.0, 1 - bound)
+    factor = np.sqrt(1 + n_folds / (n_folds - 1)) if n_folds > 1 else 1.0
+    wide = widened(value, drawn_ends, n_units, factor)
+    return wide if wide.low is None or wide.high is None else Interval(max(0.0, wide.low), min(1.0, wide.high))

@@ -1,0 +1,110 @@
+"""Do the counts in a weight file's header fit into the file? Checked before a library believes them and takes memory."""
+
+import json
+import struct
+from pathlib import Path
+from typing import BinaryIO
+
+from emotion_cli.errors import EmoError
+
+_SCALARS = {0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8}
+"""Bytes of the scalar types of GGUF metadata."""
+
+_STRING, _ARRAY = 8, 9
+_MOST_DIMENSIONS = 8
+_LEAST_BITS = 1
+"""No GGUF tensor type has fewer bits a weight."""
+
+
+def check_gguf(path: Path) -> None:
+    """EmoError when a GGUF file's header promises more than the file holds (layout: the GGUF specification, versions 2 and 3)."""
+    size = path.stat().st_size
+    try:
+        with path.open("rb") as file:
+            _gguf(_Reader(file, size))
+    except (ValueError, struct.error) as error:
+        raise EmoError(f"{path}: not a whole GGUF file: {error}", hint="fetch the file again") from error
+
+
+def check_safetensors(path: Path) -> None:
+    """EmoError when a safetensors file's header is not JSON, or its tensors do not fit into the file."""
+    size = path.stat().st_size
+    try:
+        with path.open("rb") as file:
+            (length,) = struct.unpack("<Q", file.read(8))
+            if length > size - 8:
+                raise ValueError(f"the header is said to have {length} bytes, the file has {size}")
+            header = json.loads(file.read(length))
+        data = size - 8 - length
+        for name, tensor in header.items():
+            if name == "__metadata__":
+                continue
+            start, end = tensor["data_offsets"]
+            if not 0 <= start <= end <= data:
+                raise ValueError(f"tensor {name[:60]!r} ends at byte {end} of {data}")
+    except (ValueError, struct.error, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise EmoError(f"{path}: not a whole safetensors file: {error}", hint="fetch the file again") from error
+
+
+class _Reader:
+    def __init__(self, file: BinaryIO, size: int) -> None:
+        self.file, self.size = file, size
+
+    def number(self, code: str) -> int:
+        return struct.unpack(f"<{code}", self.file.read(struct.calcsize(code)))[0]
+
+    def skip(self, count: int, what: str) -> None:
+        if count > self.size - self.file.tell():
+            raise ValueError(f"{what} is said to have {count} bytes, the file has {self.size}")
+        self.file.seek(count, 1)
+
+    def string(self, what: str) -> None:
+        self.skip(self.number("Q"), what)
+
+    def value(self, kind: int, what: str) -> None:
+        if kind in _SCALARS:
+            self.skip(_SCALARS[kind], what)
+        elif kind == _STRING:
+            self.string(what)
+        elif kind == _ARRAY:
+            self.array(what)
+        else:
+            raise ValueError(f"{what} has the unknown type {kind}")
+
+    def array(self, what: str) -> None:
+        inner, count = self.number("I"), self.number("Q")
+        if inner in _SCALARS:
+            self.skip(count * _SCALARS[inner], what)
+            return
+        if inner == _ARRAY:
+            raise ValueError(f"{what} is an array of arrays")
+        if count * 8 > self.size - self.file.tell():
+            raise ValueError(f"{what} is said to have {count} strings, the file has {self.size} bytes")
+        for _ in range(count):
+            self.value(inner, what)
+
+
+def _gguf(reader: _Reader) -> None:
+    if reader.file.read(4) != b"GGUF":
+        raise ValueError("it does not begin with GGUF")
+    version = reader.number("I")
+    if version not in (2, 3):
+        raise ValueError(f"version {version} is not read")
+    tensors, pairs = reader.number("Q"), reader.number("Q")
+    # the shortest tensor entry has 24 bytes, the shortest pair 13
+    if tensors * 24 + pairs * 13 > reader.size:
+        raise ValueError(f"{tensors} tensors and {pairs} metadata pairs do not fit into {reader.size} bytes")
+    for i in range(pairs):
+        reader.string(f"key {i}")
+        reader.value(reader.number("I"), f"value {i}")
+    for i in range(tensors):
+        reader.string(f"name of tensor {i}")
+        dimensions = reader.number("I")
+        if dimensions > _MOST_DIMENSIONS:
+            raise ValueError(f"tensor {i} has {dimensions} dimensions")
+        weights = 1
+        for _ in range(dimensions):
+            weights *= reader.number("Q")
+        reader.skip(4 + 8, f"tensor {i}")
+        if weights * _LEAST_BITS > 8 * reader.size:
+            raise ValueError(f"tensor {i} is said to have {weights} weights, the file has {reader.size} bytes")

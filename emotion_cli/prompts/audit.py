@@ -1,0 +1,155 @@
+"""Counts of a prompt set's outside, label by label, and what they mean in plain words (METHODS section 6)."""
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from emotion_cli.prompts.words import WordList
+
+LIMIT = 0.70
+"""A set passes when no surface AUROC's interval reaches this."""
+
+CONFOUND = 0.55
+"""A single feature is named as a confound when the lower end of its own AUROC's interval is above this."""
+
+FEATURES = {"final_char": "final character", "first_word": "first word", "n_words": "number of words"}
+"""What is looked at, as it is called in sentences."""
+
+
+class PromptRow(NamedTuple):
+    """What the audit sees of one prompt."""
+
+    emotion: str
+    topic: str | None
+    text: str
+    n_copies: int
+
+    @property
+    def n_words(self) -> int:
+        """Words, split at white space."""
+        return len(self.text.split())
+
+    @property
+    def final_char(self) -> str:
+        """The last character."""
+        return self.text.rstrip()[-1]
+
+
+@dataclass(frozen=True)
+class LabelCounts:
+    """One label: how many prompts, how long, how they begin and end, and how many name the label's own words."""
+
+    emotion: str
+    n_prompts: int
+    n_repeated: int
+    mean_words: float
+    min_words: int
+    max_words: int
+    final_char: str
+    final_char_share: float
+    first_word: str
+    first_word_share: float
+    own_word_share: float
+    complete_share: float
+
+
+class Area(NamedTuple):
+    """A surface AUROC with the ends of its interval; None where it is not defined."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+
+
+def first_word(text: str) -> str:
+    """The first word of a text, in lower case."""
+    return text.split()[0].lower()
+
+
+def counts_by_label(rows: Sequence[PromptRow], words: WordList) -> list[LabelCounts]:
+    """The counts of each label; `words` are the labels' own words (a label itself where it has none)."""
+    labels = sorted({row.emotion for row in rows})
+    known = WordList({label: words.words.get(label, (label,)) for label in labels})
+    topics = defaultdict(set)
+    for row in rows:
+        if row.topic is not None:
+            topics[row.topic].add(row.emotion)
+    n_complete = sum(len(present) == len(labels) for present in topics.values())
+    found = []
+    for label in labels:
+        own = [row for row in rows if row.emotion == label]
+        named = [bool(known.spans(row.text, label)) for row in own]
+        (final, n_final), (first, n_first) = _most_common(own, "final_char"), _most_common(own, "first_word")
+        lengths = [row.n_words for row in own]
+        found.append(LabelCounts(
+            label, len(own), sum(row.n_copies - 1 for row in own), sum(lengths) / len(own), min(lengths), max(lengths),
+            final, n_final / len(own), first, n_first / len(own), sum(named) / len(own),
+            n_complete / len(topics) if topics else 0.0,
+        ))  # fmt: skip
+    return found
+
+
+def confound(feature: str, rows: Sequence[PromptRow], a: str, b: str, area: Area) -> str | None:
+    """A sentence on one feature that tells two labels apart, with its numbers; None where it does not."""
+    if area.low is None or area.low <= CONFOUND or area.value is None:
+        return None
+    effect = (f"the {FEATURES[feature]} alone separates them with AUROC {area.value:.2f}: a direction may have learned that "
+              "instead of an emotion")  # fmt: skip
+    own = {label: [row for row in rows if row.emotion == label] for label in (a, b)}
+    if feature == "n_words":
+        means = {label: sum(row.n_words for row in members) / len(members) for label, members in own.items()}
+        return f"{a} prompts have {means[a]:.1f} words, {b} prompts {means[b]:.1f}; {effect}"
+    shares = {label: _shares(members, feature) for label, members in own.items()}
+    value = max({*shares[a], *shares[b]}, key=lambda value: (abs(shares[a].get(value, 0) - shares[b].get(value, 0)), value))
+    verb = "end in" if feature == "final_char" else "begin with"
+    return (f"{shares[a].get(value, 0):.0%} of {a} prompts {verb} {value!r}, {shares[b].get(value, 0):.0%} of {b} prompts; "
+            f"{effect}")  # fmt: skip
+
+
+def failure(a: str, b: str, area: Area) -> str | None:
+    """Why a pair of labels does not pass, in one sentence; None when it does."""
+    if area.value is None or area.high is None:
+        return f"{a} and {b}: too few topics to tell whether their texts differ on the surface"
+    if area.high < LIMIT:
+        return None
+    return (f"{a} and {b}: final character, number of words and first word alone give AUROC {area.value:.2f} "
+            f"({area.low:.2f} to {area.high:.2f}); a direction that separates them no better has not been shown to be about "
+            "emotion")  # fmt: skip
+
+
+class Verdict(NamedTuple):
+    """Whether a set passes, and one line on it."""
+
+    passes: bool
+    text: str
+
+
+def verdict(dataset: str, areas: Mapping[tuple[str, str], Area]) -> Verdict:
+    """One line on the whole set."""
+    failed = [pair for pair, area in areas.items() if failure(*pair, area)]
+    defined = {pair: area for pair, area in areas.items() if area.value is not None and area.high is not None}
+    worst = max(defined, key=lambda pair: (defined[pair].high, pair)) if defined else None
+    told = (
+        f"; largest surface AUROC {defined[worst].value:.2f}, up to {defined[worst].high:.2f}, {' and '.join(worst)}"
+        if worst
+        else ""
+    )
+    if not failed:
+        return Verdict(True, f"audit of {dataset}: passes{told}")
+    text = f"{len(failed)} of {len(areas)} pairs of labels can be told apart by their surface{told}"
+    return Verdict(False, f"audit of {dataset}: {text}; see: emo datasets audit {dataset}")
+
+
+def _most_common(rows: Sequence[PromptRow], feature: str) -> tuple[str, int]:
+    counts = Counter(_value(row, feature) for row in rows)
+    return max(counts.items(), key=lambda item: (item[1], item[0]))
+
+
+def _shares(rows: Sequence[PromptRow], feature: str) -> dict[str, float]:
+    counts = Counter(_value(row, feature) for row in rows)
+    return {value: n / len(rows) for value, n in counts.items()}
+
+
+def _value(row: PromptRow, feature: str) -> str:
+    return row.final_char if feature == "final_char" else first_word(row.text)

@@ -1,0 +1,62 @@
+"""The words that name each label, and where they stand in a text; which tokens those are is for the models to say."""
+
+import hashlib
+import json
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.resources import files
+from pathlib import Path
+
+from emotion_cli.errors import UsageError
+
+Span = tuple[int, int]
+"""Characters of a text, from the first to behind the last."""
+
+
+@dataclass(frozen=True)
+class WordList:
+    """Words and phrases by label, every inflection written out."""
+
+    words: Mapping[str, tuple[str, ...]]
+
+    @cached_property
+    def sha256(self) -> str:
+        """Content hash; the order of words and labels is not in it."""
+        meaning = {label: sorted({word.casefold() for word in words}) for label, words in self.words.items()}
+        return hashlib.sha256(json.dumps(meaning, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+
+    def spans(self, text: str, label: str) -> list[Span]:
+        """Where words of `label` stand in `text` as whole words, in any case."""
+        pattern = self._patterns.get(label)
+        return [match.span() for match in pattern.finditer(text)] if pattern else []
+
+    @cached_property
+    def _patterns(self) -> dict[str, re.Pattern[str]]:
+        return {label: _pattern(words) for label, words in self.words.items()}
+
+
+def read_words(path: Path | None) -> WordList:
+    """The word list of a TOML file (`label = ["word", ...]`), the one that ships by default; UsageError if it is faulty."""
+    source = path or files("emotion_cli.prompts").joinpath("data/words.toml")
+    try:
+        declared = tomllib.loads(source.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise UsageError(
+            f"--words {path}: there is no such file", hint='a line for each label: anger = ["angry", "fury"]'
+        ) from error
+    except (OSError, ValueError) as error:
+        raise UsageError(f"--words {path}: not readable as TOML: {error}") from error
+    for label, words in declared.items():
+        if not isinstance(words, list) or not words or not all(isinstance(word, str) and word.strip() for word in words):
+            raise UsageError(f"--words {path}: {label} is no list of words", hint=f'{label} = ["word", "another"]')
+    return WordList({label: tuple(words) for label, words in declared.items()})
+
+
+def _pattern(words: Sequence[str]) -> re.Pattern[str]:
+    # the longest first, so that a phrase is not cut to its first word
+    ordered = sorted(words, key=lambda word: (-len(word), word))
+    forms = "|".join(r"\s+".join(map(re.escape, word.split())) for word in ordered)
+    return re.compile(rf"(?<!\w)(?:{forms})(?!\w)", re.IGNORECASE)

@@ -1,0 +1,60 @@
+"""Named settings as data: those that ship (recipes.toml), and the user's own in a settings file or a file of their own."""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from emotion_cli.errors import UsageError
+
+DEFAULT = "default"
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Values of settings under a name, one sentence about them, and the file that they come from."""
+
+    name: str
+    about: str
+    values: Mapping[str, Any]
+    source: str
+
+
+@cache
+def shipped() -> dict[str, Recipe]:
+    """The recipes that ship, by name."""
+    text = files("emotion_cli").joinpath("recipes.toml").read_text(encoding="utf-8")
+    return recipes_of(tomllib.loads(text), "ships")
+
+
+def recipes_of(tables: Mapping[str, Any], source: str) -> dict[str, Recipe]:
+    """Recipes from TOML tables by name; UsageError where one is no table."""
+    for name, table in tables.items():
+        if not isinstance(table, dict):
+            raise UsageError(f"{source}: the recipe {name!r} is not a table", hint=f"[recipe.{name}]")
+    return {name: _recipe(name, table, source) for name, table in tables.items()}
+
+
+def recipe_of_file(path: Path) -> Recipe:
+    """The recipe in a file of its own: settings at the top level, named after the file."""
+    try:
+        return _recipe(path.stem, tomllib.loads(path.read_text(encoding="utf-8")), path.name)
+    except (ValueError, OSError) as error:
+        raise UsageError(f"--recipe {path}: not readable as TOML: {error}", hint="emo info --recipes") from error
+
+
+def find(name: str, own: Mapping[str, Recipe]) -> Recipe:
+    """The recipe of a name, the user's own before those that ship, or of a .toml file; UsageError when there is none."""
+    if name.endswith(".toml"):
+        return recipe_of_file(Path(name).expanduser())
+    known = {**shipped(), **own}
+    if name not in known:
+        raise UsageError(f"no recipe is called {name!r}; recipes are {', '.join(known)}", hint="emo info --recipes")
+    return known[name]
+
+
+def _recipe(name: str, table: Mapping[str, Any], source: str) -> Recipe:
+    return Recipe(name, str(table.get("about", "")), {key: value for key, value in table.items() if key != "about"}, source)

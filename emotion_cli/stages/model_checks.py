@@ -1,0 +1,74 @@
+"""What was found when a model was checked: proven by `emo models check`, kept by its weights, and heeded by extract."""
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from emotion_cli.errors import CheckFailedError
+from emotion_cli.models.loading import load
+from emotion_cli.settings import Settings
+from emotion_cli.stages.extract import versions
+from emotion_cli.stages.job import Listener
+from warehouse.store import Partition, Store, table_of
+
+if TYPE_CHECKING:
+    from emotion_cli.models.checks import Check
+    from emotion_cli.models.loading import LoadedModel, ModelSource
+
+
+def check(store: Store, settings: Settings, source: "ModelSource", listener: Listener) -> "Sequence[Check]":
+    """Load a model, check it in the number format of the settings, and keep the verdict; failed checks are rows as well."""
+    from emotion_cli.models.checks import check_model
+
+    listener.note(f"loading {source.name}")
+    loaded = load(source, device=settings.device, dtype=settings.dtype, trust_remote_code=settings.trust_remote_code,
+                  notify=listener.note, prove=False)  # fmt: skip
+    found = check_model(loaded)
+    partition = _partition(store, source, loaded.dtype)
+    with partition.hold(wait=True):
+        entry = partition.write([table_of("model_checks", {
+            "check_name": [one.name for one in found],
+            "value": [one.value for one in found],
+            "bound": [one.bound for one in found],
+            "passed": [one.passed for one in found],
+            "detail": [one.detail for one in found],
+            "versions": [json.dumps(versions(), sort_keys=True)] * len(found),
+            "created_at": [datetime.now(UTC)] * len(found),
+        })])  # fmt: skip
+        partition.commit([entry], {})
+    return found
+
+
+def refuse_unsound(store: Store, loaded: "LoadedModel") -> None:
+    """CheckFailedError for a model whose stored check failed, or, where none is stored, whose tokens are at fault.
+
+    Loading proves the layers, and each extraction its batches; what is left costs no forward pass.
+    """
+    from emotion_cli.models.checks import tokens
+
+    partition = _partition(store, loaded.source, loaded.dtype)
+    if partition.manifest():
+        rows = partition.read(["check_name", "passed", "detail"]).to_pylist()
+        failed = [f"{row['check_name']} ({row['detail']})" for row in rows if not row["passed"]]
+    else:
+        failed = [f"{one.name} ({one.detail})" for one in tokens(loaded) if not one.passed]
+    if failed:
+        raise CheckFailedError(f"{loaded.source.name} in {loaded.dtype} failed its check: {', '.join(failed)}",
+                               hint=f"emo models check {loaded.source.given} --dtype {loaded.dtype}")  # fmt: skip
+
+
+def verdicts(store: Store) -> dict[str, str]:
+    """What people read of each checked model: `passed`, or what failed, in each number format."""
+    said: dict[str, list[str]] = {}
+    for partition in store.partitions("model_checks"):
+        rows = partition.read(["check_name", "passed"]).to_pylist()
+        failed = ", ".join(row["check_name"] for row in rows if not row["passed"])
+        verdict = f"{partition.keys['dtype']}: {f'failed {failed}' if failed else 'passed'}"
+        said.setdefault(partition.keys["model"], []).append(verdict)
+    return {model: "; ".join(sorted(set(lines))) for model, lines in said.items()}
+
+
+def _partition(store: Store, source: "ModelSource", dtype: str) -> Partition:
+    return store.partition("model_checks", model=source.name, weights_sha256=source.weights_sha256,
+                           tokenizer_sha256=source.tokenizer_sha256, dtype=dtype)  # fmt: skip

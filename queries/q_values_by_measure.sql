@@ -1,0 +1,33 @@
+-- Every p-value within models with its q-value (Benjamini and Hochberg 1995); a family is one measure on one dataset, as read now.
+-- Grain: extraction_id, dataset, model, method, reference, pooling, layer, emotion_a, emotion_b, measure
+-- Reads: vector_quality, within_model_statistics
+-- Column q_value: least false discovery rate at which this row would be called
+-- Column n_tests: p-values in the family
+with tests as (
+    select
+        extraction_id, dataset, model, method, reference, pooling, layer,
+        emotion as emotion_a, null::varchar as emotion_b, measure, value, p_value
+    from vector_quality
+    where p_value is not null
+    union all
+    select
+        extraction_id, dataset, model, method, reference, pooling, layer,
+        emotion_a, emotion_b, measure, value, p_value
+    from within_model_statistics
+    where p_value is not null
+),
+
+ranked as (
+    select
+        *,
+        count(*) over (partition by dataset, measure) as n_tests,
+        count(*) over (partition by dataset, measure order by p_value range unbounded preceding) as n_as_small
+    from tests
+)
+
+select
+    * exclude (n_as_small),
+    min(least(1, p_value * n_tests / n_as_small)) over (
+        partition by dataset, measure order by p_value range between current row and unbounded following
+    ) as q_value
+from ranked

@@ -1,0 +1,135 @@
+"""Kills of a real extraction, one after another: `python kill_extraction.py FOLDER KILLS SEED` prints what came of them as JSON.
+
+Each child is forked from this process, which has torch, the pipeline and the model loaded, and does nothing itself: no thread is
+running when it forks.
+"""
+
+import json
+import random
+import sys
+import time
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import scipy.stats  # noqa: F401 - loaded here, so that no child has to
+import tiny
+import torch
+from forking import contents, fresh, in_child, killed_after
+
+import emotion_cli.stages.extract as extraction
+from emotion_cli import pipeline
+from emotion_cli.prompts.reading import read_prompt_set
+from emotion_cli.settings import Settings
+from emotion_cli.stages.job import Silence
+from warehouse.catalog import Catalog
+from warehouse.repair import repair
+from warehouse.store import Store, table_of
+from warehouse.verify import verify
+
+N_TOPICS, PROMPTS_A_PART = 14, 2
+MENDED_BY_REPAIR = {"temporary", "orphan"}
+MENDED_BY_A_RUN = {"activations_have_an_extraction"}
+"""The gap between two commits: activations are there, the row that describes them is not yet."""
+
+
+def prompts(path: Path) -> Path:
+    texts = {"thanks": "thank you {} .", "rage": "I am furious {} !", "calm": "the bus is {} ."}
+    topics = [" ".join(tiny.WORDS[i : i + 3]) for i in range(N_TOPICS)]
+    rows = [
+        {"text": text.format(topic), "emotion": emotion, "topic": topic} for topic in topics for emotion, text in texts.items()
+    ]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return path
+
+
+def import_prompts(root: Path, path: Path) -> None:
+    prompt_set = read_prompt_set(path, "mine")
+    partition = Store(root).partition("prompts", dataset="mine", prompts_sha256=prompt_set.sha256)
+    partition.commit([partition.write([table_of("prompts", prompt_set.columns())])], {"source": path.name})
+
+
+def main(folder: Path, kills: int, seed: int) -> dict:
+    torch.set_num_threads(1)
+    extraction.PART_BYTES = 4 * 32 * 4 * PROMPTS_A_PART
+    base, store = folder / "base", folder / "store"
+    path = prompts(folder / "mine.jsonl")
+    in_child(lambda: import_prompts(base, path))
+    settings = Settings(dataset=("mine",), model=(str(tiny.save_model(folder / "tiny-gpt2", "gpt2")),), reference="calm",
+                        neutral="calm", draws=20, cache=folder / "cache")  # fmt: skip
+    wanted = pipeline.stages("extract", "compare")
+    model = in_child(lambda: list(pipeline.find_sources(settings, settings.model, Silence())))[0]
+    sources = pipeline.find_sources(settings, settings.model, Silence())
+    loading = pipeline.Job(Store(base), settings, [], Silence(), sources)
+    loaded = loading.loaded(model)
+
+    def run(root: Path) -> None:
+        job = pipeline.job_with_models(Store(root), replace(settings, store=root), Silence())
+        job._loaded = replace(loaded, source=job.sources[model])
+        pipeline.run(job, wanted)
+
+    whole = fresh(base, folder / "whole")
+    started = time.monotonic()
+    in_child(lambda: run(whole))
+    lasts = time.monotonic() - started
+    expected = in_child(lambda: contents(whole))
+    parts = len(next(value["files"] for place, value in expected.items() if place.startswith("activations")))
+
+    def after_a_kill() -> dict:
+        opened = Store(store)
+        committed = Catalog(opened).rows("select count(*) n from activations").to_pylist()[0]["n"]
+        faults = verify(opened)
+        noted = [len(one.progress()) for one in opened.folders("activations")]
+        return {"committed": committed, "faults": [fault.check for fault in faults], "noted": sum(noted),
+                "named": all(fault.file.exists() for fault in faults)}  # fmt: skip
+
+    def again() -> dict:
+        made = []
+        compute = extraction._Writer._compute
+        extraction._Writer._compute = lambda self, *args: (made.append(1), compute(self, *args))[1]
+        run(store)
+        opened = Store(store)
+        left = {fault.check for fault in verify(opened)}
+        repair(opened, verify(opened))
+        return {"made": len(made), "left": sorted(left), "after_repair": [fault.check for fault in verify(opened)]}
+
+    rng = random.Random(seed)
+    result: dict = {
+        "kills": 0,
+        "parts": parts,
+        "seconds_of_a_run": round(lasts, 3),
+        "faults": Counter(),
+        "wrong": [],
+        "went_on": 0,
+    }
+    moments = Counter()
+    while result["kills"] < kills:
+        fresh(base, store)
+        moment = rng.uniform(0, lasts * 1.02)
+        if not killed_after(moment, lambda: run(store)):
+            continue
+        result["kills"] += 1
+        state = in_child(after_a_kill)
+        result["faults"].update(set(state["faults"]))
+        moments[
+            "extraction was committed" if state["committed"] else "parts were finished" if state["noted"] else "no part yet"
+        ] += 1
+        wrong = []
+        if not set(state["faults"]) <= MENDED_BY_REPAIR | MENDED_BY_A_RUN or not state["named"]:
+            wrong.append(f"verify found {state['faults']}")
+        if state["committed"] not in (0, N_TOPICS * 3 * 4):
+            wrong.append(f"{state['committed']} rows were seen")
+        redone = in_child(again)
+        result["went_on"] += bool(state["noted"])
+        if redone["made"] > parts - state["noted"]:
+            wrong.append(f"{redone['made']} parts were made again, {state['noted']} of {parts} were there")
+        if not set(redone["left"]) <= MENDED_BY_REPAIR or redone["after_repair"]:
+            wrong.append(f"after the run: {redone}")
+        if in_child(lambda: contents(store)) != expected:
+            wrong.append("other bytes than the undisturbed run")
+        result["wrong"] += [f"kill {result['kills']} at {moment:.3f} s: {what}" for what in wrong]
+    return result | {"moments": moments}
+
+
+if __name__ == "__main__":
+    print(json.dumps(main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))))
