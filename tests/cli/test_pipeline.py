@@ -65,7 +65,9 @@ def test_tables_and_pictures_are_there(workplace):
     # the third model has another width: absent, neither cut nor an error
     assert {(row["model_a"], row["model_b"]) for row in across} == {("tiny-gpt2", "tiny-neox")}
     assert all(row["n_layers_averaged"] == "3" and float(row["chance_stddev"]) == pytest.approx(32**-0.5) for row in across)
-    stored = sql(workplace, "select count(*) n, min(n_draws) draws, min(p_value) p from cross_model_statistics where measure = 'cosine'")
+    stored = sql(
+        workplace, "select count(*) n, min(n_draws) draws, min(p_value) p from cross_model_statistics where measure = 'cosine'"
+    )
     assert stored[0]["n"] == "16" and not stored[0]["draws"] and 0 < float(stored[0]["p"]) <= 1
     pictures = emo_ok("plot", *CALM, "--store", workplace.store).out.splitlines()
     # of each of three pairs: two emotions' aligned cosines, transfer, and how prompts are arranged

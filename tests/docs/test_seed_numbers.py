@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from emotion_cli.measures.between import raw_cosine
+from emotion_cli.measures.between.cosine import raw_cosine
 
 PAGE = (Path(__file__).parents[2] / "docs" / "seed-numbers.md").read_text(encoding="utf-8")
 ROWS = [[cell.strip() for cell in line.strip("|").split("|")] for line in PAGE.splitlines() if line.startswith("| ")]

@@ -43,7 +43,9 @@ def add_model(store: Store, name: str, layers: list[np.ndarray], topics: int) ->
         "layer": [layer for layer in range(n) for _ in labels],
         "activation": pa.FixedSizeListArray.from_arrays(pa.array(flat.ravel()), flat.shape[1]),
     })  # fmt: skip
-    import_activations(store, [table], dataset="synthetic", model=name, declared=Declared(n_layers=max(1, n - 1)), create_dataset=True)
+    import_activations(
+        store, [table], dataset="synthetic", model=name, declared=Declared(n_layers=max(1, n - 1)), create_dataset=True
+    )
 
 
 def compared(folder: Path, models: dict[str, list[np.ndarray]], topics: int, **settings) -> Catalog:

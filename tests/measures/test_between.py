@@ -74,7 +74,9 @@ def test_aligned_cosines_follow_from_the_activations(reference):
     options = {"dataset": "d", "seed": 0}
     curves = aligned([(space_of(x @ x.T), space_of(y @ y.T))], design, emotions=EMOTIONS, reference=reference,
                      neutral="neutral", draws=20, each=each, **options)  # fmt: skip
-    one = next(c for c in curves if (c.emotion, c.measure, c.direction, c.fit) == ("apology", "aligned_cosine", "a_to_b", "ridge"))
+    one = next(
+        c for c in curves if (c.emotion, c.measure, c.direction, c.fit) == ("apology", "aligned_cosine", "a_to_b", "ridge")
+    )
     x, y = ((m - m.mean(0)) / np.sqrt(((m - m.mean(0)) ** 2).sum(1).mean()) for m in (x, y))
     swapped = EMOTIONS if reference == "others" else ["apology", "neutral"]
     trials = [as_labelled(design), exchanged(design, swapped, draws=20, **options).part(slice(0, 1)),
@@ -190,13 +192,18 @@ def test_the_best_depth_is_found_and_measured_elsewhere():
     assert [(one.layer, one.best) for one in found] == [(i, 3 - i) for i in range(4)] * 2
     assert all(one.value > max(one.draws) for one in found)
     # the best of four that match by chance only is no better than chance on the other topics
-    assert abs(np.mean([one.value for one in best_depths(grams[0], grams[2], topics, dataset="d", seed=0, draws=5, each=each)])) < 0.05
+    assert (
+        abs(np.mean([one.value for one in best_depths(grams[0], grams[2], topics, dataset="d", seed=0, draws=5, each=each)]))
+        < 0.05
+    )
 
 
 def test_ceilings_are_the_cosines_of_thirds():
     (x, _), labels, topics = sample(8)
     design = design_of(labels, topics)
-    curves = ceilings([space_of(x @ x.T)], design, emotions=EMOTIONS, reference="neutral", dataset="d", seed=0, draws=10, each=each)
+    curves = ceilings(
+        [space_of(x @ x.T)], design, emotions=EMOTIONS, reference="neutral", dataset="d", seed=0, draws=10, each=each
+    )
     one = next(c for c in curves if (c.emotion, c.measure) == ("anger", "aligned_cosine_ceiling"))
     cosines = []
     for split in thirds_of(design, dataset="d", seed=0):

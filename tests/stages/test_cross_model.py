@@ -91,7 +91,10 @@ def test_one_contrast_for_all_emotions_is_not_called_the_same_emotion(shared):
 
 
 def test_what_one_emotion_shares_is_found_there_and_nowhere_else(shared):
-    found = {emotion: rows(shared, measure="aligned_cosine", fit="ridge", emotion=emotion, layers=range(16, 24)) for emotion in made.EMOTIONS}
+    found = {
+        emotion: rows(shared, measure="aligned_cosine", fit="ridge", emotion=emotion, layers=range(16, 24))
+        for emotion in made.EMOTIONS
+    }
     assert rate(found["anger"]) > 0.9
     assert np.mean([row["value"] for row in found["anger"]]) > 0.6
     specific = rows(shared, measure="aligned_specificity", fit="ridge", layers=range(16, 24))
@@ -121,7 +124,9 @@ def test_a_copy_in_other_coordinates_is_the_same_model(copies):
     for pair in (("model", "rotated"), ("model", "widened")):
         where = {"model_a": pair[0], "model_b": pair[1]}
         assert min(row["value"] for row in rows(copies, measure="cka_debiased", **where)) > 0.999
-        for row in copies.dicts("cross_model_alignment_by_layer", fit=["ridge"], **{name: [value] for name, value in where.items()}):
+        for row in copies.dicts(
+            "cross_model_alignment_by_layer", fit=["ridge"], **{name: [value] for name, value in where.items()}
+        ):
             assert row["aligned_cosine"] > row["ceiling"] - 0.05
             assert row["transfer_auroc"] > row["own_auroc"] - 0.03
             assert row["verdict"] == "the same emotion in both models"
