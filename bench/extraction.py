@@ -23,6 +23,11 @@ def run(options: Namespace) -> str:
         sections.append(f"### {model}\n\n{table(rows)}")
         speeds += faster
     _plot(speeds)
+    return text_of(sections)
+
+
+def text_of(sections: list[str]) -> str:
+    """The section of the results around its tables."""
     return f"""## {NAME}
 
 The residual stream of the last token at every layer, float32, from token ids to an array; `emo` with its proof. Times are
