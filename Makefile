@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help install models run phase1 phase2 phase3 track report test faults peers check lint types format clean
+.PHONY: help install models run phase1 phase2 phase3 track report test faults bench peers check lint types docs format clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -49,6 +49,9 @@ test: models ## Run all tests, those on the embedded models too
 faults: install ## 200 kills of an extraction, every crash point, 10,000 mutated inputs (some minutes)
 	$(BIN)/pytest tests/faults --kills 200 --mutations 10000
 
+bench: models ## Measure (BENCH="extraction scaling" for some); writes bench/RESULTS.md
+	$(BIN)/python -m bench $(BENCH)
+
 peers: ## Compare every layer with TransformerLens', in an environment of its own
 	$(PYTHON) -m venv .venv-peers
 	.venv-peers/bin/pip install --quiet --constraint constraints.txt --editable . pytest pytest-xdist hypothesis transformer-lens
@@ -63,6 +66,9 @@ lint: install ## Style, format and import rules
 
 types: install ## Types
 	$(BIN)/basedpyright
+
+docs: install ## Write the pages about tables and queries again
+	$(BIN)/python -m warehouse.docs
 
 format: install ## Format the code
 	$(BIN)/ruff check --fix .

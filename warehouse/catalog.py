@@ -115,8 +115,11 @@ def declare(connection: duckdb.DuckDBPyConnection, store: Store, *, comments: bo
     for query in queries().values():
         connection.execute(f'create view "{query.name}" as {query.sql}')
         if comments:
-            sources = [TABLES[source] for source in query.reads if source in TABLES]
-            known = {column.name: column.doc for source in sources for column in source.columns} | dict(query.columns)
+            # a name means the same everywhere, unless a query, or one that it reads, says what it means there
+            inherited = [queries()[source].columns for source in query.reads if source in queries()]
+            known: dict[str, str] = {name: column.doc for name, column in COLUMNS.items()}
+            for columns in (*inherited, query.columns):
+                known.update(columns)
             names = [row[0] for row in connection.execute(f'describe "{query.name}"').fetchall()]
             _comment(connection, query.name, query.doc, {name: known[name] for name in names if name in known})
     return read

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from functools import cache
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -79,23 +80,26 @@ def qualities(
             curves["auroc_random"] = random_auroc(contrast, used, separation)
         if tests := [one for one in held_out if set(own.names) <= set(one.labels)]:
             curves["auroc_heldout"] = heldout_auroc(contrast, grams, layers, tests, seed, (dataset, "heldout", reference), draws)
+        # a direction that is zero has no halves: means over layers leave it out, as those of cosines do
+        everyone = contrast.weights(np.arange(len(own.codes)))
+        long = covered & ~np.array([_is_zero(one, contrast, everyone) for one in used])
         for measure, curve in curves.items():
             n = own.n_units if measure != "auroc_heldout" else sum(len({*one.topics}) for one in tests)
-            found += _rows(emotion, measure, layers, covered, curve, n)
+            found += _rows(emotion, measure, layers, long if measure == "split_half" else covered, curve, n)
         found += _best(emotion, layers, covered, separation, own.n_units)
         if surface is not None:
             found.append(Quality(emotion, None, "auroc_surface", surface_auroc(contrast, surface)))
-    everyone = emotions_of(labels, "") if reference in labels else sorted(emotions)
-    everyone_draws = draws_of(labels, topics, everyone, seed=seed, names=(dataset, "quality", reference), draws=draws)
+    all_labels = emotions_of(labels, "") if reference in labels else sorted(emotions)
+    everyone_draws = draws_of(labels, topics, all_labels, seed=seed, names=(dataset, "quality", reference), draws=draws)
     accuracies = centroid_accuracy(everyone_draws, [_used(grams[layer], everyone_draws.used) for layer in layers])
     for emotion in emotions:
-        curve = Curves(accuracies[:, :, everyone.index(emotion)])
+        curve = Curves(accuracies[:, :, all_labels.index(emotion)])
         found += _rows(emotion, "centroid_accuracy", layers, covered, curve, everyone_draws.n_units)
     return found
 
 
 def auroc(contrast: Contrast, grams: Sequence[Gram]) -> Curves:
-    """AUROC of held-out folds' prompts on directions made of the other folds: mean over folds, labels permuted, topics resampled."""
+    """AUROC of each fold's prompts on the direction of the other folds: mean over folds, labels permuted, topics resampled."""
     draws = contrast.draws
     n_draws = len(draws.permuted)
     folds, resamples = [], []
@@ -189,6 +193,8 @@ def heldout_auroc(
 ) -> Curves:
     """AUROC of the whole training set's direction on test prompts, mean over test sets; labels permuted within test topics."""
     weights = contrast.weights(np.arange(len(contrast.draws.codes)))
+    if weights is None:
+        return Curves(np.full((len(layers), 1 + draws), np.nan))
     values, boots = [], []
     for test in tests:
         own = Contrast(contrast.emotion, draws_of(test.labels, test.topics, contrast.draws.names, seed=seed, names=names,
@@ -251,10 +257,10 @@ def centroid_accuracy(draws: Draws, grams: Sequence[Gram]) -> np.ndarray:
         distances = np.empty((n_labels, n_draws, len(order)))
         for label in range(n_labels):
             # sums over one fold's prompts of the label, against every prompt
-            parts = np.array([is_label[label][:, a:b] @ inner[a:b] for a, b in zip(bounds, bounds[1:], strict=False)])
+            parts = np.array([is_label[label][:, a:b] @ inner[a:b] for a, b in pairwise(bounds)])
             between = np.array([np.add.reduceat(part * is_label[label], bounds[:-1], axis=1) for part in parts])
             total, square = parts.sum(0), between.sum((0, 2))
-            for fold, (a, b) in enumerate(zip(bounds, bounds[1:], strict=False)):
+            for fold, (a, b) in enumerate(pairwise(bounds)):
                 n = left[fold, label]
                 own = square - 2 * between[fold].sum(1) + between[fold, :, fold]
                 distances[label, :, a:b] = own[:, None] / n**2 - 2 * (total[:, a:b] - parts[fold, :, a:b]) / n

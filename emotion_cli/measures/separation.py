@@ -2,10 +2,7 @@
 
 import numpy as np
 
-from emotion_cli.measures.resampling import NO_INTERVAL, Interval, interval_of
-
-Z = 1.96
-"""The 97.5 % quantile of a normal distribution."""
+from emotion_cli.measures.resampling import NO_INTERVAL, Interval, interval_of, widened
 
 CHUNK = 2**22
 """Comparisons that are in memory at once."""
@@ -51,10 +48,9 @@ def resampled_areas(
 def area_interval(value: float | None, drawn: np.ndarray, n_units: int, n_folds: int = 1) -> Interval:
     """95 % interval of an AUROC from bootstrap draws over `n_units` topics, cut at 0 and 1.
 
-    Draws that do not refit the direction miss what other training topics would have made of it: with `n_folds` folds their
-    deviations are widened by sqrt(1 + J / (J - 1)) (Nadeau and Bengio 2003), and for few topics as Student's t widens a
-    normal interval. Where all pairs are won or lost nothing varies: the bound is then that of as many won out of as many
-    topics (Clopper and Pearson 1934).
+    Folds share their training topics, which draws that do not refit the direction miss: with J folds their deviations are
+    widened by sqrt(1 + J / (J - 1)) (Nadeau and Bengio 2003). Where all pairs are won or lost nothing varies: the bound
+    is then that of as many won out of as many topics (Clopper and Pearson 1934).
     """
     drawn_ends = interval_of(drawn)
     if value is None or drawn_ends.low is None or drawn_ends.high is None or n_units < 2:
@@ -62,7 +58,6 @@ def area_interval(value: float | None, drawn: np.ndarray, n_units: int, n_folds:
     if value in (0.0, 1.0):
         bound = 0.025 ** (1 / n_units)
         return Interval(bound, 1.0) if value == 1.0 else Interval(0.0, 1 - bound)
-    degrees = n_units - 1
-    student = (1 + (Z**2 + 1) / (4 * degrees)) * np.sqrt(n_units / degrees)
-    factor = student * (np.sqrt(1 + n_folds / (n_folds - 1)) if n_folds > 1 else 1.0)
-    return Interval(max(0.0, value - factor * (value - drawn_ends.low)), min(1.0, value + factor * (drawn_ends.high - value)))
+    factor = np.sqrt(1 + n_folds / (n_folds - 1)) if n_folds > 1 else 1.0
+    wide = widened(value, drawn_ends, n_units, factor)
+    return wide if wide.low is None or wide.high is None else Interval(max(0.0, wide.low), min(1.0, wide.high))

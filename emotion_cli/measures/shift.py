@@ -4,12 +4,13 @@ Two sets that share prompts have like directions by that alone. So one set is co
 noise takes no part: every inner product of means is the mean over pairs of prompts of different topics (Walther et al. 2016).
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from emotion_cli.measures.directions import OTHERS, ZERO_RELATIVE_NORM, reference_prompts, weights
+from emotion_cli.measures.gram import Gram
 from emotion_cli.measures.resampling import Null, generator, null_of, permutations_within
 
 MOST_UNDEFINED = 0.025
@@ -39,7 +40,7 @@ class _Curve(NamedTuple):
 
 
 def dataset_shifts(
-    grams: dict[int, np.ndarray],
+    grams: Mapping[int, Gram],
     labels: Sequence[str],
     topics: Sequence[str | None],
     is_rest: Sequence[bool],
@@ -51,7 +52,7 @@ def dataset_shifts(
     seed: int,
     draws: int,
 ) -> list[Shift]:
-    """Unbiased cosines from inner products [prompt, prompt] by layer, of the prompts of one set and then the other's rest.
+    """Unbiased cosines from the Gram of each layer, of the prompts of one set and then the other's rest.
 
     `is_rest` [prompt] tells them apart. Interval: topics of both resampled, pairs within a topic dropped always. Null: labels
     of the rest permuted within topics, with the lengths as they are: a direction that has nothing to do with the first one.
@@ -67,7 +68,8 @@ def dataset_shifts(
         sides = [_Side(np.asarray(labels)[members], blocks[members], emotion, concerned, reference, draws, rng)
                  for members in (own, other)]  # fmt: skip
         permuted = permutations_within([topics[i] for i in other.tolist()], draws, rng)
-        curves = {layer: _curve(gram, own, other, *sides, permuted) for layer, gram in sorted(grams.items())}
+        products = [_Product(sides[i], sides[j]) for i, j in ((0, 0), (1, 1), (0, 1))]
+        curves = {layer: _curve(gram, own, other, products, permuted) for layer, gram in sorted(grams.items())}
         covered = [curve for layer, curve in curves.items() if layer in averaged and np.isfinite(curve.values[0])]
         if covered:
             curves |= {None: _Curve(*(np.mean([curve[i] for curve in covered], axis=0) for i in range(2)))}  # pyright: ignore[reportAssignmentType]
@@ -92,28 +94,37 @@ class _Side:
         self.repeats = np.vstack([np.ones(len(known)), counts])[:, place]
 
 
-def _curve(gram: np.ndarray, own: np.ndarray, other: np.ndarray, a: _Side, b: _Side, permuted: np.ndarray) -> _Curve:
-    inner = {"aa": gram[np.ix_(own, own)], "bb": gram[np.ix_(other, other)], "ab": gram[np.ix_(own, other)]}
-    if _is_zero(inner["aa"], a) or _is_zero(inner["bb"], b):
+class _Product:
+    """Inner products of two directions, for each two classes the mean over pairs of prompts of different topics."""
+
+    def __init__(self, a: _Side, b: _Side) -> None:
+        self.a, self.b = a, b
+        self.apart = (a.blocks[:, None] != b.blocks[None, :]).astype(np.float64)
+        # how many pairs there are depends on no layer
+        self.pairs = self._sums(self.apart)
+
+    def __call__(self, inner: np.ndarray) -> np.ndarray:
+        """The products [1 + draws] of inner products [prompt, prompt]; NaN where a draw has no pair."""
+        found = self._sums(inner * self.apart)
+        means = np.divide(found, self.pairs, out=np.full(found.shape, np.nan), where=self.pairs > 0)
+        return np.einsum("a,abd,b->d", self.a.coefficients, means, self.b.coefficients)
+
+    def _sums(self, inner: np.ndarray) -> np.ndarray:
+        weighted = np.stack([self.b.repeats[:, members] @ inner[:, members].T for members in self.b.members])
+        return np.stack(
+            [np.einsum("dp,bdp->bd", self.a.repeats[:, members], weighted[:, :, members]) for members in self.a.members]
+        )
+
+
+def _curve(gram: Gram, own: np.ndarray, other: np.ndarray, products: Sequence[_Product], permuted: np.ndarray) -> _Curve:
+    of_a, of_b, of_both = products
+    inner_a, inner_b, across = (gram.inner[np.ix_(*both)] for both in ((own, own), (other, other), (own, other)))
+    a, b = of_both.a, of_both.b
+    if _is_zero(inner_a, gram.norms[own], a) or _is_zero(inner_b, gram.norms[other], b):
         return _Curve(np.full(len(a.repeats), np.nan), np.full(len(permuted), np.nan))
-    squares = _product(inner["aa"], a, a) * _product(inner["bb"], b, b)
-    both = np.where((_product(inner["aa"], a, a) > 0) & (squares > 0), squares, np.nan)
-    values = _product(inner["ab"], a, b) / np.sqrt(both)
-    return _Curve(values, _permuted(inner["ab"], a, b, permuted) / np.sqrt(both[0]))
-
-
-def _product(inner: np.ndarray, a: _Side, b: _Side) -> np.ndarray:
-    """Inner product of the two directions [draw]: for each two classes the mean over pairs of different topics."""
-    apart = (a.blocks[:, None] != b.blocks[None, :]).astype(np.float64)
-    total = np.zeros(len(a.repeats))
-    for members, coefficient in zip(b.members, b.coefficients, strict=True):
-        repeats = b.repeats[:, members]
-        sums, counts = (repeats @ part[:, members].T for part in (inner * apart, apart))
-        for others, factor in zip(a.members, a.coefficients, strict=True):
-            pairs = np.einsum("dp,dp->d", a.repeats[:, others], counts[:, others])
-            found = np.einsum("dp,dp->d", a.repeats[:, others], sums[:, others])
-            total += coefficient * factor * np.divide(found, pairs, out=np.full(len(pairs), np.nan), where=pairs > 0)
-    return total
+    squares = [of_a(inner_a), of_b(inner_b)]
+    lengths = np.sqrt(np.where((squares[0] > 0) & (squares[1] > 0), squares[0] * squares[1], np.nan))
+    return _Curve(of_both(across) / lengths, _permuted(across, a, b, permuted) / lengths[0])
 
 
 def _permuted(inner: np.ndarray, a: _Side, b: _Side, permuted: np.ndarray) -> np.ndarray:
@@ -127,8 +138,8 @@ def _permuted(inner: np.ndarray, a: _Side, b: _Side, permuted: np.ndarray) -> np
     return total
 
 
-def _is_zero(inner: np.ndarray, side: _Side) -> bool:
-    scale = np.sqrt(np.diag(inner)[side.referred]).mean()
+def _is_zero(inner: np.ndarray, norms: np.ndarray, side: _Side) -> bool:
+    scale = norms[side.referred].mean()
     return float(side.weights @ inner @ side.weights) < (ZERO_RELATIVE_NORM * scale) ** 2
 
 

@@ -21,6 +21,7 @@ from emotion_cli.measures.resampling import (
     resampled,
     strata_of,
     units_of,
+    widened,
 )
 
 COSINE = "cosine"
@@ -89,7 +90,7 @@ def permuted_cosines(
     names: Sequence[str],
     draws: int,
 ) -> tuple[np.ndarray, int]:
-    """Cosines [layer, 1 + draw], first as labelled, then with the labels that make the pair permuted within topics; and topics."""
+    """Cosines [layer, 1 + draw], as labelled, then with the labels that make the pair permuted within topics; and topics."""
     labels_ = np.asarray(labels)
     concerned = sorted({*emotions} if reference == OTHERS else {*pair, reference})
     used = np.flatnonzero(np.isin(labels_, concerned))
@@ -97,10 +98,10 @@ def permuted_cosines(
     permuted = permutations_within(own_topics, draws, generator(seed, *names, *concerned))
     order = np.vstack([np.arange(len(used)), permuted])
     own = labels_[used]
-    weight = [weights(own, emotion, emotions, reference)[order] for emotion in pair]
+    weight_a, weight_b = (weights(own, emotion, emotions, reference)[order] for emotion in pair)
     referred = reference_prompts(own, pair[0], emotions, reference)
     curves = [
-        _cosines(one.inner[np.ix_(used, used)], *weight, one._replace(norms=one.norms[used]).zero_length(referred))
+        _cosines(one.inner[np.ix_(used, used)], weight_a, weight_b, one._replace(norms=one.norms[used]).zero_length(referred))
         for _, one in sorted(grams.items())
     ]
     return np.array(curves), int(units_of(own_topics).max()) + 1
@@ -161,32 +162,34 @@ def _unbiased(
     np.add.at(sizes, (units, codes), 1)
     complete = bool((sizes == sizes[:, :1]).all())
     mixtures = mixtures_of(names, emotions, reference)
-    curves = np.array([
-        _where_long(unbiased_cosines(one, codes, units, counts, mixtures), one, used, own, emotions, reference)
-        for one in (Gram(grams[layer].inner[np.ix_(used, used)], grams[layer].norms[used], np.empty(0)) for layer in layers)
-    ])  # fmt: skip
+    own_grams = [Gram(grams[layer].inner[np.ix_(used, used)], grams[layer].norms[used], np.empty(0)) for layer in layers]
+    zeros = [_zero_directions(one, own, emotions, reference) for one in own_grams]
+    curves = np.array([unbiased_cosines(one, codes, units, counts, mixtures) for one in own_grams])
+    for curve, zero in zip(curves, zeros, strict=True):
+        for i in [emotions.index(emotion) for emotion in zero]:
+            curve[:, i, :] = curve[:, :, i] = np.nan
     expected = Null(equidistance(len(emotions), reference), None, None, None, None)
     found = []
     for a, b in combinations(range(len(emotions)), 2):
-        # a mean over layers is defined where every layer is: else it would be over the strong layers only
-        for layer, curve in _by_layer(layers, covered, curves[:, :, a, b], lambda rows: rows.mean(0)):
+        # a mean over layers is defined where every layer with a direction is: else it would be over the strong layers only
+        long = covered & np.array([not {emotions[a], emotions[b]} & zero for zero in zeros])
+        for layer, curve in _by_layer(layers, long, curves[:, :, a, b], lambda rows: rows.mean(0)):
             value = defined(curve[0])
-            interval = interval_of(curve[1:]) if value is not None else NO_INTERVAL
+            interval = widened(value, interval_of(curve[1:]), len(strata)) if value is not None else NO_INTERVAL
             statistic = Statistic(value, expected, len(strata), interval)
             found.append(Comparison(layer, emotions[a], emotions[b], UNBIASED if complete else UNBIASED_BY_CLASS, statistic))
     return found
 
 
-def _where_long(
-    cosines: np.ndarray, one: Gram, used: np.ndarray, own: np.ndarray, emotions: Sequence[str], reference: str
-) -> np.ndarray:
-    """Cosines, NaN for directions that count as zero."""
-    for i, emotion in enumerate(emotions):
+def _zero_directions(one: Gram, own: np.ndarray, emotions: Sequence[str], reference: str) -> set[str]:
+    """The emotions whose direction counts as zero."""
+    found = set()
+    for emotion in emotions:
         weight = weights(own, emotion, emotions, reference)
         zero = one.zero_length(reference_prompts(own, emotion, emotions, reference))
         if float(weight @ one.inner @ weight) <= zero**2:
-            cosines[:, i, :] = cosines[:, :, i] = np.nan
-    return cosines
+            found.add(emotion)
+    return found
 
 
 def _by_layer(layers, covered, curves, mean):

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from emotion_cli.errors import UsageError
+from emotion_cli.errors import EmoError, UsageError
 from emotion_cli.models.proof import TOLERANCE
 from emotion_cli.models.residual import residual_stream
 from emotion_cli.models.tokens import first_token, tokenize
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from emotion_cli.models.loading import LoadedModel
 
 NORM_TOLERANCE = {"float32": 1e-4, "float16": 5e-2, "bfloat16": 5e-2}
-"""The same for the final norm, applied once more to the top layer."""
+"""Largest error over norm that the final norm, applied once more to the top layer, may show in each number format."""
 
 FINAL_NORM = ("norm", "ln_f", "final_layer_norm", "final_layernorm", "norm_f", "decoder.final_layer_norm")
 """Names that the norm behind the last block goes by."""
@@ -45,11 +45,11 @@ class Check(NamedTuple):
 
 def check_model(loaded: "LoadedModel") -> list[Check]:
     """Every check of a loaded model; some forward passes over a handful of short prompts."""
+    found = [*structure(loaded), *tokens(loaded), _tokenizer_file(loaded)]
+    if any(check.name == "vocabulary" and not check.passed for check in found):
+        return found  # ids without an embedding cannot be run
     ids = _probe_ids(loaded)
-    return [
-        *structure(loaded), *tokens(loaded), _tokenizer_file(loaded),
-        _padding(loaded, ids), _batches(loaded, ids), _range(loaded, ids),
-    ]  # fmt: skip
+    return [*found, _padding(loaded, ids), _batches(loaded, ids), _range(loaded, ids)]
 
 
 def structure(loaded: "LoadedModel") -> list[Check]:
@@ -67,7 +67,7 @@ def structure(loaded: "LoadedModel") -> list[Check]:
     )  # fmt: skip
     with torch.inference_mode():
         reached, path = _behind_blocks(loaded, seen[len(seen) - 1])
-    error = float((reached - final).norm() / final.norm()) if reached.shape == final.shape else float("inf")
+    error = _number((reached - final).norm() / final.norm()) if reached.shape == final.shape else float("inf")
     bound = NORM_TOLERANCE[loaded.dtype]
     top = Check(
         "top_before_final_norm", error, bound, error <= bound,
@@ -77,31 +77,32 @@ def structure(loaded: "LoadedModel") -> list[Check]:
 
 
 def tokens(loaded: "LoadedModel") -> list[Check]:
-    """BOS stands first once where the rule puts it, and every id has an embedding; costs no forward pass."""
-    first = first_token(loaded)
-    texts = list(PROBES)
-    plain = tokenize(loaded, texts, bos="never").ids
-    wrong = 0
-    for rule in ("auto", "always") if first is not None else ("auto",):
-        rows = tokenize(loaded, texts, bos=rule).ids
-        wrong += sum(row != ([first, *bare] if first is not None else bare) for row, bare in zip(rows, plain, strict=True))
-    detail = "it has neither BOS nor EOS: nothing is put first" if first is None else f"token {first} first, once"
+    """BOS stands first, once, where the rule puts it, and every id has an embedding; costs no forward pass."""
+    first, texts = first_token(loaded), list(PROBES)
+    rules = [("never", False), ("auto", False)] + ([("always", False)] if first is not None else [])
     if first is not None and loaded.tokenizer.chat_template:
-        wrong, detail = _with_template(loaded, first, wrong, detail)
+        rules.append(("auto", True))
+    wrong, largest, said = 0, 0, "it has neither BOS nor EOS" if first is None else f"token {first} first, once"
+    for rule, template in rules:
+        try:
+            ids = tokenize(loaded, texts, bos=rule, chat_template=template, truncate=True).ids
+        except UsageError as error:
+            wrong, said = wrong + len(texts), str(error)
+            continue
+        if first is not None:
+            wrong += sum(not _obeys(row, first, rule) for row in ids)
+        largest = max(largest, *(max(row) for row in ids))
     rows = loaded.model.get_input_embeddings().weight.shape[0]
-    largest = max(max(row) for row in plain if row)
+    asked = ", ".join(dict.fromkeys(rule + " with the chat template" * template for rule, template in rules))
     return [
-        Check("bos", wrong, 0, wrong == 0, f"prompts at fault under auto and always; {detail}"),
+        Check("bos", wrong, 0, wrong == 0, f"prompts at fault under {asked}: {said}"),
         Check("vocabulary", largest, rows - 1, largest < rows, f"largest token id of the probes; {rows} embeddings"),
     ]
 
 
-def _with_template(loaded: "LoadedModel", first: int, wrong: int, detail: str) -> tuple[int, str]:
-    try:
-        row = tokenize(loaded, list(PROBES[:1]), bos="auto", chat_template=True).ids[0]
-    except UsageError:
-        return wrong + 1, f"{detail}; the chat template doubles it"
-    return wrong + (row[0] != first or row[1:2] == [first]), f"{detail}, with the chat template too"
+def _obeys(row: Sequence[int], first: int, rule: str) -> bool:
+    stands = row[0] == first
+    return not stands if rule == "never" else stands and row[1:2] != [first]
 
 
 def _tokenizer_file(loaded: "LoadedModel") -> Check:
@@ -138,8 +139,7 @@ def _range(loaded: "LoadedModel", ids: Sequence[list[int]]) -> Check:
     largest = [0.0]
 
     def read(layer: int, hidden: "Tensor") -> None:
-        found = float(hidden.float().abs().max())
-        largest.append(found if np.isfinite(found) else float("inf"))
+        largest.append(_number(hidden.float().abs().max()))
 
     with torch.inference_mode(), residual_stream(loaded, range(loaded.n_layers + 1), read):
         for row in ids:
@@ -161,14 +161,22 @@ def _deviation(loaded: "LoadedModel", together: list[list[int]], alone: list[lis
         "layers": range(loaded.n_layers + 1),
         "batch_tokens": sum(map(len, together)) * len(together),
     }
-    batched = pooled_activations(loaded, together, strategy="sorted", **options).values
-    plain = pooled_activations(loaded, alone, strategy="single", **options).values
+    try:
+        batched = pooled_activations(loaded, together, strategy="sorted", **options).values
+        plain = pooled_activations(loaded, alone, strategy="single", **options).values
+    except EmoError:  # not finite, which no bound allows
+        return float("inf")
     worst = 0.0
     for pooling in poolings:
         expected = plain[pooling].astype(np.float64)
         norms = np.maximum(np.linalg.norm(expected, axis=-1), np.finfo(np.float32).tiny)
         worst = max(worst, float((np.linalg.norm(batched[pooling] - expected, axis=-1) / norms).max()))
     return worst
+
+
+def _number(value: "Tensor") -> float:
+    found = float(value)
+    return found if np.isfinite(found) else float("inf")
 
 
 def _probe_ids(loaded: "LoadedModel") -> list[list[int]]:

@@ -112,7 +112,7 @@ def tree_rows(ids: Sequence[Sequence[int]], width: int) -> list[Row]:
     """
     rows: list[Row] = []
     growing: list[tuple[Row, int]] = []  # with the prompt that each took last
-    for prompt in sorted(range(len(ids)), key=lambda i: ids[i]):
+    for prompt in sorted(range(len(ids)), key=lambda i: list(ids[i])):
         own = ids[prompt]
         shared = [common_prefix(own, ids[last]) for _, last in growing]
         room = [width - len(row) - (len(own) - s) for (row, _), s in zip(growing, shared, strict=True)]

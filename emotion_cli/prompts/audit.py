@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from emotion_cli.prompts.words import WordList
+
 LIMIT = 0.70
 """A set passes when no surface AUROC's interval reaches this."""
 
@@ -65,9 +67,10 @@ def first_word(text: str) -> str:
     return text.split()[0].lower()
 
 
-def counts_by_label(rows: Sequence[PromptRow], words: Mapping[str, Sequence[str]]) -> list[LabelCounts]:
-    """The counts of each label; `words` are a label's own words (the label itself where it has none)."""
+def counts_by_label(rows: Sequence[PromptRow], words: WordList) -> list[LabelCounts]:
+    """The counts of each label; `words` are the labels' own words (a label itself where it has none)."""
     labels = sorted({row.emotion for row in rows})
+    known = WordList({label: words.words.get(label, (label,)) for label in labels})
     topics = defaultdict(set)
     for row in rows:
         if row.topic is not None:
@@ -76,7 +79,7 @@ def counts_by_label(rows: Sequence[PromptRow], words: Mapping[str, Sequence[str]
     found = []
     for label in labels:
         own = [row for row in rows if row.emotion == label]
-        named = [any(word.lower() in row.text.lower() for word in words.get(label) or [label]) for row in own]
+        named = [bool(known.spans(row.text, label)) for row in own]
         (final, n_final), (first, n_first) = _most_common(own, "final_char"), _most_common(own, "first_word")
         lengths = [row.n_words for row in own]
         found.append(LabelCounts(
@@ -134,8 +137,8 @@ def verdict(dataset: str, areas: Mapping[tuple[str, str], Area]) -> Verdict:
     )
     if not failed:
         return Verdict(True, f"audit of {dataset}: passes{told}")
-    return Verdict(False, f"audit of {dataset}: {len(failed)} of {len(areas)} pairs of labels can be told apart by their surface{told}; "
-            f"see: emo datasets audit {dataset}")  # fmt: skip
+    text = f"{len(failed)} of {len(areas)} pairs of labels can be told apart by their surface{told}"
+    return Verdict(False, f"audit of {dataset}: {text}; see: emo datasets audit {dataset}")
 
 
 def _most_common(rows: Sequence[PromptRow], feature: str) -> tuple[str, int]:

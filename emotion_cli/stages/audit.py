@@ -1,6 +1,6 @@
 """Prompts to an audit of their surface, kept by their content hash; it warns and never blocks."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import combinations
 from typing import Any, NamedTuple
 
@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from emotion_cli.measures.contrast import Contrast, draws_of
 from emotion_cli.measures.quality import surface_auroc
-from emotion_cli.measures.resampling import NO_INTERVAL, Null, Statistic
+from emotion_cli.measures.resampling import Null, Statistic
 from emotion_cli.measures.surface import surface_of
 from emotion_cli.prompts.audit import (
     FEATURES,
@@ -20,6 +20,7 @@ from emotion_cli.prompts.audit import (
     first_word,
     verdict,
 )
+from emotion_cli.prompts.words import WordList, read_words
 from emotion_cli.stages.job import Job, Task, fingerprint, why
 from emotion_cli.stages.scope import Scope
 from emotion_cli.stages.statistics import statistic_columns
@@ -65,11 +66,12 @@ def findings(partition: Partition) -> list[str]:
 def _task(job: Job, dataset: str, prompts_sha256: str) -> Task:
     prompts = job.store.partition("prompts", dataset=dataset, prompts_sha256=prompts_sha256)
     partition = audit_partition(job.store, dataset, prompts_sha256)
-    inputs = {"seed": job.settings.seed, "draws": job.settings.draws}
+    words = read_words(job.settings.words)
+    inputs = {"seed": job.settings.seed, "draws": job.settings.draws, "words": words.sha256}
 
     def run(job: Job) -> None:
         rows = prompts.read(["emotion", "topic", "text", "n_copies"]).to_pylist()
-        found = audit([PromptRow(**row) for row in rows], dataset, seed=job.settings.seed, draws=job.settings.draws)
+        found = audit([PromptRow(**row) for row in rows], dataset, seed=job.settings.seed, draws=job.settings.draws, words=words)
         with partition.hold(wait=True):
             entry = partition.write([_table(found)])
             partition.commit([entry], {**inputs, "prompts": fingerprint(prompts)}, reads={"prompts": prompts.place})
@@ -79,12 +81,10 @@ def _task(job: Job, dataset: str, prompts_sha256: str) -> Task:
     return Task("audit", dataset, (prompts.folder,), partition.folder, reason, run)
 
 
-def audit(
-    rows: Sequence[PromptRow], dataset: str, *, seed: int, draws: int, words: Mapping[str, Sequence[str]] | None = None
-) -> list[AuditRow]:
+def audit(rows: Sequence[PromptRow], dataset: str, *, seed: int, draws: int, words: WordList) -> list[AuditRow]:
     """Counts of each label, and how well the surface alone tells every two labels apart, feature by feature and in all."""
     found: list[AuditRow] = []
-    for one in counts_by_label(rows, words or {}):
+    for one in counts_by_label(rows, words):
         numbers = {
             "n_prompts": one.n_prompts, "n_repeated": one.n_repeated, "mean_words": one.mean_words, "min_words": one.min_words,
             "max_words": one.max_words, "final_char_share": one.final_char_share, "first_word_share": one.first_word_share,
@@ -95,8 +95,8 @@ def audit(
             "first_word_share": f"the most frequent first word is {one.first_word!r}",
         }
         found += [
-            AuditRow(one.emotion, None, measure, Statistic(float(value), NOT_TESTED, one.n_prompts, NO_INTERVAL), details.get(measure))
-            for measure, value in numbers.items()
+            AuditRow(one.emotion, None, name, Statistic(float(value), NOT_TESTED, one.n_prompts), details.get(name))
+            for name, value in numbers.items()
         ]  # fmt: skip
     labels = [row.emotion for row in rows]
     surface = surface_of([row.final_char for row in rows], [first_word(row.text) for row in rows], [row.n_words for row in rows])

@@ -80,7 +80,7 @@ def _part(job: Job, pair: Pair, variant: Variant) -> pa.Table:
         a, b = (read_layer(one, variant.pooling, layer) for one in activations)
         rest = [i for i, prompt_id in enumerate(b.prompt_ids) if prompt_id not in known]
         # each set is prepared as a whole, as its vectors are
-        grams[layer] = gram(np.vstack([prepare(a, settings, variant), prepare(b, settings, variant)[rest]])).inner
+        grams[layer] = gram(np.vstack([prepare(a, settings, variant), prepare(b, settings, variant)[rest]]))
         labels, ids = a.labels + [b.labels[i] for i in rest], a.prompt_ids + [b.prompt_ids[i] for i in rest]
         n_own = len(a.labels)
     on_both = [set(labels[:n_own]), set(labels[n_own:])]

@@ -191,6 +191,42 @@ def test_two_writers_of_one_extraction_do_not_meet(workplace, tmp_path):
     assert "is being written by process" in ran.err
 
 
+def test_a_dataset_is_compared_with_the_rest_of_one_that_shares_prompts(workplace, tmp_path):
+    """No names count: the smaller set is the first one; the other's vector of the rest is made here by hand."""
+    lines = workplace.prompts.read_text().splitlines()
+    (tmp_path / "zz.jsonl").write_text("\n".join(lines[:9]) + "\n")
+    store = tmp_path / "store"
+    emo_ok("datasets", "import", workplace.prompts, "--dataset", "mine", "--store", store)
+    emo_ok("datasets", "import", tmp_path / "zz.jsonl", "--dataset", "zz", "--store", store)
+    options = ["-d", "mine", "-d", "zz", "-m", workplace.models[0], *CALM, "--store", store, "--cache", workplace.cache]
+    plan = json.loads(emo_ok("run", *options, "--dry-run", "--format", "json").out)
+    emo_ok("run", *options)
+    assert sum(step["subject"] == "zz and the rest of mine, tiny-gpt2" for step in plan) == 2
+    found = sql(workplace._replace(store=store), "dataset_shift_by_layer")
+    assert {(row["dataset_a"], row["dataset_b"], row["n_prompts_common"], row["share_in_common"]) for row in found} == {
+        ("zz", "mine", "3", "0.5")}  # fmt: skip
+    assert [(row["emotion"], row["layer"]) for row in found] == [(e, str(k)) for e in ("rage", "thanks") for k in range(4)]
+    activations = Catalog(Store(store)).dicts("activations", layer=[2], dataset=["mine"])
+    own = {row["prompt_id"] for row in Catalog(Store(store)).dicts("prompts", dataset=["zz"])}
+    prompts = Catalog(Store(store)).dicts("prompts", dataset=["mine"])
+
+    def differences(inside):
+        of = {row["prompt_id"]: np.array(row["activation"], float) for row in activations}
+        keyed = {(row["topic"], row["emotion"]): of[row["prompt_id"]] for row in prompts if (row["prompt_id"] in own) == inside}
+        return np.array([keyed[topic, "rage"] - keyed[topic, "calm"] for topic in sorted({topic for topic, _ in keyed})])
+
+    def unbiased(d):
+        return ((d @ d.T).sum() - np.trace(d @ d.T)) / (len(d) * (len(d) - 1))
+
+    a, b = differences(True), differences(False)
+    expected = (a @ b.T).mean() / np.sqrt(unbiased(a) * unbiased(b))
+    (row,) = [row for row in found if row["layer"] == "2" and row["emotion"] == "rage"]
+    assert float(row["cosine_unbiased"]) == pytest.approx(expected, rel=1e-4)
+    assert (store / "figures/mine/tiny-gpt2/dataset_shift_zz/dataset_shift.svg").exists()
+    assert "50% of mine is in zz, too" in (store / "report.md").read_text()
+    assert "0 tasks done" in emo_ok("run", *options).err
+
+
 def test_test_sets_make_no_vectors(workplace, tmp_path):
     emo_ok("datasets", "import", workplace.prompts, "--dataset", "exam", "--role", "test", "--store", tmp_path)
     emo_ok("run", "-d", "exam", "-m", workplace.models[0], "--store", tmp_path, "--cache", workplace.cache)
@@ -205,7 +241,7 @@ def test_test_sets_make_no_vectors(workplace, tmp_path):
 def test_the_main_job_on_the_embedded_models(tmp_path, cache):
     """Issue 2, shown by 1: layers, vectors, tables and plots of both models; a second run does nothing."""
     words = ["run", "--store", tmp_path, "--cache", cache]
-    emo_ok(*words)
+    emo_ok(*words, "--track")
     catalog = Catalog(Store(tmp_path))
     found = catalog.rows("select dataset, model, count(distinct layer) layers, count(*) n from activations group by all")
     layers = {"smollm2-135m": 31, "gemma3-270m": 19}
@@ -218,5 +254,9 @@ def test_the_main_job_on_the_embedded_models(tmp_path, cache):
     assert len(within) == 2 * 2 * 3
     assert all(-1 <= row["mean_cosine_similarity"] <= 1 and row["null_low"] < row["null_high"] for row in within)
     assert catalog.dicts("cross_model_similarity_by_layer") == []
-    assert len(list((tmp_path / "figures").rglob("*.png"))) == 2 * (2 * 3 + 3)
-    assert "0 tasks done, 22 up to date" in emo_ok(*words).err
+    assert len(list((tmp_path / "figures").rglob("*.png"))) == 2 * (2 * 4 + 3) + 2
+    shifts = catalog.dicts("dataset_shift_by_layer")
+    assert len(shifts) == 3 * (31 + 19) and {row["share_in_common"] for row in shifts} == {0.7}
+    assert "0 tasks done" in emo_ok(*words, "--track").err
+    page = (tmp_path / "report.html").read_text()
+    assert page.count("<figure>") == 24 and json.loads((tmp_path / "mlflow" / "run.json").read_text())["run_id"] in page

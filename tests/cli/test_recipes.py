@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import tomllib
 from pathlib import Path
 
 import numpy as np
@@ -75,18 +74,6 @@ def test_named_layers_depend_on_the_depth():
     assert layer_numbers((4, 2), None) == [2, 4]
     with pytest.raises(UsageError, match="depth is not known"):
         layer_numbers(("resid_pre",), None)
-
-
-def test_every_recipe_is_valid_and_documented():
-    about = (
-        tomllib.loads((Path("docs") / "recipes.md").read_text().split("```toml\n")[1].split("```")[0])
-        if Path("docs/recipes.md").exists()
-        else {}
-    )
-    for name, recipe in shipped().items():
-        resolve({"recipe": name}, environment={}, folder=Path("/"))
-        assert recipe.about
-    assert all(isinstance(table, dict) for table in about.get("recipe", {}).values())
 
 
 def test_a_run_with_a_recipe_makes_what_it_says_and_answers_to_it(workplace, tmp_path):

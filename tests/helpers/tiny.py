@@ -82,10 +82,15 @@ FIRST_HIDDEN_STATE = {"mamba": 1}
 
 def save_model(folder: Path, architecture: str, *, padding_side: str = "right", seed: int = 0, **changes: int) -> Path:
     """A folder with a random model and its tokenizer."""
-    torch.manual_seed(seed)
     config = CONFIGS[architecture]()
     for name, value in changes.items():
         setattr(config, name, value)
+    return save_config(folder, config, padding_side=padding_side, seed=seed)
+
+
+def save_config(folder: Path, config: transformers.PreTrainedConfig, *, padding_side: str = "right", seed: int = 0) -> Path:
+    """A folder with a model of this config and random weights, and the tokenizer."""
+    torch.manual_seed(seed)
     transformers.AutoModelForCausalLM.from_config(config).save_pretrained(folder)
     inner = Tokenizer(models.WordLevel(VOCABULARY, unk_token="<unk>"))
     inner.pre_tokenizer = pre_tokenizers.Whitespace()

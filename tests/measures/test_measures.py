@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 
 from emotion_cli.measures.between import raw_cosine
 from emotion_cli.measures.directions import OTHERS, directions
+from emotion_cli.measures.gram import gram
 from emotion_cli.measures.resampling import generator, null_of, permutations_within
-from emotion_cli.measures.within import cosine_comparisons, gram
+from emotion_cli.measures.within import COSINE, COSINE_OTHERS, comparisons
 
 EMOTIONS = ["joy", "rage", "shame"]
 
@@ -70,11 +71,11 @@ def test_p_values_count_the_value_itself_among_the_draws():
     assert null_of(0.5, np.full(3, np.nan)) == (None, None, None, None, 0)
 
 
-def comparisons(rows_by_layer, labels, blocks, **options):
+def cosines(rows_by_layer, labels, blocks, measure=COSINE, **options):
     grams = {layer: gram(rows) for layer, rows in rows_by_layer.items()}
     settings = {"emotions": EMOTIONS, "reference": "calm", "dataset": "test", "seed": 0, "draws": 200} | options
     averaged = [layer for layer in grams if layer > 0]
-    return cosine_comparisons(grams, labels, blocks, averaged=averaged, **settings)
+    return [one for one in comparisons(grams, labels, blocks, averaged=averaged, **settings) if one.measure == measure]
 
 
 @pytest.mark.parametrize("reference", ["calm", OTHERS])
@@ -82,33 +83,37 @@ def test_cosines_from_inner_products_equal_cosines_of_vectors(reference):
     rng = np.random.default_rng(0)
     rows, labels, blocks = sample(rng)
     layers = {0: rows, 1: rng.normal(size=rows.shape), 2: rng.normal(size=rows.shape)}
-    found = {(one.layer, one.emotion_a, one.emotion_b): one for one in comparisons(layers, labels, blocks, reference=reference)}
+    found = {(one.layer, one.emotion_a, one.emotion_b): one for one in cosines(layers, labels, blocks, reference=reference)}
     assert len(found) == 3 * 4
     for layer, activations in layers.items():
         made = directions(activations, labels, emotions=EMOTIONS, reference=reference)
         vector = {direction.emotion: direction.vector for direction in made}
         for a, b in (("joy", "rage"), ("joy", "shame"), ("rage", "shame")):
             expected = vector[a] @ vector[b] / np.linalg.norm(vector[a]) / np.linalg.norm(vector[b])
-            assert found[layer, a, b].value == pytest.approx(expected, abs=1e-12)
+            assert found[layer, a, b].statistic.value == pytest.approx(expected, abs=1e-12)
+    if reference == "calm":
+        against = cosines(layers, labels, blocks, measure=COSINE_OTHERS)
+        own = cosines(layers, labels, blocks, reference=OTHERS)
+        assert [one.statistic for one in against] == [one.statistic for one in own]
     # the mean over layers leaves the embeddings out
-    mean = (found[1, "joy", "rage"].value + found[2, "joy", "rage"].value) / 2
-    assert found[None, "joy", "rage"].value == pytest.approx(mean)
-    assert found[1, "joy", "rage"].null.n_draws == 200
+    mean = (found[1, "joy", "rage"].statistic.value + found[2, "joy", "rage"].statistic.value) / 2
+    assert found[None, "joy", "rage"].statistic.value == pytest.approx(mean)
+    assert found[1, "joy", "rage"].statistic.null.n_draws == 200
 
 
 def test_the_null_draws_equal_directions_of_permuted_labels():
     rng = np.random.default_rng(1)
     rows, labels, blocks = sample(rng, topics=6)
-    one = comparisons({1: rows}, labels, blocks, draws=50)[0]
+    one = cosines({1: rows}, labels, blocks, draws=50)[0]
     used = [i for i, label in enumerate(labels) if label in ("calm", "joy", "rage")]
     draws = permutations_within([blocks[i] for i in used], 50, generator(0, "test", "cosine", "calm", "calm", "joy", "rage"))
-    cosines = []
+    found = []
     for draw in draws:
         shuffled = [labels[used[i]] for i in draw]
         a, b = (d.vector for d in directions(rows[used], shuffled, emotions=["joy", "rage"], reference="calm"))
-        cosines.append(a @ b / np.linalg.norm(a) / np.linalg.norm(b))
-    assert one.null.mean == pytest.approx(np.mean(cosines), abs=1e-12)
-    assert one.null.low == pytest.approx(np.quantile(cosines, 0.025), abs=1e-12)
+        found.append(a @ b / np.linalg.norm(a) / np.linalg.norm(b))
+    assert one.statistic.null.mean == pytest.approx(np.mean(found), abs=1e-12)
+    assert one.statistic.null.low == pytest.approx(np.quantile(found, 0.025), abs=1e-12)
 
 
 def test_noise_has_cosine_one_half_and_even_p_values():
@@ -117,18 +122,18 @@ def test_noise_has_cosine_one_half_and_even_p_values():
     found = []
     for i in range(150):
         rows, labels, blocks = sample(rng, width=40)
-        found += comparisons({1: rows}, labels, blocks, draws=99, seed=i)[:1]
-    assert np.mean([one.value for one in found]) == pytest.approx(0.5, abs=0.03)
-    assert np.mean([one.null.mean for one in found]) == pytest.approx(0.5, abs=0.03)
-    assert 0.0 < np.mean([one.null.p_value <= 0.05 for one in found]) < 0.11
+        found += cosines({1: rows}, labels, blocks, draws=99, seed=i)[:1]
+    assert np.mean([one.statistic.value for one in found]) == pytest.approx(0.5, abs=0.03)
+    assert np.mean([one.statistic.null.mean for one in found]) == pytest.approx(0.5, abs=0.03)
+    assert 0.0 < np.mean([one.statistic.null.p_value <= 0.05 for one in found]) < 0.11
 
 
 def test_zero_vectors_have_no_cosine():
     rows, labels, blocks = sample(np.random.default_rng(3))
     rows[:] = rows[0]
-    one = comparisons({0: rows, 1: rows}, labels, blocks, draws=20)
-    assert [c.value for c in one] == [None] * 9
-    assert all(c.null.p_value is None for c in one)
+    one = cosines({0: rows, 1: rows}, labels, blocks, draws=20)
+    assert [c.statistic.value for c in one] == [None] * 9
+    assert all(c.statistic.null.p_value is None for c in one)
 
 
 def test_the_chance_of_a_raw_cosine_is_that_of_random_directions():

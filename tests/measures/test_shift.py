@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from emotion_cli.measures.shift import dataset_shifts
-from emotion_cli.measures.within import gram
+from emotion_cli.measures.gram import gram
 
 EMOTIONS = ["joy", "rage"]
 

@@ -5,12 +5,9 @@ import shutil
 
 import pytest
 import tiny
-from hypothesis import given
-from hypothesis import strategies as st
 
 from emotion_cli.errors import EmoError, MissingError, UsageError
 from emotion_cli.models.loading import find, load
-from emotion_cli.models.packing import single_batches, sorted_batches
 from emotion_cli.models.tokens import tokenize
 
 
@@ -22,16 +19,6 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope="module")
 def loaded(folder, tmp_path_factory):
     return load(find(str(folder), cache=tmp_path_factory.mktemp("cache")))
-
-
-@given(lengths=st.lists(st.integers(1, 50), min_size=1, max_size=60), budget=st.integers(1, 300))
-def test_batches_hold_every_prompt_once_and_keep_the_budget(lengths, budget):
-    batches = sorted_batches(lengths, budget)
-    assert sorted(i for batch in batches for i in batch.prompts) == list(range(len(lengths)))
-    for batch in batches:
-        assert batch.width == max(lengths[i] for i in batch.prompts)
-        assert len(batch.prompts) == 1 or len(batch.prompts) * batch.width <= budget
-    assert [batch.prompts for batch in single_batches(lengths, budget)] == [[i] for i in range(len(lengths))]
 
 
 def test_weights_decide_the_hash_and_the_config_s_writer_does_not(folder, tmp_path):
@@ -55,7 +42,7 @@ def test_long_prompts_are_named_or_cut_and_counted(loaded):
     texts = ["the bus is late", "a"]
     with pytest.raises(UsageError, match=r"longer than 3 tokens.*the bus is late"):
         tokenize(loaded, texts, max_length=3)
-    assert tokenize(loaded, texts, max_length=3, truncate=True) == ([[0, 13, 14], [0, 18]], [0])
+    assert tokenize(loaded, texts, max_length=3, truncate=True)[:2] == ([[0, 13, 14], [0, 18]], [0])
     with pytest.raises(UsageError, match="longer than 64 tokens"):
         tokenize(loaded, ["bus " * 70])
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from prompt_files import FORMS
 
@@ -25,6 +25,7 @@ def prompt_rows(draw):
     return [{"text": text, "emotion": labels[i % len(labels)], "topic": draw(st.none() | WORDS)} for i, text in enumerate(texts)]
 
 
+@settings(deadline=None)
 @given(prompt_rows())
 def test_the_same_rows_in_every_form_are_the_same_set(rows):
     expected = {(row["text"], row["emotion"], row["topic"]) for row in rows}

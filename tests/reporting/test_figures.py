@@ -14,14 +14,23 @@ NORMS = [
 ]  # fmt: skip
 WITHIN = [
     {"emotion_a": "joy", "emotion_b": b, "layer": layer, "cosine_similarity": None if layer == 0 else sign * 0.2 * layer,
-     "equidistance": 0.5, "null_low": -0.3, "null_high": 0.6, "mean_cosine_similarity": sign * 0.5}
+     "equidistance": 0.5, "null_low": -0.3, "null_high": 0.6, "mean_cosine_similarity": sign * 0.5,
+     "unbiased_cosine": None if layer == 0 else sign * 0.25 * layer, "ci_low": -0.9, "ci_high": None if layer == 1 else 1.2,
+     "verdict": (None, "no direction", "no verdict", "as different from each other as from the reference", "more alike than that")[layer]}
     for b, sign in (("rage", -1), ("s$hame_", 1)) for layer in range(5)
 ]  # fmt: skip
 CROSS = [
     {"model_a": "m1", "model_b": "m2", "layer": layer, "cosine_similarity": 0.01 * layer, "chance_stddev": 0.036}
     for layer in range(5)
 ]
+QUALITY = [
+    {"emotion": emotion, "layer": layer, "auroc": 0.2 * layer if layer else None, "auroc_ci_low": 0.15 * (layer or 0),
+     "auroc_ci_high": 0.9, "auroc_null_low": 0.4, "auroc_null_high": 0.6, "auroc_heldout": None if emotion == "joy" else 0.7,
+     "auroc_surface": 0.5, "split_half": -0.2, "split_half_null_high": None if layer == 0 else 0.3}
+    for emotion in ("joy", "rage") for layer in (*range(5), None)
+]  # fmt: skip
 DRAWN = {
+    "direction_quality": lambda: figures.direction_quality(QUALITY, "title"),
     "layer_norms": lambda: figures.layer_norms(NORMS[:10], "title"),
     "emotion_distances": lambda: figures.emotion_distances(WITHIN, "title"),
     "similarity_heatmap": lambda: figures.similarity_heatmap([row for row in WITHIN if row["layer"] == 1], "title"),
@@ -46,8 +55,10 @@ def texts(svg: bytes) -> set[str]:
 
 @pytest.mark.parametrize(("name", "words"), [
     ("layer_norms", {"title", "joy", "rage", "L2 norm of the emotion vector", "layer (decoder blocks applied)", "embeddings"}),
-    ("emotion_distances", {"joy and rage", "joy and s$hame_", "cosine similarity"}),
-    ("similarity_heatmap", {"0.500", "1.000"}),
+    ("emotion_distances", {"joy and rage", "joy and s$hame_", "cosine similarity", "unbiased cosine"}),
+    ("similarity_heatmap", {"0.500", "1.000", "no direction", "hatched: no verdict above or below"}),
+    ("direction_quality", {"joy", "rage", "AUROC", "split-half reliability",
+                           "0.50: final character, number of words and first word alone"}),
     ("cross_model", {"m1 and m2", "raw cosine at the same layer", "grey: 95 % of the cosines of unrelated directions"}),
     ("cross_model without equal widths", {"m1", "m2", "the models' widths differ: their raw cosine is not defined"}),
 ])  # fmt: skip

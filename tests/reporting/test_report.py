@@ -41,7 +41,8 @@ def facts(models=(("m1", 8), ("m2", 8)), emotions=("joy", "rage", "shame"), mean
                 for emotion in emotions for layer in range(3)
             ]  # fmt: skip
             for a, b in [(emotions[0], emotions[1]), (emotions[0], emotions[2])]:
-                pair = {**scope, "emotion_a": a, "emotion_b": b, "equidistance": 0.5, "null_low": 0.2, "null_high": 0.55}
+                pair = {**scope, "emotion_a": a, "emotion_b": b, "equidistance": 0.5, "null_low": 0.2, "null_high": 0.55,
+                        "verdict": "more alike than that"}
                 rows["within_model_similarity_by_model"].append(
                     {
                         **pair,
@@ -136,7 +137,7 @@ def test_names_stay_text():
     outside_code = re.sub(r"^(`{3,})$.*?^\1$", "", text, flags=re.MULTILINE | re.DOTALL)
     assert "<script>" not in outside_code
     cells = {len(re.findall(r"(?<!\\)\|", line)) for line in outside_code.splitlines() if line.startswith("| a\\|b")}
-    assert cells == {8, 9}  # 7 columns across models, 8 within one; a bar in a name adds none
+    assert cells == {8, 9, 10}  # 7 columns across models, 8 within one, 9 of shifts; a bar in a name adds none
     assert "\n# i" not in outside_code
 
 

@@ -17,7 +17,7 @@ def direction_quality(rows: Iterable[Row], title: str) -> dict[str, bytes]:
     for i, (emotion, members) in enumerate(emotions):
         own = [row["layer"] for row in members]
         line(separation, i, own, [row["auroc"] for row in members], emotion)
-        band(separation, i, own, *([row[name] for row in members] for name in ("auroc_ci_low", "auroc_ci_high")), alpha=0.25)
+        band(separation, i, own, [row["auroc_ci_low"] for row in members], [row["auroc_ci_high"] for row in members], alpha=0.25)
         separation.plot(own, [number(row["auroc_heldout"]) for row in members], color=COLOURS[i % len(COLOURS)], linewidth=0.9,
                         linestyle=(0, (1, 1)), marker="+", markersize=4)  # fmt: skip
         line(reliability, i, own, [row["split_half"] for row in members], emotion)

@@ -32,9 +32,9 @@ def emotion_distances(rows: Iterable[Row], title: str) -> dict[str, bytes]:
     for i, ((emotion_a, emotion_b), members) in enumerate(pairs):
         layers = [row["layer"] for row in members]
         line(plain, i, layers, [row["cosine_similarity"] for row in members], f"{emotion_a} and {emotion_b}")
-        band(plain, i, layers, *([row[name] for row in members] for name in ("null_low", "null_high")))
+        band(plain, i, layers, [row["null_low"] for row in members], [row["null_high"] for row in members])
         line(unbiased, i, layers, [row["unbiased_cosine"] for row in members], f"{emotion_a} and {emotion_b}")
-        band(unbiased, i, layers, *([row[name] for row in members] for name in ("ci_low", "ci_high")), alpha=0.25)
+        band(unbiased, i, layers, [row["ci_low"] for row in members], [row["ci_high"] for row in members], alpha=0.25)
         unmarked = [row for row in members if row["verdict"] in NO_VERDICT]
         unbiased.plot([row["layer"] for row in unmarked], [number(row["unbiased_cosine"]) for row in unmarked], "x",
                       color="#000000", markersize=6, zorder=4)  # fmt: skip

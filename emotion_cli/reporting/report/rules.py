@@ -234,10 +234,11 @@ KEY_FINDINGS = (
 """Said of the models of one dataset."""
 
 SHIFTS = (
-    Rule(_SHIFT, "{share_in_common:.0%} of {dataset_b} is in {dataset_a}, too. Plain cosines of the two vectors range from "
-                 "{low:.4f} to {high:.4f}; noise alone would give {noise_cosine:.4f}.", _plain_against_noise, by=("dataset_a", "dataset_b")),
-    Rule(_SHIFT, "{dataset_a} against the rest of {dataset_b}, without noise: of {total} intervals at single layers, {holds} hold 1 "
-                 "(the same direction), and {apart} lie above the band of permuted labels.", _same_on_both,
+    Rule(_SHIFT, "{share_in_common:.0%} of {dataset_b} is in {dataset_a}, too. Plain cosines of the two vectors range "
+                 "from {low:.4f} to {high:.4f}; noise alone would give {noise_cosine:.4f}.", _plain_against_noise,
+         by=("dataset_a", "dataset_b")),
+    Rule(_SHIFT, "{dataset_a} against the rest of {dataset_b}, without noise: of {total} intervals at single layers, {holds} "
+                 "hold 1 (the same direction), and {apart} lie above the band of permuted labels.", _same_on_both,
          by=("dataset_a", "dataset_b")),
 )  # fmt: skip
 """Said of two datasets of one model that share prompts."""

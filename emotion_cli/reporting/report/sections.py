@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from emotion_cli.reporting.report.document import Block, Code, Heading, Items, Listing, Shown, grid, say
-from emotion_cli.reporting.report.facts import Facts, listed
+from emotion_cli.reporting.report.facts import Facts, grouped, listed
 from emotion_cli.reporting.report.rules import (
     CONCLUSION,
     KEY_FINDINGS,
@@ -103,7 +103,7 @@ def vectors_and_similarities(facts: Facts) -> Iterable[Block]:
                       f"{min(layers)} to {max(layers)}.", source=NORMS)  # fmt: skip
             rows = facts.of(BY_MODEL, dataset=dataset, model=model)
             if not rows:
-                yield say("There is one emotion only, so there is no pair to compare.")
+                yield say("One emotion is shown only, so there is no pair to compare.")
                 continue
             yield grid(rows, (
                 Shown("emotion_a", "emotion"), Shown("emotion_b", "and"), Shown("mean_cosine_similarity", "mean cosine", ".4f"),
@@ -111,6 +111,18 @@ def vectors_and_similarities(facts: Facts) -> Iterable[Block]:
                 Shown("equidistance", "equidistant", ".4g"), Shown("n_layers_averaged", "layers", "d"),
             ), BY_MODEL)  # fmt: skip
             yield from items(NOTES, facts, dataset=dataset, model=model)
+
+
+def verdicts(facts: Facts) -> Iterable[Block]:
+    """What may be said of each two emotions, in the words of `within_model_verdicts_by_layer`, and nothing more."""
+    rows = facts.of(BY_MODEL)
+    if not rows:
+        yield say("There is one emotion only, so there is no pair to speak of.")
+        return
+    yield grid([{**row, "verdict": row["verdict"] or "not measured"} for row in rows], (
+        Shown("dataset", "dataset"), Shown("model", "model"), Shown("emotion_a", "emotion"), Shown("emotion_b", "and"),
+        Shown("verdict", "verdict"),
+    ), BY_MODEL)  # fmt: skip
 
 
 def cross_model(facts: Facts) -> Iterable[Block]:
@@ -132,20 +144,19 @@ def dataset_shift(facts: Facts) -> Iterable[Block]:
     """For each two datasets that share prompts: whether a model's directions are the same on the prompts they do not share."""
     if not facts.of(SHIFT):
         yield say("No two datasets share some prompts and not all, so there is nothing to compare.")
-    for model in facts.distinct(SHIFT, "model"):
-        yield Heading(model)
-        rows = [row for row in facts.of(SHIFT, model=model) if row["averaged"]]
+    for key, members in grouped(facts.of(SHIFT), ("model", "dataset_a", "dataset_b")):
+        yield Heading("{model}: {dataset_a} and the rest of {dataset_b}".format(**key))
+        rows = [row for row in members if row["averaged"]]
         # the whole depth is in the figure
         layers = sorted({row["layer"] for row in rows})
         shown = {layers[round(share * (len(layers) - 1))] for share in (0, 0.25, 0.5, 0.75, 1)} if layers else set()
         yield grid([row for row in rows if row["layer"] in shown], (
-            Shown("dataset_a", "dataset"), Shown("dataset_b", "and the rest of"), Shown("emotion", "emotion"),
-            Shown("layer", "layer", "d"), Shown("share_in_common", "in common", ".0%"),
-            Shown("cosine_similarity", "plain cosine", ".4f"), Shown("noise_cosine", "of noise", ".4f"),
-            Shown("cosine_unbiased", "without noise", ".4f"), Shown("ci_low", "2.5 %", ".4f"), Shown("ci_high", "97.5 %", ".4f"),
-            Shown("null_high", "null 97.5 %", ".4f"), Shown("p_value", "p", ".2g"),
+            Shown("emotion", "emotion"), Shown("layer", "layer", "d"), Shown("cosine_similarity", "plain cosine", ".4f"),
+            Shown("noise_cosine", "of noise", ".4f"), Shown("cosine_unbiased", "without noise", ".4f"),
+            Shown("ci_low", "2.5 %", ".4f"), Shown("ci_high", "97.5 %", ".4f"), Shown("null_high", "null 97.5 %", ".4f"),
+            Shown("p_value", "p", ".2g"),
         ), SHIFT)  # fmt: skip
-        yield from items(SHIFTS, facts, model=model)
+        yield from items(SHIFTS, facts, **key)
 
 
 def visualizations(facts: Facts) -> Iterable[Block]:
@@ -195,6 +206,7 @@ SECTIONS = (
     Section("Overview", ("extractions", "prompt_counts_by_emotion"), overview),
     Section("Commands used", ("extractions",), commands),
     Section("Emotion vectors", (NORMS, BY_MODEL, "extractions", *reads(NOTES)), vectors_and_similarities),
+    Section("What may be said of two emotions", (BY_MODEL,), verdicts),
     Section("Cross-model similarities", (NORMS, BY_EMOTION, *reads(KEY_FINDINGS)), cross_model),
     Section("The same direction on other texts", (SHIFT, *reads(SHIFTS)), dataset_shift),
     Section("Visualizations generated", (), visualizations),

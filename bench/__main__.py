@@ -1,0 +1,58 @@
+"""`python -m bench [SUBJECT ...]`: measure, and write the sections of bench/RESULTS.md.
+
+A subject is a module with `NAME` and `run(options) -> str` (Markdown). Sections of subjects that are not run stay as they are.
+"""
+
+import argparse
+import os
+import platform
+import re
+from importlib import import_module
+from pathlib import Path
+
+SUBJECTS = ("extraction", "packages", "scaling", "formats", "start", "store")
+RESULTS = Path(__file__).with_name("RESULTS.md")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__.splitlines()[0])
+    parser.add_argument(
+        "subjects", nargs="*", choices=[*SUBJECTS, []], help=f"what to measure: {', '.join(SUBJECTS)}; all if not given"
+    )
+    parser.add_argument("--model", action="append", help="models; the embedded ones if not given")
+    parser.add_argument("--set", action="append", help="prompt sets; all if not given")
+    parser.add_argument("--runs", type=int, default=5, help="runs of each recipe, interleaved; the median counts (5)")
+    parser.add_argument("--threads", type=int, default=os.cpu_count(), help="threads of every recipe (all cores)")
+    options = parser.parse_args()
+    unknown = sorted(set(options.subjects) - set(SUBJECTS))
+    if unknown:
+        parser.error(f"{unknown[0]} is none of {', '.join(SUBJECTS)}")
+    os.environ["OMP_NUM_THREADS"] = str(options.threads)
+    os.environ["HF_HUB_OFFLINE"] = "1"
+    options.model = options.model or ["smollm2-135m", "gemma3-270m"]
+    for name in options.subjects or SUBJECTS:
+        text = import_module(f"bench.{name}").run(options)
+        how = f"python -m bench {name} --runs {options.runs} --threads {options.threads}"
+        _write(name, f"{text.rstrip()}\n\nMeasured with `{how}` on {_machine()}.\n")
+
+
+def _write(name: str, text: str) -> None:
+    """Replace one section between its marks, or add it in the order of the subjects."""
+    held = RESULTS.read_text(encoding="utf-8") if RESULTS.is_file() else ""
+    sections = dict(re.findall(r"<!-- (\w+) -->\n(.*?)(?=<!-- \w+ -->\n|\Z)", held, flags=re.DOTALL))
+    sections[name] = text + "\n"
+    known = [subject for subject in SUBJECTS if subject in sections]
+    body = "".join(f"<!-- {subject} -->\n{sections[subject]}" for subject in known)
+    RESULTS.write_text(f"# Benchmark results\n\nWritten by `make bench`; do not edit.\n\n{body.rstrip()}\n", encoding="utf-8")
+
+
+def _machine() -> str:
+    import torch
+
+    cpu = next((line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines()
+                if line.startswith("model name")), platform.processor())  # fmt: skip
+    return f"{cpu}, {os.cpu_count()} cores, torch {torch.__version__}"
+
+
+if __name__ == "__main__":
+    main()

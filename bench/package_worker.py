@@ -1,0 +1,184 @@
+"""Runs in a package's own environment: `package_worker.py NAME < work.json` prints the median processor seconds of a call."""
+
+import contextlib
+import importlib.metadata
+import json
+import os
+import statistics
+import sys
+import time
+
+BATCH = 32
+
+
+def emo(work):
+    from pathlib import Path
+
+    sys.path.insert(0, str(Path(__file__).parents[1]))
+    from bench.recipes import ours
+    from emotion_cli.models.loading import find, load
+    from emotion_cli.settings import resolve
+
+    loaded = load(find(work["model"], cache=resolve({}, folder=Path("/")).cache))
+    return lambda: ours(loaded, work["ids"])[0][:-1]
+
+
+def transformer_lens(work):
+    import torch
+    from transformer_lens.model_bridge import TransformerBridge
+
+    model, tokenizer = _causal(work)
+    bridge = TransformerBridge.boot_transformers(work["folder"], hf_model=model, tokenizer=tokenizer, device="cpu")
+    names = [f"blocks.{k}.hook_resid_pre" for k in range(model.config.num_hidden_layers)]
+
+    def call():
+        rows = []
+        with torch.inference_mode():
+            for tokens, mask in _batches(work["ids"]):
+                _, cache = bridge.run_with_cache(tokens, attention_mask=mask, names_filter=lambda name: name in names)
+                rows.append(torch.stack([cache[name][torch.arange(len(tokens)), mask.sum(1) - 1] for name in names]))
+        return torch.cat(rows, 1)
+
+    return call
+
+
+def steering_vectors(work):
+    import torch
+    from steering_vectors import record_activations
+
+    model = _model(work)
+
+    def call():
+        rows = []
+        with torch.inference_mode():
+            for tokens, mask in _batches(work["ids"]):
+                with record_activations(model, layer_type="decoder_block") as seen:
+                    model(input_ids=tokens, attention_mask=mask)
+                rows.append(torch.stack([seen[k][0][torch.arange(len(tokens)), mask.sum(1) - 1] for k in sorted(seen)]))
+        return _behind_blocks(torch.cat(rows, 1))
+
+    return call
+
+
+def repeng(work):
+    import numpy as np
+    from repeng.extract import batched_get_hiddens
+
+    model, tokenizer = _causal(work)
+    tokenizer.padding_side = "right"
+    tokenizer.pad_token = tokenizer.pad_token or tokenizer.eos_token
+    # it takes texts: the first token that `emo` puts in front is put there as text
+    first = tokenizer.bos_token or tokenizer.eos_token
+    texts = [text if tokenizer(text)["input_ids"][0] == work["ids"][0][0] else first + text for text in work["texts"]]
+    layers = list(range(model.config.num_hidden_layers))
+
+    def call():
+        found = batched_get_hiddens(model, tokenizer, texts, layers, BATCH)
+        return _behind_blocks(np.stack([found[k] for k in layers]))
+
+    return call
+
+
+def nnsight(work):
+    import torch
+    from nnsight import LanguageModel
+
+    causal, tokenizer = _causal(work)
+    model = LanguageModel(causal, tokenizer=tokenizer)
+    n_layers = causal.config.num_hidden_layers
+
+    def call():
+        rows = []
+        with torch.inference_mode():
+            for tokens, mask in _batches(work["ids"]):
+                at, last = torch.arange(len(tokens)), mask.sum(1) - 1
+                seen = []
+                with model.trace({"input_ids": tokens, "attention_mask": mask}):
+                    kept = list().save()
+                    for k in range(n_layers):
+                        out = model.model.layers[k].output
+                        kept.append((out[0] if isinstance(out, tuple) else out)[at, last])
+                seen = list(kept)
+                rows.append(torch.stack(seen))
+        return _behind_blocks(torch.cat(rows, 1))
+
+    return call
+
+
+def saklas(work):
+    import torch
+    from saklas.core import capture
+
+    model, tokenizer = _causal(work)
+    blocks = model.model.layers
+    order = sorted(range(len(work["ids"])), key=lambda i: len(work["ids"][i]))
+    size = capture._CAPTURE_BATCH_MAX
+
+    def call():
+        rows = []
+        for start in range(0, len(order), size):
+            members = [work["ids"][i] for i in order[start : start + size]]
+            rendered = [(torch.tensor([row]), len(row) - 1) for row in members]
+            seen = capture._encode_and_capture_all_batch(
+                model, tokenizer, [""] * len(members), [""] * len(members), blocks, torch.device("cpu"), rendered=rendered
+            )
+            rows.append(torch.stack([seen[k] for k in sorted(seen)]))
+        found = torch.cat(rows, 1)
+        back = torch.empty_like(found)
+        back[:, order] = found
+        return _behind_blocks(back)
+
+    return call
+
+
+def _causal(work):
+    import transformers
+
+    return _model(work), transformers.AutoTokenizer.from_pretrained(work["folder"])
+
+
+def _model(work):
+    import torch
+    import transformers
+
+    return transformers.AutoModelForCausalLM.from_pretrained(work["folder"], dtype=torch.float32).eval()
+
+
+def _batches(ids):
+    import torch
+
+    for start in range(0, len(ids), BATCH):
+        batch = ids[start : start + BATCH]
+        width = max(map(len, batch))
+        yield (torch.tensor([row + [0] * (width - len(row)) for row in batch]),
+               torch.tensor([[1] * len(row) + [0] * (width - len(row)) for row in batch]))  # fmt: skip
+
+
+def _behind_blocks(found):
+    """States behind each block but the last, and a first row that stands for the embeddings, which not all packages give."""
+    return [None, *found[:-1]]
+
+
+def main():
+    name = sys.argv[1]
+    work = json.load(sys.stdin)
+    os.environ["OMP_NUM_THREADS"] = str(work["threads"])
+    os.environ["HF_HUB_OFFLINE"] = "1"
+    import numpy as np
+    import torch
+
+    torch.set_num_threads(work["threads"])
+    with contextlib.redirect_stdout(sys.stderr):
+        call = globals()[name.replace("-", "_")](work)
+        seconds = []
+        for _ in range(work["runs"]):
+            started = time.process_time()
+            found = call()
+            seconds.append(time.process_time() - started)
+        # the sum over states says whether they are the same states
+        check = float(np.mean([np.linalg.norm(np.asarray(found[k], dtype=np.float64)) for k in range(1, len(found))]))
+    print(json.dumps({"seconds": statistics.median(seconds), "version": importlib.metadata.version(name), "check": check}))
+
+
+if __name__ == "__main__":
+    main()

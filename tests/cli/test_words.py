@@ -1,0 +1,87 @@
+"""Pooling word by the command line: who is left out, what a changed list makes again, and what it goes with."""
+
+import json
+
+import pytest
+from command import emo, emo_ok
+
+from warehouse.catalog import Catalog
+from warehouse.store import Store
+
+
+@pytest.fixture
+def place(workplace, tmp_path):
+    emo_ok("datasets", "import", workplace.prompts, "--dataset", "mine", "--store", tmp_path / "store")
+    words = tmp_path / "words.toml"
+    words.write_text('rage = ["furious"]\nthanks = ["thank"]\n')
+    return workplace._replace(store=tmp_path / "store", prompts=words)
+
+
+def extract(place, *more):
+    return emo_ok("extract", "-d", "mine", "-m", place.models[0], "--store", place.store, "--cache", place.cache, *more)
+
+
+def counts(place):
+    found = Catalog(Store(place.store)).rows(
+        "select pooling, emotion, count(distinct prompt_id) n from activations group by all order by all"
+    )
+    return [tuple(row.values()) for row in found.to_pylist()]
+
+
+def test_word_rows_are_of_the_word_s_tokens_and_a_changed_list_makes_them_again(place):
+    ran = extract(place, "--pooling", "last", "--pooling", "word", "--words", place.prompts)
+    assert "6 of 18 prompts have no tokens for pooling word and are left out (6 calm)" in ran.err
+    assert counts(place) == [
+        ("last", "calm", 6),
+        ("last", "rage", 6),
+        ("last", "thanks", 6),
+        ("word", "rage", 6),
+        ("word", "thanks", 6),
+    ]
+    store = Store(place.store)
+    (first,) = Catalog(store).dicts("extractions")
+    assert first["strategy"] == "tree" and first["strategy_error"] < 1e-5 and first["words_sha256"]
+    before = {row["prompt_id"]: row["activation"] for row in Catalog(store).dicts("activations", pooling=["word"], layer=[2])}
+    assert "0 extractions done" in extract(place, "--pooling", "word", "--words", place.prompts).err
+    # "I am furious": another word of the same prompts, which stands before the first
+    place.prompts.write_text('rage = ["am"]\nthanks = ["thank"]\n')
+    assert "(changed: words)" in extract(place, "--pooling", "word", "--words", place.prompts).err
+    (second,) = Catalog(store).dicts("extractions")
+    assert second["words_sha256"] != first["words_sha256"] and second["extraction_id"] == first["extraction_id"]
+    assert ("last", "calm", 6) in counts(place)
+    after = Catalog(store).dicts("activations", pooling=["word"], layer=[2])
+    same = {row["emotion"]: row["activation"] == before[row["prompt_id"]] for row in after}
+    assert same == {"rage": False, "thanks": True}
+    # a list plays no part where no word is asked for
+    assert "0 extractions done" in extract(place, "--pooling", "last").err
+    # what was made again stays for those who are reading it, and nothing else is amiss
+    faults = json.loads(emo("verify", "--store", place.store, "--format", "json").out)
+    assert {fault["check"] for fault in faults} == {"orphan"}
+
+
+def test_word_goes_with_reference_others(place):
+    words = ["--pooling", "word", "--words", place.prompts]
+    base = ["-d", "mine", "-m", place.models[0], "--store", place.store, "--cache", place.cache]
+    ran = emo("run", *base, *words, "--neutral", "calm", "--reference", "calm")
+    assert (ran.code, "--reference others" in ran.err) == (2, True)
+    assert Catalog(Store(place.store)).dicts("activations") == []
+    emo_ok("run", *base, *words, "--neutral", "calm", "--reference", "others")
+    vectors = Catalog(Store(place.store)).dicts("vectors")
+    assert {(row["emotion"], row["pooling"], row["n_emotion"]) for row in vectors} == {("rage", "word", 6), ("thanks", "word", 6)}
+    # where no pooling is named, those that the reference cannot use are left alone
+    extract(place, "--pooling", "last")
+    emo_ok("vectors", "-d", "mine", "--store", place.store, "--neutral", "calm", "--reference", "calm")
+    assert {row["pooling"] for row in Catalog(Store(place.store)).dicts("vectors", reference=["calm"])} == {"last"}
+    assert emo("vectors", "--store", place.store, "--neutral", "calm", "--reference", "calm", "--pooling", "word").code == 2
+
+
+def test_labels_without_words_are_said(place):
+    ran = emo("extract", "-d", "mine", "-m", place.models[0], "--store", place.store, "--cache", place.cache, "--pooling", "word")
+    assert ran.code == 2
+    assert "pooling word needs words for its labels (calm, rage, thanks)" in ran.err and "--words FILE" in ran.err
+
+
+def test_a_strategy_can_be_named(place):
+    for strategy in ("single", "sorted", "tree"):
+        assert f"strategy {strategy}" in extract(place, "--strategy", strategy, "--force").err
+        assert Catalog(Store(place.store)).dicts("extractions")[0]["strategy"] == strategy

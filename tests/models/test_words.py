@@ -1,0 +1,61 @@
+"""Which tokens a word of a text is: whatever stands around it, whatever is put first, and however it is split."""
+
+import pytest
+import tiny
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+from transformers import PreTrainedTokenizerFast
+
+from emotion_cli.errors import UsageError
+from emotion_cli.models.loading import find, load
+from emotion_cli.models.tokens import tokenize
+
+TEXT = "I am furious, so FURIOUS!"
+SPANS = [(5, 12), (17, 24)]
+
+
+@pytest.fixture(scope="module")
+def loaded(tmp_path_factory):
+    """A model whose tokenizer splits bytes as GPT-2's does: a space belongs to the token behind it."""
+    folder = tiny.save_model(tmp_path_factory.mktemp("words"), "llama", vocab_size=300)
+    vocabulary = {"<bos>": 0, "<eos>": 1}
+    vocabulary |= {letter: i + 2 for i, letter in enumerate(sorted(pre_tokenizers.ByteLevel.alphabet()))}
+    merges = [("Ġ", "f"), ("u", "r"), ("Ġf", "ur")]
+    vocabulary |= {"".join(pair): len(vocabulary) + i for i, pair in enumerate(merges)}
+    inner = Tokenizer(models.BPE(vocabulary, merges))
+    inner.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    inner.decoder = decoders.ByteLevel()
+    PreTrainedTokenizerFast(tokenizer_object=inner, bos_token="<bos>", eos_token="<eos>").save_pretrained(folder)
+    return load(find(str(folder), cache=folder))
+
+
+def words_of(loaded, tokens):
+    return [loaded.tokenizer.decode([tokens.ids[0][position] for position in tokens.words[0]])]
+
+
+@pytest.mark.parametrize("bos", ["auto", "never"])
+def test_words_are_found_at_their_tokens(loaded, bos):
+    tokens = tokenize(loaded, [TEXT], spans=[SPANS], bos=bos)
+    assert words_of(loaded, tokens) == [" furiousFURIOUS"]
+    (first, *_) = tokens.words[0]
+    assert loaded.tokenizer.decode(tokens.ids[0][:first]) == ("<bos>" if bos == "auto" else "") + "I am"
+    # split into several tokens, all of which count
+    assert len(tokens.words[0]) > 2
+
+
+def test_what_was_cut_has_no_position(loaded):
+    whole = tokenize(loaded, [TEXT], spans=[SPANS])
+    cut = tokenize(loaded, [TEXT], spans=[SPANS], max_length=whole.words[0][0] + 2, truncate=True)
+    assert cut.words[0] == whole.words[0][:2]
+    assert tokenize(loaded, [TEXT], spans=[[]]).words == [[]] == tokenize(loaded, [TEXT]).words
+
+
+def test_a_chat_template_moves_words_and_has_none_of_its_own(loaded):
+    loaded.tokenizer.chat_template = "be furious. {% for m in messages %}<{{ m['content'].strip() }}>{% endfor %}"
+    try:
+        wrapped = tokenize(loaded, [f"  {TEXT} "], spans=[[(a + 2, b + 2) for a, b in SPANS]], chat_template=True)
+        assert words_of(loaded, wrapped) == [" furiousFURIOUS"]
+        loaded.tokenizer.chat_template = "{% for m in messages %}{{ m['content'].upper() }}{% endfor %}"
+        with pytest.raises(UsageError, match="chat template changes the text"):
+            tokenize(loaded, [TEXT], spans=[SPANS], chat_template=True)
+    finally:
+        loaded.tokenizer.chat_template = None
