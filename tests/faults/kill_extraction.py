@@ -44,7 +44,7 @@ def prompts(path: Path) -> Path:
 
 
 def import_prompts(root: Path, path: Path) -> None:
-    prompt_set = read_prompt_set(path, "mine")
+    prompt_set = read_prompt_set([path], "mine")
     partition = Store(root).partition("prompts", dataset="mine", prompts_sha256=prompt_set.sha256)
     partition.commit([partition.write([table_of("prompts", prompt_set.columns())])], {"source": path.name})
 
