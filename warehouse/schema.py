@@ -48,7 +48,7 @@ COLUMNS = _columns(
     Column("final_char", _TEXT, "The last character of the text."),
     Column("finding", _TEXT, "What the number means for a direction, in one sentence; NULL where there is nothing to say."),
     # what was run
-    Column("extraction_id", _TEXT, "Content hash of everything that changes the activations' numbers."),
+    Column("extraction_id", _TEXT, "Content hash of everything that changes the activations' numbers, and of the names of dataset and model."),
     Column("model", _TEXT, "The Hub id as given, the alias, or the name of the folder or file."),
     Column("revision", _TEXT, "The Hub commit that was loaded; NULL for local weights."),
     Column("weights_sha256", _TEXT, "Content hash of the weights and the config."),

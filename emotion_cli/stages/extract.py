@@ -54,8 +54,13 @@ def find_sources(settings: Settings, models: Sequence[str], listener: Listener) 
 
 
 def scope_of(settings: Settings, version_: Version, source: "ModelSource") -> Scope:
-    """The scope of one dataset under one model; its id is a hash of all that changes the numbers."""
+    """The scope of one dataset under one model; its id is a hash of all that changes the numbers, and of the two names.
+
+    The names, because two datasets may hold the same texts and two names stand for the same weights: tables are joined by the id.
+    """
     identity = {
+        "dataset": version_.dataset,
+        "model": source.name,
         "prompts_sha256": version_.prompts_sha256,
         "weights_sha256": source.weights_sha256,
         "tokenizer_sha256": source.tokenizer_sha256,
