@@ -14,6 +14,7 @@ from emotion_cli import __version__
 from emotion_cli.cli import datasets, models
 from emotion_cli.cli.compare import compare
 from emotion_cli.cli.console import Console
+from emotion_cli.cli.export import export
 from emotion_cli.cli.extract import extract
 from emotion_cli.cli.import_ import import_
 from emotion_cli.cli.info import info
@@ -34,7 +35,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Find emotion directions in language models, measure them against their nulls, and query them with SQL.",
 )
-for command in (run, extract, vectors, compare, plot, track, report, sql, tables, verify, info):
+for command in (run, extract, vectors, compare, plot, track, report, sql, tables, export, verify, info):
     app.command()(command)
 app.command("import")(import_)
 app.add_typer(datasets.app, name="datasets")

@@ -27,7 +27,7 @@ from emotion_cli.stages.extract import PART_BYTES, Pairs
 from emotion_cli.stages.incoming import NAMES, Faults, Source, TooManyFaultsError, sources_of
 from emotion_cli.stages.job import Listener, Silence
 from emotion_cli.stages.placing import Index, Layout, Scratch
-from emotion_cli.stages.scope import Scope, Version, ensure_imported, known_datasets, newest_version
+from emotion_cli.stages.scope import COMPLETE, Scope, Version, ensure_imported, known_datasets, newest_version
 from warehouse.schema import SCHEMA_VERSION, TABLES
 from warehouse.store import FileEntry, Partition, Store, content_hash, table_of
 
@@ -260,7 +260,7 @@ def _commit(store: Store, imported: Imported, declared: Declared, parts: _Parts,
         "n_prompts": imported.n_prompts,
         "versions": json.dumps({package: version(package) for package in PACKAGES}, sort_keys=True),
         "created_at": datetime.now(UTC),
-        "status": "complete",
+        "status": COMPLETE,
     }
     with activations.hold(), extractions.hold():
         made = activations.commit(parts.write(activations), {"pairs": imported.pairs, "imported_from": list(names)})

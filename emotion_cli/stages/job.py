@@ -78,7 +78,12 @@ class Job:
 
     @cached_property
     def train_scopes(self) -> list[Scope]:
-        """The scopes whose prompts may make vectors."""
+        """The scopes whose activations may make vectors."""
+        return [scope for scope in self.vector_scopes if scope.has_activations]
+
+    @cached_property
+    def vector_scopes(self) -> list[Scope]:
+        """The scopes that have vectors or may make them: `train_scopes`, and those of which vectors were imported."""
         return [scope for scope in self.scopes if scope.role == "train"]
 
 

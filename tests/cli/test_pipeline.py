@@ -154,7 +154,8 @@ def test_equal_texts_and_equal_weights_under_other_names_do_not_meet(workplace, 
     shutil.copytree(workplace.models[0], twin)
     for dataset in ("mine", "other"):
         emo_ok("datasets", "import", workplace.prompts, "--dataset", dataset, "--store", store)
-    emo_ok("extract", "-d", "mine", "-d", "other", "-m", workplace.models[0], "-m", twin, "--store", store, "--cache", workplace.cache)
+    models = ["-m", workplace.models[0], "-m", twin]
+    emo_ok("extract", "-d", "mine", "-d", "other", *models, "--store", store, "--cache", workplace.cache)
     emo_ok("compare", *CALM, "--store", store)
     catalog = Catalog(Store(store))
     found = catalog.dicts("extractions")
