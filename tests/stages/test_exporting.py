@@ -155,7 +155,7 @@ def test_activations_that_come_later_take_over(store, tmp_path):
     assert Catalog(other).rows(VECTORS).equals(Catalog(store).rows(VECTORS))
     assert import_vectors(other, paths)[0].n_new == 0
     (other.partition("vectors", **next(iter(other.partitions("vectors"))).keys).folder / "_manifest.json").unlink()
-    with pytest.raises(UsageError, match="activations of extraction .* are here"):
+    with pytest.raises(UsageError, match=r"activations of extraction .* are here"):
         import_vectors(other, paths)
 
 
@@ -234,7 +234,7 @@ def test_another_vector_under_the_same_name_is_refused(store, tmp_path):
     file = read_vector_file(path)
     path.write_bytes(to_safetensors(file._replace(vectors=file.vectors + np.float32(1))))
     before = made.contents(other.root)
-    with pytest.raises(UsageError, match="joy, layer 0 of extraction .* is another vector elsewhere"):
+    with pytest.raises(UsageError, match=r"joy, layer 0 of extraction .* is another vector elsewhere"):
         import_vectors(other, [path])
     assert made.contents(other.root) == before
 
