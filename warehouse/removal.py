@@ -17,7 +17,6 @@ from warehouse.lock import HOLDER, LOCK, held
 from warehouse.protocol import MANIFEST, PROGRESS, TEMPORARY, Manifest
 from warehouse.schema import TABLES
 from warehouse.store import Partition, Store
-from warehouse.verify import artifact_folders
 
 LIST = 'emo sql "select extraction_id, dataset, model from extractions"'
 
@@ -88,7 +87,7 @@ def remove(store: Store, folders: list[Doomed]) -> list[Path]:
 
 def left_stale(store: Store) -> list[tuple[str, Path]]:
     """Kind and folder of what is about everything in the store, and so says what is no longer there."""
-    found = ((_manifest(folder), folder) for folder in artifact_folders(store))
+    found = ((_manifest(folder), folder) for folder in store.artifact_folders())
     return [(manifest.table, folder) for manifest, folder in found if manifest and manifest.table in STAY]
 
 
@@ -144,7 +143,7 @@ def _version(extraction: Partition) -> str:
 
 
 def _folders(store: Store) -> list[Path]:
-    return [partition.folder for table in TABLES for partition in store.folders(table)] + artifact_folders(store)
+    return [partition.folder for table in TABLES for partition in store.folders(table)] + store.artifact_folders()
 
 
 def _manifest(folder: Path) -> Manifest | None:

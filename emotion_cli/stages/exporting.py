@@ -23,6 +23,9 @@ from warehouse.store import Store, quote
 ROW_COLUMNS = tuple(name for name in TABLES["vectors"].file_column_names if name not in (*Variant._fields, "d_model", "vector"))
 """What a file says of each of its vectors."""
 
+SOURCE = "imported_from"
+"""Under which a manifest names the files that its vectors came from: no setting that they were made with."""
+
 DESCRIBED = tuple(name for name in TABLES["extractions"].file_column_names if name != "status")
 """What a file says of the extraction, beside the partition's keys: all but whether its activations are at hand."""
 
@@ -98,7 +101,12 @@ def _vectors(job: Job, scope: Scope, variant: Variant, *, normalize: bool) -> Ve
         lengths = np.linalg.norm(vectors.astype(np.float64), axis=1, keepdims=True)
         vectors = (vectors / np.where(lengths > 0, lengths, 1)).astype(np.float32)
     chosen.sort(key=lambda i: (rows[i]["emotion"], rows[i]["layer"]))
-    about = {**described(job.store, scope), **variant._asdict(), "scale": UNIT if normalize else RAW}
+    manifest = partition.manifest()
+    settings = (
+        {name: value for name, value in manifest.inputs.items() if name not in (*manifest.reads, SOURCE)} if manifest else {}
+    )
+    about = {**described(job.store, scope), **variant._asdict(), "scale": UNIT if normalize else RAW,
+             "made_with": json.dumps(settings, sort_keys=True)}  # fmt: skip
     return VectorFile(about, [rows[i] for i in chosen], vectors[chosen])
 
 

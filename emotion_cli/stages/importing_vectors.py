@@ -1,5 +1,6 @@
 """Files of `emo export` to rows of `vectors` again: the extraction keeps its id and says that only its vectors are here."""
 
+import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -9,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from emotion_cli.errors import EmoError, UsageError
-from emotion_cli.stages.exporting import DESCRIBED, ROW_COLUMNS, described, text_of
+from emotion_cli.stages.exporting import DESCRIBED, ROW_COLUMNS, SOURCE, described, text_of
 from emotion_cli.stages.scope import VECTORS_ONLY, Scope
 from emotion_cli.stages.vector_files import RAW, Key, VectorFile, read_vector_file
 from emotion_cli.stages.vectors import Variant, matrix, variant_of
@@ -70,6 +71,8 @@ def _refuse_incomplete(path: Path, file: VectorFile) -> None:
         raise EmoError(f"{path}: its metadata does not say {', '.join(lacking)}")
     try:
         _extraction_columns(file)
+        if not isinstance(json.loads(file.about.get("made_with", "{}")), dict):
+            raise ValueError("made_with is no JSON object")
         table_of("vectors", _vector_columns(Variant(*(file.about[name] for name in Variant._fields)), _rows(file)),
                  d_model=file.vectors.shape[1])  # fmt: skip
         _scope(file).partition(Store(Path()), "vectors")
@@ -119,7 +122,8 @@ def _commit(store: Store, members: Sequence[tuple[Path, VectorFile]]) -> Importe
             vectors.write([table_of("vectors", _vector_columns(variant, rows), d_model=width)], part=variant.part)
             for variant, rows in sorted(merged.items())
         ]
-        vectors.commit(entries, {"imported_from": sorted(path.name for path, _ in members)})
+        settings = json.loads(members[0][1].about.get("made_with", "{}"))
+        vectors.commit(entries, {**settings, SOURCE: sorted(path.name for path, _ in members)})
         # the row of the extraction comes last: it is what commands find
         columns = {name: [value] for name, value in _extraction_columns(members[0][1]).items()}
         extractions.commit([extractions.write([table_of("extractions", columns)])], {})

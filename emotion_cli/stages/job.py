@@ -30,6 +30,10 @@ class Listener(Protocol):
         """A bar over that many prompts; call what it gives with (prompts, tokens) done."""
         ...
 
+    def rows(self, what: str, total: int) -> AbstractContextManager[Callable[[int], None]]:
+        """A bar over that many rows; call what it gives with the rows done."""
+        ...
+
 
 class Silence:
     """A listener that says nothing."""
@@ -40,6 +44,10 @@ class Silence:
     def progress(self, what: str, prompts: int, tokens: int) -> AbstractContextManager[Callable[[int, int], None]]:
         """Show nothing."""
         return nullcontext(lambda prompts, tokens: None)
+
+    def rows(self, what: str, total: int) -> AbstractContextManager[Callable[[int], None]]:
+        """Show nothing."""
+        return nullcontext(lambda rows: None)
 
 
 @dataclass
