@@ -161,13 +161,16 @@ def test_a_killed_extraction_goes_on_where_it_stopped(workplace, tmp_path):
     command[2] = slow.format(seconds=0.5)
     with subprocess.Popen(command, env=environment(), stderr=subprocess.PIPE) as process:
         for _ in range(600):
-            if len(list(tmp_path.glob("activations/**/part-*.parquet"))) >= 2:
+            # a part counts once the progress lists it
+            if any(len(partition.progress()) >= 2 for partition in Store(tmp_path).folders("activations")):
                 break
             time.sleep(0.1)
         process.send_signal(signal.SIGKILL)
         process.wait()
     assert Catalog(Store(tmp_path)).dicts("activations") == []
-    kept = {path: path.stat().st_mtime_ns for path in tmp_path.glob("activations/**/part-*.parquet")}
+    (partition,) = Store(tmp_path).folders("activations")
+    paths = [partition.folder / entry.name for entry in partition.progress()]
+    kept = {path: path.stat().st_mtime_ns for path in paths}
     assert len(kept) >= 2
     command[2] = slow.format(seconds=0)
     again = subprocess.run(command, env=environment(), capture_output=True, text=True, check=True)
