@@ -127,6 +127,8 @@ def main(folder: Path, kills: int, seed: int) -> dict:
             wrong.append(f"after the run: {redone}")
         if in_child(lambda: contents(store)) != expected:
             wrong.append("other bytes than the undisturbed run")
+        if result["kills"] % 20 == 0:
+            print(f"{result['kills']} kills, {len(result['wrong'])} wrong", file=sys.stderr, flush=True)
         result["wrong"] += [f"kill {result['kills']} at {moment:.3f} s: {what}" for what in wrong]
     return result | {"moments": moments}
 
