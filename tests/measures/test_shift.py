@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from emotion_cli.measures.shift import dataset_shifts
 from emotion_cli.measures.gram import gram
+from emotion_cli.measures.shift import dataset_shifts
 
 EMOTIONS = ["joy", "rage"]
 
