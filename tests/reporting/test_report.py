@@ -41,8 +41,15 @@ def facts(models=(("m1", 8), ("m2", 8)), emotions=("joy", "rage", "shame"), mean
                 for emotion in emotions for layer in range(3)
             ]  # fmt: skip
             for a, b in [(emotions[0], emotions[1]), (emotions[0], emotions[2])]:
-                pair = {**scope, "emotion_a": a, "emotion_b": b, "equidistance": 0.5, "null_low": 0.2, "null_high": 0.55,
-                        "verdict": "more alike than that"}
+                pair = {
+                    **scope,
+                    "emotion_a": a,
+                    "emotion_b": b,
+                    "equidistance": 0.5,
+                    "null_low": 0.2,
+                    "null_high": 0.55,
+                    "verdict": "more alike than that",
+                }
                 rows["within_model_similarity_by_model"].append(
                     {
                         **pair,
