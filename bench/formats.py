@@ -59,7 +59,7 @@ def _measure(model: str, options: Namespace) -> list[dict[str, str]]:
         vectors = [directions(layer.astype(np.float64), labels, emotions=emotions, reference="neutral") for layer in one.last]
         found[dtype] = np.array([[direction.vector for direction in layer] for layer in vectors])
     one, other = found["float32"], found["bfloat16"]
-    cosines = (one * other).sum(-1) / np.linalg.norm(one, axis=-1) / np.maximum(np.linalg.norm(other, axis=-1), 1e-30)
+    cosines = (one * other).sum(-1) / np.maximum(np.linalg.norm(one, axis=-1) * np.linalg.norm(other, axis=-1), 1e-30)
     rows = []
     for k, emotion in enumerate(emotions):
         values = cosines[1:, k]

@@ -94,7 +94,7 @@ def nnsight(work):
                 at, last = torch.arange(len(tokens)), mask.sum(1) - 1
                 seen = []
                 with model.trace({"input_ids": tokens, "attention_mask": mask}):
-                    kept = list().save()
+                    kept = list().save()  # noqa: C408 (a literal cannot be saved)
                     for k in range(n_layers):
                         out = model.model.layers[k].output
                         kept.append((out[0] if isinstance(out, tuple) else out)[at, last])

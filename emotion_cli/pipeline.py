@@ -11,7 +11,7 @@ from emotion_cli.stages import STAGES, Stage
 from emotion_cli.stages.audit import tokens_by_label
 from emotion_cli.stages.extract import find_sources, scope_of
 from emotion_cli.stages.job import Job, Listener, Task
-from emotion_cli.stages.scope import Scope, ensure_imported, known_datasets, newest_version, scopes_in_store
+from emotion_cli.stages.scope import Scope, ensure_imported, known_datasets, newest_version, scopes_in_store, with_activations
 from warehouse.store import Store
 
 FORCED = "forced"
@@ -51,9 +51,17 @@ def job_with_models(
     return Job(store, settings, scopes, listener, sources, forced)
 
 
-def job_in_store(store: Store, settings: Settings, listener: Listener, *, forced: Collection[str] = ()) -> Job:
-    """A job over what was extracted before; finds and loads no model."""
-    return Job(store, settings, scopes_in_store(store, settings), listener, forced=forced)
+def job_in_store(
+    store: Store, settings: Settings, listener: Listener, *, forced: Collection[str] = (), vectors_suffice: bool = False
+) -> Job:
+    """A job over what was extracted before; finds and loads no model.
+
+    Extractions of which only vectors were imported are left out, unless those suffice; MissingError when no other is there.
+    """
+    scopes = scopes_in_store(store, settings)
+    if not vectors_suffice:
+        scopes = with_activations(scopes, listener.note)
+    return Job(store, settings, scopes, listener, forced=forced)
 
 
 def job_on_prompts(store: Store, settings: Settings, listener: Listener, *, forced: Collection[str] = ()) -> Job:

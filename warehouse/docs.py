@@ -35,8 +35,8 @@ def queries_page() -> str:
     parts = [
         MADE.format(source="queries/*.sql"),
         "# Bundled queries",
-        "Each is a view of the same name. `emo sql NAME` runs one, with `-d`, `-m`, `-e` and `--layer` as filters; the text is in "
-        "[queries/](../queries).",
+        "Each is a view of the same name. `emo sql NAME` runs one, with `-d`, `-m`, `-e` and `--layer` as filters; the text is "
+        "in [queries/](../queries).",
     ]
     for query in queries().values():
         found = catalog.rows(COLUMNS_OF, [query.name]).to_pylist()

@@ -27,7 +27,18 @@ def held(folder: Path, *, wait: bool = False) -> Iterator[None]:
     The lock is `flock`: the kernel drops it when its process ends, however it ends, and over NFS 4 it holds between hosts. Where
     the file system knows no locks, a file that only one process can create stands in; it is taken over when its process is gone.
     """
-    make_folder(folder)
+    while True:
+        make_folder(folder)
+        with _locked(folder, wait=wait) as is_current:
+            # a folder that was removed meanwhile took its lock with it: what was waited for is nobody's
+            if is_current:
+                yield
+                return
+
+
+@contextmanager
+def _locked(folder: Path, *, wait: bool) -> Iterator[bool]:
+    """The lock of a folder, and whether it is the one that others see."""
     with naming(folder), (folder / LOCK).open("a+", encoding="utf-8") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
@@ -36,10 +47,19 @@ def held(folder: Path, *, wait: bool = False) -> Iterator[None]:
             raise HeldError(f"{folder} is being written by {lock.read().strip() or 'another process'}", hint=_WAIT) from None
         except OSError:
             with _created(folder):
-                yield
+                yield True
             return
-        _sign(lock)
-        yield
+        is_current = _is_same(lock, folder / LOCK)
+        if is_current:
+            _sign(lock)
+        yield is_current
+
+
+def _is_same(lock: IO[str], path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(lock.fileno()), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 def _sign(lock: IO[str]) -> None:

@@ -48,7 +48,7 @@ COLUMNS = _columns(
     Column("final_char", _TEXT, "The last character of the text."),
     Column("finding", _TEXT, "What the number means for a direction, in one sentence; NULL where there is nothing to say."),
     # what was run
-    Column("extraction_id", _TEXT, "Content hash of everything that changes the activations' numbers."),
+    Column("extraction_id", _TEXT, "Content hash of all that changes the activations' numbers, and of both names."),
     Column("model", _TEXT, "The Hub id as given, the alias, or the name of the folder or file."),
     Column("revision", _TEXT, "The Hub commit that was loaded; NULL for local weights."),
     Column("weights_sha256", _TEXT, "Content hash of the weights and the config."),
@@ -74,7 +74,7 @@ COLUMNS = _columns(
     Column("seconds", _REAL, "Time of the forward passes.", "s"),
     Column("versions", _TEXT, "Versions of the software that computes the numbers, as JSON."),
     Column("created_at", _TIME, "When the row was written."),
-    Column("status", _TEXT, "`complete`: partial extractions are not listed."),
+    Column("status", _TEXT, "`complete`, or `vectors only`: imported, without activations. Partial ones are not listed."),
     # how a model was checked (`check` alone is a word of SQL)
     Column("check_name", _TEXT, "What was checked of a model."),
     Column("bound", _REAL, "The largest value with which the check passes; `detail` says where another value is asked for."),

@@ -14,12 +14,14 @@ from emotion_cli import __version__
 from emotion_cli.cli import datasets, models
 from emotion_cli.cli.compare import compare
 from emotion_cli.cli.console import Console
+from emotion_cli.cli.export import export
 from emotion_cli.cli.extract import extract
 from emotion_cli.cli.import_ import import_
 from emotion_cli.cli.info import info
 from emotion_cli.cli.output import write_lines
 from emotion_cli.cli.plot import plot
 from emotion_cli.cli.report import report
+from emotion_cli.cli.rm import rm
 from emotion_cli.cli.run import run
 from emotion_cli.cli.sql import sql
 from emotion_cli.cli.tables import tables
@@ -34,7 +36,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Find emotion directions in language models, measure them against their nulls, and query them with SQL.",
 )
-for command in (run, extract, vectors, compare, plot, track, report, sql, tables, verify, info):
+for command in (run, extract, vectors, compare, plot, track, report, sql, tables, export, verify, rm, info):
     app.command()(command)
 app.command("import")(import_)
 app.add_typer(datasets.app, name="datasets")

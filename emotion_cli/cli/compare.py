@@ -50,10 +50,10 @@ def compare(
     from emotion_cli import pipeline
     from warehouse.catalog import Catalog
 
-    job = pipeline.job_in_store(opened, settings, console, forced={"quality", "compare"} if force else ())
+    job = pipeline.job_in_store(opened, settings, console, forced={"quality", "compare"} if force else (), vectors_suffice=True)
     pipeline.run(job, pipeline.stages("vectors", "compare"))
     catalog = Catalog(opened)
-    ids = [scope.extraction_id for scope in job.train_scopes]
+    ids = [scope.extraction_id for scope in job.vector_scopes]
     shared = {"pooling": settings.pooling, "reference": [settings.reference], "method": [settings.method]}
     filters = {
         "within_model_similarity_by_model": {
@@ -70,7 +70,7 @@ def compare(
     for name in SUMMARIES if for_people else list(SUMMARIES)[:1]:
         rows = catalog.select(name, SUMMARIES[name], **filters[name])
         if name.startswith("cross_model") and not rows.num_rows:
-            if name == "cross_model_similarity_by_emotion" and len({scope.model for scope in job.train_scopes}) > 1:
+            if name == "cross_model_similarity_by_emotion" and len({scope.model for scope in job.vector_scopes}) > 1:
                 console.note("raw cosine across models: no two models of one dataset have equal width, so it is not defined")
             continue
         write_heading(name, format)

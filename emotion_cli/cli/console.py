@@ -48,6 +48,29 @@ class Console:
                 yield advance
 
     @contextmanager
+    def rows(self, what: str, total: int) -> Iterator[Callable[[int], None]]:
+        """A bar with rows/s and the time left; lines now and then where stderr is no terminal."""
+        done, started, said = 0, time.monotonic(), time.monotonic()
+        if self.quiet or not self._rich.is_terminal:
+
+            def note(rows: int) -> None:
+                nonlocal done, said
+                done += rows
+                if time.monotonic() - said > SECONDS_BETWEEN_LINES and done < total:
+                    said = time.monotonic()
+                    left = (said - started) * (total - done) / max(done, 1)
+                    self.note(f"{what}: {done:,} of {total:,} rows, {left:.0f} s left")
+
+            yield note
+            return
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("rows"), TimeRemainingColumn())
+        with Progress(*columns, console=self._rich) as bar:
+            task = bar.add_task(escape(what), total=total)
+            yield lambda rows: bar.update(task, advance=rows)
+
+    @contextmanager
     def _bar(self, what: str, tokens: int) -> Iterator[Callable[[int, int], None]]:
         from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 

@@ -1,14 +1,19 @@
-"""`emo import`: activations that another engine made."""
+"""`emo import`: activations that another engine made, and vectors that `emo export` wrote."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from emotion_cli.cli import options as o
+from emotion_cli.cli.console import Console
 from emotion_cli.errors import UsageError
 
-Files = Annotated[list[Path], typer.Argument(help="Parquet files of one extraction; docs/import.md lists the columns.")]
+Files = Annotated[
+    list[Path],
+    typer.Argument(help="Parquet files of one extraction (docs/import.md lists the columns), or files of emo export."),
+]
 DatasetName = Annotated[str | None, typer.Option("--dataset", "-d", help="Prompt set that the rows are of.")]
 ModelName = Annotated[str | None, typer.Option("--model", "-m", help="What the model is called in the store.")]
 NLayers = Annotated[int | None, typer.Option("--n-layers", help="Decoder blocks of the model; not known if not given.")]
@@ -36,10 +41,15 @@ def import_(
     store: o.StoreDir = None,
     quiet: o.Quiet = False,
 ) -> None:
-    """Import activations from Parquet files; if anything is at fault, all faults are named and nothing is imported."""
+    """Import activations from Parquet files, or vectors from files of emo export; a fault is named and nothing is imported."""
     _, console, opened = o.start(store=store, quiet=quiet)
     from emotion_cli.stages.importing import Declared, import_activations
+    from emotion_cli.stages.vector_files import ENDINGS
 
+    if any(file.suffix.lower() in ENDINGS for file in files):
+        declared = (dataset, model, n_layers, create_dataset or None, role, dtype, bos, chat_template, revision)
+        _import_vectors(opened, files, ENDINGS, any(value is not None for value in declared), console)
+        return
     if not dataset or not model:
         raise UsageError(f"--{'model' if dataset else 'dataset'} is needed",
                          hint=f"emo import {files[0]} --dataset {dataset or 'NAME'} --model {model or 'NAME'}")  # fmt: skip
@@ -55,3 +65,21 @@ def import_(
     depth = "" if n_layers else "; the model's depth is not known, so there is no relative depth (--n-layers)"
     console.note(f"imported {scope.subject}: {imported.n_prompts} prompts x {imported.d_model}, {what}, "
                  f"extraction {scope.extraction_id}{depth}; next: emo vectors -d {dataset} -m {model}")  # fmt: skip
+
+
+def _import_vectors(opened: Any, files: list[Path], endings: Sequence[str], declared: bool, console: Console) -> None:
+    from emotion_cli.stages.importing_vectors import import_vectors
+
+    others = [file for file in files if file.suffix.lower() not in endings]
+    if others:
+        raise UsageError(f"{others[0]}: activations and vectors are imported one after the other", hint=f"emo import {others[0]}")
+    if declared:
+        raise UsageError("files of vectors say themselves what they are of: only --store and --quiet go with them",
+                         hint=f"emo import {files[0]}")  # fmt: skip
+    for scope, n_vectors, n_new in import_vectors(opened, files):
+        if not n_new:
+            console.note(f"{scope.subject}: these {n_vectors} vectors are there already "
+                         f"(extraction {scope.extraction_id}); nothing was done")  # fmt: skip
+            continue
+        console.note(f"imported {scope.subject}: {n_new} vectors, extraction {scope.extraction_id}, without activations; "
+                     f"next: emo plot -d {scope.dataset} -m {scope.model}")  # fmt: skip

@@ -29,7 +29,7 @@ def plot(
     from emotion_cli import pipeline
     from warehouse.artifacts import Artifacts
 
-    job = pipeline.job_in_store(opened, settings, console, forced={"plot"} if force else ())
+    job = pipeline.job_in_store(opened, settings, console, forced={"plot"} if force else (), vectors_suffice=True)
     outcome = pipeline.run(job, pipeline.stages("vectors", "plot"))
     folders = [task.writes for task in (*outcome.done, *outcome.left) if task.stage == "plot"]
     manifests = [(folder, Artifacts(folder).manifest()) for folder in sorted(folders)]

@@ -113,6 +113,9 @@ def failure(a: str, b: str, area: Area) -> str | None:
         return f"{a} and {b}: too few topics to tell whether their texts differ on the surface"
     if area.high < LIMIT:
         return None
+    if area.low is not None and area.low <= 0.5:
+        return (f"{a} and {b}: too few topics to rule out that final character, number of words and first word tell them apart "
+                f"(AUROC {area.value:.2f}, {area.low:.2f} to {area.high:.2f})")  # fmt: skip
     return (f"{a} and {b}: final character, number of words and first word alone give AUROC {area.value:.2f} "
             f"({area.low:.2f} to {area.high:.2f}); a direction that separates them no better has not been shown to be about "
             "emotion")  # fmt: skip
@@ -137,7 +140,7 @@ def verdict(dataset: str, areas: Mapping[tuple[str, str], Area]) -> Verdict:
     )
     if not failed:
         return Verdict(True, f"audit of {dataset}: passes{told}")
-    text = f"{len(failed)} of {len(areas)} pairs of labels can be told apart by their surface{told}"
+    text = f"{len(failed)} of {len(areas)} pairs of labels can be told apart by their surface, or may be{told}"
     return Verdict(False, f"audit of {dataset}: {text}; see: emo datasets audit {dataset}")
 
 

@@ -19,7 +19,7 @@ from emotion_cli.prompts.words import WordList, read_words
 from emotion_cli.settings import Layers, Settings, layer_numbers
 from emotion_cli.stages.job import NOT_THERE, Job, Listener, Task, fingerprint
 from emotion_cli.stages.resume import Group, Pairs, Work, as_pairs, as_set, group_of, work
-from emotion_cli.stages.scope import Scope, Version
+from emotion_cli.stages.scope import COMPLETE, Scope, Version
 from emotion_cli.stages.stopping import Stop, stop_between_parts
 from warehouse.schema import SCHEMA_VERSION
 from warehouse.store import FileEntry, Partition, Store, content_hash, table_of
@@ -54,8 +54,13 @@ def find_sources(settings: Settings, models: Sequence[str], listener: Listener) 
 
 
 def scope_of(settings: Settings, version_: Version, source: "ModelSource") -> Scope:
-    """The scope of one dataset under one model; its id is a hash of all that changes the numbers."""
+    """The scope of one dataset under one model; its id is a hash of all that changes the numbers, and of the two names.
+
+    The names, because two datasets may hold the same texts and two names stand for the same weights: tables are joined by the id.
+    """
     identity = {
+        "dataset": version_.dataset,
+        "model": source.name,
         "prompts_sha256": version_.prompts_sha256,
         "weights_sha256": source.weights_sha256,
         "tokenizer_sha256": source.tokenizer_sha256,
@@ -324,5 +329,5 @@ def _extraction_row(scope: Scope, loaded: "LoadedModel", settings: Settings, pai
         "seconds": float(sum(entry.cost["seconds"] for entry in files)),
         "versions": json.dumps(versions(), sort_keys=True),
         "created_at": datetime.now(UTC),
-        "status": "complete",
+        "status": COMPLETE,
     }

@@ -6,8 +6,7 @@ its place in a file on disk. So the order of the rows does not matter, and memor
 
 import hashlib
 import json
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -27,11 +26,10 @@ from emotion_cli.stages.extract import PART_BYTES, Pairs
 from emotion_cli.stages.incoming import NAMES, Faults, Source, TooManyFaultsError, sources_of
 from emotion_cli.stages.job import Listener, Silence
 from emotion_cli.stages.placing import Index, Layout, Scratch
-from emotion_cli.stages.scope import Scope, Version, ensure_imported, known_datasets, newest_version
+from emotion_cli.stages.scope import COMPLETE, Scope, Version, ensure_imported, known_datasets, newest_version
 from warehouse.schema import SCHEMA_VERSION, TABLES
 from warehouse.store import FileEntry, Partition, Store, content_hash, table_of
 
-SECONDS_BETWEEN_NOTES = 15
 PACKAGES = ("emo", "pyarrow")
 AGAIN = "mend these places, then run the same command again; nothing was changed"
 
@@ -142,9 +140,11 @@ def _validated(
         _note_unread(sources, listener)
         index = Index(prompts, declared.n_layers, sources, faults)
         total = sum(source.n_rows for source in sources)
-        index.read(_pace(listener, f"{subject}: checking", total))
+        with listener.rows(f"{subject}: checking", total) as advance:
+            index.read(advance)
         layout = index.layout()
-        width = index.fill(scratch, layout, _pace(listener, f"{subject}: reading", total))
+        with listener.rows(f"{subject}: reading", total) as advance:
+            width = index.fill(scratch, layout, advance)
         if not faults.found and width:
             return layout, width
     return None
@@ -154,20 +154,6 @@ def _note_unread(sources: Sequence[Source], listener: Listener) -> None:
     unread = sorted({name for source in sources for name in source.schema.names if name not in NAMES})
     if unread:
         listener.note(f"columns that are not read: {', '.join(unread)}")
-
-
-def _pace(listener: Listener, what: str, total: int) -> Callable[[int], None]:
-    """Says how far a long reading is, now and then."""
-    done, said = 0, time.monotonic()
-
-    def advance(rows: int) -> None:
-        nonlocal done, said
-        done += rows
-        if time.monotonic() - said > SECONDS_BETWEEN_NOTES:
-            said = time.monotonic()
-            listener.note(f"{what}: {done:,} of {total:,} rows")
-
-    return advance
 
 
 def _new_set(prompts: NewPrompts, dataset: str, role: str, faults: Faults) -> PromptSet:
@@ -260,7 +246,7 @@ def _commit(store: Store, imported: Imported, declared: Declared, parts: _Parts,
         "n_prompts": imported.n_prompts,
         "versions": json.dumps({package: version(package) for package in PACKAGES}, sort_keys=True),
         "created_at": datetime.now(UTC),
-        "status": "complete",
+        "status": COMPLETE,
     }
     with activations.hold(), extractions.hold():
         made = activations.commit(parts.write(activations), {"pairs": imported.pairs, "imported_from": list(names)})

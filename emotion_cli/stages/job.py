@@ -30,6 +30,10 @@ class Listener(Protocol):
         """A bar over that many prompts; call what it gives with (prompts, tokens) done."""
         ...
 
+    def rows(self, what: str, total: int) -> AbstractContextManager[Callable[[int], None]]:
+        """A bar over that many rows; call what it gives with the rows done."""
+        ...
+
 
 class Silence:
     """A listener that says nothing."""
@@ -40,6 +44,10 @@ class Silence:
     def progress(self, what: str, prompts: int, tokens: int) -> AbstractContextManager[Callable[[int, int], None]]:
         """Show nothing."""
         return nullcontext(lambda prompts, tokens: None)
+
+    def rows(self, what: str, total: int) -> AbstractContextManager[Callable[[int], None]]:
+        """Show nothing."""
+        return nullcontext(lambda rows: None)
 
 
 @dataclass
@@ -78,7 +86,12 @@ class Job:
 
     @cached_property
     def train_scopes(self) -> list[Scope]:
-        """The scopes whose prompts may make vectors."""
+        """The scopes whose activations may make vectors."""
+        return [scope for scope in self.vector_scopes if scope.has_activations]
+
+    @cached_property
+    def vector_scopes(self) -> list[Scope]:
+        """The scopes that have vectors or may make them: `train_scopes`, and those of which vectors were imported."""
         return [scope for scope in self.scopes if scope.role == "train"]
 
 

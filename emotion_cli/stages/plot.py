@@ -12,7 +12,7 @@ from emotion_cli.stages import dataset_shift
 from emotion_cli.stages.extract import DEFAULT_POOLINGS, depth
 from emotion_cli.stages.job import Job, Task, fingerprint, why
 from emotion_cli.stages.scope import Scope
-from emotion_cli.stages.vectors import Variant, variants
+from emotion_cli.stages.vectors import Variant, variants_of
 from warehouse.artifacts import Artifacts
 from warehouse.catalog import Catalog
 from warehouse.store import Partition, quote
@@ -33,7 +33,7 @@ PER_MODEL = (
 
 def tasks(job: Job) -> list[Task]:
     """One task a scope, and one for each dataset that has two models."""
-    scopes = job.train_scopes
+    scopes = job.vector_scopes
     per_model = [_task(job, [scope], quote(scope.model), scope.subject) for scope in scopes]
     across = [list(members) for _, members in groupby(scopes, key=lambda scope: scope.dataset)]
     cross = [_task(job, members, CROSS_MODEL, f"{members[0].dataset}, across models") for members in across if len(members) > 1]
@@ -95,7 +95,7 @@ def _shift_task(job: Job, pair: dataset_shift.Pair) -> Task:
 
 def shown_variant(job: Job, scopes: Sequence[Scope]) -> Variant:
     """The variant to draw: what was asked for, else the default pooling, else the first that all scopes have."""
-    held = [variants(job.settings, scope.partition(job.store, "activations")) for scope in scopes]
+    held = [variants_of(job, scope) for scope in scopes]
     shared = [variant for variant in held[0] if all(variant in others for others in held)]
     default = [variant for variant in shared if variant.pooling in DEFAULT_POOLINGS and not job.settings.pooling]
     if not shared:

@@ -1,6 +1,6 @@
 """What the work is about: the extractions of the datasets and models that were asked for."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +15,9 @@ from warehouse.store import Partition, Store, table_of
 MADE_WITH = ("bos", "dtype", "chat_template")
 """Settings of an extraction that, where they are given, say which of several extractions is meant."""
 
+COMPLETE, VECTORS_ONLY = "complete", "vectors only"
+"""Status of an extraction: its activations are there, or only vectors that were made of them elsewhere."""
+
 
 @dataclass(frozen=True)
 class Scope:
@@ -25,6 +28,7 @@ class Scope:
     prompts_sha256: str
     model: str
     extraction_id: str
+    has_activations: bool = True
 
     @property
     def subject(self) -> str:
@@ -96,7 +100,12 @@ def scopes_in_store(store: Store, settings: Settings) -> list[Scope]:
         chosen = [_named(rows, wanted) for wanted in settings.extraction]
     else:
         newest: dict[tuple[str, str], dict] = {}
-        for row in sorted(_made_so(rows, settings), key=lambda row: (row["created_at"], row["extraction_id"])):
+
+        # activations can do all that vectors can: those come before these, however old they are
+        def rank(row: dict) -> tuple:
+            return row["status"] != VECTORS_ONLY, row["created_at"], row["extraction_id"]
+
+        for row in sorted(_made_so(rows, settings), key=rank):
             newest[row["dataset"], row["model"]] = row
         chosen = list(newest.values())
     models = [model_name(model) for model in settings.model]
@@ -107,9 +116,10 @@ def scopes_in_store(store: Store, settings: Settings) -> list[Scope]:
     _refuse_absent(settings, models, found)
     order = {name: i for i, name in enumerate(known_datasets(store))}
     scopes = [
-        Scope(row["dataset"], _role_of(store, row), row["prompts_sha256"], row["model"], row["extraction_id"])
+        Scope(row["dataset"], _role_of(store, row), row["prompts_sha256"], row["model"], row["extraction_id"],
+              row["status"] != VECTORS_ONLY)
         for row in sorted(found, key=lambda row: (order.get(row["dataset"], len(order)), row["dataset"], row["model"]))
-    ]
+    ]  # fmt: skip
     refuse_test_sets(settings, scopes)
     return scopes
 
@@ -136,6 +146,18 @@ def test_scopes(store: Store, scope: Scope) -> list[Scope]:
         Scope(dataset, "test", row["prompts_sha256"], row["model"], row["extraction_id"])
         for dataset, row in sorted(newest.items())
     ]  # fmt: skip
+
+
+def with_activations(scopes: Sequence[Scope], note: Callable[[str], None]) -> list[Scope]:
+    """Those that have activations, with a note of the others; MissingError when no scope has."""
+    lacking = [scope for scope in scopes if not scope.has_activations]
+    if lacking and len(lacking) == len(scopes):
+        hint = f"emo extract -d {lacking[0].dataset} -m {lacking[0].model}"
+        raise MissingError(f"{lacking[0].subject}: only imported vectors are there, no activations: they can be queried, "
+                           "compared, plotted and exported", hint=hint)  # fmt: skip
+    for scope in lacking:
+        note(f"{scope.subject}: left out, only imported vectors are there, no activations")
+    return [scope for scope in scopes if scope.has_activations]
 
 
 def refuse_test_sets(settings: Settings, scopes: Iterable[Scope]) -> None:
@@ -194,11 +216,13 @@ def _named(rows: Sequence[dict], wanted: str) -> dict:
 
 
 def _extraction_row(partition: Partition) -> dict:
-    row = partition.read(["prompts_sha256", "created_at", *MADE_WITH]).to_pylist()[0]
+    row = partition.read(["prompts_sha256", "created_at", "status", *MADE_WITH]).to_pylist()[0]
     return {**partition.keys, **row}
 
 
 def _role_of(store: Store, row: dict) -> str:
+    if row["status"] == VECTORS_ONLY:
+        return "train"  # a test set makes no vectors; its prompts need not be here
     return _role(store.partition("prompts", dataset=row["dataset"], prompts_sha256=row["prompts_sha256"]))
 
 

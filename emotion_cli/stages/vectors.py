@@ -73,6 +73,26 @@ def refuse_words_against_a_label(settings: Settings) -> None:
                          hint=f"--reference {OTHERS}")  # fmt: skip
 
 
+def variants_of(job: Job, scope: Scope) -> list[Variant]:
+    """`variants` of a scope; of one that has vectors only, those that are there. MissingError when what was asked for is not."""
+    if scope.has_activations:
+        return variants(job.settings, scope.partition(job.store, "activations"))
+    settings, manifest = job.settings, scope.partition(job.store, "vectors").manifest()
+    held = [variant_of(entry.part) for entry in manifest.files] if manifest else []
+    found = [
+        variant for variant in held
+        if (variant.method, variant.reference) == (settings.method, settings.reference)
+        and variant.pooling in (settings.pooling or [variant.pooling])
+    ]  # fmt: skip
+    if not found:
+        raise MissingError(
+            f"{scope.subject}: there are no vectors with method {settings.method}, reference {settings.reference}; "
+            f"imported are {', '.join(variant.part for variant in held) or 'none'}",
+            hint="choose with --method, --reference and --pooling",
+        )
+    return found
+
+
 def read_layer(activations: Partition, pooling: str, layer: int) -> LayerRows:
     """The stored activations of one layer, in the order in which prompts were stored."""
     rows = activations.read(["prompt_id", "emotion", "activation"], pooling=pooling, layer=layer)

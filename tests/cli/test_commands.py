@@ -48,7 +48,7 @@ def test_import_rules_hold():
     (["tables", "nothing"], 3, "emo tables"),
     (["vectors", "-d", "baseline"], 3, "emo extract -d baseline"),
     (["compare", "-m", "gpt2"], 3, "emo extract -m gpt2"),
-    (["vectors", "--pooling", "word"], 3, "emo extract"),
+    (["vectors", "--pooling", "word"], 2, "no emotion word to read"),
     (["vectors", "--method", "pca"], 2, "--method"),
     (["vectors", "--reference", "nobody", "--neutral", "calm"], 2, "no prompt is labelled 'nobody'"),
     (["vectors", "--extraction", "zz"], 3, "no extraction's id begins with zz"),

@@ -15,6 +15,7 @@ from command import arguments, emo, emo_ok, environment
 from workplaces import run_options, write_prompts
 
 from warehouse.catalog import Catalog
+from warehouse.library import queries
 from warehouse.store import Store
 
 CALM = ("--reference", "calm", "--neutral", "calm")
@@ -151,6 +152,29 @@ def test_settings_never_mix(workplace, tmp_path):
     assert len({row["extraction_id"] for row in ids}) == 2
 
 
+def test_equal_texts_and_equal_weights_under_other_names_do_not_meet(workplace, tmp_path):
+    """One row a grain in every query, although texts and weights are the same bytes."""
+    store, twin = tmp_path / "store", tmp_path / "tiny-twin"
+    shutil.copytree(workplace.models[0], twin)
+    for dataset in ("mine", "other"):
+        emo_ok("datasets", "import", workplace.prompts, "--dataset", dataset, "--store", store)
+    models = ["-m", workplace.models[0], "-m", twin]
+    emo_ok("extract", "-d", "mine", "-d", "other", *models, "--store", store, "--cache", workplace.cache)
+    emo_ok("compare", *CALM, "--store", store)
+    catalog = Catalog(Store(store))
+    found = catalog.dicts("extractions")
+    assert len({row["extraction_id"] for row in found}) == 4
+    assert len({row["prompts_sha256"] for row in found}) == len({row["weights_sha256"] for row in found}) == 1
+    for query in queries().values():
+        grain = ", ".join(query.grain)
+        doubled = catalog.rows(f'select {grain} from "{query.name}" group by {grain} having count(*) > 1')
+        assert not doubled.num_rows, query.name
+    norms = catalog.rows("select dataset, model, count(*) n from vector_norms_by_layer group by all order by all").to_pylist()
+    assert [tuple(row.values()) for row in norms] == [
+        (dataset, model, 8) for dataset in ("mine", "other") for model in ("tiny-gpt2", "tiny-twin")]  # fmt: skip
+    emo_ok("verify", "--store", store)
+
+
 def test_a_killed_extraction_goes_on_where_it_stopped(workplace, tmp_path):
     """Small parts, a real SIGKILL: nothing is visible, finished parts are kept, and the result has the same bytes."""
     write_prompts(tmp_path / "mine.jsonl")
@@ -165,13 +189,16 @@ def test_a_killed_extraction_goes_on_where_it_stopped(workplace, tmp_path):
     command[2] = slow.format(seconds=0.5)
     with subprocess.Popen(command, env=environment(), stderr=subprocess.PIPE) as process:
         for _ in range(600):
-            if len(list(tmp_path.glob("activations/**/part-*.parquet"))) >= 2:
+            # a part counts once the progress lists it
+            if any(len(partition.progress()) >= 2 for partition in Store(tmp_path).folders("activations")):
                 break
             time.sleep(0.1)
         process.send_signal(signal.SIGKILL)
         process.wait()
     assert Catalog(Store(tmp_path)).dicts("activations") == []
-    kept = {path: path.stat().st_mtime_ns for path in tmp_path.glob("activations/**/part-*.parquet")}
+    (partition,) = Store(tmp_path).folders("activations")
+    paths = [partition.folder / entry.name for entry in partition.progress()]
+    kept = {path: path.stat().st_mtime_ns for path in paths}
     assert len(kept) >= 2
     command[2] = slow.format(seconds=0)
     again = subprocess.run(command, env=environment(), capture_output=True, text=True, check=True)

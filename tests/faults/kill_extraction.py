@@ -44,7 +44,7 @@ def prompts(path: Path) -> Path:
 
 
 def import_prompts(root: Path, path: Path) -> None:
-    prompt_set = read_prompt_set(path, "mine")
+    prompt_set = read_prompt_set([path], "mine")
     partition = Store(root).partition("prompts", dataset="mine", prompts_sha256=prompt_set.sha256)
     partition.commit([partition.write([table_of("prompts", prompt_set.columns())])], {"source": path.name})
 
@@ -127,6 +127,8 @@ def main(folder: Path, kills: int, seed: int) -> dict:
             wrong.append(f"after the run: {redone}")
         if in_child(lambda: contents(store)) != expected:
             wrong.append("other bytes than the undisturbed run")
+        if result["kills"] % 20 == 0:
+            print(f"{result['kills']} kills, {len(result['wrong'])} wrong", file=sys.stderr, flush=True)
         result["wrong"] += [f"kill {result['kills']} at {moment:.3f} s: {what}" for what in wrong]
     return result | {"moments": moments}
 

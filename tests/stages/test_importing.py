@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from emotion_cli.errors import EmoError, MissingError, UsageError
+from emotion_cli.errors import MissingError, UsageError
 from emotion_cli.prompts.prompt_set import Prompt
 from emotion_cli.stages import importing
 from emotion_cli.stages.importing import Declared, import_activations
@@ -262,50 +262,3 @@ def test_wrong_declarations_are_refused(declared):
 def test_a_wrong_role_is_refused(store):
     with pytest.raises(UsageError, match="--role: 'dev' is none of train, test"):
         imported(store, [made.table_of(made.rows_of())], role="dev")
-
-
-def mutated(content, numbers):
-    """A file with bytes changed, cut, repeated or put in."""
-    content = bytearray(content)
-    for _ in range(numbers.randint(1, 4)):
-        at = numbers.randrange(len(content))
-        if numbers.random() < 0.3:
-            # the footer is where the lies are
-            at = numbers.randrange(max(0, len(content) - 1500), len(content))
-        kind = numbers.randrange(5)
-        if kind == 0:
-            content[at] = numbers.randrange(256)
-        elif kind == 1:
-            content[at] ^= 1 << numbers.randrange(8)
-        elif kind == 2:
-            del content[at : at + numbers.randint(1, 40)]
-        elif kind == 3:
-            content[at:at] = numbers.randbytes(numbers.randint(1, 40))
-        else:
-            content[at : at + 8] = numbers.choice([b"\xff" * 8, b"\0" * 8, b"\x7f" * 8])
-        content = content or bytearray(b"x")
-    return bytes(content)
-
-
-def test_mutated_files_are_refused_or_read_as_they_are(store, tmp_path):
-    """300 files: no other error than ours, and the store stays as it was unless what a file says was valid."""
-    imported(store, [made.table_of(made.rows_of())])
-    before = made.contents(store.root)
-    numbers = random.Random(20)
-    whole = [made.file_of(tmp_path / "a.parquet", made.rows_of()).read_bytes(),
-             made.file_of(tmp_path / "b.parquet", made.rows_of(), compression="zstd", row_group_size=5).read_bytes()]  # fmt: skip
-    path = tmp_path / "mutated.parquet"
-    refused = 0
-    for number in range(300):
-        path.write_bytes(mutated(whole[number % 2], numbers))
-        try:
-            found = imported(store, [path], create_dataset=False, declared=Declared(n_layers=6))
-        except EmoError:
-            refused += 1
-            assert made.contents(store.root) == before, number
-        else:
-            said = pq.ParquetFile(path).read(["activation"])
-            stored = found.scope.partition(store, "activations").read(["activation"])
-            assert sorted(stored["activation"].to_pylist()) == sorted(said["activation"].to_pylist())
-            before = made.contents(store.root)
-    assert refused > 200

@@ -1,0 +1,82 @@
+"""All statistics within models at 1,000 draws: on the real models, and how they grow with layers, width and topics."""
+
+import tempfile
+import time
+from argparse import Namespace
+from pathlib import Path
+
+import numpy as np
+
+from bench.measuring import table
+from bench.scaling import _emo
+
+NAME = "Statistics within models"
+SETS = ("baseline", "extended")
+DRAWS = 1000
+BASE = {"layers": 8, "width": 256, "topics": 50}
+GROWTH = {"layers": (8, 16, 32), "width": (256, 1024, 4096), "topics": (50, 100, 200)}
+LABELS = ("anger", "apology", "gratitude", "neutral")
+
+
+def run(options: Namespace) -> str:
+    rows = _real(options.model, options.set or SETS)
+    growth = [_grown(**{**BASE, what: size}) for what, sizes in GROWTH.items() for size in sizes]
+    return f"""## {NAME}
+
+`emo compare` ({DRAWS} draws): directions, quality (with the test set) and comparisons of {", ".join(SETS)} under both models,
+pooling last, mean_difference, all layers; its start included.
+
+{table(rows)}
+The same statistics of random activations, four labels, one reference; processor seconds of loops over {BASE}, one thing changed:
+
+{table(growth)}"""
+
+
+def _real(models: list[str], sets: tuple[str, ...]) -> list[dict]:
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        store = ["--store", str(Path(folder) / "store")]
+        named = [word for model in models for word in ("-m", model)]
+        _emo("extract", *named, *(word for name in (*sets, "heldout") for word in ("-d", name)), *store)
+        chosen = [word for name in sets for word in ("-d", name)]
+        for reference in ("neutral", "others"):
+            wall, cpu, peak = _emo("compare", *named, *chosen, "--reference", reference, *store)
+            rows.append({"reference": reference, "seconds": f"{wall:.1f}", "processor s": f"{cpu:.1f}",
+                         "peak MB": f"{peak / 2**20:.0f}"})  # fmt: skip
+            print(rows[-1], flush=True)
+    return rows
+
+
+def _grown(*, layers: int, width: int, topics: int) -> dict:
+    from emotion_cli.measures.gram import gram
+    from emotion_cli.measures.quality import qualities
+    from emotion_cli.measures.within import comparisons
+
+    rng = np.random.default_rng(0)
+    labels = [label for _ in range(topics) for label in LABELS]
+    names = [f"topic {i // len(LABELS)}" for i in range(len(labels))]
+    rows = [rng.normal(size=(len(labels), width)) for _ in range(layers)]
+    gaussian = rng.normal(size=(width, DRAWS))
+    common = {
+        "averaged": range(layers),
+        "emotions": LABELS[:3],
+        "reference": "neutral",
+        "dataset": "x",
+        "seed": 0,
+        "draws": DRAWS,
+    }
+    seconds = []
+    started = time.process_time()
+    grams = {i: gram(one, None, gaussian) for i, one in enumerate(rows)}
+    for step in (
+        lambda: None,
+        lambda: qualities(grams, labels, names, **common),
+        lambda: comparisons(grams, labels, names, **common),
+    ):
+        step()
+        seconds.append(time.process_time() - started)
+        started = time.process_time()
+    found = {"layers": layers, "width": width, "topics": topics, "inner products s": f"{seconds[0]:.2f}",
+             "quality s": f"{seconds[1]:.2f}", "comparisons s": f"{seconds[2]:.2f}"}  # fmt: skip
+    print(found, flush=True)
+    return found

@@ -1,0 +1,79 @@
+"""`emo rm`: removes a dataset, a model or an extraction with all that was derived from it."""
+
+import shlex
+import sys
+from typing import Annotated
+
+import typer
+
+from emotion_cli.cli import options as o
+from emotion_cli.cli.output import Format, write_records
+from emotion_cli.errors import UsageError
+
+Dataset = Annotated[list[str] | None, typer.Option("--dataset", "-d", help="Prompt set to remove, repeatable.")]
+Model = Annotated[list[str] | None, typer.Option("--model", "-m", help="Model to remove; with -d, only what it is of.")]
+Extraction = Annotated[list[str] | None, typer.Option("--extraction", help="Extraction by (the start of) its id, repeatable.")]
+Version = Annotated[
+    str, typer.Option("--prompts-version", help="One version of the dataset, by (the start of) its prompts_sha256.")
+]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="List what would be removed, and remove nothing.")]
+
+
+def rm(
+    dataset: Dataset = None,
+    model: Model = None,
+    extraction: Extraction = None,
+    prompts_version: Version = "",
+    yes: Yes = False,
+    dry_run: DryRun = False,
+    store: o.StoreDir = None,
+    format: o.RowFormat = Format.table,
+    quiet: o.Quiet = False,
+) -> None:
+    """Remove a dataset, a model, what is of both, or an extraction, with all derived from it; lists it and asks first."""
+    _, console, opened = o.start(store=store, quiet=quiet)
+    from emotion_cli.prompts.shipped import shipped_sets
+    from emotion_cli.stages.scope import model_name
+    from warehouse.removal import Wanted, doomed, left_stale, remove
+
+    if not (dataset or model or extraction):
+        raise UsageError("say what to remove: --dataset, --model or --extraction", hint="emo rm --dry-run --dataset NAME")
+    if prompts_version and (not dataset or model or extraction):
+        raise UsageError(
+            "--prompts-version goes with one --dataset and nothing else",
+            hint="emo rm --dry-run --dataset NAME --prompts-version SHA",
+        )
+    wanted = Wanted(dataset or (), [model_name(name) for name in model or ()], extraction or (), prompts_version)
+    folders = doomed(opened, wanted)
+    rows = [{"place": one.place, "rows": one.rows, "files": len(one.files), "bytes": one.size} for one in folders]
+    write_records(rows, format)
+    n_rows, n_files, n_bytes = (sum(row[name] for row in rows) for name in ("rows", "files", "bytes"))
+    total = f"{n_rows:,} rows in {n_files:,} files, {_size(n_bytes)}"
+    if dry_run:
+        console.note(f"{total} would be removed")
+        return
+    if not yes:
+        if not sys.stdin.isatty():
+            raise UsageError(f"{total} would be removed, and there is no terminal to ask on",
+                             hint=shlex.join(["emo", *sys.argv[1:], "--yes"]))  # fmt: skip
+        if not typer.confirm(f"remove {total}?", err=True):
+            console.note("nothing was removed")
+            return
+    for folder in remove(opened, folders):
+        console.note(f"{folder}: stays, for it holds files that are none of the store's")
+    console.note(f"removed {total}")
+    for kind, folder in left_stale(opened):
+        then = "emo report writes it again" if kind == "report" else "emo track logs a new run; what was logged stays"
+        console.note(f"{folder}: the {kind} says what was there before; {then}")
+    for name in dataset or ():
+        if name in shipped_sets() and not model:
+            console.note(f"{name} ships with emo: the next run that needs it writes it into the store again")
+
+
+def _size(n_bytes: float) -> str:
+    for unit in ("bytes", "KiB", "MiB"):
+        if n_bytes < 1024:
+            return f"{n_bytes:.0f} {unit}"
+        n_bytes /= 1024
+    return f"{n_bytes:.1f} GiB"

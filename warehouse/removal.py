@@ -1,0 +1,196 @@
+"""Removes a dataset, a model or an extraction with all that was derived from it; what was derived goes first, an origin last.
+
+A folder is withdrawn by removing its manifest, as it is committed by writing it. A crash leaves what was not reached untouched,
+and in the folder at hand parts that no manifest lists, which `emo verify` names and the same removal finds again.
+"""
+
+import os
+from collections.abc import Callable, Collection, Iterator
+from contextlib import ExitStack
+from graphlib import TopologicalSorter
+from pathlib import Path
+from typing import NamedTuple
+
+from warehouse import protocol
+from warehouse.errors import NotInStoreError, StoreError
+from warehouse.lock import HOLDER, LOCK, held
+from warehouse.protocol import MANIFEST, PROGRESS, TEMPORARY, Manifest
+from warehouse.schema import TABLES
+from warehouse.store import Partition, Store
+
+LIST = 'emo sql "select extraction_id, dataset, model from extractions"'
+
+STAY = ("report", "tracking")
+"""Artifacts that are about everything in the store: they become stale, and are not removed."""
+
+
+class Wanted(NamedTuple):
+    """What is to go; what is empty does not restrict. A version alone takes its texts and what was made of them."""
+
+    datasets: Collection[str] = ()
+    models: Collection[str] = ()
+    extractions: Collection[str] = ()
+    version: str = ""
+
+
+class Doomed(NamedTuple):
+    """One folder that goes: its place in the store, rows, and files, in the order in which they are removed."""
+
+    folder: Path
+    place: str
+    rows: int
+    files: tuple[Path, ...]
+
+    @property
+    def size(self) -> int:
+        """Bytes of its files."""
+        return sum(path.stat().st_size for path in self.files if path.is_file())
+
+
+def doomed(store: Store, wanted: Wanted) -> list[Doomed]:
+    """All that goes, in the order of removal; NotInStoreError when nothing of the kind is there, or an id is not unique."""
+    roots = {partition.folder: partition for partition in _roots(store, wanted)}
+    if not roots:
+        raise NotInStoreError(
+            "nothing of the kind is in the store", hint='emo sql "select extraction_id, dataset, model from extractions"'
+        )
+    manifests = {folder: manifest for folder in _folders(store) if (manifest := _manifest(folder))}
+    # an origin after all that reads it
+    before: dict[Path, set[Path]] = {folder: set() for folder in roots}
+    reached = list(roots)
+    for origin in reached:
+        place = origin.relative_to(store.root).as_posix()
+        for folder, manifest in manifests.items():
+            if place in manifest.reads.values() and manifest.table not in STAY:
+                before[origin].add(folder)
+                if folder not in before:
+                    before[folder] = set()
+                    reached.append(folder)
+    order = list(TABLES)
+    ranked = sorted(before, key=lambda folder: (_rank(store, order, folder), folder), reverse=True)
+    sorter = TopologicalSorter({folder: sorted(before[folder]) for folder in ranked})
+    # what no manifest names as read, but all stands on: texts go last
+    found = sorted(sorter.static_order(), key=lambda folder: _rank(store, order, folder) == 0)
+    return [_doomed(store, folder, manifests.get(folder)) for folder in found]
+
+
+def remove(store: Store, folders: list[Doomed]) -> list[Path]:
+    """Remove these, in order; the folders that stay because of files that are none of the store's.
+
+    HeldError when another process is writing one of them; then nothing is removed.
+    """
+    with ExitStack() as locks:
+        for one in folders:
+            locks.enter_context(held(one.folder))
+        return [one.folder for one in folders if not _removed(store, one)]
+
+
+def left_stale(store: Store) -> list[tuple[str, Path]]:
+    """Kind and folder of what is about everything in the store, and so says what is no longer there."""
+    found = ((_manifest(folder), folder) for folder in store.artifact_folders())
+    return [(manifest.table, folder) for manifest, folder in found if manifest and manifest.table in STAY]
+
+
+def _roots(store: Store, wanted: Wanted) -> Iterator[Partition]:
+    by_keys: dict[bool, list[Partition]] = {True: [], False: []}
+    for table in TABLES:
+        for partition in store.folders(table):
+            by_keys["extraction_id" in partition.keys].append(partition)
+    ids = _ids(store, wanted, by_keys[True])
+    yield from (partition for partition in by_keys[True] if _extraction(partition) in ids)
+    doomed_ids = {id_ for _, _, id_ in ids}
+    for partition in by_keys[False]:
+        keys = partition.keys
+        if "pair" in keys:
+            goes = not doomed_ids.isdisjoint(keys["pair"].split("-"))
+        elif wanted.extractions or (wanted.datasets and wanted.models):
+            goes = False
+        elif "prompts_sha256" in keys:
+            goes = keys["dataset"] in wanted.datasets and keys["prompts_sha256"].startswith(wanted.version)
+        else:
+            goes = keys["model"] in wanted.models
+        if goes:
+            yield partition
+
+
+def _ids(store: Store, wanted: Wanted, partitions: list[Partition]) -> set[tuple[str, str, str]]:
+    """The extractions that are meant (dataset, model, id); an id may be named by its start."""
+    known = {_extraction(partition) for partition in partitions}
+    named: set[str] = set()
+    for start in wanted.extractions:
+        matching = {id_ for _, _, id_ in known if id_.startswith(start)}
+        if len(matching) != 1:
+            what = "no extraction's id begins" if not matching else f"{len(matching)} extractions' ids begin"
+            raise NotInStoreError(f"{what} with {start}", hint=LIST)
+        named |= matching
+    return {
+        (dataset, model, id_) for dataset, model, id_ in known
+        if (not wanted.extractions or id_ in named)
+        and (not wanted.datasets or dataset in wanted.datasets)
+        and (not wanted.models or model in wanted.models)
+        and (not wanted.version or _version(store.partition("extractions", dataset=dataset, model=model, extraction_id=id_))
+             .startswith(wanted.version))
+    }  # fmt: skip
+
+
+def _extraction(partition: Partition) -> tuple[str, str, str]:
+    return partition.keys["dataset"], partition.keys["model"], partition.keys["extraction_id"]
+
+
+def _version(extraction: Partition) -> str:
+    # of an extraction that was never finished it is not known: it stays
+    return extraction.read(["prompts_sha256"])["prompts_sha256"][0].as_py() if extraction.manifest() else "unknown"
+
+
+def _folders(store: Store) -> list[Path]:
+    return [partition.folder for table in TABLES for partition in store.folders(table)] + store.artifact_folders()
+
+
+def _manifest(folder: Path) -> Manifest | None:
+    try:
+        return protocol.read_manifest(folder)
+    except StoreError:
+        return None  # damaged: what is named by its folder goes all the same
+
+
+def _rank(store: Store, order: list[str], folder: Path) -> int:
+    table = folder.relative_to(store.root).parts[0]
+    return order.index(table) if table in order else len(order)
+
+
+def _doomed(store: Store, folder: Path, manifest: Manifest | None) -> Doomed:
+    own = _is_own_part if folder.relative_to(store.root).parts[0] in TABLES else _is_listed(manifest)
+    files = [path for path in sorted(folder.iterdir()) if path.name.startswith(TEMPORARY) or own(path)]
+    notes = [folder / name for name in (MANIFEST, PROGRESS) if (folder / name).exists()]
+    # a picture counts only while it is as its manifest says, so that its manifest may go last, and the folder is found again
+    ordered = [*notes, *files] if own is _is_own_part else [*files, *notes]
+    return Doomed(folder, folder.relative_to(store.root).as_posix(), manifest.rows if manifest else 0, tuple(ordered))
+
+
+def _is_own_part(path: Path) -> bool:
+    return path.name.startswith("part-") and path.suffix == ".parquet"
+
+
+def _is_listed(manifest: Manifest | None) -> Callable[[Path], bool]:
+    names = {entry.name for entry in manifest.files} if manifest else set()
+    return lambda path: path.name in names
+
+
+def _removed(store: Store, one: Doomed) -> bool:
+    """Remove one folder's files, then the folder and those above it that are empty; whether it is gone."""
+    with protocol.naming(one.folder):
+        for path in one.files:
+            if path.exists():
+                os.unlink(path)  # noqa: PTH108 - the system calls of the protocol are spelled out
+                protocol.sync_folder(one.folder)
+        strangers = [path for path in one.folder.iterdir() if path.name not in (LOCK, HOLDER)]
+        for name in (HOLDER, LOCK):
+            (one.folder / name).unlink(missing_ok=True)
+        if strangers:
+            return False
+        for folder in (one.folder, *one.folder.parents):
+            if folder == store.root or any(folder.iterdir()):
+                break
+            os.rmdir(folder)  # noqa: PTH106
+            protocol.sync_folder(folder.parent)
+    return True
