@@ -46,7 +46,7 @@ def tasks(job: Job) -> list[Task]:
     UsageError when two models' extractions were not made alike.
     """
     together = []
-    for _, members in groupby(job.vector_scopes, key=lambda scope: scope.dataset):
+    for _, members in groupby(job.train_scopes, key=lambda scope: scope.dataset):
         scopes = sorted(members, key=lambda scope: scope.model)
         if len({scope.model for scope in scopes}) > 1:
             pairs = [pair for pair in combinations(scopes, 2) if pair[0].model != pair[1].model]
