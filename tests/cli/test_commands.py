@@ -168,7 +168,7 @@ def test_compare_prints_both_summaries_and_says_what_is_not_defined(workplace, t
     out = emo_ok("compare", *calm).out
     assert "within_model_similarity_by_model\n" in out and "cross_model_similarity_by_emotion\n" in out
     ran = emo_ok("compare", *calm, "-m", "tiny-gpt2", "-m", "tiny-wide")
-    assert "cross_model" not in ran.out and "not defined" in ran.err
+    assert "cross_model_similarity_by_emotion" not in ran.out and "not defined" in ran.err
 
 
 def test_datasets_are_listed_shown_validated_and_imported(workplace, tmp_path):

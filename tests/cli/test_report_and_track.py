@@ -141,8 +141,8 @@ def test_another_place_may_be_named(tracked, tmp_path):
 def test_mlflow_is_not_needed_until_asked_for(tracked, tmp_path):
     (tmp_path / "mlflow.py").write_text("raise ModuleNotFoundError('no module named mlflow')\n")
     place = moved(tracked, tmp_path)
-    emo_ok("report", *CALM, "--force", "--store", place.store, PYTHONPATH=str(tmp_path))
-    ran = emo("track", *CALM, "--force", "--store", place.store, PYTHONPATH=str(tmp_path))
+    emo_ok("report", *CALM, "--force", "--store", place.store, own_process=True, PYTHONPATH=str(tmp_path))
+    ran = emo("track", *CALM, "--force", "--store", place.store, own_process=True, PYTHONPATH=str(tmp_path))
     assert ran.code == 3 and 'pip install "emo[track]"' in ran.err
 
 
