@@ -107,7 +107,7 @@ def test_a_limit_on_file_sizes(store):
 def test_a_full_disk(store, tmp_path):
     disk = tmp_path / "disk"
     disk.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", disk], capture_output=True, check=False).returncode:
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", disk], capture_output=True, check=False).returncode:
         pytest.skip("no small disk can be mounted here")
     try:
         small = Store(shutil.copytree(store.root, disk / "store", ignore=shutil.ignore_patterns("figures")))

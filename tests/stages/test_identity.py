@@ -133,6 +133,10 @@ def job(store, **changes):
     return pipeline.job_in_store(store, replace(chosen, **changes), Silence())
 
 
+def between_models(asked):
+    return [task for task in cross_model.tasks(asked) if not task.subject.endswith("with itself")]
+
+
 def rewrite(store, **changes):
     """The row of one extraction, as if it had been made with other settings."""
     partition = store.partitions("extractions", model="tiny-neox")[0]
@@ -152,7 +156,7 @@ DIFFERENT = {
 @pytest.mark.parametrize("name", SETTINGS)
 def test_extractions_made_unlike_are_refused_with_both_settings(store, name):
     alike = job(store)
-    assert len(cross_model.tasks(alike)) == 1
+    assert len(between_models(alike)) == 1
     rewrite(store, **DIFFERENT[name])
     with pytest.raises(UsageError, match=rf"not comparable: {name} is .* in tiny-gpt2 \(.* and .* in tiny-neox \(") as refused:
         cross_model.tasks(alike)
@@ -164,7 +168,7 @@ def test_a_limit_that_cut_no_prompt_does_not_matter_and_what_is_not_known_is_sai
     said = []
     asked = job(store)
     asked.listener.note = said.append
-    assert len(cross_model.tasks(asked)) == 1
+    assert len(between_models(asked)) == 1
     assert said == ["mine, tiny-gpt2 and tiny-neox: dtype of one of them is not known, and is taken to be alike"]
 
 
