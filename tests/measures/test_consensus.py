@@ -39,7 +39,9 @@ def plain_consensus(points, sweeps=2000):
         turns[i] = left @ right
     for _ in range(sweeps):
         for i, one in enumerate(points):
-            left, _, right = np.linalg.svd(one.T @ sum(p @ t for j, (p, t) in enumerate(zip(points, turns, strict=True)) if j != i))
+            left, _, right = np.linalg.svd(
+                one.T @ sum(p @ t for j, (p, t) in enumerate(zip(points, turns, strict=True)) if j != i)
+            )
             turns[i] = left @ right
     return turns
 
