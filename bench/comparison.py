@@ -28,9 +28,9 @@ def run(options: Namespace) -> str:
     growth = [_grown(**step) for i, step in enumerate(steps) if step not in steps[:i]]
     return f"""## {NAME}
 
-`emo compare` of {" and ".join(options.model)}, {DRAWS} draws, pooling last, mean_difference against neutral: the tables between models
-only. `matched`: both models' ceilings, then CKA, RSA and all aligned measures at the layers of equal relative depth. `layer x
-layer`: CKA and RSA of all other pairs of layers, and the best matching depths. On {os.cpu_count()} cores.
+`emo compare` of {" and ".join(options.model)}, {DRAWS} draws, pooling last, mean_difference against neutral: what is
+between models only. `matched`: both models' ceilings, then CKA, RSA and all aligned measures at the layers of equal relative
+depth. `layer x layer`: CKA and RSA of all other pairs of layers, and the best matching depths. On {os.cpu_count()} cores.
 
 {table(real)}
 The same measures of random activations of two models, four labels, {GROWTH_DRAWS} draws; processor seconds of {BASE}, one thing
