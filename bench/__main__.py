@@ -10,7 +10,7 @@ import re
 from importlib import import_module
 from pathlib import Path
 
-SUBJECTS = ("extraction", "packages", "scaling", "formats", "start", "statistics", "store")
+SUBJECTS = ("extraction", "packages", "scaling", "formats", "start", "statistics", "comparison", "store")
 RESULTS = Path(__file__).with_name("RESULTS.md")
 
 

@@ -1,14 +1,16 @@
--- Subspaces of each emotion's prompts: overlap between models after alignment, and within a model against all other labels.
+-- Subspaces of each emotion's prompts: overlap of models (carried, or where direction is NULL as they stand), and within a model against all other labels.
 -- Grain: extraction_a, extraction_b, dataset, model_a, model_b, method, reference, pooling, layer_a, layer_b, emotion, direction, k
 -- Reads: cross_model_tests_by_layer
 -- Column overlap: mean squared cosine of the principal angles
--- Column overlap_null_mean: between models with the fit's prompts paired at random, within a model of unrelated subspaces
+-- Column overlap_null_mean: of carried ones with the fit's prompts paired at random; else of unrelated subspaces, k / d_model
 -- Column overlap_null_high: 97.5 % quantile of that null
 -- Column overlap_p_value: of the upper tail of that null
 -- Column first_angle: smallest principal angle, in degrees
 -- Column last_angle: largest principal angle, in degrees
 -- Column explained: share of the emotion's variance in k components; within a model only
 -- Column explained_null_high: 97.5 % quantile of that share for as many normal prompts
+-- Column directions_explained: share of all emotions' directions in their first k components (emotion NULL); within a model only
+-- Column directions_explained_null_high: 97.5 % quantile of that share when labels mean nothing
 select
     extraction_a,
     extraction_b,
@@ -31,7 +33,9 @@ select
     any_value(value) filter (where measure = 'principal_angle_last') as last_angle,
     any_value(value) filter (where measure = 'subspace_explained') as explained,
     any_value(null_high) filter (where measure = 'subspace_explained') as explained_null_high,
+    any_value(value) filter (where measure = 'directions_explained') as directions_explained,
+    any_value(null_high) filter (where measure = 'directions_explained') as directions_explained_null_high,
     any_value(n) as n
 from cross_model_tests_by_layer
-where measure in ('subspace_overlap', 'principal_angle_first', 'principal_angle_last', 'subspace_explained')
+where measure in ('subspace_overlap', 'principal_angle_first', 'principal_angle_last', 'subspace_explained', 'directions_explained')
 group by all

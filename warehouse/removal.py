@@ -108,7 +108,7 @@ def _roots(store: Store, wanted: Wanted) -> Iterator[Partition]:
         elif "prompts_sha256" in keys:
             goes = keys["dataset"] in wanted.datasets and keys["prompts_sha256"].startswith(wanted.version)
         else:
-            goes = keys["model"] in wanted.models
+            goes = keys.get("model") in wanted.models  # what has none of these keys is reached by what it reads
         if goes:
             yield partition
 

@@ -107,6 +107,7 @@ COLUMNS = _columns(
     Column("direction", _TEXT, "Which model is mapped onto the other: `a_to_b`, `b_to_a`, or NULL."),
     Column("fit", _TEXT, "How the map between two models was fitted; NULL where there is none."),
     Column("pair", _TEXT, "The two extractions of a pair, joined by a hyphen; a partition key only."),
+    Column("consensus_id", _TEXT, "Hash of the extractions (three or more) that a consensus was made of."),
     Column("k", _COUNT, "Dimension of a subspace; NULL where there is none.", "dimensions"),
     Column("value", _REAL, "The measured value; NULL where it is not defined."),
     Column("ci_low", _REAL, "Lower end of the 95 % interval; NULL where there is none that covers."),
@@ -262,6 +263,14 @@ TABLES: dict[str, Table] = {
             partition_by=("dataset", "pair"),
             others=("dataset", "model_a", "model_b"),
             nullable={"layer_a", "layer_b", "emotion", "direction", "fit", "k"},
+        ),
+        _statistics(
+            "consensus_statistics",
+            "What three or more models hold in common, by model; a row with layer NULL is the mean over layers.",
+            grain=("consensus_id", "extraction_id", "method", "reference", "pooling", "layer", "emotion", "measure"),
+            partition_by=("dataset", "consensus_id"),
+            others=("dataset", "model", "k"),
+            nullable={"layer", "k"},
         ),
         _statistics(
             "cross_dataset_statistics",

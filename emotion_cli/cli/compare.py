@@ -12,6 +12,9 @@ SUMMARIES = {
         "dataset", "model_a", "model_b", "reference", "pooling", "emotion", "avg_cosine_similarity", "cosine_stddev_pop",
         "min_cosine_similarity", "max_cosine_similarity", "chance_stddev",
     ),
+    "consensus_by_emotion": (
+        "dataset", "model", "reference", "pooling", "emotion", "share", "ci_low", "ci_high", "null_high", "p_value", "verdict",
+    ),
     "cross_model_alignment_by_emotion": (
         "dataset", "model_a", "model_b", "emotion", "direction", "fit", "aligned_cosine", "null_high", "p_value", "ceiling",
         "specificity", "specificity_low", "transfer_auroc", "verdict",
@@ -62,6 +65,7 @@ def compare(
         "cross_model_similarity_by_emotion": {
             "extraction_a": ids, "extraction_b": ids, "emotion": settings.emotion, **shared
         },
+        "consensus_by_emotion": {"extraction_id": ids, "emotion": settings.emotion, **shared},
         "cross_model_alignment_by_emotion": {
             "fit": ["ridge"], "extraction_a": ids, "extraction_b": ids, "emotion": settings.emotion, **shared
         },
@@ -69,7 +73,7 @@ def compare(
     for_people = format in (Format.table, Format.markdown)
     for name in SUMMARIES if for_people else list(SUMMARIES)[:1]:
         rows = catalog.select(name, SUMMARIES[name], **filters[name])
-        if name.startswith("cross_model") and not rows.num_rows:
+        if name.startswith(("cross_model", "consensus")) and not rows.num_rows:
             if name == "cross_model_similarity_by_emotion" and len({scope.model for scope in job.vector_scopes}) > 1:
                 console.note("raw cosine across models: no two models of one dataset have equal width, so it is not defined")
             continue

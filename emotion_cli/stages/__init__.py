@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from emotion_cli.stages import (
     audit,
+    consensus,
     cross_model,
     dataset_shift,
     extract,
@@ -29,7 +30,8 @@ class Stage:
 
 
 STATISTICS = (
-    "vectors", "vector_quality", "within_model_statistics", "cross_model_statistics", "cross_dataset_statistics",
+    "vectors", "vector_quality", "within_model_statistics", "cross_model_statistics", "consensus_statistics",
+    "cross_dataset_statistics",
 )  # fmt: skip
 
 STAGES = (
@@ -39,6 +41,7 @@ STAGES = (
     Stage("quality", ("prompts", "activations"), ("vector_quality",), quality.tasks),
     Stage("compare", ("prompts", "activations", "vectors"), ("within_model_statistics",), within_model.tasks),
     Stage("compare", ("prompts", "activations", "vectors"), ("cross_model_statistics",), cross_model.tasks),
+    Stage("compare", ("prompts", "activations"), ("consensus_statistics",), consensus.tasks),
     Stage("compare", ("prompts", "activations"), ("cross_dataset_statistics",), dataset_shift.tasks),
     Stage("plot", STATISTICS, ("figures",), plot.tasks),
     Stage("track", (*STATISTICS, "figures"), ("mlflow",), track.tasks),

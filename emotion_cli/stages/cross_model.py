@@ -191,7 +191,7 @@ def _ceilings(job: Job, a: Scope, b: Scope, variant: Variant) -> list[Row]:
 
 
 def _subspaces(job: Job, a: Scope, b: Scope, variant: Variant) -> list[Row]:
-    """Overlap of subspaces after alignment at the matched layers; of one model with itself, within it."""
+    """Overlap of subspaces at the matched layers, carried or as they stand; of one model with itself, within it."""
     held = [pairs_of(scope.partition(job.store, "activations"))[variant.pooling] for scope in (a, b)]
     depths = depth(job.store, a), depth(job.store, b)
     alone = a.extraction_id == b.extraction_id
@@ -208,10 +208,20 @@ def _subspaces(job: Job, a: Scope, b: Scope, variant: Variant) -> list[Row]:
     each = in_threads(job, f"{subject}: subspaces")
     if alone:
         width = layers[0].rows(held[0][0]).shape[1]
-        found = subspaces_of_model(job, a.dataset, [layers[0].space(i) for i, _ in pairs], design, emotions, width, each)
+        found = subspaces_of_model(
+            job, a.dataset, [layers[0].space(i) for i, _ in pairs], design, emotions, variant.reference, width, each
+        )
     else:
         spaces = [(layers[0].space(i), layers[1].space(j)) for i, j in pairs]
-        found = subspaces_of_pair(job, a.dataset, spaces, design, emotions, each)
+        found = subspaces_of_pair(
+            job,
+            a.dataset,
+            spaces,
+            design,
+            emotions,
+            each,
+            lambda pair: (layers[0].rows(pairs[pair][0]), layers[1].rows(pairs[pair][1])),
+        )
     rows = []
     for pair, one in found:
         value = defined(one.value)
@@ -220,7 +230,7 @@ def _subspaces(job: Job, a: Scope, b: Scope, variant: Variant) -> list[Row]:
             lower = null_above(-one.value, -one.draws)
             null = null._replace(p_value=lower.p_value)
         rows.append(Row(one.measure, *pairs[pair], value, null, n=design.n_topics, emotion=one.emotion, direction=one.direction,
-                        fit=None if alone else "ridge", k=one.k))  # fmt: skip
+                        fit="ridge" if one.direction else None, k=one.k))  # fmt: skip
     return rows
 
 

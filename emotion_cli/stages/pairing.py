@@ -93,6 +93,13 @@ def matched(depth_a: int, depth_b: int, layers_a: Iterable[int], layers_b: Itera
     return [(a, b) for a, b in pairs if b in there]
 
 
+def matched_all(depths: Sequence[int], layers: Sequence[Iterable[int]]) -> list[tuple[int, ...]]:
+    """Layers of every model at the same relative depth: those of the shallowest, matched to each other model's."""
+    first = min(range(len(depths)), key=lambda i: depths[i])
+    found = [dict(matched(depths[first], depth, layers[first], held)) for depth, held in zip(depths, layers, strict=True)]
+    return [tuple(own[layer] for own in found) for layer in sorted(layers[first]) if all(layer in own for own in found)]
+
+
 def in_threads(job: Job, what: str, rounds: int = 1) -> Each:
     """Calls a function for many numbers on all cores, with one thread of linear algebra each, and says how far it is.
 

@@ -9,6 +9,7 @@ from emotion_cli.errors import UsageError
 from emotion_cli.reporting import figures
 from emotion_cli.settings import layer_numbers
 from emotion_cli.stages import dataset_shift
+from emotion_cli.stages.consensus import consensus_id, consensus_partition, together
 from emotion_cli.stages.extract import DEFAULT_POOLINGS, depth
 from emotion_cli.stages.job import Job, Task, fingerprint, why
 from emotion_cli.stages.scope import Scope
@@ -55,6 +56,7 @@ def _task(job: Job, scopes: Sequence[Scope], name: str, subject: str) -> Task:
     reads = {f"{table} of {scope.extraction_id}": scope.partition(job.store, table) for scope in scopes for table in tables}
     if name == CROSS_MODEL:
         reads |= {f"statistics of {one.keys['pair']}": one for one in cross_model_partitions(job, scopes)}
+        reads |= {f"consensus of {scopes[0].dataset}": consensus_partition(job, one) for one in _in_consensus(job, scopes)}
     draw = _draw_across if name == CROSS_MODEL else _draw_model
     return _figures_task(job, folder(job, scopes[0], name), subject, scopes, reads, draw)
 
@@ -126,7 +128,23 @@ def _draw_across(job: Job, scopes: Sequence[Scope], variant: Variant) -> dict[st
         drawn = figures.cross_model(own, lengths, title)
         name = quote(f"{CROSS_MODEL}_{emotion}")
         files |= {f"{name}.{ending}": content for ending, content in drawn.items()}
-    return files | _draw_pairs(job, scopes, variant)
+    return files | _draw_pairs(job, scopes, variant) | _draw_consensus(job, scopes, variant)
+
+
+def _in_consensus(job: Job, scopes: Sequence[Scope]) -> list[list[Scope]]:
+    return [members for members in together(job) if members[0].dataset == scopes[0].dataset]
+
+
+def _draw_consensus(job: Job, scopes: Sequence[Scope], variant: Variant) -> dict[str, bytes]:
+    """Three or more models and their emotions in the consensus plane; nothing for fewer."""
+    files = {}
+    for members in _in_consensus(job, scopes):
+        where = {"consensus_id": [consensus_id(members)], **_where(variant)}
+        rows = _selected(job, members, Catalog(job.store).dicts("consensus_by_layer", **where))
+        if any(row["x"] is not None for row in rows):
+            title = f"consensus of {len(members)} models, {members[0].dataset}\n{_caption(variant)}"
+            files |= {f"consensus.{ending}": content for ending, content in figures.consensus(rows, title).items()}
+    return files
 
 
 def _draw_pairs(job: Job, scopes: Sequence[Scope], variant: Variant) -> dict[str, bytes]:

@@ -8,7 +8,7 @@ from emotion_cli.measures.between.design import as_labelled, contrast, design_of
 from emotion_cli.measures.between.maps import ridge, rotations, rows_of
 from emotion_cli.measures.between.similarity import best_depths, correlations_of, hsic_pattern, similarities
 from emotion_cli.measures.between.space import space_of, spectrum_of, strength_of
-from emotion_cli.measures.resampling import jackknife_interval, null_above
+from emotion_cli.measures.resampling import generator, jackknife_interval, null_above
 
 LABELS = ["anger", "apology", "gratitude", "neutral"]
 EMOTIONS = LABELS[:3]
@@ -139,7 +139,12 @@ def test_rsa_is_the_rank_correlation_of_distances():
     y = x @ rng.normal(size=(8, 20)) + rng.normal(size=(15, 20))
     found = similarity("rsa", x, y)
     assert found.value == pytest.approx(spearmanr(pdist(x, "correlation"), pdist(y, "correlation"))[0])
-    without = spearmanr(pdist(x[1:], "correlation"), pdist(y[1:], "correlation"))[0]
+    order = generator(0, "d", "pairing", "0").permutation(15)
+    assert found.draws[0] == pytest.approx(spearmanr(pdist(x[order], "correlation"), pdist(y, "correlation"))[0])
+    x[3], x[7] = x[5], 2 * x[5] + 1  # ties
+    found = similarity("rsa", x, y)
+    assert found.value == pytest.approx(spearmanr(pdist(x, "correlation").round(10), pdist(y, "correlation"))[0])
+    without = spearmanr(pdist(x[1:], "correlation").round(10), pdist(y[1:], "correlation"))[0]
     assert found.groups[0] == pytest.approx(without)
 
 

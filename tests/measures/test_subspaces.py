@@ -4,7 +4,13 @@ import numpy as np
 
 from emotion_cli.measures.between.design import design_of
 from emotion_cli.measures.between.space import space_of
-from emotion_cli.measures.between.subspaces import explained, overlaps_between, overlaps_within
+from emotion_cli.measures.between.subspaces import (
+    explained,
+    explained_directions,
+    overlaps_between,
+    overlaps_unaligned,
+    overlaps_within,
+)
 
 LABELS = ["anger", "apology", "neutral"]
 TOPICS = 36
@@ -61,3 +67,41 @@ def test_explained_variance_is_that_of_pca():
     for k, one in values.items():
         assert abs(one.value - squares[:k].sum() / squares.sum()) < 1e-9
         assert one.value > one.draws.max()
+
+
+def test_unaligned_overlap_is_chance_but_for_the_same_coordinates():
+    from scipy.linalg import subspace_angles
+
+    rng = np.random.default_rng(4)
+    rows = rng.normal(size=(3 * TOPICS, 80)) * np.linspace(3, 0.1, 80)
+    turn, _ = np.linalg.qr(rng.normal(size=(80, 80)))
+    for other, same in ((2 * rows, True), (rows @ turn, False)):
+        found = {(one.k, one.measure): one for one in overlaps_unaligned(rows, other, design(), ["apology"], **OPTIONS)}
+        assert {k for k, _ in found} == {2, 5, 10, 20}
+        for k in (2, 5, 10, 20):
+            one = found[k, "subspace_overlap"]
+            assert abs(one.draws.mean() - k / 80) < 0.015
+            assert one.value > 0.999 if same else one.draws.min() * 0.5 < one.value < 1.3 * one.draws.max()
+    own = [np.linalg.svd(m[1::3] - m[1::3].mean(0), full_matrices=False)[2][:5].T for m in (rows, rows @ turn)]
+    angles = np.degrees(subspace_angles(*own))
+    np.testing.assert_allclose(
+        [found[5, "principal_angle_last"].value, found[5, "principal_angle_first"].value], [angles[0], angles[-1]], atol=1e-6
+    )
+
+
+def test_components_of_all_directions():
+    rng = np.random.default_rng(5)
+    labels = ["anger", "apology", "gratitude", "neutral"]
+    blocks = design_of(labels * TOPICS, [f"t{i // 4:02d}" for i in range(4 * TOPICS)])
+    generic = rng.normal(size=30) * np.array([[1], [1], [1], [0]])
+    rows = rng.normal(size=(4 * TOPICS, 30)) + np.tile(generic, (TOPICS, 1))
+    found = explained_directions(space(rows), blocks, labels[:3], "neutral", **OPTIONS)
+    vectors = np.array([rows[i::4].mean(0) - rows[3::4].mean(0) for i in range(3)])
+    squares = np.linalg.svd(vectors, compute_uv=False) ** 2
+    np.testing.assert_allclose([one.value for one in found], (np.cumsum(squares) / squares.sum())[:2], atol=1e-9)
+    # one contrast for all is more in one component than what labels share by their reference alone
+    assert found[0].value > found[0].draws.max()
+    noise = explained_directions(space(rng.normal(size=rows.shape)), blocks, labels[:3], "neutral", **OPTIONS)[0]
+    assert noise.draws.min() <= noise.value <= noise.draws.max()
+    # against the others, directions sum to zero: of three, one component is all there is to say
+    assert [one.k for one in explained_directions(space(rows), blocks, labels[:3], "others", **OPTIONS)] == [1]

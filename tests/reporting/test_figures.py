@@ -29,7 +29,14 @@ QUALITY = [
      "auroc_surface": 0.5, "split_half": -0.2, "split_half_null_high": None if layer == 0 else 0.3}
     for emotion in ("joy", "rage") for layer in (*range(5), None)
 ]  # fmt: skip
+CONSENSUS = [
+    {"model": model, "emotion": emotion, "layer": layer, "consensus_rank": None if layer is None else layer // 2,
+     "x": None if layer in (0, None) else 0.1 * layer, "y": -0.2}
+    for model in ("m1", "m2", "m3") for emotion in ("joy", "s$hame_") for layer in (0, 2, 4, 6, None)
+]  # fmt: skip
 DRAWN = {
+    "consensus": lambda: figures.consensus(CONSENSUS, "title"),
+    "consensus of nothing": lambda: figures.consensus([], "title"),
     "direction_quality": lambda: figures.direction_quality(QUALITY, "title"),
     "layer_norms": lambda: figures.layer_norms(NORMS[:10], "title"),
     "emotion_distances": lambda: figures.emotion_distances(WITHIN, "title"),
@@ -59,6 +66,7 @@ def texts(svg: bytes) -> set[str]:
     ("similarity_heatmap", {"0.500", "1.000", "no direction", "hatched: no verdict above or below"}),
     ("direction_quality", {"joy", "rage", "AUROC", "split-half reliability",
                            "0.50: final character, number of words and first word alone"}),
+    ("consensus", {"m1", "m2", "m3", "joy", "s$hame_", "layers 2, 2, 2", "layers 4, 4, 4", "layers 6, 6, 6"}),
     ("cross_model", {"m1 and m2", "raw cosine at the same layer", "grey: 95 % of the cosines of unrelated directions"}),
     ("cross_model without equal widths", {"m1", "m2", "the models' widths differ: their raw cosine is not defined"}),
 ])  # fmt: skip

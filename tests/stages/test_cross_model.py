@@ -7,6 +7,9 @@ import numpy as np
 import pytest
 import synthetic as made
 
+from warehouse.removal import Wanted, doomed
+from warehouse.store import Store
+
 TOPICS, DRAWS, LATENT = 24, 200, 12
 RATE = 0.13
 """Most that may be called significant at 5 %: 48 or more correlated cases, so twice the standard error above it."""
@@ -104,7 +107,12 @@ def test_what_one_emotion_shares_is_found_there_and_nowhere_else(shared):
 
 
 @pytest.fixture(scope="module")
-def copies(tmp_path_factory):
+def folder_of_copies(tmp_path_factory):
+    return tmp_path_factory.mktemp("copies")
+
+
+@pytest.fixture(scope="module")
+def copies(folder_of_copies):
     """A model, a rotated and rescaled copy, and one that is wider too."""
     rng = np.random.default_rng(4)
     width = 12
@@ -117,7 +125,7 @@ def copies(tmp_path_factory):
         "rotated": [7.0 * rows @ turn for rows, turn in zip(layers, small, strict=True)],
         "widened": [0.1 * rows @ turn[:width] for rows, turn in zip(layers, turns, strict=True)],
     }
-    return made.compared(tmp_path_factory.mktemp("copies"), models, TOPICS, draws=50)
+    return made.compared(folder_of_copies, models, TOPICS, draws=50)
 
 
 def test_a_copy_in_other_coordinates_is_the_same_model(copies):
@@ -134,6 +142,30 @@ def test_a_copy_in_other_coordinates_is_the_same_model(copies):
     assert len(raw) == 9 and np.mean([abs(row["value"]) for row in raw]) < 2 / np.sqrt(12)
     # where widths differ there is no raw cosine
     assert {row["model_b"] for row in rows(copies, measure="cosine")} == {"rotated"}
+
+
+def test_copies_are_explained_by_their_consensus(copies):
+    found = copies.dicts("consensus_by_layer")
+    assert len(found) == 3 * 3 * 4 and {row["model"] for row in found} == {"model", "rotated", "widened"}
+    for row in found:
+        # what is missing is noise: squared length 12 of a direction, 3 of the noise of eight topics, on both sides
+        assert row["share"] > max(0.4, row["null_high"]) and row["p_value"] == 1 / 51
+        assert row["ci_low"] <= row["share"] <= row["ci_high"]
+    # the copies of one direction lie in one place
+    for place in {(row["layer"], row["emotion"]) for row in found if row["layer"] is not None}:
+        own = [row for row in found if (row["layer"], row["emotion"]) == place]
+        assert max(np.ptp([row[axis] for row in own]) for axis in ("x", "y")) < 1e-3
+    assert len(copies.dicts("consensus_by_emotion")) == 9
+
+
+def test_a_consensus_goes_with_each_of_its_models(copies, folder_of_copies):
+    for model in ("model", "rotated", "widened"):
+        places = [one.place for one in doomed(Store(folder_of_copies), Wanted(models=[model]))]
+        assert sum(place.startswith("consensus_statistics/") for place in places) == 1
+
+
+def test_two_models_have_no_consensus(shared):
+    assert shared.dicts("consensus_by_layer") == []
 
 
 def test_noise_is_not_fitted_in_sample(independent):

@@ -293,10 +293,10 @@ def batches_of(
             target, target_kept = chunk.label[:, split.target], chunk.kept[:, split.target]
             yield Batch(
                 emotion, own, first,
-                {fit.labels: _fit_rows(design, fitted, fitted_kept, [label for label in fit.labels if label != emotion])
+                {fit.labels: fitted_rows(design, fitted, fitted_kept, [label for label in fit.labels if label != emotion])
                  for fit in used},
-                _weights(contrasts[own], chunk.label[:, split.source], chunk.kept[:, split.source]),
-                np.array([_weights(one, target, target_kept) for one in contrasts]),
+                weights_of(contrasts[own], chunk.label[:, split.source], chunk.kept[:, split.source]),
+                np.array([weights_of(one, target, target_kept) for one in contrasts]),
                 _where(target == number),
                 _where(contrasts[own][target] < 0),
                 target_kept,
@@ -304,13 +304,15 @@ def batches_of(
             )  # fmt: skip
 
 
-def _fit_rows(design: Design, label: np.ndarray, kept: np.ndarray, labels: Sequence[str]) -> Rows:
+def fitted_rows(design: Design, label: np.ndarray, kept: np.ndarray, labels: Sequence[str]) -> Rows:
+    """The rows that maps are fitted on, those with the given labels, from label [trial, block, label] and kept [trial, block]."""
     numbers = [design.labels.index(name) for name in labels]
     marks = np.stack([(label == number) & kept[:, :, None] for number in numbers], 1)
     return rows_of(marks.reshape(*marks.shape[:2], -1).astype(float))
 
 
-def _weights(contrast_of_label: np.ndarray, label: np.ndarray, kept: np.ndarray) -> np.ndarray:
+def weights_of(contrast_of_label: np.ndarray, label: np.ndarray, kept: np.ndarray) -> np.ndarray:
+    """Weights [trial, row] of a direction that is a weighted sum of label means, over the blocks that are kept."""
     weights = contrast_of_label[label] * (kept / np.maximum(kept.sum(1, keepdims=True), 1))[:, :, None]
     return weights.reshape(len(label), -1)
 

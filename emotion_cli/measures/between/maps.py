@@ -103,12 +103,17 @@ def _widened(rows: np.ndarray) -> np.ndarray:
     return np.pad(rows, ((0, 0), (0, 0), (0, 1)))
 
 
-def rotations(a: np.ndarray, b: np.ndarray, rows: Rows) -> np.ndarray:
-    """Orthogonal maps [draw, k, k] from coordinates a to b [row, k] (Schonemann 1966), each label's mean removed first."""
+def cross_products(a: np.ndarray, b: np.ndarray, rows: Rows) -> np.ndarray:
+    """Products a'b [draw, k, k] of coordinates [row, k] of the rows used, each label's mean removed first."""
     k = a.shape[1]
     products = (a[:, :, None] * b[:, None, :]).reshape(len(a), -1)
     total = (rows.used @ products).reshape(-1, k, k)
     counts = np.maximum(rows.labels.sum(2), 1)
     sums_a, sums_b = rows.labels @ a, rows.labels @ b
-    left, _, right = np.linalg.svd(total - (sums_a / counts[:, :, None]).transpose(0, 2, 1) @ sums_b)
+    return total - (sums_a / counts[:, :, None]).transpose(0, 2, 1) @ sums_b
+
+
+def rotations(a: np.ndarray, b: np.ndarray, rows: Rows) -> np.ndarray:
+    """Orthogonal maps [draw, k, k] from coordinates a to b [row, k] (Schonemann 1966), each label's mean removed first."""
+    left, _, right = np.linalg.svd(cross_products(a, b, rows))
     return left @ right

@@ -51,16 +51,29 @@ def hsic_pattern(gram: np.ndarray) -> np.ndarray:
     return centred
 
 
-def rank_pattern(correlations: np.ndarray) -> np.ndarray:
-    """Ranks of the correlation distances of pairs of prompts [prompt, prompt], centred (Kriegeskorte et al. 2008)."""
-    from scipy.stats import rankdata
+def rank_codes(correlations: np.ndarray) -> np.ndarray:
+    """Numbers [prompt, prompt] of the distinct correlation distances of pairs of prompts, ascending; 0 on the diagonal.
 
+    Ranks of any part of the prompts follow from them by counting, without sorting again.
+    """
     upper = np.triu_indices(len(correlations), 1)
+    codes = np.zeros(correlations.shape, np.intp)
     # correlations of equal rows differ by rounding; that must not make ranks
-    ranks = rankdata(-np.round(correlations[upper], 10))
-    pattern = np.zeros_like(correlations)
-    pattern[upper] = ranks - ranks.mean() if len(ranks) else ranks
-    return pattern + pattern.T
+    codes[upper] = np.unique(-np.round(correlations[upper], 10), return_inverse=True)[1]
+    return codes + codes.T
+
+
+def rank_pattern(codes: np.ndarray) -> np.ndarray:
+    """Mean ranks of the correlation distances of pairs of prompts [prompt, prompt], centred (Kriegeskorte et al. 2008)."""
+    n = len(codes)
+    # each pair stands twice in the matrix, and the diagonal holds n zeros that are no pairs
+    counts = np.bincount(codes.ravel()).astype(float)
+    counts[:1] -= n
+    counts /= 2
+    ranks = np.cumsum(counts) - (counts - 1) / 2
+    pattern = (ranks - (n * (n - 1) / 2 + 1) / 2)[codes]
+    np.fill_diagonal(pattern, 0)
+    return pattern
 
 
 def correlations_of(rows: np.ndarray) -> np.ndarray:
@@ -71,8 +84,11 @@ def correlations_of(rows: np.ndarray) -> np.ndarray:
     return centred @ centred.T
 
 
-MEASURES: dict[str, Pattern] = {"cka_debiased": hsic_pattern, "rsa": rank_pattern}
-"""How a pattern is made: of centred Gram matrices, and of correlations."""
+MEASURES: dict[str, tuple[Pattern, Pattern]] = {
+    "cka_debiased": (lambda gram: gram, hsic_pattern),
+    "rsa": (rank_codes, rank_pattern),
+}
+"""What is done once with centred Gram matrices, or correlations; and how a pattern is made of any square part of that."""
 
 
 def similarities(
@@ -92,26 +108,25 @@ def similarities(
     `groups` [group, prompt] says which prompts stay when a group of topics is left out. The value is NaN where a layer's
     prompts do not differ.
     """
-    make = MEASURES[measure]
+    prepare, make = MEASURES[measure]
     used_a, used_b = (sorted({pair[i] for pair in pairs}) for i in (0, 1))
     index = np.array([used_a.index(i) for i, _ in pairs]), np.array([used_b.index(j) for _, j in pairs])
-    squares = [np.array([make(matrices[i]) for i in used]) for matrices, used in ((a, used_a), (b, used_b))]
-    table_a, table_b = (_unit(_triangles(square)) for square in squares)
-    values = _products(table_a, table_b, index)
+    prepared = [[prepare(matrices[i]) for i in used] for matrices, used in ((a, used_a), (b, used_b))]
+    left, right = (_Patterns(np.array([make(matrix) for matrix in matrices])) for matrices in prepared)
+    values = _products(left.unit, right.unit, index)
     null = np.empty((draws, len(pairs)))
     orders = [generator(seed, dataset, "pairing", str(draw)).permutation(groups.shape[1]) for draw in range(draws)]
 
     def draw(i: int) -> None:
-        null[i] = _products(_unit(_triangles(squares[0][:, orders[i][:, None], orders[i]])), table_b, index)
+        null[i] = _products(left.permuted(orders[i]), right.unit, index)
 
     each(draw, range(draws))
     without = np.empty((len(groups), len(pairs)))
 
     def leave_out(i: int) -> None:
-        kept = np.flatnonzero(groups[i])
-        parts = [[make(matrices[layer][np.ix_(kept, kept)]) for layer in used] for matrices, used in ((a, used_a), (b, used_b))]
-        left, right = (_unit(_triangles(np.array(part))) for part in parts)
-        without[i] = _products(left, right, index)
+        part = np.ix_(kept := np.flatnonzero(groups[i]), kept)
+        one, other = (_unit(_triangles(np.array([make(matrix[part]) for matrix in matrices]))) for matrices in prepared)
+        without[i] = _products(one, other, index)
 
     each(leave_out, range(len(groups)))
     return [Similarity(*pair, measure, float(values[i]), null[:, i], without[:, i]) for i, pair in enumerate(pairs)]
@@ -134,7 +149,7 @@ def best_depths(
         chosen = np.isin(topics, first)
         halves.append((np.flatnonzero(chosen), np.flatnonzero(~chosen)))
     rights = [[_patterns(b, half) for half in pair] for pair in halves]
-    lefts = [[np.array([hsic_pattern(gram[np.ix_(half, half)]) for gram in a]) for half in pair] for pair in halves]
+    lefts = [[_Patterns(np.array([hsic_pattern(gram[np.ix_(half, half)]) for gram in a])) for half in pair] for pair in halves]
 
     def chosen_and_measured(orders: Sequence[Sequence[np.ndarray]] | None) -> tuple[list[np.ndarray], list[np.ndarray]]:
         choices: list[list[np.ndarray]] = [[], []]
@@ -142,8 +157,8 @@ def best_depths(
         for i, (left, right) in enumerate(zip(lefts, rights, strict=True)):
             both = []
             for j in (0, 1):
-                square = left[j] if orders is None else left[j][:, orders[i][j][:, None], orders[i][j]]
-                both.append(np.nan_to_num(_unit(_triangles(square)) @ right[j].T, nan=-np.inf))
+                table = left[j].unit if orders is None else left[j].permuted(orders[i][j])
+                both.append(np.nan_to_num(table @ right[j].T, nan=-np.inf))
             for here, there in (both, both[::-1]):
                 for way, (chooses, tells) in enumerate(((here, there), (here.T, there.T))):
                     best = chooses.argmax(1)
@@ -164,6 +179,24 @@ def best_depths(
                   np.array([one[way][layer] for one in null]))
         for way, direction in enumerate(("a_to_b", "b_to_a")) for layer in range(len(values[way]))
     ]  # fmt: skip
+
+
+class _Patterns:
+    """Patterns [layer, prompt, prompt] as unit vectors over pairs of prompts, in any order of the prompts."""
+
+    def __init__(self, squares: np.ndarray) -> None:
+        self._upper = np.triu_indices(squares.shape[1], 1)
+        self.unit = _unit(_triangles(squares))
+        # pairs first: what is picked for a permutation are whole rows, and their length does not depend on the order
+        lengths = np.linalg.norm(squares.reshape(len(squares), -1), axis=1) / np.sqrt(2)
+        self._by_pair = np.ascontiguousarray(
+            (squares / np.where(lengths > 0, lengths, np.nan)[:, None, None]).reshape(len(squares), -1).T
+        )
+
+    def permuted(self, order: np.ndarray) -> np.ndarray:
+        """Unit vectors [layer, pair] with the prompts in another order."""
+        rows, columns = self._upper
+        return self._by_pair.take(order[rows] * len(order) + order[columns], axis=0).T
 
 
 def _patterns(grams: Sequence[np.ndarray], rows: np.ndarray) -> np.ndarray:

@@ -9,9 +9,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from emotion_cli.measures.between.design import Design, Thirds, as_labelled, thirds_of
+from emotion_cli.measures.between.alignment import weights_of
+from emotion_cli.measures.between.design import Design, Thirds, as_labelled, contrast, exchanged, joined, thirds_of
 from emotion_cli.measures.between.maps import ridge, rows_of
 from emotion_cli.measures.between.space import Space, spectrum_of, strength_of
+from emotion_cli.measures.directions import OTHERS
 from emotion_cli.measures.resampling import generator
 
 DIMENSIONS = (2, 5, 10, 20)
@@ -26,9 +28,9 @@ MEASURES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 
 
 class Overlap(NamedTuple):
-    """A measure of one emotion's subspace; `draws` from its null."""
+    """A measure of one emotion's subspace (None: of all emotions' directions together); `draws` from its null."""
 
-    emotion: str
+    emotion: str | None
     measure: str
     direction: str | None
     k: int
@@ -68,10 +70,64 @@ def overlaps_within(
         for k in DIMENSIONS:
             if k > min(products.shape) or k > width:
                 continue
-            rng = generator(seed, dataset, "subspaces", str(width), str(k))
-            turns = np.linalg.qr(rng.normal(size=(draws, width, k)))[0][:, :k]
-            found += _measured(emotion, None, k, products[:k, :k], turns)
+            chance = _unrelated(k, width, dataset=dataset, seed=seed, draws=draws)
+            found += _measured(emotion, None, k, products[:k, :k], chance)
     return found
+
+
+def overlaps_unaligned(
+    a: np.ndarray, b: np.ndarray, design: Design, emotions: Sequence[str], *, dataset: str, seed: int, draws: int
+) -> list[Overlap]:
+    """Overlap of an emotion's subspaces in two models of equal width, from rows a and b [prompt, d_model], as they stand.
+
+    Null: unrelated subspaces (mean k / d_model), which is what models in different coordinates give by construction.
+    """
+    found: list[Overlap] = []
+    width = a.shape[1]
+    for emotion in emotions:
+        own = design.rows[:, design.labels.index(emotion)]
+        axes = [_axes(rows[own]) for rows in (a, b)]
+        for k in DIMENSIONS:
+            if k <= min(len(one) for one in axes):
+                chance = _unrelated(k, width, dataset=dataset, seed=seed, draws=draws)
+                found += _measured(emotion, None, k, axes[0][:k] @ axes[1][:k].T, chance)
+    return found
+
+
+def explained_directions(
+    space: Space, design: Design, emotions: Sequence[str], reference: str, *, dataset: str, seed: int, draws: int
+) -> list[Overlap]:
+    """Share of all emotions' directions (their squared lengths) in their first k components about zero, the reference.
+
+    Null: all labels that make the directions exchanged within blocks. For k below the number that explains all by construction.
+    """
+    others = reference == OTHERS
+    most = len(emotions) - others
+    if space.flat or most < 2:
+        return []
+    swapped = emotions if others else (*emotions, reference)
+    trials = joined([as_labelled(design), exchanged(design, swapped, dataset=dataset, seed=seed, draws=draws)])
+    weights = np.stack([
+        weights_of(contrast(design.labels, emotion, emotions, reference), trials.label, trials.kept) for emotion in emotions
+    ], 1)  # fmt: skip
+    rows = design.rows.ravel()
+    products = weights @ space.gram[np.ix_(rows, rows)] @ weights.transpose(0, 2, 1)
+    values = np.maximum(np.linalg.eigvalsh(products)[:, ::-1], 0)
+    total = values.sum(1, keepdims=True)
+    shares = np.cumsum(values, 1) / np.where(total > space.zero, total, np.nan)
+    return [Overlap(None, "directions_explained", None, k, float(shares[0, k - 1]), shares[1:, k - 1]) for k in range(1, most)]
+
+
+def _unrelated(k: int, width: int, *, dataset: str, seed: int, draws: int) -> np.ndarray:
+    """Inner products [draw, k, k] of orthonormal bases of unrelated subspaces."""
+    rng = generator(seed, dataset, "subspaces", str(width), str(k))
+    return np.linalg.qr(rng.normal(size=(draws, width, k)))[0][:, :k]
+
+
+def _axes(rows: np.ndarray) -> np.ndarray:
+    """First principal axes [component, d_model] of rows [prompt, d_model] that vary along them."""
+    _, lengths, axes = np.linalg.svd(rows - rows.mean(0), full_matrices=False)
+    return axes[: int((lengths > 1e-5 * lengths.max(initial=0)).sum())][: max(DIMENSIONS)]
 
 
 def overlaps_between(

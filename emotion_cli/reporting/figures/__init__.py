@@ -1,6 +1,7 @@
 """Rows to pictures: the same rows give the same bytes, in PNG and SVG. Nothing here knows the store."""
 
 from emotion_cli.reporting.figures.alignment import aligned_cosine, geometry, layer_by_layer, subspace_overlap, transfer_auroc
+from emotion_cli.reporting.figures.consensus import consensus
 from emotion_cli.reporting.figures.cross_model import cross_model
 from emotion_cli.reporting.figures.dataset_shift import dataset_shift
 from emotion_cli.reporting.figures.norms import layer_norms
@@ -11,6 +12,6 @@ FIGURES_VERSION = 3
 """Raise it when a figure is drawn differently, so that stored figures are drawn again."""
 
 __all__ = [
-    "FIGURES_VERSION", "aligned_cosine", "cross_model", "dataset_shift", "direction_quality", "emotion_distances", "geometry",
-    "layer_by_layer", "layer_norms", "similarity_heatmap", "subspace_overlap", "transfer_auroc",
+    "FIGURES_VERSION", "aligned_cosine", "consensus", "cross_model", "dataset_shift", "direction_quality", "emotion_distances",
+    "geometry", "layer_by_layer", "layer_norms", "similarity_heatmap", "subspace_overlap", "transfer_auroc",
 ]  # fmt: skip

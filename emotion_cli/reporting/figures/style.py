@@ -68,6 +68,15 @@ def panels(title: str, width: float = 6.4, height: float = 6.4) -> "tuple[Figure
     return figure, upper, lower
 
 
+def side_by_side(title: str, n: int, width: float, height: float) -> "tuple[Figure, list[Axes]]":
+    """An empty figure with n pairs of axes of width x height inches beside each other."""
+    figure, first = canvas("", max(5.2, n * width), height)
+    figure.delaxes(first)
+    found = list(figure.subplots(1, n, squeeze=False)[0])
+    figure.suptitle(title, x=0.01, ha="left", fontsize=10)
+    return figure, found
+
+
 def band(axes: "Axes", i: int, x: Sequence[Any], low: Sequence[Any], high: Sequence[Any], alpha: float = 0.10) -> None:
     """Shade between two curves in the i-th colour; None is a gap."""
     axes.fill_between([number(value) for value in x], [number(value) for value in low], [number(value) for value in high],

@@ -1,0 +1,106 @@
+"""All statistics of two models at 1,000 draws: on the real models, and how they grow with topics, width and layers."""
+
+import os
+import tempfile
+import time
+from argparse import Namespace
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from bench.measuring import table
+from bench.scaling import _emo
+
+NAME = "Comparison of models"
+SETS = ("baseline", "extended")
+DRAWS = 1000
+GROWTH_DRAWS = 200
+BASE = {"topics": 50, "width": 256, "layers": 4}
+GROWTH = {"topics": (50, 100, 200), "width": (256, 1024, 4096), "layers": (4, 8, 16)}
+LABELS = ("anger", "apology", "gratitude", "neutral")
+
+
+def run(options: Namespace) -> str:
+    real = _real(options.model, options.set or SETS)
+    steps = [{**BASE, what: size} for what, sizes in GROWTH.items() for size in sizes]
+    growth = [_grown(**step) for i, step in enumerate(steps) if step not in steps[:i]]
+    return f"""## {NAME}
+
+`emo compare` of {" and ".join(options.model)}, {DRAWS} draws, pooling last, mean_difference against neutral: what is
+between models only. `matched`: both models' ceilings, then CKA, RSA and all aligned measures at the layers of equal relative
+depth. `layer x layer`: CKA and RSA of all other pairs of layers, and the best matching depths. On {os.cpu_count()} cores.
+
+{table(real)}
+The same measures of random activations of two models, four labels, {GROWTH_DRAWS} draws; processor seconds of {BASE}, one thing
+changed. `aligned` is of as many pairs of layers as a model has layers, `CKA` and `RSA` are of every layer with every layer:
+
+{table(growth)}"""
+
+
+def _real(models: list[str], sets: tuple[str, ...]) -> list[dict]:
+    from emotion_cli.settings import Settings
+    from emotion_cli.stages import cross_model
+    from emotion_cli.stages.job import Job
+    from emotion_cli.stages.scope import scopes_in_store
+    from warehouse.store import Store
+
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        store = Store(Path(folder) / "store")
+        chosen = [word for option, names in (("-m", models), ("-d", sets)) for name in names for word in (option, name)]
+        for stage in ("extract", "vectors"):
+            _emo(stage, *chosen, "--store", str(store.root))
+        matched = Settings(store=store.root, pooling=("last",), draws=DRAWS)
+        # what is there already is not made again: the second round makes the rest of the layer pairs only
+        for what, settings in (("matched", matched), ("layer x layer", replace(matched, all_layers=True))):
+            job = Job(store, settings, scopes_in_store(store, settings))
+            for name in sets:
+                tasks = [task for task in cross_model.tasks(job) if task.subject.startswith(f"{name},") and task.reason]
+                wall, cpu = time.perf_counter(), time.process_time()
+                for task in tasks:
+                    task.run(job)
+                rows.append({"what": what, "set": name, "seconds": f"{time.perf_counter() - wall:.1f}",
+                             "processor s": f"{time.process_time() - cpu:.1f}"})  # fmt: skip
+                print(rows[-1], flush=True)
+    return rows
+
+
+def _grown(*, topics: int, width: int, layers: int) -> dict:
+    from emotion_cli.measures.between.alignment import aligned
+    from emotion_cli.measures.between.design import design_of, kept_without_groups, topic_numbers
+    from emotion_cli.measures.between.similarity import correlations_of, similarities
+    from emotion_cli.measures.between.space import space_of
+
+    rng = np.random.default_rng(0)
+    names = [f"topic {i // len(LABELS)}" for i in range(topics * len(LABELS))]
+    models = [[rng.normal(size=(len(names), width)) for _ in range(layers)] for _ in range(2)]
+    common = {"dataset": "x", "seed": 0, "each": _one_by_one}
+    groups = kept_without_groups(topic_numbers(names), dataset="x", seed=0)
+    everything = [(i, j) for i in range(layers) for j in range(layers)]
+    seconds = [time.process_time()]
+    grams = [[space_of(rows @ rows.T) for rows in model] for model in models]
+    seconds.append(time.process_time())
+    aligned(list(zip(*grams, strict=True)), design_of(LABELS * topics, names), emotions=LABELS[:3], reference="neutral",
+            neutral="neutral", draws=GROWTH_DRAWS, **common)  # fmt: skip
+    seconds.append(time.process_time())
+    for measure in ("cka_debiased", "rsa"):
+        made = [
+            {
+                i: space.gram if measure == "cka_debiased" else correlations_of(rows)
+                for i, (space, rows) in enumerate(zip(*one, strict=True))
+            }
+            for one in zip(grams, models, strict=True)
+        ]
+        similarities(measure, *made, everything, groups, draws=GROWTH_DRAWS // 10, **common)
+        seconds.append(time.process_time())
+    parts = zip(("inner products", "aligned", "CKA", "RSA"), np.diff(seconds), strict=True)
+    found = {"topics": topics, "width": width, "layers": layers, **{f"{name} s": f"{spent:.2f}" for name, spent in parts}}
+    print(found, flush=True)
+    return found
+
+
+def _one_by_one(work: Callable[[int], None], numbers: Iterable[int]) -> None:
+    for number in numbers:
+        work(number)

@@ -1,0 +1,209 @@
+"""Do three or more models share a direction? Generalised Procrustes analysis (Gower 1975; ten Berge 1977).
+
+Each model's prompts are turned, in its own principal components, onto what all models have in common. The turns are fitted on
+one third of the topics, without the emotion and with each label's mean removed; a model's direction comes from the second
+third, the other models' directions from the last.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from emotion_cli.measures.between.alignment import COMPONENTS, fitted_rows, squares_of, weights_of
+from emotion_cli.measures.between.design import (
+    Design,
+    Relabelling,
+    Thirds,
+    as_labelled,
+    contrast,
+    exchanged,
+    groups_left_out,
+    joined,
+    thirds_of,
+)
+from emotion_cli.measures.between.maps import Rows, cross_products
+from emotion_cli.measures.between.space import Space, coordinates_of, spectrum_of
+from emotion_cli.measures.directions import OTHERS
+
+MIN_MODELS = 3
+"""Fewer models have no consensus that differs from one's map onto the other."""
+
+N_SPLITS = 5
+"""Of the divisions of the topics into thirds; in each, both held-out thirds give the model's own direction once."""
+
+TOLERANCE = 1e-7
+"""Turns are fitted until a sweep over the models gains less than this share of what they have in common."""
+
+MOST_SWEEPS = 200
+"""Sweeps after which turns are taken as they are."""
+
+
+class Share(NamedTuple):
+    """Share of one model's direction that the other models' consensus explains: value, draws [draw] and replicates [group].
+
+    NaN where not defined; `k` is the dimension of the consensus.
+    """
+
+    model: int
+    emotion: str
+    k: int
+    value: float
+    draws: np.ndarray
+    groups: np.ndarray
+
+
+def shares(
+    spaces: Sequence[Space], design: Design, *, emotions: Sequence[str], reference: str, dataset: str, seed: int, draws: int
+) -> list[Share]:
+    """The share of every model's direction that the consensus explains, from one layer of each model over the same prompts.
+
+    It is the squared length of the direction's projection on the mean of the other models' (unit) directions over its own squared
+    length, components outside the consensus space included; zero where the projection points the other way. The null exchanges
+    labels within blocks in all models alike and keeps the turns: fitted again they would learn how the exchanged labels lie
+    apart, which the labels' means no longer remove, and that is no part of chance.
+    """
+    if any(space.flat for space in spaces):
+        return []
+    splits = thirds_of(design, dataset=dataset, seed=seed)[:N_SPLITS]
+    known = [_points(spaces, design, split) for split in splits]
+    dimension = min((points[0].shape[1] for points in known), default=0)
+    if not dimension:
+        return []
+    groups = groups_left_out(design, dataset=dataset, seed=seed)
+    found = []
+    for emotion in emotions:
+        swapped = emotions if reference == OTHERS else (emotion, reference)
+        null = exchanged(design, swapped, dataset=dataset, seed=seed, draws=draws)
+        trials = joined([as_labelled(design), groups, null])
+        values = np.mean([
+            _split_shares(spaces, points, design, split, trials, 1 + len(groups), emotion,
+                          contrast(design.labels, emotion, emotions, reference))
+            for split, points in zip(splits, known, strict=True)
+        ], axis=0)  # fmt: skip
+        first = 1 + len(groups)
+        found += [Share(i, emotion, dimension, float(one[0]), one[first:], one[1:first]) for i, one in enumerate(values)]
+    return found
+
+
+def plane(
+    spaces: Sequence[Space], design: Design, *, emotions: Sequence[str], reference: str, dataset: str, seed: int
+) -> np.ndarray | None:
+    """Coordinates [model, emotion, 2] of unit directions in the plane in which they lie most; None where not defined.
+
+    One consensus for all emotions: fitted on one third of the topics, all labels; the directions are from the other two.
+    """
+    if any(space.flat for space in spaces):
+        return None
+    split = thirds_of(design, dataset=dataset, seed=seed)[0]
+    points = _points(spaces, design, split)
+    if points[0].shape[1] < 2:
+        return None
+    labelled = as_labelled(design)
+    rows = design.rows[split.fit].ravel()
+    turns = consensus([one[rows] for one in points], fitted_rows(design, labelled.label[:, split.fit],
+                      labelled.kept[:, split.fit], design.labels))  # fmt: skip
+    rest = np.concatenate([split.source, split.target])
+    vectors = []
+    for emotion in emotions:
+        weights = contrast(design.labels, emotion, emotions, reference)
+        turned, squares = _directions(spaces, points, turns, design, rest, labelled, weights)
+        vectors.append((turned / np.sqrt(squares)[:, :, None])[:, 0])
+    stacked = np.stack(vectors, 1)
+    if not np.isfinite(stacked).all():
+        return None
+    axes = np.linalg.svd(stacked.reshape(-1, stacked.shape[2]), full_matrices=False)[2][:2]
+    if len(axes) < 2:
+        return None
+    placed = stacked @ axes.T
+    # an axis has no sign of its own
+    return placed * np.where(placed.sum((0, 1)) < 0, -1.0, 1.0)
+
+
+def consensus(points: Sequence[np.ndarray], rows: Rows) -> np.ndarray:
+    """Orthogonal turns [model, draw, k, k] of coordinates [row, k] of each model onto the mean of all turned models.
+
+    Each label's mean is removed first. One model after another is turned onto the sum of the others until nothing is gained.
+    """
+    n, k = len(points), points[0].shape[1]
+    products = np.zeros((n, n, len(rows.labels), k, k))
+    for i in range(n):
+        for j in range(i + 1, n):
+            products[i, j] = cross_products(points[i], points[j], rows)
+            products[j, i] = products[i, j].transpose(0, 2, 1)
+    turns = np.tile(np.eye(k), (n, len(rows.labels), 1, 1))
+    for i in range(1, n):
+        turns[i] = _nearest(products[i, :i], turns[:i])[0]
+    active = np.arange(len(rows.labels))
+    before = np.full(len(active), -np.inf)
+    for _ in range(MOST_SWEEPS):
+        now = np.zeros(len(active))
+        for i in range(n):
+            others = [j for j in range(n) if j != i]
+            turned, common = _nearest(products[i, others][:, active], turns[others][:, active])
+            turns[i, active] = turned
+            now += common
+        going = now - before > TOLERANCE * now
+        active, before = active[going], now[going]
+        if not len(active):
+            break
+    return turns
+
+
+def _nearest(products: np.ndarray, turns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The turn [draw, k, k] of one model onto the sum of others, and what it has in common with it [draw]."""
+    left, values, right = np.linalg.svd((products @ turns).sum(0))
+    return left @ right, values.sum(-1)
+
+
+def _points(spaces: Sequence[Space], design: Design, split: Thirds) -> list[np.ndarray]:
+    """Coordinates [prompt, k] of all prompts in each model's principal components of the fitted third, k alike for all."""
+    rows, n = design.rows[split.fit].ravel(), len(design.labels)
+    spectra = [spectrum_of(space.gram[np.ix_(rows, rows)], n) for space in spaces]
+    k = min(COMPONENTS, (len(rows) - n) // 2, *(len(spectrum.values) for spectrum in spectra))
+    return [
+        coordinates_of(space.gram[:, rows], spectrum, n, k) for space, spectrum in zip(spaces, spectra, strict=True)
+    ]  # fmt: skip
+
+
+def _split_shares(
+    spaces: Sequence[Space], points: Sequence[np.ndarray], design: Design, split: Thirds, trials: Relabelling, n_fitted: int,
+    emotion: str, weights: np.ndarray,
+) -> np.ndarray:  # fmt: skip
+    """Shares [model, trial] of one split; the two thirds that are not fitted on take turns.
+
+    The first `n_fitted` trials have a consensus of their own, the others that of the first.
+    """
+    rows = design.rows[split.fit].ravel()
+    labels = [label for label in design.labels if label != emotion]
+    fitted = fitted_rows(design, trials.label[:n_fitted, split.fit], trials.kept[:n_fitted, split.fit], labels)
+    own = np.arange(len(trials))
+    turns = consensus([one[rows] for one in points], fitted)[:, np.where(own < n_fitted, own, 0)]
+    here, there = (
+        _directions(spaces, points, turns, design, blocks, trials, weights) for blocks in (split.source, split.target)
+    )  # fmt: skip
+    return (_explained(*here, there[0]) + _explained(*there, here[0])) / 2
+
+
+def _directions(
+    spaces: Sequence[Space], points: Sequence[np.ndarray], turns: np.ndarray, design: Design, blocks: np.ndarray,
+    trials: Relabelling, weights: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
+    """Each model's direction in the consensus space [model, trial, k], and its squared length in the model [model, trial]."""
+    rows = design.rows[blocks].ravel()
+    of_rows = weights_of(weights, trials.label[:, blocks], trials.kept[:, blocks])
+    turned, squares = [], []
+    for space, one, turn in zip(spaces, points, turns, strict=True):
+        turned.append(((of_rows @ one[rows])[:, None] @ turn)[:, 0])
+        length = squares_of(of_rows, space.gram[np.ix_(rows, rows)])
+        squares.append(np.where(length > space.zero, length, np.nan))
+    return np.array(turned), np.array(squares)
+
+
+def _explained(own: np.ndarray, squares: np.ndarray, elsewhere: np.ndarray) -> np.ndarray:
+    lengths = np.linalg.norm(elsewhere, axis=2, keepdims=True)
+    unit = elsewhere / np.where(lengths > 0, lengths, np.nan)
+    mean = unit.sum(0) - unit
+    along = np.maximum((own * mean).sum(2), 0) ** 2
+    size = (mean**2).sum(2)
+    return along / (squares * np.where(size > 0, size, np.nan))

@@ -1,0 +1,138 @@
+"""Activations of three or more models over one dataset to what they hold in common."""
+
+from collections.abc import Sequence
+from itertools import groupby
+
+import numpy as np
+import pyarrow as pa
+
+from emotion_cli.measures.between.consensus import MIN_MODELS, Share, plane, shares
+from emotion_cli.measures.between.design import MIN_TOPICS, Design, design_of
+from emotion_cli.measures.resampling import NO_INTERVAL, Null, Statistic, defined, jackknife_interval, null_above
+from emotion_cli.stages.cross_model import inputs
+from emotion_cli.stages.extract import depth, pairs_of
+from emotion_cli.stages.job import Job, Task, parts_task
+from emotion_cli.stages.pairing import Layers, in_threads, matched_all, shared_prompts
+from emotion_cli.stages.scope import Scope
+from emotion_cli.stages.statistics import statistic_columns
+from emotion_cli.stages.vectors import Variant, averaged_layers, emotions_and_reference, variant_of, variants
+from warehouse.store import Partition, content_hash, table_of
+
+AXES = ("consensus_x", "consensus_y")
+"""Measures that are coordinates in the consensus plane."""
+
+Row = tuple[int, int | None, str, str, int | None, Statistic]
+"""Model (its number), layer, emotion, measure, dimension and what was measured."""
+
+
+def tasks(job: Job) -> list[Task]:
+    """One task for every dataset that three or more models have; extractions that differ were refused with the pairs."""
+    return [_task(job, members) for members in together(job)]
+
+
+def together(job: Job) -> list[list[Scope]]:
+    """The scopes of each dataset that three or more models have, in the order of the models' names."""
+    by_dataset = [sorted(members, key=lambda one: one.model) for _, members in groupby(job.train_scopes, lambda one: one.dataset)]
+    return [scopes for scopes in by_dataset if len({scope.model for scope in scopes}) == len(scopes) >= MIN_MODELS]
+
+
+def consensus_partition(job: Job, scopes: Sequence[Scope]) -> Partition:
+    """The part of the table that is about these extractions, in whatever order."""
+    return job.store.partition("consensus_statistics", dataset=scopes[0].dataset, consensus_id=consensus_id(scopes))
+
+
+def consensus_id(scopes: Sequence[Scope]) -> str:
+    """The id of the consensus of these extractions, in whatever order."""
+    return content_hash(sorted(scope.extraction_id for scope in scopes))[:16]
+
+
+def _task(job: Job, scopes: Sequence[Scope]) -> Task:
+    activations = [scope.partition(job.store, "activations") for scope in scopes]
+    reads = {f"activations of {scope.extraction_id}": one for scope, one in zip(scopes, activations, strict=True)}
+    reads |= {f"prompts of {scope.extraction_id}": scope.prompts(job.store) for scope in scopes}
+    asked = [variants(job.settings, one) for one in activations]
+    return parts_task(
+        "compare", _subject(scopes), consensus_partition(job, scopes), reads=reads, inputs=inputs(job),
+        wanted=[variant.part for variant in asked[0] if all(variant in others for others in asked)],
+        make=lambda job, part: _part(job, scopes, variant_of(part)),
+    )  # fmt: skip
+
+
+def _subject(scopes: Sequence[Scope]) -> str:
+    return f"{scopes[0].dataset}, consensus of {len(scopes)} models"
+
+
+def _part(job: Job, scopes: Sequence[Scope], variant: Variant) -> pa.Table:
+    rows = _measured(job, scopes, variant)
+    return table_of("consensus_statistics", {
+        "extraction_id": [scopes[row[0]].extraction_id for row in rows],
+        "model": [scopes[row[0]].model for row in rows],
+        **{name: [value] * len(rows) for name, value in variant._asdict().items()},
+        **{name: [row[i] for row in rows] for i, name in ((1, "layer"), (2, "emotion"), (3, "measure"), (4, "k"))},
+        **statistic_columns([row[5] for row in rows]),
+    })  # fmt: skip
+
+
+def _measured(job: Job, scopes: Sequence[Scope], variant: Variant) -> list[Row]:
+    subject, depths = _subject(scopes), [depth(job.store, scope) for scope in scopes]
+    known = [one for one in depths if one is not None]
+    if len(known) < len(scopes):
+        unknown = ", ".join(scope.model for scope, one in zip(scopes, depths, strict=True) if one is None)
+        job.listener.note(f"{subject}: the depth of {unknown} is not known, so no layers are matched")
+        return []
+    held = [pairs_of(scope.partition(job.store, "activations"))[variant.pooling] for scope in scopes]
+    matches = matched_all(known, held)
+    shared = shared_prompts(job, scopes, variant.pooling)
+    design = design_of(shared.labels, shared.topics)
+    if design.n_topics < MIN_TOPICS:
+        job.listener.note(f"{subject}: {design.n_topics} topics have a prompt of every label, and it needs {MIN_TOPICS}")
+        return []
+    models = [Layers(job, scope, variant, shared) for scope in scopes]
+    spaces = [[model.space(layer) for model, layer in zip(models, match, strict=True)] for match in matches]
+    options = {"emotions": emotions_and_reference(shared.labels, job.settings, variant, subject), "reference": variant.reference,
+               "dataset": scopes[0].dataset, "seed": job.settings.seed}  # fmt: skip
+    found: dict[int, list[Share]] = {}
+    planes: dict[int, np.ndarray | None] = {}
+
+    def work(i: int) -> None:
+        found[i] = shares(spaces[i], design, draws=job.settings.draws, **options)
+        planes[i] = plane(spaces[i], design, **options)
+
+    in_threads(job, subject)(work, range(len(matches)))
+    rows: list[Row] = []
+    for i, match in enumerate(matches):
+        rows += [(one.model, match[one.model], one.emotion, "consensus_share", one.k, _statistic([one], design))
+                 for one in found[i]]  # fmt: skip
+        rows += _placed(planes[i], match, options["emotions"], design)
+    return rows + _means(job, scopes, matches, found, design)
+
+
+def _placed(placed: np.ndarray | None, match: Sequence[int], emotions: Sequence[str], design: Design) -> list[Row]:
+    if placed is None:
+        return []
+    nothing = Null(None, None, None, None, None)
+    return [
+        (model, layer, emotion, measure, None, Statistic(float(placed[model, e, axis]), nothing, design.n_topics, NO_INTERVAL))
+        for model, layer in enumerate(match) for e, emotion in enumerate(emotions) for axis, measure in enumerate(AXES)
+    ]  # fmt: skip
+
+
+def _means(
+    job: Job, scopes: Sequence[Scope], matches: Sequence[tuple[int, ...]], found: dict[int, list[Share]], design: Design
+) -> list[Row]:
+    """Means over the matched layers that every model's averages cover, null and interval from the same draws."""
+    covered = [averaged_layers(job.store, job.settings, scope, [match[i] for match in matches]) for i, scope in enumerate(scopes)]
+    by_key: dict[tuple[int, str], list[Share]] = {}
+    for i, match in enumerate(matches):
+        if all(layer in own for layer, own in zip(match, covered, strict=True)):
+            for one in found[i]:
+                if np.isfinite(one.value):
+                    by_key.setdefault((one.model, one.emotion), []).append(one)
+    return [(model, None, emotion, "consensus_share", members[0].k, _statistic(members, design))
+            for (model, emotion), members in sorted(by_key.items())]  # fmt: skip
+
+
+def _statistic(members: Sequence[Share], design: Design) -> Statistic:
+    value = defined(float(np.mean([one.value for one in members])))
+    draws, groups = (np.mean([getattr(one, name) for one in members], axis=0) for name in ("draws", "groups"))
+    return Statistic(value, null_above(value, draws), design.n_topics, jackknife_interval(value, groups))
