@@ -13,6 +13,7 @@ import pyarrow as pa
 from warehouse.errors import QueryError, StoreError
 from warehouse.library import filtered, queries
 from warehouse.parquet import footer_of
+from warehouse.protocol import refuse_link
 from warehouse.schema import COLUMNS, TABLES, Table
 from warehouse.store import Partition, Store, refuse_older
 
@@ -59,12 +60,14 @@ class Catalog:
                     hint='emo sql "select ..."',
                 )
             return self.connection.sql(sql, params=values).to_arrow_table()
-        except duckdb.Error as error:
+        except (duckdb.Error, UnicodeDecodeError) as error:
             text = str(error).strip()
             if _BROKEN in text:
                 raise StoreError(text.split(_BROKEN, 1)[1], hint="emo verify --repair") from error
-            if isinstance(error, duckdb.IOException):
-                raise StoreError(text, hint="emo verify") from error
+            if _is_of_a_file(error, text):
+                raise StoreError(
+                    f"a file of the store cannot be read: {text}", hint="emo verify, which names every damaged file"
+                ) from error
             raise QueryError(text, hint="emo tables") from error
 
     def _last(self, statements: Sequence[Any], values: Sequence[Any] | Mapping[str, Any]) -> pa.Table:
@@ -80,6 +83,13 @@ class Catalog:
     def dicts(self, relation: str, **filters: Iterable[Any] | None) -> list[dict[str, Any]]:
         """`select` as one dictionary a row."""
         return self.select(relation, (), **filters).to_pylist()
+
+
+def _is_of_a_file(error: Exception, text: str) -> bool:
+    """Whether a file is at fault, not the statement: DuckDB names it, or passes on what its Parquet reader met in a page."""
+    if type(error) is duckdb.Error or isinstance(error, duckdb.IOException | UnicodeDecodeError):
+        return True
+    return isinstance(error, duckdb.InvalidInputException) and ".parquet" in text
 
 
 def write_database(store: Store, path: Path) -> None:
@@ -159,8 +169,12 @@ def _readable(partition: Partition, *, footers: bool) -> list[Path]:
     if manifest is None:
         return []
     refuse_older(manifest, partition.folder)
-    paths = [(partition.folder / entry.name).resolve() for entry in manifest.files]
+    # below the store names stay as they are: DuckDB takes the keys from the path, and a folder may be a link to another disk
+    root = partition.folder.parents[len(partition.keys)]
+    folder = root.resolve() / partition.folder.relative_to(root)
+    paths = [folder / entry.name for entry in manifest.files]
     for path, entry in zip(paths, manifest.files, strict=True):
+        refuse_link(path)
         if not path.is_file():
             raise StoreError(f"{path} is listed in a manifest but is not there")
         if path.stat().st_size != entry.size:

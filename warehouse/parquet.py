@@ -13,6 +13,9 @@ from warehouse.errors import OlderError, StoreError
 from warehouse.protocol import refuse_newer
 from warehouse.schema import COLUMNS, TABLES
 
+UNREADABLE = (OSError, pa.ArrowException, UnicodeDecodeError)
+"""What pyarrow raises for a damaged file."""
+
 
 def column_type(name: str) -> pa.DataType:
     """The declared Arrow type of a column."""
@@ -83,7 +86,7 @@ def footer_of(path: Path) -> pq.FileMetaData:
     """What a file says of itself; StoreError when it is not a Parquet file."""
     try:
         return pq.read_metadata(path)
-    except (OSError, pa.ArrowException) as error:
+    except UNREADABLE as error:
         raise StoreError(f"{path}: {error}", hint="emo verify --repair") from error
 
 

@@ -53,7 +53,7 @@ class FileEntry:
     def is_whole(self, folder: Path) -> bool:
         """Whether the file is there with exactly these bytes."""
         path = folder / self.name
-        return path.is_file() and path.stat().st_size == self.size and file_sha256(path) == self.sha256
+        return path.is_file() and not path.is_symlink() and path.stat().st_size == self.size and file_sha256(path) == self.sha256
 
 
 @dataclass(frozen=True)
@@ -147,12 +147,21 @@ def read_manifest(folder: Path) -> Manifest | None:
         refuse_newer(path, saved["schema_version"])
         costs = saved["ran"]["cost"]
         files = tuple(FileEntry(**entry, cost=costs.get(entry["name"], {})) for entry in saved["files"])
-        if any("/" in entry.name or entry.name.startswith(".") for entry in files):
+        if not all(isinstance(entry.rows, int) and isinstance(entry.size, int) for entry in files):
+            raise TypeError("rows and sizes are numbers")
+        # a name and nothing else: no way out of the folder, none of the store's own files
+        if not all(entry.name and not entry.name.startswith(".") and not {*entry.name} & {"/", "\0"} for entry in files):
             raise StoreError(f"{path}: the manifest lists a file outside its folder", hint="emo verify --repair")
         return Manifest(saved["table"], saved["keys"], files, saved["inputs"], saved["ran"]["committed_at"],
                         saved["schema_version"], saved["reads"])  # fmt: skip
     except (KeyError, TypeError, AttributeError) as error:
         raise StoreError(f"{path}: the manifest is not complete: {error}", hint="emo verify --repair") from error
+
+
+def refuse_link(path: Path) -> None:
+    """StoreError when a committed file is a symbolic link: the store writes none, and one leads to what it does not know."""
+    if path.is_symlink():
+        raise StoreError(f"{path} is a link to another place, not the file that was committed", hint="emo verify --repair")
 
 
 def refuse_newer(path: Path, version: int) -> None:

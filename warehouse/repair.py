@@ -118,11 +118,11 @@ def _put_aside(store: Store, path: Path) -> str:
     target = store.root / QUARANTINE / path.relative_to(store.root)
     protocol.make_folder(target.parent)
     number, free = 0, target
-    while free.exists():
+    while os.path.lexists(free):
         number += 1
         free = target.with_name(f"{target.name}.{number}")
     with protocol.naming(path):
-        if path.exists():
+        if os.path.lexists(path):
             os.rename(path, free)  # noqa: PTH104
         protocol.sync_folder(path.parent)
         protocol.sync_folder(free.parent)

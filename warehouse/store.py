@@ -12,7 +12,7 @@ from warehouse import protocol, schema
 from warehouse.errors import NotInStoreError, OlderError, StoreError
 from warehouse.lock import held
 from warehouse.names import quote, quote_glob, refuse_case_twins, unquote
-from warehouse.parquet import column_type, read_parquet, table_of, write_parquet
+from warehouse.parquet import UNREADABLE, column_type, read_parquet, table_of, write_parquet
 from warehouse.protocol import MANIFEST, PROGRESS, FileEntry, Manifest, content_hash, file_sha256
 from warehouse.schema import TABLES, Table
 
@@ -38,8 +38,12 @@ class Partition:
         return "/".join([self.table.name, *(f"{key}={quote(value)}" for key, value in self.keys.items())])
 
     def manifest(self) -> Manifest | None:
-        """The committed manifest, or None; StoreError when it is damaged or of a newer version."""
-        return protocol.read_manifest(self.folder)
+        """The committed manifest, or None; StoreError when it is damaged, of a newer version or of another folder."""
+        manifest = protocol.read_manifest(self.folder)
+        if manifest and (manifest.table, manifest.keys) != (self.table.name, self.keys):
+            raise StoreError(f"{self.folder / MANIFEST}: the manifest is of another folder: {manifest.table} {manifest.keys}",
+                             hint="emo verify --repair")  # fmt: skip
+        return manifest
 
     def paths(self) -> list[Path]:
         """The committed files."""
@@ -66,11 +70,12 @@ class Partition:
             raise NotInStoreError(f"{self.folder} is not in the store", hint="emo run")
         pieces = []
         for path in paths:
+            protocol.refuse_link(path)
             try:
                 pieces.append(read_parquet(path, columns, equal))
             except FileNotFoundError as error:
                 raise NotInStoreError(f"{path} is listed in a manifest but is not there", hint="emo verify --repair") from error
-            except (OSError, pa.ArrowException, KeyError) as error:
+            except (*UNREADABLE, KeyError) as error:
                 raise StoreError(f"{path}: {error}", hint="emo verify --repair") from error
         return pa.concat_tables(pieces)
 

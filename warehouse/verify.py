@@ -13,7 +13,7 @@ from warehouse.catalog import declare_macros, table_select
 from warehouse.errors import HeldError, NewerError, StoreError
 from warehouse.library import checks
 from warehouse.lock import HOLDER, LOCK, held
-from warehouse.parquet import footer_of, schema_version_of, value_faults
+from warehouse.parquet import UNREADABLE, footer_of, schema_version_of, value_faults
 from warehouse.protocol import MANIFEST, PROGRESS, TEMPORARY, FileEntry, Manifest, file_sha256
 from warehouse.schema import TABLES, Table
 from warehouse.store import Partition, Store
@@ -95,9 +95,6 @@ def _of_partition(partition: Partition) -> Iterator[Fault]:
     except StoreError as error:
         yield Fault("manifest", partition.folder / MANIFEST, str(error))
         return
-    if manifest and (manifest.table, manifest.keys) != (partition.table.name, partition.keys):
-        yield Fault("manifest", partition.folder / MANIFEST, f"it is of {manifest.table} {manifest.keys}")
-        return
     yield from _strays(partition.folder, manifest)
     if manifest is None:
         return
@@ -132,10 +129,11 @@ def _strays(folder: Path, manifest: Manifest | None) -> Iterator[Fault]:
 
 
 def _of_file(table: Table, path: Path, entry: FileEntry) -> Iterator[Fault]:
-    if not path.is_file():
+    if not path.is_file() and not path.is_symlink():
         yield Fault("missing", path, f"listed with {entry.rows} rows")
         return
     try:
+        protocol.refuse_link(path)
         if path.stat().st_size != entry.size or file_sha256(path) != entry.sha256:
             yield Fault("checksum", path, f"{path.stat().st_size} bytes; {entry.size} with SHA-256 {entry.sha256} were committed")
             return
@@ -147,7 +145,7 @@ def _of_file(table: Table, path: Path, entry: FileEntry) -> Iterator[Fault]:
             yield Fault("rows", path, f"{footer.num_rows} rows, not {entry.rows}")
         else:
             yield from (Fault("values", path, fault) for fault in _values(path))
-    except (OSError, pa.ArrowException, StoreError) as error:
+    except (*UNREADABLE, StoreError) as error:
         yield Fault("checksum", path, str(error))
 
 

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 DEFAULT_POOLINGS = ("last",)
 
 PART_BYTES = 64 * 2**20
-"""Activations in one part: what memory holds, and what a killed run loses at most."""
+"""Activations in one part: memory holds two, one being computed and one being written, and a kill loses no more than these."""
 
 WORD = "word"
 """The pooling that needs a word list."""

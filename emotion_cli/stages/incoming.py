@@ -87,8 +87,8 @@ class Source:
         if not isinstance(self.origin, Path):
             yield from _numbered(iter(self.origin.select(list(columns)).to_batches(max_chunksize=rows)))
             return
-        # buffered, so that not a whole column of a row group is read at once; checksums where the writer left them
-        with pq.ParquetFile(self.origin, buffer_size=2**20, page_checksum_verification=True) as file:
+        # not pre-buffered, as is the default: that reads whole row groups and keeps them; checksums where the writer left them
+        with pq.ParquetFile(self.origin, pre_buffer=False, buffer_size=2**20, page_checksum_verification=True) as file:
             yield from _numbered(file.iter_batches(batch_size=rows, columns=list(columns), use_threads=False))
 
     def rows_in_a_batch(self) -> int:

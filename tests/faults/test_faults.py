@@ -65,7 +65,13 @@ def folder_for_a_file(store):
     path.mkdir()
 
 
-@pytest.mark.parametrize("damage", [truncated, no_parquet, deleted, damaged_manifest, folder_for_a_file])
+def link_out_of_the_store(store):
+    path = first(store, "vectors").paths()[0]
+    path.rename(store.root.parent / "other.parquet")
+    path.symlink_to(store.root.parent / "other.parquet")
+
+
+@pytest.mark.parametrize("damage", [truncated, no_parquet, deleted, damaged_manifest, folder_for_a_file, link_out_of_the_store])
 def test_a_damaged_part_is_named_and_the_rest_is_usable(store, damage):
     damage(store)
     for words in (["sql", "select * from vectors"], ["sql", "vector_norms_by_layer", "-m", "tiny-gpt2"]):

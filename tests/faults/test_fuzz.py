@@ -4,7 +4,9 @@ A kind of file joins by a line in KINDS: how to write a sound one, and how a com
 """
 
 import random
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,9 +14,14 @@ import made_elsewhere
 import prompt_files
 import pytest
 
+from emotion_cli import pipeline
 from emotion_cli.errors import EmoError
 from emotion_cli.prompts.reading import READERS, read_prompt_set
-from emotion_cli.stages.importing import import_activations
+from emotion_cli.settings import Settings
+from emotion_cli.stages.exporting import export_vectors
+from emotion_cli.stages.importing import Declared, import_activations
+from emotion_cli.stages.importing_vectors import import_vectors
+from emotion_cli.stages.job import Silence
 from warehouse.errors import StoreError
 from warehouse.store import Store
 
@@ -41,24 +48,54 @@ def prompts(ending: str) -> Kind:
     )
 
 
+@contextmanager
+def new_store(folder: Path) -> Iterator[Store]:
+    """A store that is not there before; where a file is refused it is not there afterwards."""
+    store = Store(folder / "store")
+    try:
+        yield store
+    except (EmoError, StoreError):
+        assert not store.root.exists()
+        raise
+    shutil.rmtree(store.root)
+
+
 def activations() -> Kind:
     def read(path: Path) -> None:
-        # a store of its own that is not there before; where the file is refused, it is not there afterwards
-        store = Store(path.parent / "store")
-        try:
+        with new_store(path.parent) as store:
             import_activations(store, [path], dataset="mine", model="elsewhere", create_dataset=True)
-        except (EmoError, StoreError):
-            assert not store.root.exists()
-            raise
-        assert store.n_rows("activations") > 0
-        for file in sorted(store.root.rglob("*"), reverse=True):
-            file.rmdir() if file.is_dir() else file.unlink()
-        store.root.rmdir()
+            assert store.n_rows("activations") > 0
 
     return Kind(".parquet", lambda folder: made_elsewhere.file_of(folder / "set.parquet", made_elsewhere.rows_of(topics=2)), read)
 
 
-KINDS = {**{f"prompts{ending}": prompts(ending) for ending in READERS}, "activations.parquet": activations()}
+def vectors(ending: str) -> Kind:
+    """What `emo export` wrote; a file that is read for all its damage holds the vectors that were exported, bit for bit."""
+    known: set[tuple[float, ...]] = set()
+
+    def write(folder: Path) -> Path:
+        store = Store(folder / "exporting")
+        rows = made_elsewhere.table_of(made_elsewhere.rows_of(layers=(0, 1, 2, 3)))
+        import_activations(store, [rows], dataset="mine", model="lab/m", create_dataset=True, declared=Declared(n_layers=3))
+        job = pipeline.job_in_store(store, Settings(reference="calm", neutral="calm"), Silence())
+        pipeline.run(job, pipeline.stages("vectors", "vectors"))
+        known.update(map(tuple, store.read("vectors", ["vector"])["vector"].to_pylist()))
+        return export_vectors(job, folder / "out", ending[1:])[0]
+
+    def read(path: Path) -> None:
+        with new_store(path.parent) as store:
+            import_vectors(store, [path])
+            found = set(map(tuple, store.read("vectors", ["vector"])["vector"].to_pylist()))
+            assert found and found <= known
+
+    return Kind(ending, write, read)
+
+
+KINDS = {
+    **{f"prompts{ending}": prompts(ending) for ending in READERS},
+    "activations.parquet": activations(),
+    **{f"vectors{ending}": vectors(ending) for ending in (".safetensors", ".gguf")},
+}
 
 
 def mutated(content: bytes, rng: random.Random) -> bytes:
@@ -66,7 +103,7 @@ def mutated(content: bytes, rng: random.Random) -> bytes:
     changed = bytearray(content)
     for _ in range(rng.randint(1, 4)):
         at = rng.randrange(max(1, len(changed)))
-        kind = rng.randrange(8)
+        kind = rng.randrange(9)
         if kind == 0 and changed:
             changed[at] ^= 1 << rng.randrange(8)
         elif kind == 1:
@@ -84,6 +121,10 @@ def mutated(content: bytes, rng: random.Random) -> bytes:
             changed[at:at] = changed[at:end]
         elif kind == 6:
             changed[at : at + 1] = rng.choice([b"NaN", b"1e999", b"null", b"true", b"-0", b"{}", b'""', b"9" * 400])
+        elif kind == 7:
+            # a length or an offset beyond every file, where binary files have theirs as likely as not
+            at = rng.randrange(min(64, max(1, len(changed)))) if rng.random() < 0.5 else at
+            changed[at : at + 8] = rng.choice([b"\xff" * 8, b"\xff" * 7 + b"\x7f", b"\0" * 8])
         else:
             changed = changed.replace(*rng.choice([(b'"text"', b'"Text"'), (b'"emotion"', b'"topic"'), (b"calm", b""), (b"}", b""), (b'"', b"'")]), 1)  # fmt: skip
     return bytes(changed)

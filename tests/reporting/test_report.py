@@ -22,9 +22,9 @@ SVG = (
 )
 
 
-def facts(models=(("m1", 8), ("m2", 8)), emotions=("joy", "rage", "shame"), mean=0.6, tracked=None):
+def facts(models=(("m1", 8), ("m2", 8)), emotions=("joy", "rage", "shame"), mean=0.6, tracked=None, datasets=("one", "two")):
     rows = {name: [] for name in report.READS}
-    for dataset in ("one", "two"):
+    for dataset in datasets:
         rows["prompt_counts_by_emotion"] += [
             {"dataset": dataset, "role": "train", "emotion": emotion, "n_prompts": 4, "n_topics": 4, "mean_words": 3.0}
             for emotion in emotions
@@ -73,13 +73,13 @@ def facts(models=(("m1", 8), ("m2", 8)), emotions=("joy", "rage", "shame"), mean
             ]  # fmt: skip
     for model, _ in models:
         rows["dataset_shift_by_layer"] += [
-            {"dataset_a": "one", "dataset_b": "two", "model": model, "emotion": emotion, "layer": layer, "averaged": layer > 0,
+            {"dataset_a": datasets[0], "dataset_b": datasets[1], "model": model, "emotion": emotion, "layer": layer, "averaged": layer > 0,
              "share_in_common": 0.7, "cosine_similarity": 0.97, "noise_cosine": 0.8367, "cosine_unbiased": 0.95, "ci_low": 0.8,
              "ci_high": 1.02, "null_low": -0.2, "null_high": 0.2, "p_value": 0.002} for emotion in emotions for layer in range(3)
         ]  # fmt: skip
     variant = {"method": "mean_difference", "reference": "neutral", "pooling": "last"}
     settings = {"neutral": "neutral", "over_layers": "resid_post", "seed": 0, "draws": 1000}
-    pictures = [Picture("figures/one/a%2Fb/x.png", SVG, "a picture", "one")]
+    pictures = [Picture("figures/one/a%2Fb/x.png", SVG, "a picture", datasets[0])]
     return report.Facts(rows, variant, settings, pictures, tracked)
 
 
@@ -135,17 +135,37 @@ def test_the_page_asks_for_nothing_and_runs_nothing():
     assert links and all(link.startswith("#") for link in links)
 
 
-def test_names_stay_text():
-    pages = report.pages(facts(models=((NASTY, 8), ("m2", 8)), emotions=(NASTY, "rage", "{shame}")))
+NAMES = {
+    "models": {"models": ((NASTY, 8), ("m2", 8))},
+    "emotions": {"emotions": (NASTY, "rage", "{shame}")},
+    "datasets": {"datasets": (NASTY, "two")},
+    "all": {"models": ((NASTY, 8), ("m2", 8)), "emotions": (NASTY, "rage", "{shame}"), "datasets": (NASTY, "two")},
+}
+
+
+@pytest.mark.parametrize("changes", NAMES.values(), ids=list(NAMES))
+def test_names_stay_text(changes):
+    pages = report.pages(facts(**changes))
     page = Reader(pages["report.html"].decode())
     assert page.open == [] and "script" not in page.tags
-    assert NASTY in page.text and "{shame}" in page.text
-    text = pages["report.md"].decode()
-    outside_code = re.sub(r"^(`{3,})$.*?^\1$", "", text, flags=re.MULTILINE | re.DOTALL)
-    assert "<script>" not in outside_code
+    assert NASTY in page.text and ("{shame}" in page.text or "emotions" not in changes)
+    outside_code = outside_code_of(pages["report.md"].decode())
+    assert "<script>" not in outside_code and "\n# i" not in outside_code
+    tables = re.findall(r"(?:^\|.*\n)+", outside_code, flags=re.MULTILINE)
+    for table in tables:
+        assert len({len(re.findall(r"(?<!\\)\|", line)) for line in table.splitlines()}) == 1, table
+    assert any(line.count("a\\|b") for table in tables for line in table.splitlines())
+
+
+def outside_code_of(text):
+    return re.sub(r"^(`{3,})$.*?^\1$", "", text, flags=re.MULTILINE | re.DOTALL)
+
+
+def test_a_bar_in_a_name_adds_no_column():
+    pages = report.pages(facts(models=((NASTY, 8), ("m2", 8)), emotions=(NASTY, "rage", "{shame}")))
+    outside_code = outside_code_of(pages["report.md"].decode())
     cells = {len(re.findall(r"(?<!\\)\|", line)) for line in outside_code.splitlines() if line.startswith("| a\\|b")}
     assert cells == {8, 9, 10}  # 7 columns across models, 8 within one, 9 of shifts; a bar in a name adds none
-    assert "\n# i" not in outside_code
 
 
 @given(st.text(alphabet=string.punctuation + "aé \n"))
