@@ -8,6 +8,7 @@ import numpy as np
 from emotion_cli.errors import EmoError
 from emotion_cli.models.masks import attention_mask, depths_of, widest_tree
 from emotion_cli.models.packing import Batch, halves, pack
+from emotion_cli.models.products import fast_products
 from emotion_cli.models.residual import residual_stream
 
 if TYPE_CHECKING:
@@ -179,7 +180,7 @@ def _forward(loaded: "LoadedModel", batch: Batch, reads: Sequence[Read], layers:
         options["attention_mask"] = attention_mask(loaded, batch)
         options["position_ids"] = torch.from_numpy(depths_of(batch)).to(loaded.device)
     with torch.inference_mode():
-        with residual_stream(loaded, layers, pool, stop=True):
+        with fast_products(loaded), residual_stream(loaded, layers, pool, stop=True):
             loaded.model(input_ids=torch.from_numpy(ids).to(loaded.device), use_cache=False, **options)
         # one copy from the device for all layers
         return torch.stack([pooled[layer] for layer in layers]).cpu().numpy()

@@ -17,7 +17,7 @@ from emotion_cli.models.gguf import convert, converted_folder
 from emotion_cli.models.headers import check_safetensors
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
 
 HUB_FILES = ["*.json", "*.safetensors", "*.model", "merges.txt", "vocab.txt", "*.jinja"]
 
@@ -77,6 +77,13 @@ class LoadedModel:
         from emotion_cli.models.masks import takes_masks_by_layer_type
 
         return takes_masks_by_layer_type(self)
+
+    @cached_property
+    def linear_layers(self) -> "list[tuple[nn.Module, Callable[[Tensor], Tensor]]]":
+        """The linear layers of the blocks with a faster forward of each, for `fast_products`."""
+        from emotion_cli.models.products import linear_layers
+
+        return linear_layers(self.blocks)
 
     @cached_property
     def attention_equals(self) -> float:
