@@ -18,7 +18,7 @@ def fast_products(loaded: "LoadedModel") -> Iterator[None]:
     The sums are those of a plain pass in another order, so results differ by rounding only; the proof of a strategy runs
     with it against a pass without.
     """
-    layers = loaded.linear_layers if loaded.device == "cpu" and loaded.dtype == "float32" and available() else []
+    layers = loaded.linear_layers if help_with(loaded) else []
     for layer, forward in layers:
         layer.__dict__["forward"] = forward
     try:
@@ -26,6 +26,11 @@ def fast_products(loaded: "LoadedModel") -> Iterator[None]:
     finally:
         for layer, _ in layers:
             layer.__dict__.pop("forward", None)
+
+
+def help_with(loaded: "LoadedModel") -> bool:
+    """Whether fast products change anything for a model: on a CPU, in float32, where `available`."""
+    return loaded.device == "cpu" and loaded.dtype == "float32" and available()
 
 
 def linear_layers(blocks: "Sequence[nn.Module]") -> "list[tuple[nn.Module, Callable[[Tensor], Tensor]]]":
