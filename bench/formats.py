@@ -49,7 +49,13 @@ def _measure(model: str, options: Namespace) -> list[dict[str, str]]:
     measured = interleaved(
         {
             dtype: lambda loaded=loaded, dtype=dtype: pooled_activations(
-                loaded, ids, poolings=["last"], layers=layers, batch_tokens=BATCH_TOKENS["cpu"], strategy=choices[dtype].strategy
+                loaded,
+                ids,
+                poolings=["last"],
+                layers=layers,
+                batch_tokens=BATCH_TOKENS["cpu"],
+                strategy=choices[dtype].strategy,
+                fast=choices[dtype].fast,
             ).values["last"]
             for dtype, loaded in loaded_as.items()
         },

@@ -23,11 +23,12 @@ def run(options: Namespace) -> str:
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
+        os.environ["EMO_CACHE"] = str(root / "cache")
         # wide enough for some parts: what is flat must be so over many of them
         model = tiny.save_model(root / "tiny", "llama", hidden_size=256, num_hidden_layers=2)
         for size in SIZES:
             _write(root / f"{size}.jsonl", size)
-            store = ["--store", str(root / f"store-{size}"), "--cache", str(root / "cache")]
+            store = ["--store", str(root / f"store-{size}")]
             _emo("datasets", "import", str(root / f"{size}.jsonl"), "--dataset", "many", *store)
             wall, cpu, peak = _emo("extract", "-d", "many", "-m", str(model), *store)
             (found,) = json.loads(_output("sql", "select n_tokens, n_tokens_computed, strategy from extractions", *store))

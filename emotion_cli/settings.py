@@ -66,7 +66,7 @@ class Settings:
         "auto", "how prompts are packed; auto is the first that is exact, and one that is named must be",
         ("auto", "tree", "sorted", "single"),
     )  # fmt: skip
-    batch_tokens: int | None = _setting(None, "most tokens in a batch; 512 on a CPU and 8192 elsewhere if not given")
+    batch_tokens: int | None = _setting(None, "most tokens in a batch; 1024 on a CPU and 8192 elsewhere if not given")
     max_length: int | None = _setting(None, "longest prompt in tokens; longer ones are an error")
     truncate: bool = _setting(False, "cut longer prompts instead, and say how many")
     chat_template: bool = _setting(False, "wrap each prompt as a user turn")

@@ -1,6 +1,7 @@
 """Batches to forward passes to pooled rows; whole [batch, token, d_model] stacks of all layers are never kept."""
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -8,6 +9,7 @@ import numpy as np
 from emotion_cli.errors import EmoError
 from emotion_cli.models.masks import attention_mask, depths_of, widest_tree
 from emotion_cli.models.packing import Batch, halves, pack
+from emotion_cli.models.products import fast_products
 from emotion_cli.models.residual import residual_stream
 
 if TYPE_CHECKING:
@@ -37,8 +39,8 @@ class Pooled(NamedTuple):
     batch_tokens: int
 
 
-BATCH_TOKENS = {"cpu": 512}
-"""Tokens in a batch where none are asked for; on a CPU more only leave the cache, elsewhere more keep the device busy."""
+BATCH_TOKENS = {"cpu": 1024}
+"""Tokens in a batch where none are asked for; on a CPU more were not faster, elsewhere more keep the device busy."""
 
 BATCH_TOKENS_ELSEWHERE = 8192
 
@@ -61,6 +63,7 @@ def pooled_activations(
     layers: Sequence[int],
     batch_tokens: int,
     strategy: str = "sorted",
+    fast: bool = True,
     words: Sequence[Sequence[int]] | None = None,
     progress: Callable[[int, int], None] = lambda prompts, tokens: None,
     notify: Callable[[str], None] = lambda _: None,
@@ -68,12 +71,12 @@ def pooled_activations(
     """Pooled residual stream of each prompt at `layers`; memory is bounded by the number of prompts given at once.
 
     `words` holds the token positions of each prompt's word, for the pooling of that name. Prompts with equal tokens are
-    computed once.
+    computed once. `fast` allows `fast_products`.
     """
     unique, _ = distinct(ids)
     return pooled_batches(
         loaded, ids, batches_of(loaded, unique, strategy, batch_tokens), poolings=poolings, layers=layers,
-        batch_tokens=batch_tokens, words=words, progress=progress, notify=notify,
+        batch_tokens=batch_tokens, fast=fast, words=words, progress=progress, notify=notify,
     )  # fmt: skip
 
 
@@ -85,6 +88,7 @@ def pooled_batches(
     poolings: Sequence[str],
     layers: Sequence[int],
     batch_tokens: int | None = None,
+    fast: bool = True,
     words: Sequence[Sequence[int]] | None = None,
     progress: Callable[[int, int], None] = lambda prompts, tokens: None,
     notify: Callable[[str], None] = lambda _: None,
@@ -106,7 +110,7 @@ def pooled_batches(
                  for row, one in enumerate(batch.rows) for member, path in one.paths.items()
                  for prompt in members[member] for k in range(len(poolings)) if positions[prompt][k]]  # fmt: skip
         try:
-            rows = _forward(loaded, batch, reads, layers)
+            rows = _forward(loaded, batch, reads, layers, fast)
         except RuntimeError as error:
             if not _is_out_of_memory(error):
                 raise
@@ -156,7 +160,7 @@ def _is_out_of_memory(error: RuntimeError) -> bool:
     return isinstance(error, torch.OutOfMemoryError) or "not enough memory" in str(error) or "can't allocate memory" in str(error)
 
 
-def _forward(loaded: "LoadedModel", batch: Batch, reads: Sequence[Read], layers: Sequence[int]) -> np.ndarray:
+def _forward(loaded: "LoadedModel", batch: Batch, reads: Sequence[Read], layers: Sequence[int], fast: bool) -> np.ndarray:
     """Mean over the nodes of each read, float32 [layer, read, d_model]."""
     import torch
 
@@ -179,7 +183,8 @@ def _forward(loaded: "LoadedModel", batch: Batch, reads: Sequence[Read], layers:
         options["attention_mask"] = attention_mask(loaded, batch)
         options["position_ids"] = torch.from_numpy(depths_of(batch)).to(loaded.device)
     with torch.inference_mode():
-        with residual_stream(loaded, layers, pool, stop=True):
+        products = fast_products(loaded) if fast else nullcontext()
+        with products, residual_stream(loaded, layers, pool, stop=True):
             loaded.model(input_ids=torch.from_numpy(ids).to(loaded.device), use_cache=False, **options)
         # one copy from the device for all layers
         return torch.stack([pooled[layer] for layer in layers]).cpu().numpy()

@@ -17,7 +17,7 @@ from emotion_cli.models.gguf import convert, converted_folder
 from emotion_cli.models.headers import check_safetensors
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
 
 HUB_FILES = ["*.json", "*.safetensors", "*.model", "merges.txt", "vocab.txt", "*.jinja"]
 
@@ -79,13 +79,21 @@ class LoadedModel:
         return takes_masks_by_layer_type(self)
 
     @cached_property
+    def linear_layers(self) -> "list[tuple[nn.Module, Callable[[Tensor], Tensor]]]":
+        """The linear layers of the blocks with a faster forward of each, for `fast_products`."""
+        from emotion_cli.models.products import linear_layers
+
+        return linear_layers(self.blocks)
+
+    @cached_property
     def attention_equals(self) -> float:
         """Tokens seen at which a token's attention costs as much as the matrix products of the blocks do."""
         config = self.model.config.get_text_config()
         weights = sum(parameter.numel() for block in self.blocks for parameter in block.parameters())
         width = (getattr(config, "head_dim", None) or 0) * (getattr(config, "num_attention_heads", None) or 0)
+        # attention's products are small: they run at about half the speed (measured on a CPU)
         # two operations a weight; four for each token seen and component: its part in the scores and in the mean
-        return 2 * weights / (4 * (width or self.d_model) * self.n_layers)
+        return 2 * weights / (2 * 4 * (width or self.d_model) * self.n_layers)
 
 
 def find(name: str, *, revision: str | None = None, cache: Path, notify: Callable[[str], None] = lambda _: None) -> ModelSource:

@@ -1,4 +1,4 @@
-"""Which way of packing prompts together is exact for a model: proven on some of the prompts before each extraction."""
+"""Which way of running prompts together is exact for a model: proven on some of the prompts before each extraction."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
@@ -8,23 +8,31 @@ import numpy as np
 from emotion_cli.errors import EmoError
 from emotion_cli.models.extraction import batches_of, distinct, pooled_activations, pooled_batches
 from emotion_cli.models.packing import STRATEGIES, Batch, Row
+from emotion_cli.models.products import help_with
 
 if TYPE_CHECKING:
     from emotion_cli.models.loading import LoadedModel
 
 TOLERANCE = {"float32": 1e-5, "float16": 1e-2, "bfloat16": 5e-2}
-"""Largest error over norm that packing prompts together may cause, in each number format."""
+"""Largest error over norm that packing prompts together and fast products may cause, in each number format."""
 
 N_PROBES = 6
 """Prompts that are compared with a plain forward pass."""
 
+PROBE_TOKENS, PROBE_SHARE = 512, 16
+"""Beyond the longest prompt and one that shares, no more than this many tokens, or one in so many, are run for the proof."""
+
 
 class Choice(NamedTuple):
-    """The strategy that is used, its measured error, and the error of those that were tried before and are not exact."""
+    """The strategy that is used, its measured error, the error of those that were tried before and are not exact.
+
+    `fast` says whether `fast_products` are part of it.
+    """
 
     strategy: str
     error: float
     rejected: dict[str, float]
+    fast: bool
 
 
 def choose_strategy(
@@ -38,10 +46,11 @@ def choose_strategy(
     """The first strategy that matches the plain forward pass; EmoError when the one that is wanted does not."""
     rejected: dict[str, float] = {}
     for strategy in STRATEGIES if wanted == "auto" else (wanted,):
-        error = deviation(loaded, ids, strategy=strategy, layers=layers, batch_tokens=batch_tokens)
-        if error <= TOLERANCE[loaded.dtype]:
-            return Choice(strategy, error, rejected)
-        rejected[strategy] = error
+        for fast in (True, False) if help_with(loaded) else (False,):
+            error = deviation(loaded, ids, strategy=strategy, layers=layers, batch_tokens=batch_tokens, fast=fast)
+            if error <= TOLERANCE[loaded.dtype]:
+                return Choice(strategy, error, {name: errors for name, errors in rejected.items() if name != strategy}, fast)
+            rejected[strategy] = error
     tried = ", ".join(f"{strategy}: {said(error)}" for strategy, error in rejected.items())
     raise EmoError(f"{loaded.source.name}: not exact ({tried}; {TOLERANCE[loaded.dtype]:.0e} of a row's norm is allowed)",
                    hint="--strategy auto")  # fmt: skip
@@ -59,6 +68,7 @@ def deviation(
     batch_tokens: int,
     strategy: str = "tree",
     layers: Sequence[int] | None = None,
+    fast: bool = True,
 ) -> float:
     """Largest error over row norm of a strategy against one plain pass a prompt; infinite when the model cannot run it.
 
@@ -70,38 +80,47 @@ def deviation(
     layers = list(range(loaded.n_layers + 1)) if layers is None else layers
     unique, _ = distinct(ids)
     rows = [row for batch in batches_of(loaded, unique, strategy, batch_tokens) for row in batch.rows]
-    chosen = _rows_to_prove(rows)
-    probes = _prompts_to_compare(chosen)
+    room = max(PROBE_TOKENS, sum(map(len, rows)) // PROBE_SHARE)
+    chosen = _rows_to_prove(rows, room)
+    probes = _prompts_to_compare(chosen, room)
     options = {"poolings": ["last", "mean"], "layers": layers}
-    plain = pooled_activations(loaded, [unique[i] for i in probes], strategy="single", batch_tokens=1, **options).values
+    plain = pooled_activations(loaded, [unique[i] for i in probes], strategy="single", batch_tokens=1, fast=False,
+                               **options).values  # fmt: skip
     # lengths of all kinds in one batch, unless that would be far above what the extraction itself will run at once
     together = len(chosen) * max(map(len, chosen)) <= max(batch_tokens, 2 * max(map(len, chosen)))
     batches = [Batch(chosen)] if together else [Batch([row]) for row in chosen]
     try:
-        packed = pooled_batches(loaded, unique, batches, **options).values
+        packed = pooled_batches(loaded, unique, batches, fast=fast, **options).values
     except (AttributeError, IndexError, KeyError, NotImplementedError, RuntimeError, TypeError, ValueError):
         return float("inf")
     return max(_error(packed[pooling][:, probes], plain[pooling]) for pooling in plain)
 
 
-def _rows_to_prove(rows: Sequence[Row]) -> list[Row]:
+def _rows_to_prove(rows: Sequence[Row], room: int) -> list[Row]:
     longest = max(rows, key=lambda row: max(map(len, row.paths.values())))
     sharing = max(rows, key=lambda row: sum(map(len, row.paths.values())) / len(row))
     by_length = sorted(rows, key=len)
     spread = [by_length[i] for i in np.linspace(0, len(rows) - 1, N_PROBES).astype(int)]
     chosen: list[Row] = []
     for row in (longest, sharing, *spread):
-        if row not in chosen and (len(chosen) < 2 or sum(len(one.paths) for one in chosen) < N_PROBES):
+        used = sum(map(len, chosen))
+        enough = used >= room or sum(len(one.paths) for one in chosen) >= N_PROBES
+        if row not in chosen and (row in (longest, sharing) or not enough):
             chosen.append(row)
     return chosen
 
 
-def _prompts_to_compare(rows: Sequence[Row]) -> list[int]:
+def _prompts_to_compare(rows: Sequence[Row], room: int) -> list[int]:
     by_length = sorted((-len(path), prompt) for row in rows for prompt, path in row.paths.items())
     # in a row of many prompts, one further back has most others before it
     last = [max(row.paths, key=lambda prompt: row.paths[prompt][-1]) for row in rows]
     spread = [by_length[i][1] for i in np.linspace(0, len(by_length) - 1, N_PROBES).astype(int)]
-    return list(dict.fromkeys([spread[0], *last, *spread]))[:N_PROBES]
+    lengths = {prompt: -length for length, prompt in by_length}
+    probes: list[int] = []
+    for prompt in dict.fromkeys([spread[0], *last, *spread]):
+        if len(probes) < 2 or (len(probes) < N_PROBES and sum(lengths[one] for one in probes) + lengths[prompt] <= room):
+            probes.append(prompt)
+    return probes
 
 
 def _error(packed: np.ndarray, plain: np.ndarray) -> float:

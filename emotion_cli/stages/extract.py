@@ -165,7 +165,7 @@ def _run(job: Job, scope: Scope, poolings: Sequence[str]) -> None:
             files = [entry for entry in files if WORD not in group_of(entry.part).poolings]
             held = as_pairs(as_set(held) - made_again)
             wanted = as_pairs(as_set(wanted) | made_again)
-        writer = _Writer(partition, scope, loaded, prompts, tokens, choice.strategy, batch_tokens, words, listener)
+        writer = _Writer(partition, scope, loaded, prompts, tokens, choice, batch_tokens, words, listener)
         noted = [] if job.forces("extract") else [
             entry for entry in partition.progress()
             if WORD not in group_of(entry.part).poolings or (WORD in wanted and entry.recipe == writer.recipe)
@@ -197,15 +197,16 @@ class _Writer:
     """Runs one scope's prompts through the model and writes a part at a time, going on where a killed run stopped."""
 
     def __init__(self, partition: Partition, scope: Scope, loaded: "LoadedModel", prompts: dict[str, list], tokens: "Tokens",
-                 strategy: str, batch_tokens: int, words: WordList, listener: Listener) -> None:  # fmt: skip
+                 choice: "Choice", batch_tokens: int, words: WordList, listener: Listener) -> None:  # fmt: skip
         self.partition, self.scope, self.loaded, self.prompts, self.tokens = partition, scope, loaded, prompts, tokens
-        self.strategy, self.batch_tokens, self.words, self.listener = strategy, batch_tokens, words, listener
+        self.choice, self.batch_tokens, self.words, self.listener = choice, batch_tokens, words, listener
         self.ids, self.recipe = tokens.ids, self._recipe()
 
     def _recipe(self) -> str:
         """What a part must have been made with to be used again: a change of these can change its bytes."""
         has_words = any(self.tokens.words)
-        return content_hash([self.batch_tokens, self.strategy, versions(), self.words.sha256 if has_words else None])[:16]
+        return content_hash([self.batch_tokens, self.choice.strategy, self.choice.fast, versions(),
+                             self.words.sha256 if has_words else None])[:16]  # fmt: skip
 
     def write(self, todo: Work, stop: Stop) -> list[FileEntry]:
         """The parts of the groups to do, in order; those that are finished are not made again."""
@@ -255,8 +256,8 @@ class _Writer:
         started = time.perf_counter()
         pooled = pooled_activations(
             self.loaded, [self.ids[i] for i in chunk], poolings=group.poolings, layers=group.layers,
-            batch_tokens=self.batch_tokens, strategy=self.strategy, words=[self.tokens.words[i] for i in chunk],
-            progress=advance, notify=self.listener.note,
+            batch_tokens=self.batch_tokens, strategy=self.choice.strategy, fast=self.choice.fast,
+            words=[self.tokens.words[i] for i in chunk], progress=advance, notify=self.listener.note,
         )  # fmt: skip
         self.batch_tokens = pooled.batch_tokens  # what memory holds is known now
         return pooled, {"seconds": time.perf_counter() - started, "n_tokens_computed": pooled.n_tokens_computed}

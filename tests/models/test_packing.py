@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from emotion_cli.errors import EmoError
-from emotion_cli.models import extraction, proof
+from emotion_cli.models import extraction, products, proof
 from emotion_cli.models.extraction import pooled_activations
 from emotion_cli.models.loading import find, load
 from emotion_cli.models.masks import ancestors, attention_mask
@@ -188,11 +188,11 @@ def test_when_memory_runs_out_batches_are_halved_and_it_is_said_once(llama, monk
     sizes, said = [], []
     forward = extraction._forward
 
-    def small_machine(loaded, batch, reads, layers):
+    def small_machine(loaded, batch, *given):
         if batch.size > 25:
             raise error
         sizes.append(batch.size)
-        return forward(loaded, batch, reads, layers)
+        return forward(loaded, batch, *given)
 
     monkeypatch.setattr(extraction, "_forward", small_machine)
     halved = pooled_activations(llama.loaded, ids, poolings=["last"], layers=[1, 3], batch_tokens=200, strategy=strategy,
@@ -233,6 +233,25 @@ def test_a_strategy_that_is_not_exact_is_not_used(llama, monkeypatch):
     assert choose_strategy(llama.loaded, ids, **options).rejected == {"tree": float("inf")}
 
 
+@pytest.mark.parametrize("architecture", ["llama", "gpt2"])
+def test_products_that_are_not_exact_are_not_used(architecture, tmp_path, monkeypatch):
+    subject = Subject(tiny.save_model(tmp_path / architecture, architecture), architecture)
+    ids = [[0, 5, last, last + 1] for last in range(6, 16)]
+    options = {"layers": subject.layers, "batch_tokens": 64}
+    used = []
+    # stands for oneDNN, so that the test runs on every processor
+    monkeypatch.setattr(products, "available", lambda: True)
+    linear = torch.nn.functional.linear
+    monkeypatch.setattr(products, "_linear", lambda: lambda rows, weight, bias, *_: used.append(1) or linear(rows, weight, bias))
+    choice = choose_strategy(subject.loaded, ids, **options)
+    assert choice.fast and choice.strategy == "tree" and used
+    assert not any("forward" in vars(module) for block in subject.loaded.blocks for module in block.modules())
+    del subject.loaded.linear_layers
+    monkeypatch.setattr(products, "_linear", lambda: lambda rows, weight, bias, *_: 1.001 * linear(rows, weight, bias))
+    choice = choose_strategy(subject.loaded, ids, **options)
+    assert not choice.fast and choice.strategy == "tree" and choice.error < 1e-5 and not choice.rejected
+
+
 def test_the_proof_covers_the_longest_prompt_and_shared_beginnings(llama, monkeypatch):
     ids = [[0, 5, last] for last in range(6, 16)] + [[0, *range(4, 20)], [3], [4, 4]]
     compared = []
@@ -240,7 +259,7 @@ def test_the_proof_covers_the_longest_prompt_and_shared_beginnings(llama, monkey
     monkeypatch.setattr(proof, "_error", lambda packed, plain: compared.append(plain.shape[1]) or error(packed, plain))
     probes = []
     monkeypatch.setattr(
-        proof, "_prompts_to_compare", lambda rows, choose=proof._prompts_to_compare: probes.extend(choose(rows)) or probes
+        proof, "_prompts_to_compare", lambda *given, choose=proof._prompts_to_compare: probes.extend(choose(*given)) or probes
     )
     for strategy in ("tree", "sorted"):
         probes.clear()

@@ -1,0 +1,76 @@
+"""Matrix products of float32 blocks by oneDNN, on processors where torch's own product (MKL's) leaves AVX-512 unused."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from emotion_cli.models.loading import LoadedModel
+
+
+@contextmanager
+def fast_products(loaded: "LoadedModel") -> Iterator[None]:
+    """While open, the linear layers of the blocks multiply by oneDNN where it helps; the weights stay where they are.
+
+    The sums are those of a plain pass in another order, so results differ by rounding only; the proof of a strategy runs
+    with it against a pass without.
+    """
+    layers = loaded.linear_layers if help_with(loaded) else []
+    for layer, forward in layers:
+        layer.__dict__["forward"] = forward
+    try:
+        yield
+    finally:
+        for layer, _ in layers:
+            layer.__dict__.pop("forward", None)
+
+
+def help_with(loaded: "LoadedModel") -> bool:
+    """Whether fast products change anything for a model: on a CPU, in float32, where `available`."""
+    return loaded.device == "cpu" and loaded.dtype == "float32" and available()
+
+
+def linear_layers(blocks: "Sequence[nn.Module]") -> "list[tuple[nn.Module, Callable[[Tensor], Tensor]]]":
+    """The linear layers of blocks, each with a forward of its own by oneDNN."""
+    from torch import nn
+    from transformers.pytorch_utils import Conv1D
+
+    # exactly these: what inherits from them may compute something else
+    transposed = {nn.Linear: False, Conv1D: True}
+    return [(module, _product(module, transposed=transposed[type(module)]))
+            for block in blocks for module in block.modules() if type(module) in transposed]  # fmt: skip
+
+
+@cache
+def available() -> bool:
+    """Whether this processor and this torch have the product; tried on four numbers."""
+    import torch
+
+    # without AVX-512 both libraries use the same instructions
+    if not torch.backends.mkldnn.is_available() or torch.backends.cpu.get_cpu_capability() != "AVX512":
+        return False
+    one = torch.eye(2)
+    try:
+        return bool(torch.equal(_linear()(one, one, None, "none", [], ""), one))
+    except (AttributeError, RuntimeError, TypeError):
+        return False
+
+
+def _product(module: Any, *, transposed: bool) -> "Callable[[Tensor], Tensor]":
+    linear = _linear()
+    weight = module.weight.t() if transposed else module.weight
+    bias = module.bias
+
+    def forward(rows: "Tensor") -> "Tensor":
+        return linear(rows, weight, bias, "none", [], "")
+
+    return forward
+
+
+def _linear() -> Any:
+    import torch
+
+    return torch.ops.mkldnn._linear_pointwise.default
