@@ -42,7 +42,7 @@ def run(options: Namespace) -> str:
     return f"""## {NAME}
 
 The whole command `emo extract` (its start included) with a random Llama of 2 blocks x 256, all layers, pooling last; prompts of
-4 to 20 words, all different.
+6 to 20 words, all different.
 
 {table(rows)}"""
 
