@@ -11,6 +11,15 @@ if TYPE_CHECKING:
     from emotion_cli.models.loading import LoadedModel
 
 
+SUMMED_AT_ONCE = 192
+"""Terms of a sum that oneDNN adds in one run; the sums of such runs are added afterwards.
+
+oneDNN adds all terms of a sum one after another, torch's own product adds blocks: in one run rounding is five times as large
+and shows in means that hold a token thousands of times longer than themselves (1.7e-4 of their norm in SmolLM2's top layer).
+In runs of 200 the largest error was torch's own, and little of the speed was lost.
+"""
+
+
 @contextmanager
 def fast_products(loaded: "LoadedModel") -> Iterator[None]:
     """While open, the linear layers of the blocks multiply by oneDNN where it helps; the weights stay where they are.
@@ -64,8 +73,16 @@ def _product(module: Any, *, transposed: bool) -> "Callable[[Tensor], Tensor]":
     weight = module.weight.t() if transposed else module.weight
     bias = module.bias
 
+    terms = weight.shape[1]
+    step = -(-terms // -(-terms // SUMMED_AT_ONCE))
+
     def forward(rows: "Tensor") -> "Tensor":
-        return linear(rows, weight, bias, "none", [], "")
+        # copied, because oneDNN multiplies what is not contiguous slowly
+        total = linear(rows[..., :step].contiguous(), weight[:, :step].contiguous(), bias, "none", [], "")
+        for start in range(step, terms, step):
+            run = slice(start, start + step)
+            total += linear(rows[..., run].contiguous(), weight[:, run].contiguous(), None, "none", [], "")
+        return total
 
     return forward
 

@@ -68,7 +68,7 @@ def deviation(
     batch_tokens: int,
     strategy: str = "tree",
     layers: Sequence[int] | None = None,
-    fast: bool = True,
+    fast: bool = False,
 ) -> float:
     """Largest error over row norm of a strategy against one plain pass a prompt; infinite when the model cannot run it.
 
@@ -84,8 +84,7 @@ def deviation(
     chosen = _rows_to_prove(rows, room)
     probes = _prompts_to_compare(chosen, room)
     options = {"poolings": ["last", "mean"], "layers": layers}
-    plain = pooled_activations(loaded, [unique[i] for i in probes], strategy="single", batch_tokens=1, fast=False,
-                               **options).values  # fmt: skip
+    plain = pooled_activations(loaded, [unique[i] for i in probes], strategy="single", batch_tokens=1, **options).values
     # lengths of all kinds in one batch, unless that would be far above what the extraction itself will run at once
     together = len(chosen) * max(map(len, chosen)) <= max(batch_tokens, 2 * max(map(len, chosen)))
     batches = [Batch(chosen)] if together else [Batch([row]) for row in chosen]

@@ -9,6 +9,7 @@ import pytest
 import tiny
 import torch
 
+from emotion_cli.models import products
 from emotion_cli.models.extraction import pooled_activations
 from emotion_cli.models.loading import LoadedModel, find, load
 from emotion_cli.models.proof import choose_strategy
@@ -110,6 +111,7 @@ def test_embedded_models_equal_a_plain_forward(alias, n_layers, d_model, cache):
     ids = tokenize(loaded, texts).ids
     layers = list(range(n_layers + 1))
     pooled = pooled_activations(loaded, ids, poolings=["last", "mean"], layers=layers, batch_tokens=512)
+    fast = pooled_activations(loaded, ids, poolings=["last", "mean"], layers=layers, batch_tokens=512, strategy="tree", fast=True)
     model = transformers.AutoModelForCausalLM.from_pretrained(loaded.source.folder).eval()
     for prompt, row in enumerate(ids):
         states = tiny.states_of(model, model.model.layers, row)
@@ -117,6 +119,23 @@ def test_embedded_models_equal_a_plain_forward(alias, n_layers, d_model, cache):
             state = states[layer].double().numpy()
             _close(pooled.values["last"][layer, prompt], state[-1])
             _close(pooled.values["mean"][layer, prompt], state[1:].mean(0))
+            _close(fast.values["last"][layer, prompt], state[-1])
+            _close(fast.values["mean"][layer, prompt], state[1:].mean(0))
+
+
+def test_fast_products_equal_torch_s_own(subject, monkeypatch):
+    """With sums in short runs, so that tiny layers are summed so, too."""
+    monkeypatch.setattr(products, "SUMMED_AT_ONCE", 12)
+    loaded = subject.loaded
+    vars(loaded).pop("linear_layers", None)
+    ids = tokenize(loaded, TEXTS).ids
+    options = {"poolings": ["last", "mean"], "layers": list(range(loaded.n_layers + 1)), "batch_tokens": 40}
+    plain = pooled_activations(loaded, ids, strategy="single", **options).values
+    fast = pooled_activations(loaded, ids, strategy="sorted", fast=True, **options).values
+    for pooling, expected in plain.items():
+        _close(fast[pooling], expected)
+    assert not any("forward" in vars(layer) for layer, _ in loaded.linear_layers)
+    del loaded.linear_layers
 
 
 def _close(found: np.ndarray, expected: np.ndarray) -> None:
