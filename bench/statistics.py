@@ -1,5 +1,6 @@
 """All statistics within models at 1,000 draws: on the real models, and how they grow with layers, width and topics."""
 
+import resource
 import tempfile
 import time
 from argparse import Namespace
@@ -23,8 +24,8 @@ def run(options: Namespace) -> str:
     growth = [_grown(**{**BASE, what: size}) for what, sizes in GROWTH.items() for size in sizes]
     return f"""## {NAME}
 
-`emo compare` ({DRAWS} draws): directions, quality (with the test set) and comparisons of {", ".join(SETS)} under both models,
-pooling last, mean_difference, all layers; its start included.
+Directions, their quality (with the test set) and comparisons of {", ".join(SETS)} under both models, {DRAWS} draws, pooling last,
+mean_difference, all layers. Peak memory is of the whole process, in the order of the rows.
 
 {table(rows)}
 The same statistics of random activations, four labels, one reference; processor seconds of loops over {BASE}, one thing changed:
@@ -33,16 +34,30 @@ The same statistics of random activations, four labels, one reference; processor
 
 
 def _real(models: list[str], sets: tuple[str, ...]) -> list[dict]:
+    from emotion_cli.settings import Settings
+    from emotion_cli.stages import quality, vectors, within_model
+    from emotion_cli.stages.job import Job
+    from emotion_cli.stages.scope import scopes_in_store
+    from warehouse.store import Store
+
     rows = []
     with tempfile.TemporaryDirectory() as folder:
-        store = ["--store", str(Path(folder) / "store")]
-        named = [word for model in models for word in ("-m", model)]
-        _emo("extract", *named, *(word for name in (*sets, "heldout") for word in ("-d", name)), *store)
-        chosen = [word for name in sets for word in ("-d", name)]
+        store = Store(Path(folder) / "store")
+        chosen = [
+            word for option, names in (("-m", models), ("-d", (*sets, "heldout"))) for name in names for word in (option, name)
+        ]
+        _emo("extract", *chosen, "--store", str(store.root))
         for reference in ("neutral", "others"):
-            wall, cpu, peak = _emo("compare", *named, *chosen, "--reference", reference, *store)
-            rows.append({"reference": reference, "seconds": f"{wall:.1f}", "processor s": f"{cpu:.1f}",
-                         "peak MB": f"{peak / 2**20:.0f}"})  # fmt: skip
+            settings = Settings(store=store.root, pooling=("last",), reference=reference, draws=DRAWS)
+            job = Job(store, settings, scopes_in_store(store, settings))
+            wall, cpu = time.perf_counter(), time.process_time()
+            for stage in (vectors, quality, within_model):
+                for task in stage.tasks(job):
+                    if task.reason:
+                        task.run(job)
+            peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+            rows.append({"reference": reference, "seconds": f"{time.perf_counter() - wall:.1f}",
+                         "processor s": f"{time.process_time() - cpu:.1f}", "peak MB": f"{peak / 2**10:.0f}"})  # fmt: skip
             print(rows[-1], flush=True)
     return rows
 
