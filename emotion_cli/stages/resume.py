@@ -91,7 +91,7 @@ def as_pairs(found: Iterable[tuple[str, int]]) -> Pairs:
 
 def _missing(wanted: Pairs, taken: set[tuple[str, int]]) -> list[Group]:
     groups: dict[tuple[int, ...], list[str]] = {}
-    for pooling, layers in wanted.items():
+    for pooling, layers in sorted(wanted.items()):  # the order in which they were asked for names no part
         missing = tuple(layer for layer in layers if (pooling, layer) not in taken)
         if missing:
             groups.setdefault(missing, []).append(pooling)
