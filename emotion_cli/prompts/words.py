@@ -45,7 +45,7 @@ def read_words(path: Path | None) -> WordList:
         declared = tomllib.loads(source.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise UsageError(
-            f"--words {path}: there is no such file", hint='a line for each label: anger = ["angry", "fury"]'
+            f"--words {path}: there is no such file", hint='a line for each label: label = ["word", "another word"]'
         ) from error
     except (OSError, ValueError) as error:
         raise UsageError(f"--words {path}: not readable as TOML: {error}") from error
