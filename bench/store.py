@@ -16,8 +16,9 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from warehouse.protocol import read_manifest
 from warehouse.schema import TABLES
-from warehouse.store import Partition, Store, table_of
+from warehouse.store import Store, table_of
 
 NAME = "A large store"
 N_PROMPTS, LAYERS, WIDTH, PROMPTS_A_PART = 100_000, 31, 576, 900
@@ -82,9 +83,7 @@ def borrowed_statistics(store: Store) -> None:
 
 
 def fingerprint_at(store: Store, place: str) -> str | None:
-    table, *pairs = place.split("/")
-    partition = Partition(TABLES[table], {}, store.root.joinpath(table, *pairs))
-    manifest = partition.manifest()
+    manifest = read_manifest(store.root / place)
     return manifest.fingerprint if manifest else None
 
 
