@@ -15,7 +15,7 @@ def ours(loaded: Any, ids: Sequence[list[int]]) -> Any:
 
     layers = list(range(loaded.n_layers + 1))
     budget = BATCH_TOKENS[loaded.device]
-    choice = choose_strategy(loaded, ids, layers=layers, batch_tokens=budget)
+    choice = choose_strategy(loaded, ids, layers=layers, batch_tokens=budget, poolings=["last"])
     pooled = pooled_activations(loaded, ids, poolings=["last"], layers=layers, batch_tokens=budget, strategy=choice.strategy,
                                 fast=choice.fast)  # fmt: skip
     return pooled.values["last"], choice, pooled.n_tokens_computed

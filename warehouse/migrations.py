@@ -30,8 +30,8 @@ def migrate(store: Store) -> None:
             if manifest and manifest.schema_version < schema.SCHEMA_VERSION:
                 with partition.hold():
                     files = [
-                        partition.write(_rows(partition, partition.folder / entry.name, manifest.schema_version),
-                                        part=entry.part, cost=entry.cost, recipe=entry.recipe)
+                        replace(partition.write(_rows(partition, partition.folder / entry.name, manifest.schema_version)),
+                                part=entry.part, cost=entry.cost, recipe=entry.recipe)
                         for entry in manifest.files
                     ]  # fmt: skip
                     made = partition.commit(files, manifest.inputs, reads=manifest.reads)

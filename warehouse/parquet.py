@@ -1,6 +1,6 @@
 """Rows to Parquet bytes and back: types and docs as declared, vectors split by byte, nothing that is not a number."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -45,25 +45,32 @@ def value_faults(rows: pa.Table) -> list[str]:
     return faults
 
 
-def write_parquet(sink: IO[bytes], row_groups: Iterable[pa.Table]) -> int:
-    """Write each table as a row group; how many rows there were."""
-    rows, writer = 0, None
-    for group in row_groups:
-        if writer is None:
-            schema_ = group.schema
-            vectors = [name for name in schema_.names if pa.types.is_fixed_size_list(schema_.field(name).type)]
-            writer = pq.ParquetWriter(
-                sink, schema_, compression="zstd", store_schema=True,
+class ParquetRows:
+    """A Parquet file in the making: each table that is added is a row group."""
+
+    def __init__(self, sink: IO[bytes]) -> None:
+        self.n_rows = 0
+        self._sink = sink
+        self._writer: pq.ParquetWriter | None = None
+
+    def add(self, rows: pa.Table) -> None:
+        """Append a row group; the first one gives the file its schema."""
+        if self._writer is None:
+            vectors = [name for name in rows.column_names if pa.types.is_fixed_size_list(rows.schema.field(name).type)]
+            self._writer = pq.ParquetWriter(
+                self._sink, rows.schema, compression="zstd", store_schema=True,
                 # floats do not repeat: a dictionary would only cost; split by byte they compress best
-                use_dictionary=[name for name in schema_.names if name not in vectors],  # pyright: ignore[reportArgumentType]
+                use_dictionary=[name for name in rows.column_names if name not in vectors],  # pyright: ignore[reportArgumentType]
                 column_encoding={f"{name}.list.element": "BYTE_STREAM_SPLIT" for name in vectors} or None,
             )  # fmt: skip
-        writer.write_table(group, row_group_size=max(1, group.num_rows))
-        rows += group.num_rows
-    if writer is None:
-        raise ValueError("a file needs a row group, if an empty one, to have columns")
-    writer.close()
-    return rows
+        self._writer.write_table(rows, row_group_size=max(1, rows.num_rows))
+        self.n_rows += rows.num_rows
+
+    def close(self) -> None:
+        """Write the footer."""
+        if self._writer is None:
+            raise ValueError("a file needs a row group, if an empty one, to have columns")
+        self._writer.close()
 
 
 def read_parquet(path: Path, columns: Sequence[str], equal: Mapping[str, str | int]) -> pa.Table:

@@ -23,8 +23,8 @@ import json
 import os
 import socket
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -98,33 +98,47 @@ class Manifest:
 
 
 class Written(NamedTuple):
-    """A file under its final name: name, what `fill` answered, bytes, SHA-256 in hex."""
+    """A file under its final name: name, bytes, SHA-256 in hex."""
 
     name: str
-    rows: int
     size: int
     sha256: str
 
 
-def write_part(folder: Path, ending: str, fill: Callable[[IO[bytes]], int]) -> Written:
-    """Steps 1 and 2 for a file that is named by its bytes; `fill` writes it and answers its rows."""
+class NewPart:
+    """A file that is being written through `sink`; `written` says what it became, once `new_part` has ended."""
+
+    def __init__(self, sink: IO[bytes]) -> None:
+        self.sink = sink
+        self.written: Written | None = None
+
+    def sync(self) -> None:
+        """Bring what was written so far to the disk."""
+        _sync(self.sink)
+
+
+@contextmanager
+def new_part(folder: Path, ending: str) -> Iterator[NewPart]:
+    """Steps 1 and 2 for a file that is filled in the block, then named by its bytes; nothing is left if the block fails."""
     make_folder(folder)
     with _temporary(folder) as (temporary, sink):
-        rows = fill(sink)
-        _flush(sink)
-        size, digest = temporary.stat().st_size, file_sha256(temporary)
-        name = f"part-{digest[:16]}{ending}"
-        os.replace(temporary, folder / name)  # noqa: PTH105 - the system calls of the protocol are spelled out
+        part = NewPart(sink)
+        yield part
+        with naming(folder):
+            part.sync()
+            size, digest = temporary.stat().st_size, file_sha256(temporary)
+            name = f"part-{digest[:16]}{ending}"
+            os.replace(temporary, folder / name)  # noqa: PTH105 - the system calls of the protocol are spelled out
     sync_folder(folder)
-    return Written(name, rows, size, digest)
+    part.written = Written(name, size, digest)
 
 
 def replace_file(path: Path, content: bytes) -> None:
     """Steps 1 and 2 for a file of a fixed name: a reader sees the old content or the new, never a part."""
     make_folder(path.parent)
-    with _temporary(path.parent) as (temporary, sink):
+    with _temporary(path.parent) as (temporary, sink), naming(path.parent):
         sink.write(content)
-        _flush(sink)
+        _sync(sink)
         os.replace(temporary, path)  # noqa: PTH105
     sync_folder(path.parent)
 
@@ -252,17 +266,22 @@ def naming(path: Path) -> Iterator[None]:
 def _temporary(folder: Path) -> Iterator[tuple[Path, IO[bytes]]]:
     with naming(folder):
         handle, name = tempfile.mkstemp(prefix=TEMPORARY, dir=folder)
-        try:
-            with os.fdopen(handle, "wb") as sink:
-                # mkstemp makes a file for its owner only; a store is shared as far as the umask says
-                os.fchmod(sink.fileno(), 0o666 & ~_umask())
-                yield Path(name), sink
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
+    sink = os.fdopen(handle, "wb")
+    try:
+        with naming(folder):
+            # mkstemp makes a file for its owner only; a store is shared as far as the umask says
+            os.fchmod(handle, 0o666 & ~_umask())
+        yield Path(name), sink
+        with naming(folder):
+            sink.close()
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        with suppress(OSError):  # a full disk refuses what was left to write, too
+            sink.close()
+        raise
 
 
-def _flush(sink: IO[bytes]) -> None:
+def _sync(sink: IO[bytes]) -> None:
     sink.flush()
     os.fsync(sink.fileno())
 

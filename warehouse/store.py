@@ -1,7 +1,7 @@
 """Where partitions live, and reading and writing them; how they are committed is in `warehouse.protocol`."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from warehouse import protocol, schema
 from warehouse.errors import NotInStoreError, OlderError, StoreError
 from warehouse.lock import held
 from warehouse.names import quote, quote_glob, refuse_case_twins, unquote
-from warehouse.parquet import UNREADABLE, column_type, read_parquet, table_of, write_parquet
+from warehouse.parquet import UNREADABLE, ParquetRows, column_type, read_parquet, table_of
 from warehouse.protocol import MANIFEST, PROGRESS, FileEntry, Manifest, content_hash, file_sha256
 from warehouse.schema import TABLES, Table
 
@@ -22,6 +22,40 @@ __all__ = [
 
 QUARANTINE = "quarantine"
 """Folder of a store where bad files are put aside, under the path that they had."""
+
+
+class PartFile:
+    """A file of a partition that is being written."""
+
+    def __init__(self, folder: Path, new: protocol.NewPart, part: str, recipe: str) -> None:
+        self.cost: dict[str, float] = {}
+        self._folder, self._new, self._part, self._recipe = folder, new, part, recipe
+        self._rows = ParquetRows(new.sink)
+
+    def add(self, row_groups: Iterable[pa.Table]) -> None:
+        """Write each table as a row group."""
+        with protocol.naming(self._folder):
+            for rows in row_groups:
+                self._rows.add(rows)
+
+    def sync(self) -> None:
+        """Bring what was added so far to the disk, so that less is left to do at the end."""
+        with protocol.naming(self._folder):
+            self._new.sync()
+
+    def close(self) -> None:
+        """Write the footer."""
+        with protocol.naming(self._folder):
+            self._rows.close()
+
+    @property
+    def entry(self) -> FileEntry:
+        """The file that was written; ValueError before it is."""
+        if self._new.written is None:
+            raise ValueError("the file is not written yet")
+        return FileEntry(
+            **self._new.written._asdict(), rows=self._rows.n_rows, part=self._part, cost=self.cost, recipe=self._recipe
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,13 +113,20 @@ class Partition:
                 raise StoreError(f"{path}: {error}", hint="emo verify --repair") from error
         return pa.concat_tables(pieces)
 
-    def write(
-        self, row_groups: Iterable[pa.Table], *, part: str = "", cost: Mapping[str, float] | None = None, recipe: str = ""
-    ) -> FileEntry:
+    def write(self, row_groups: Iterable[pa.Table], *, part: str = "") -> FileEntry:
         """Write one file, each table a row group (columns as declared); not visible to readers before `commit`."""
+        with self.new_part(part) as file:
+            file.add(row_groups)
+        return file.entry
+
+    @contextmanager
+    def new_part(self, part: str = "", recipe: str = "") -> "Iterator[PartFile]":
+        """Write one file piece by piece, while the pieces are made; `entry` is there when the block has ended."""
         self._refuse_case_twins()
-        written = protocol.write_part(self.folder, ".parquet", lambda sink: write_parquet(sink, row_groups))
-        return FileEntry(written.name, written.rows, written.size, written.sha256, part, dict(cost or {}), recipe)
+        with protocol.new_part(self.folder, ".parquet") as new:
+            file = PartFile(self.folder, new, part, recipe)
+            yield file
+            file.close()
 
     def commit(
         self,

@@ -8,6 +8,7 @@ import numpy as np
 
 from emotion_cli.errors import EmoError
 from emotion_cli.models.masks import attention_mask, depths_of, widest_tree
+from emotion_cli.models.mlp import mlp_of_tokens
 from emotion_cli.models.packing import Batch, halves, pack
 from emotion_cli.models.products import fast_products
 from emotion_cli.models.residual import residual_stream
@@ -43,6 +44,9 @@ BATCH_TOKENS = {"cpu": 1024}
 """Tokens in a batch where none are asked for; on a CPU more were not faster, elsewhere more keep the device busy."""
 
 BATCH_TOKENS_ELSEWHERE = 8192
+
+FEW = 0.5
+"""Share of tokens below which the last block's MLP is run for those that are read only; above it, that would gain little."""
 
 Positions = Callable[[int, Sequence[int]], Sequence[int]]
 """The positions that a pooling averages over, of a prompt's length and the positions of its word (tokens)."""
@@ -109,6 +113,10 @@ def pooled_batches(
         reads = [Read(row, prompt, k, [path[position] for position in positions[prompt][k]])
                  for row, one in enumerate(batch.rows) for member, path in one.paths.items()
                  for prompt in members[member] for k in range(len(poolings)) if positions[prompt][k]]  # fmt: skip
+        done = [prompt for member in batch.prompts for prompt in members[member]]
+        if not reads:  # of none of these prompts has a pooling a token
+            progress(len(done), sum(len(ids[prompt]) for prompt in done))
+            continue
         try:
             rows = _forward(loaded, batch, reads, layers, fast)
         except RuntimeError as error:
@@ -127,7 +135,6 @@ def pooled_batches(
             chosen = [i for i, read in enumerate(reads) if read.pooling == k]
             values[pooling][:, [reads[i].prompt for i in chosen]] = rows[:, chosen]
         computed += batch.size
-        done = [prompt for member in batch.prompts for prompt in members[member]]
         progress(len(done), sum(len(ids[prompt]) for prompt in done))
     for stack in values.values():
         bad = ~np.isfinite(stack).all(axis=(1, 2))
@@ -182,9 +189,12 @@ def _forward(loaded: "LoadedModel", batch: Batch, reads: Sequence[Read], layers:
     if not batch.is_causal:
         options["attention_mask"] = attention_mask(loaded, batch)
         options["position_ids"] = torch.from_numpy(depths_of(batch)).to(loaded.device)
+    read, last = torch.unique(nodes), max(layers)
+    is_sparse = last > 0 and len(read) < FEW * batch.size
     with torch.inference_mode():
         products = fast_products(loaded) if fast else nullcontext()
-        with products, residual_stream(loaded, layers, pool, stop=True):
+        last_mlp = mlp_of_tokens(loaded.blocks[last - 1], read) if is_sparse else nullcontext()
+        with products, last_mlp, residual_stream(loaded, layers, pool, stop=True):
             loaded.model(input_ids=torch.from_numpy(ids).to(loaded.device), use_cache=False, **options)
         # one copy from the device for all layers
         return torch.stack([pooled[layer] for layer in layers]).cpu().numpy()

@@ -69,19 +69,21 @@ def available() -> bool:
 
 
 def _product(module: Any, *, transposed: bool) -> "Callable[[Tensor], Tensor]":
-    linear = _linear()
+    import torch
+
+    linear, binary = _linear(), torch.ops.mkldnn._linear_pointwise.binary
     weight = module.weight.t() if transposed else module.weight
     bias = module.bias
 
     terms = weight.shape[1]
     step = -(-terms // -(-terms // SUMMED_AT_ONCE))
+    runs = [slice(start, min(start + step, terms)) for start in range(0, terms, step)]
 
+    # copied, because oneDNN multiplies what is not contiguous slowly
     def forward(rows: "Tensor") -> "Tensor":
-        # copied, because oneDNN multiplies what is not contiguous slowly
-        total = linear(rows[..., :step].contiguous(), weight[:, :step].contiguous(), bias, "none", [], "")
-        for start in range(step, terms, step):
-            run = slice(start, start + step)
-            total += linear(rows[..., run].contiguous(), weight[:, run].contiguous(), None, "none", [], "")
+        total = linear(rows[..., runs[0]].contiguous(), weight[:, runs[0]].contiguous(), bias, "none", [], "")
+        for run in runs[1:]:
+            total = binary(rows[..., run].contiguous(), total, weight[:, run].contiguous(), None, "add")
         return total
 
     return forward

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 TOLERANCE = {"float32": 1e-5, "float16": 1e-2, "bfloat16": 5e-2}
 """Largest error over norm that packing prompts together and fast products may cause, in each number format."""
 
+PROVEN = ("last", "mean")
+"""Poolings that are compared."""
+
 N_PROBES = 6
 """Prompts that are compared with a plain forward pass."""
 
@@ -41,13 +44,16 @@ def choose_strategy(
     *,
     layers: Sequence[int],
     batch_tokens: int,
+    poolings: Sequence[str] = PROVEN,
     wanted: str = "auto",
 ) -> Choice:
     """The first strategy that matches the plain forward pass; EmoError when the one that is wanted does not."""
     rejected: dict[str, float] = {}
     for strategy in STRATEGIES if wanted == "auto" else (wanted,):
         for fast in (True, False) if help_with(loaded) else (False,):
-            error = deviation(loaded, ids, strategy=strategy, layers=layers, batch_tokens=batch_tokens, fast=fast)
+            error = deviation(
+                loaded, ids, strategy=strategy, layers=layers, batch_tokens=batch_tokens, poolings=poolings, fast=fast
+            )
             if error <= TOLERANCE[loaded.dtype]:
                 return Choice(strategy, error, {name: errors for name, errors in rejected.items() if name != strategy}, fast)
             rejected[strategy] = error
@@ -68,6 +74,7 @@ def deviation(
     batch_tokens: int,
     strategy: str = "tree",
     layers: Sequence[int] | None = None,
+    poolings: Sequence[str] = PROVEN,
     fast: bool = False,
 ) -> float:
     """Largest error over row norm of a strategy against one plain pass a prompt; infinite when the model cannot run it.
@@ -83,7 +90,8 @@ def deviation(
     room = max(PROBE_TOKENS, sum(map(len, rows)) // PROBE_SHARE)
     chosen = _rows_to_prove(rows, room)
     probes = _prompts_to_compare(chosen, room)
-    options = {"poolings": ["last", "mean"], "layers": layers}
+    # what is read decides what is computed; `mean` reads all that any pooling of some tokens could
+    options = {"poolings": sorted({pooling if pooling in PROVEN else "mean" for pooling in poolings}), "layers": layers}
     plain = pooled_activations(loaded, [unique[i] for i in probes], strategy="single", batch_tokens=1, **options).values
     # lengths of all kinds in one batch, unless that would be far above what the extraction itself will run at once
     together = len(chosen) * max(map(len, chosen)) <= max(batch_tokens, 2 * max(map(len, chosen)))

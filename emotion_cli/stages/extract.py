@@ -4,7 +4,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import version
@@ -33,7 +33,10 @@ if TYPE_CHECKING:
 DEFAULT_POOLINGS = ("last",)
 
 PART_BYTES = 64 * 2**20
-"""Activations in one part: memory holds two, one being computed and one being written, and a kill loses no more than these."""
+"""Activations in one part: what a kill loses at most."""
+
+PIECES_OF_PART = 4
+"""Pieces of a whole part: one is computed while the one before it is written, and memory holds the two."""
 
 WORD = "word"
 """The pooling that needs a word list."""
@@ -150,7 +153,9 @@ def _run(job: Job, scope: Scope, poolings: Sequence[str]) -> None:
     if tokens.truncated:
         listener.note(f"{scope.subject}: {len(tokens.truncated)} prompts were cut")
     batch_tokens = settings.batch_tokens or BATCH_TOKENS.get(loaded.device, BATCH_TOKENS_ELSEWHERE)
-    choice = choose_strategy(loaded, tokens.ids, layers=layers, batch_tokens=batch_tokens, wanted=settings.strategy)
+    choice = choose_strategy(
+        loaded, tokens.ids, layers=layers, batch_tokens=batch_tokens, poolings=poolings, wanted=settings.strategy
+    )
     rejected = "".join(f"; {strategy}: {said(error)}" for strategy, error in choice.rejected.items())
     listener.note(f"{scope.subject}: strategy {choice.strategy}, {said(choice.error)} of a row's norm{rejected}")
     partition, target = (scope.partition(job.store, table) for table in ("activations", "extractions"))
@@ -213,54 +218,71 @@ class _Writer:
         finished = todo.finished
         if finished:
             self.listener.note(f"{self.scope.subject}: going on behind {len(finished)} finished parts")
-        pieces = [(group, chunk) for group in todo.groups for chunk in self.chunks(group)]
-        n_tokens = sum(len(self.ids[i]) for _, chunk in pieces for i in chunk)
+        parts = [(group, chunk) for group in todo.groups for chunk in self.chunks(group)]
+        n_tokens = sum(len(self.ids[i]) for _, chunk in parts for i in chunk)
         entries = dict(finished)
-
-        def write(group: Group, chunk: range, pooled: "Pooled", cost: dict[str, float]) -> None:
-            part = group.part(chunk)
-            rows = self._row_groups(group, chunk, pooled)
-            entries[part] = self.partition.write(rows, part=part, cost=cost, recipe=self.recipe)
-            self.partition.save_progress([*todo.ready, *entries.values(), *todo.left])
-
-        # one part is written while the next is computed, and a third waits for both: memory holds two
         with (
-            self.listener.progress(self.scope.subject, sum(len(chunk) for _, chunk in pieces), n_tokens) as advance,
+            self.listener.progress(self.scope.subject, sum(len(chunk) for _, chunk in parts), n_tokens) as advance,
             ThreadPoolExecutor(1, "writer") as thread,
         ):
-            writing: Future[None] | None = None
-            for group, chunk in pieces:
-                if group.part(chunk) in finished:
+            for group, chunk in parts:
+                name = group.part(chunk)
+                if name in finished:
                     advance(len(chunk), sum(len(self.ids[i]) for i in chunk))
                     continue
-                pooled, cost = self._compute(group, chunk, advance)
+                entries[name] = self._part(group, chunk, thread, advance)
+                self.partition.save_progress([*todo.ready, *entries.values(), *todo.left])
+                if (group, chunk) != parts[-1]:
+                    stop.here()
+        self._say_absent(todo.groups)
+        return [entries[group.part(chunk)] for group, chunk in parts]
+
+    def _part(self, group: Group, chunk: range, thread: Executor, advance: Any) -> FileEntry:
+        """One part, a piece of it written while the next is computed; a third waits for both, so memory holds two."""
+        writing: Future[None] | None = None
+        with self.partition.new_part(group.part(chunk), self.recipe) as file:
+
+            def add(piece: range, pooled: "Pooled") -> None:
+                file.add(self._row_groups(group, piece, pooled))
+                file.sync()
+
+            try:
+                for piece in self._pieces(group, chunk):
+                    started = time.perf_counter()
+                    pooled = self._compute(group, piece, advance)
+                    file.cost["seconds"] = file.cost.get("seconds", 0.0) + time.perf_counter() - started
+                    file.cost["n_tokens_computed"] = file.cost.get("n_tokens_computed", 0) + pooled.n_tokens_computed
+                    if writing:
+                        writing.result()
+                    writing = thread.submit(add, piece, pooled)
+            finally:
+                # the file is not closed while the thread writes to it
                 if writing:
                     writing.result()
-                writing = thread.submit(write, group, chunk, pooled, cost)
-                if (group, chunk) != pieces[-1]:
-                    stop.here()
-            if writing:
-                writing.result()
-        self._say_absent(todo.groups)
-        return [entries[group.part(chunk)] for group, chunk in pieces]
+        return file.entry
 
     def chunks(self, group: Group) -> list[range]:
         """The prompts of each part of a group."""
-        bytes_a_prompt = len(group.pairs) * self.loaded.d_model * 4
-        size = max(1, PART_BYTES // bytes_a_prompt)
-        return [range(start, min(start + size, len(self.ids))) for start in range(0, len(self.ids), size)]
+        return _ranges(range(len(self.ids)), self._prompts_in(PART_BYTES, group))
 
-    def _compute(self, group: Group, chunk: range, advance: Any) -> "tuple[Pooled, dict[str, float]]":
+    def _pieces(self, group: Group, chunk: range) -> list[range]:
+        # all of about one size: a small rest would fill no batch
+        count = -(-len(chunk) // self._prompts_in(PART_BYTES // PIECES_OF_PART, group))
+        return _ranges(chunk, -(-len(chunk) // count))
+
+    def _prompts_in(self, n_bytes: int, group: Group) -> int:
+        return max(1, n_bytes // (len(group.pairs) * self.loaded.d_model * 4))
+
+    def _compute(self, group: Group, piece: range, advance: Any) -> "Pooled":
         from emotion_cli.models.extraction import pooled_activations
 
-        started = time.perf_counter()
         pooled = pooled_activations(
-            self.loaded, [self.ids[i] for i in chunk], poolings=group.poolings, layers=group.layers,
+            self.loaded, [self.ids[i] for i in piece], poolings=group.poolings, layers=group.layers,
             batch_tokens=self.batch_tokens, strategy=self.choice.strategy, fast=self.choice.fast,
-            words=[self.tokens.words[i] for i in chunk], progress=advance, notify=self.listener.note,
+            words=[self.tokens.words[i] for i in piece], progress=advance, notify=self.listener.note,
         )  # fmt: skip
         self.batch_tokens = pooled.batch_tokens  # what memory holds is known now
-        return pooled, {"seconds": time.perf_counter() - started, "n_tokens_computed": pooled.n_tokens_computed}
+        return pooled
 
     def _say_absent(self, groups: Sequence[Group]) -> None:
         """Say which prompts have no row, by label: too short for a pooling, or without a word of theirs."""
@@ -276,10 +298,10 @@ class _Writer:
                 self.listener.note(f"{self.scope.subject}: {labels.total()} of {len(self.ids)} prompts have no tokens for "
                                    f"pooling {pooling} and are left out ({counts})")  # fmt: skip
 
-    def _row_groups(self, group: Group, chunk: range, pooled: Any) -> Iterator[pa.Table]:
+    def _row_groups(self, group: Group, piece: range, pooled: "Pooled") -> Iterator[pa.Table]:
         for pooling in group.poolings:
             rows = np.flatnonzero(pooled.present[pooling])
-            members = [chunk[i] for i in rows]
+            members = [piece[i] for i in rows]
             for position, layer in enumerate(group.layers):
                 flat = pa.array(pooled.values[pooling][position, rows].reshape(-1))
                 yield table_of("activations", {
@@ -290,6 +312,10 @@ class _Writer:
                     "n_tokens": [len(self.ids[i]) for i in members],
                     "activation": pa.FixedSizeListArray.from_arrays(flat, self.loaded.d_model),
                 }, d_model=self.loaded.d_model)  # fmt: skip
+
+
+def _ranges(of: range, size: int) -> list[range]:
+    return [of[start : start + size] for start in range(0, len(of), size)]
 
 
 @cache

@@ -65,17 +65,20 @@ def ids_of(subject, rows):
 def test_every_strategy_that_is_exact_gives_the_plain_numbers(subject, data):
     ids = ids_of(subject, data.draw(prompts))
     budget = data.draw(st.sampled_from([1, 7, 30, 512]))
+    poolings = data.draw(st.sampled_from([["last"], ["word"], ["last", "mean", "word"]]))
     words = [data.draw(st.lists(st.integers(0, len(row) - 1), max_size=2, unique=True)) for row in ids]
     expected = [subject.states(row) for row in ids]
     for strategy in STRATEGIES:
         if deviation(subject.loaded, ids, strategy=strategy, batch_tokens=budget) > 1e-5:
             assert strategy == "tree" and subject.architecture in WITHOUT_TREES
             continue
-        pooled = pooled_activations(subject.loaded, ids, poolings=["last", "mean", "word"], layers=subject.layers,
-                                    batch_tokens=budget, strategy=strategy, words=words)  # fmt: skip
+        pooled = pooled_activations(subject.loaded, ids, poolings=poolings, layers=subject.layers, batch_tokens=budget,
+                                    strategy=strategy, words=words)  # fmt: skip
         for i, (row, states) in enumerate(zip(ids, expected, strict=True)):
             positions = {"last": [len(row) - 1], "mean": list(range(1, len(row))), "word": [p for p in words[i] if p > 0]}
             for pooling, chosen in positions.items():
+                if pooling not in poolings:
+                    continue
                 assert pooled.present[pooling][i] == bool(chosen)
                 for layer in subject.layers:
                     right = states[layer][chosen].mean(0) if chosen else np.zeros(subject.loaded.d_model)
@@ -163,6 +166,23 @@ def test_shared_beginnings_are_computed_once(llama):
     pooled = pooled_activations(llama.loaded, ids, poolings=["last"], layers=[3], batch_tokens=64, strategy="tree")
     assert pooled.n_tokens_computed == 40
     assert common_prefix(ids[0], ids[1]) == 20
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_in_the_last_block_only_tokens_that_are_read_go_through_the_mlp(llama, strategy):
+    ids = [[0, *range(first, first + 9)] for first in range(6)]
+    ran = []
+    handles = [block.mlp.up_proj.register_forward_hook(lambda _, given, out: ran.append(out.shape[:-1].numel()))
+               for block in llama.loaded.blocks]  # fmt: skip
+    try:
+        for pooling, in_last in (("last", 6), ("mean", None)):
+            ran.clear()
+            pooled = pooled_activations(llama.loaded, ids, poolings=[pooling], layers=[0, 2], batch_tokens=64, strategy=strategy)
+            first, last = sum(ran[0::2]), sum(ran[1::2])
+            assert first == pooled.n_tokens_computed and last == (in_last or first)
+    finally:
+        for handle in handles:
+            handle.remove()
 
 
 def test_blocks_above_the_last_wanted_layer_and_the_final_norm_are_not_run(llama):

@@ -135,7 +135,7 @@ def test_a_part_that_is_gone_fails_the_queries_that_ask_for_it_and_no_others(sto
 
 def test_finished_parts_are_found_again_if_whole(store):
     partition = store.partition("vectors", **KEYS)
-    entries = [partition.write([vectors([[float(i), 0.0]])], part=str(i), recipe="r") for i in range(3)]
+    entries = [partition.write([vectors([[float(i), 0.0]])], part=str(i)) for i in range(3)]
     partition.save_progress(entries)
     assert partition.progress() == tuple(entries)
     damaged = partition.folder / entries[1].name
