@@ -15,6 +15,7 @@ from emotion_cli.errors import CheckFailedError, EmoError, MissingError, UsageEr
 from emotion_cli.models import embedded, fingerprint
 from emotion_cli.models.gguf import convert, converted_folder
 from emotion_cli.models.headers import check_safetensors
+from emotion_cli.models.memory import keep_freed_memory
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -133,6 +134,7 @@ def load(
 
     if source.gguf and not source.folder.is_dir():
         convert(source.gguf, source.folder, notify)
+    keep_freed_memory()
     device = _device(device)
     dtype = "float32" if dtype == "auto" else dtype
     transformers.utils.logging.set_verbosity_error()

@@ -19,7 +19,7 @@ TOLERANCE = {"float32": 1e-5, "float16": 1e-2, "bfloat16": 5e-2}
 PROVEN = ("last", "mean")
 """Poolings that are compared."""
 
-N_PROBES = 6
+N_PROBES = 4
 """Prompts that are compared with a plain forward pass."""
 
 PROBE_TOKENS, PROBE_SHARE = 512, 16
@@ -105,16 +105,22 @@ def deviation(
 
 def _rows_to_prove(rows: Sequence[Row], room: int) -> list[Row]:
     longest = max(rows, key=lambda row: max(map(len, row.paths.values())))
-    sharing = max(rows, key=lambda row: sum(map(len, row.paths.values())) / len(row))
+    sharing = max(rows, key=_shared)
+    needed = [longest, sharing] if _shared(sharing) > 1 else [longest]
     by_length = sorted(rows, key=len)
     spread = [by_length[i] for i in np.linspace(0, len(rows) - 1, N_PROBES).astype(int)]
     chosen: list[Row] = []
-    for row in (longest, sharing, *spread):
+    for row in (*needed, *spread):
         used = sum(map(len, chosen))
         enough = used >= room or sum(len(one.paths) for one in chosen) >= N_PROBES
-        if row not in chosen and (row in (longest, sharing) or not enough):
+        if row not in chosen and (row in needed or not enough):
             chosen.append(row)
     return chosen
+
+
+def _shared(row: Row) -> float:
+    """How many prompts a token of a row belongs to, in the mean."""
+    return sum(map(len, row.paths.values())) / len(row)
 
 
 def _prompts_to_compare(rows: Sequence[Row], room: int) -> list[int]:

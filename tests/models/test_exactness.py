@@ -100,7 +100,7 @@ def test_hooks_are_always_removed(subject):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("alias", "n_layers", "d_model"), [("smollm2-135m", 30, 576), ("gemma3-270m", 18, 640)])
-def test_embedded_models_equal_a_plain_forward(alias, n_layers, d_model, cache):
+def test_embedded_models_equal_a_plain_forward(alias, n_layers, d_model, cache, monkeypatch):
     import transformers
 
     from emotion_cli.prompts.shipped import shipped_prompt_set
@@ -111,6 +111,7 @@ def test_embedded_models_equal_a_plain_forward(alias, n_layers, d_model, cache):
     ids = tokenize(loaded, texts).ids
     layers = list(range(n_layers + 1))
     pooled = pooled_activations(loaded, ids, poolings=["last", "mean"], layers=layers, batch_tokens=512)
+    monkeypatch.setattr(products, "available", products.works)
     fast = pooled_activations(loaded, ids, poolings=["last", "mean"], layers=layers, batch_tokens=512, strategy="tree", fast=True)
     model = transformers.AutoModelForCausalLM.from_pretrained(loaded.source.folder).eval()
     for prompt, row in enumerate(ids):
@@ -123,8 +124,25 @@ def test_embedded_models_equal_a_plain_forward(alias, n_layers, d_model, cache):
             _close(fast.values["mean"][layer, prompt], state[1:].mean(0))
 
 
+@pytest.mark.parametrize(("said", "gains"), [
+    ("vendor_id\t: AuthenticAMD\ncpu family\t: 26\n\nvendor_id\t: AuthenticAMD\ncpu family\t: 25\n", True),
+    ("vendor_id\t: AuthenticAMD\ncpu family\t: 25\n", False),
+    ("vendor_id\t: GenuineIntel\ncpu family\t: 26\n", False),
+    ("CPU architecture: 8\n", False),
+    (None, False),
+])  # fmt: skip
+def test_the_processor_says_whether_fast_products_gain(said, gains, tmp_path, monkeypatch):
+    monkeypatch.setattr(products, "CPU_INFO", tmp_path / "cpuinfo")
+    if said:
+        (tmp_path / "cpuinfo").write_text(said)
+    assert products._gains() == gains
+
+
 def test_fast_products_equal_torch_s_own(subject, monkeypatch):
     """With sums in short runs, so that tiny layers are summed so, too."""
+    if not products.works():
+        pytest.skip("this torch has no oneDNN")
+    monkeypatch.setattr(products, "available", products.works)
     monkeypatch.setattr(products, "SUMMED_AT_ONCE", 12)
     loaded = subject.loaded
     vars(loaded).pop("linear_layers", None)

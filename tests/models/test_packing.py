@@ -263,6 +263,7 @@ def test_products_that_are_not_exact_are_not_used(architecture, tmp_path, monkey
     monkeypatch.setattr(products, "available", lambda: True)
     linear = torch.nn.functional.linear
     monkeypatch.setattr(products, "_linear", lambda: lambda rows, weight, bias, *_: used.append(1) or linear(rows, weight, bias))
+    monkeypatch.setattr(products, "_linear_and_sum", lambda: lambda rows, total, weight, *_: total + linear(rows, weight))
     choice = choose_strategy(subject.loaded, ids, **options)
     assert choice.fast and choice.strategy == "tree" and used
     assert not any("forward" in vars(module) for block in subject.loaded.blocks for module in block.modules())
