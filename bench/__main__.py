@@ -47,9 +47,11 @@ def _write(name: str, text: str) -> None:
 def _machine() -> str:
     import torch
 
-    cpu = next((line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines()
-                if line.startswith("model name")), platform.processor())  # fmt: skip
-    return f"{cpu}, {os.cpu_count()} cores, torch {torch.__version__}"
+    said = dict(line.split("\t", 1) for line in Path("/proc/cpuinfo").read_text().split("\n\n")[0].splitlines() if "\t" in line)
+    known = {name.strip(): value.strip(": \t") for name, value in said.items()}
+    processor = known.get("model name", platform.processor())
+    family = f" (family {known['cpu family']}, model {known['model']})" if "cpu family" in known else ""
+    return f"{processor}{family}, {os.cpu_count()} cores, torch {torch.__version__}"
 
 
 if __name__ == "__main__":

@@ -33,8 +33,8 @@ def text_of(sections: list[str]) -> str:
 The residual stream of the last token at every layer, float32, from token ids to an array; `emo` with its proof. Times are
 seconds of processor time (medians, the recipes run in turn, (a) once); `x` is how many times faster `emo` is. Peak memory is
 what a recipe adds to what the process held before it (freed memory is given back between recipes).
-`of matmul` is the rate of the blocks' matrix products over that of torch's own product
-of the same sizes on this machine: above 100 % where oneDNN's is faster. `different`: no two prompts share a first token.
+`of it proof` is what small sets pay most for. `of matmul` is the rate of the blocks' matrix products over that of torch's own
+product of the same sizes on this machine: above 100 % where oneDNN's is faster. `different`: no two prompts share a first token.
 `long`: texts of 200 to 500 tokens.
 
 ![times over those of emo](extraction.png)
@@ -66,7 +66,7 @@ def _measure(model: str, options: Namespace) -> tuple[list[dict[str, Any]], list
             "a": partial(recipes.singly, causal),
         }
         measured = interleaved({key: partial(way, ids) for key, way in ways.items()}, options.runs, fewer={"a": 1})
-        values, choice, computed = measured["emo"].last
+        values, choice, computed, proof = measured["emo"].last
         for other in ("b", "c"):
             # the last state of (b) is behind the final norm
             theirs = measured[other].last[:-1]
@@ -76,7 +76,7 @@ def _measure(model: str, options: Namespace) -> tuple[list[dict[str, Any]], list
         done = 2 * weights * computed / emo.cpu
         rows.append({
             "set": name, "prompts": len(ids), "tokens": sum(map(len, ids)), "computed": computed, "strategy": choice.strategy,
-            "error": f"{choice.error:.0e}", "emo s": f"{emo.cpu:.2f}",
+            "error": f"{choice.error:.0e}", "emo s": f"{emo.cpu:.2f}", "of it proof": f"{proof:.2f}",
             **{f"{key} s": f"{measured[key].cpu:.2f}" for key in "abc"},
             **{f"x {key}": f"{measured[key].cpu / emo.cpu:.2f}" for key in "abc"},
             "tokens/s": f"{sum(map(len, ids)) / emo.cpu:.0f}", "of matmul": f"{done / rate:.0%}",

@@ -1,5 +1,6 @@
 """Ways to get the residual stream of the last token at every layer; each gives [layer, prompt, d_model]."""
 
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,16 +10,18 @@ BATCH = 32
 
 
 def ours(loaded: Any, ids: Sequence[list[int]]) -> Any:
-    """Proof included, as an extraction does it."""
+    """Proof included, as an extraction does it; also the choice, tokens computed and the proof's processor seconds."""
     from emotion_cli.models.extraction import BATCH_TOKENS, pooled_activations
     from emotion_cli.models.proof import choose_strategy
 
     layers = list(range(loaded.n_layers + 1))
     budget = BATCH_TOKENS[loaded.device]
+    began = time.process_time()
     choice = choose_strategy(loaded, ids, layers=layers, batch_tokens=budget, poolings=["last"])
+    proof = time.process_time() - began
     pooled = pooled_activations(loaded, ids, poolings=["last"], layers=layers, batch_tokens=budget, strategy=choice.strategy,
                                 fast=choice.fast)  # fmt: skip
-    return pooled.values["last"], choice, pooled.n_tokens_computed
+    return pooled.values["last"], choice, pooled.n_tokens_computed, proof
 
 
 def singly(causal: Any, ids: Sequence[list[int]]) -> np.ndarray:

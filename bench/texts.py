@@ -32,7 +32,7 @@ def different(tokenizer: Any, count: int = 400, seed: int = 0) -> list[str]:
     return found
 
 
-def long(tokenizer: Any, count: int = 16, seed: int = 0) -> list[str]:
+def long(tokenizer: Any, count: int = 40, seed: int = 0) -> list[str]:
     """Texts of 200 to 500 tokens, of shipped prompts in random order."""
     rng = random.Random(seed)
     texts = shipped("extended") + shipped("heldout")

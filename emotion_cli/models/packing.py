@@ -49,6 +49,15 @@ class Row:
         self.paths[prompt] = path
 
 
+@dataclass(eq=False)
+class _Growing:
+    """A row that takes more, the prompt that it took last, and how many first tokens that one shares with the prompt at hand."""
+
+    row: Row
+    last: int
+    shared: int
+
+
 @dataclass(frozen=True)
 class Batch:
     """Rows that run together, filled up to the longest of them."""
@@ -108,28 +117,33 @@ def tree_rows(ids: Sequence[Sequence[int]], width: int) -> list[Row]:
     """Rows of at most `width` nodes in which shared beginnings stand once; a longer prompt is a row of its own.
 
     Prompts come in lexicographic order, so the longest beginning that a row shares with the next prompt is the one of the
-    prompt that it took last. A prompt goes where it shares most, among equals where it leaves the least room.
+    prompt that it took last, and that is no longer than any two neighbours between the two share. A prompt goes where it shares
+    most, among equals where it leaves the least room.
     """
     rows: list[Row] = []
-    growing: list[tuple[Row, int]] = []  # with the prompt that each took last
+    growing: list[_Growing] = []
+    before: Sequence[int] = ()
     for prompt in sorted(range(len(ids)), key=lambda i: list(ids[i])):
         own = ids[prompt]
-        shared = [common_prefix(own, ids[last]) for _, last in growing]
-        room = [width - len(row) - (len(own) - s) for (row, _), s in zip(growing, shared, strict=True)]
-        fitting = [i for i in range(len(growing)) if room[i] >= 0]
-        if fitting:
-            best = max(fitting, key=lambda i: (shared[i], -room[i], -i))
-            row, last = growing[best]
-            row.add(prompt, own, last, shared[best])
-            growing[best] = (row, prompt)
+        neighbours = common_prefix(before, own)
+        before = own
+        best, most = None, (-1, 0)
+        for one in growing:
+            one.shared = min(one.shared, neighbours)
+            room = width - len(one.row) - len(own) + one.shared
+            if room >= 0 and (one.shared, -room) > most:
+                best, most = one, (one.shared, -room)
+        if best:
+            best.row.add(prompt, own, best.last, best.shared)
+            best.last, best.shared = prompt, len(own)
             continue
         row = Row()
         row.add(prompt, own)
         rows.append(row)
         if len(row) < width:
-            growing.append((row, prompt))
+            growing.append(_Growing(row, prompt, len(own)))
             if len(growing) > OPEN_ROWS:
-                growing.remove(max(growing, key=lambda one: len(one[0])))
+                growing.remove(max(growing, key=lambda one: len(one.row)))
     return rows
 
 
