@@ -71,7 +71,9 @@ def _measure(model: str, options: Namespace) -> tuple[list[dict[str, Any]], list
             # the last state of (b) is behind the final norm
             theirs = measured[other].last[:-1]
             error = np.linalg.norm(values[:-1] - theirs, axis=-1) / np.linalg.norm(theirs, axis=-1)
-            assert error.max() < 1e-4, (name, other, error.max())
+            # a wrong token or layer would be off by its norm; one Gemma prompt without BOS is so badly conditioned that one plain
+            # float32 pass is itself 5e-5 off float64
+            assert error.max() < 1e-3, (name, other, error.max())
         emo = measured["emo"]
         done = 2 * weights * computed / emo.cpu
         rows.append({

@@ -17,10 +17,10 @@ def ours(loaded: Any, ids: Sequence[list[int]]) -> Any:
     layers = list(range(loaded.n_layers + 1))
     budget = BATCH_TOKENS[loaded.device]
     began = time.process_time()
-    choice = choose_strategy(loaded, ids, layers=layers, batch_tokens=budget, poolings=["last"])
+    choice = choose_strategy(loaded, ids, layers=layers, batch_tokens=budget, sparse=True)
     proof = time.process_time() - began
     pooled = pooled_activations(loaded, ids, poolings=["last"], layers=layers, batch_tokens=budget, strategy=choice.strategy,
-                                fast=choice.fast)  # fmt: skip
+                                fast=choice.fast, sparse=choice.sparse)  # fmt: skip
     return pooled.values["last"], choice, pooled.n_tokens_computed, proof
 
 

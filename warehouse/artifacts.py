@@ -38,8 +38,9 @@ class Artifacts:
                 protocol.replace_file(self.folder / name, content)
             entries = tuple(FileEntry(name, 0, len(content), sha256(content).hexdigest()) for name, content in contents.items())
             protocol.commit(self.folder, Manifest(self.kind, {}, entries, dict(inputs), protocol.now(), reads=dict(reads or {})))
-            for entry in former.files if former else ():
-                if entry.name not in contents:
-                    (self.folder / entry.name).unlink(missing_ok=True)
+            with protocol.naming(self.folder):
+                for entry in former.files if former else ():
+                    if entry.name not in contents:
+                        (self.folder / entry.name).unlink(missing_ok=True)
             protocol.sync_folder(self.folder)
         return [self.folder / name for name in contents]

@@ -39,7 +39,9 @@ def held(folder: Path, *, wait: bool = False) -> Iterator[None]:
 @contextmanager
 def _locked(folder: Path, *, wait: bool) -> Iterator[bool]:
     """The lock of a folder, and whether it is the one that others see."""
-    with naming(folder), (folder / LOCK).open("a+", encoding="utf-8") as lock:
+    with naming(folder):
+        lock = (folder / LOCK).open("a+", encoding="utf-8")
+    with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except BlockingIOError:
@@ -49,9 +51,11 @@ def _locked(folder: Path, *, wait: bool) -> Iterator[bool]:
             with _created(folder):
                 yield True
             return
-        is_current = _is_same(lock, folder / LOCK)
-        if is_current:
-            _sign(lock)
+        with naming(folder):
+            is_current = _is_same(lock, folder / LOCK)
+            if is_current:
+                _sign(lock)
+        # what happens under the lock is not the folder's fault
         yield is_current
 
 
@@ -72,14 +76,15 @@ def _sign(lock: IO[str]) -> None:
 def _created(folder: Path) -> Iterator[None]:
     path = folder / HOLDER
     mine = {"pid": os.getpid(), "host": socket.gethostname(), "since": _now()}
-    if path.exists():
-        _refuse_living(path)
-        path.unlink(missing_ok=True)
-    try:
-        with path.open("x", encoding="utf-8") as file:
-            file.write(json.dumps(mine))
-    except FileExistsError:
-        raise HeldError(f"{folder} has just been taken by another process", hint=_WAIT) from None
+    with naming(folder):
+        if path.exists():
+            _refuse_living(path)
+            path.unlink(missing_ok=True)
+        try:
+            with path.open("x", encoding="utf-8") as file:
+                file.write(json.dumps(mine))
+        except FileExistsError:
+            raise HeldError(f"{folder} has just been taken by another process", hint=_WAIT) from None
     try:
         yield
     finally:

@@ -1,6 +1,7 @@
 """Rows to Parquet bytes and back: types and docs as declared, vectors split by byte, nothing that is not a number."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -71,6 +72,13 @@ class ParquetRows:
         if self._writer is None:
             raise ValueError("a file needs a row group, if an empty one, to have columns")
         self._writer.close()
+
+    def abandon(self) -> None:
+        """Give up a file that failed while its sink is open: else pyarrow tries to end it later, and complains on stderr."""
+        if self._writer is not None:
+            with suppress(OSError, ValueError, pa.ArrowException):
+                self._writer.close()
+            self._writer.is_open = False
 
 
 def read_parquet(path: Path, columns: Sequence[str], equal: Mapping[str, str | int]) -> pa.Table:

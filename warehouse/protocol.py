@@ -201,7 +201,8 @@ def save_progress(folder: Path, files: Sequence[FileEntry]) -> None:
         text = json.dumps({"files": [vars(entry) for entry in files]}, ensure_ascii=False)
         replace_file(folder / PROGRESS, text.encode())
     elif (folder / PROGRESS).exists():
-        os.unlink(folder / PROGRESS)  # noqa: PTH108
+        with naming(folder):
+            os.unlink(folder / PROGRESS)  # noqa: PTH108
 
 
 def now() -> str:
@@ -275,9 +276,11 @@ def _temporary(folder: Path) -> Iterator[tuple[Path, IO[bytes]]]:
         with naming(folder):
             sink.close()
     except BaseException:
-        Path(name).unlink(missing_ok=True)
-        with suppress(OSError):  # a full disk refuses what was left to write, too
+        # a full disk refuses what was left to write, too, and one that became read-only keeps the file: the fault itself is said
+        with suppress(OSError):
             sink.close()
+        with suppress(OSError):
+            Path(name).unlink()
         raise
 
 

@@ -1,5 +1,6 @@
 """Where partitions live, and reading and writing them; how they are committed is in `warehouse.protocol`."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -28,14 +29,14 @@ class PartFile:
     """A file of a partition that is being written."""
 
     def __init__(self, folder: Path, new: protocol.NewPart, part: str, recipe: str) -> None:
-        self.cost: dict[str, float] = {}
+        self.cost: dict[str, float] = defaultdict(float)
         self._folder, self._new, self._part, self._recipe = folder, new, part, recipe
         self._rows = ParquetRows(new.sink)
 
     def add(self, row_groups: Iterable[pa.Table]) -> None:
         """Write each table as a row group."""
-        with protocol.naming(self._folder):
-            for rows in row_groups:
+        for rows in row_groups:
+            with protocol.naming(self._folder):
                 self._rows.add(rows)
 
     def sync(self) -> None:
@@ -48,14 +49,17 @@ class PartFile:
         with protocol.naming(self._folder):
             self._rows.close()
 
+    def abandon(self) -> None:
+        """Give up the file."""
+        self._rows.abandon()
+
     @property
     def entry(self) -> FileEntry:
         """The file that was written; ValueError before it is."""
         if self._new.written is None:
             raise ValueError("the file is not written yet")
-        return FileEntry(
-            **self._new.written._asdict(), rows=self._rows.n_rows, part=self._part, cost=self.cost, recipe=self._recipe
-        )
+        return FileEntry(**self._new.written._asdict(), rows=self._rows.n_rows, part=self._part, cost=dict(self.cost),
+                         recipe=self._recipe)  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,13 +124,17 @@ class Partition:
         return file.entry
 
     @contextmanager
-    def new_part(self, part: str = "", recipe: str = "") -> "Iterator[PartFile]":
+    def new_part(self, part: str = "", recipe: str = "") -> Iterator[PartFile]:
         """Write one file piece by piece, while the pieces are made; `entry` is there when the block has ended."""
         self._refuse_case_twins()
         with protocol.new_part(self.folder, ".parquet") as new:
             file = PartFile(self.folder, new, part, recipe)
-            yield file
-            file.close()
+            try:
+                yield file
+                file.close()
+            except BaseException:
+                file.abandon()
+                raise
 
     def commit(
         self,

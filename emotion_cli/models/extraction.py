@@ -45,9 +45,6 @@ BATCH_TOKENS = {"cpu": 1024}
 
 BATCH_TOKENS_ELSEWHERE = 8192
 
-FEW = 0.5
-"""Share of tokens below which the last block's MLP is run for those that are read only; above it, that would gain little."""
-
 Positions = Callable[[int, Sequence[int]], Sequence[int]]
 """The positions that a pooling averages over, of a prompt's length and the positions of its word (tokens)."""
 
@@ -57,6 +54,9 @@ POOLINGS: dict[str, Positions] = {
     "mean": lambda length, word: range(1, length),
     "word": lambda length, word: [position for position in word if position > 0],
 }
+
+SPARSE = frozenset({"last", "word"})
+"""Poolings that read few of a prompt's tokens."""
 
 
 def pooled_activations(
@@ -68,6 +68,7 @@ def pooled_activations(
     batch_tokens: int,
     strategy: str = "sorted",
     fast: bool = False,
+    sparse: bool = False,
     words: Sequence[Sequence[int]] | None = None,
     progress: Callable[[int, int], None] = lambda prompts, tokens: None,
     notify: Callable[[str], None] = lambda _: None,
@@ -75,12 +76,12 @@ def pooled_activations(
     """Pooled residual stream of each prompt at `layers`; memory is bounded by the number of prompts given at once.
 
     `words` holds the token positions of each prompt's word, for the pooling of that name. Prompts with equal tokens are
-    computed once. `fast` allows `fast_products`.
+    computed once. `fast` allows `fast_products`; with `sparse` the last block's MLP is run for the tokens that are read only.
     """
     unique, _ = distinct(ids)
     return pooled_batches(
         loaded, ids, batches_of(loaded, unique, strategy, batch_tokens), poolings=poolings, layers=layers,
-        batch_tokens=batch_tokens, fast=fast, words=words, progress=progress, notify=notify,
+        batch_tokens=batch_tokens, fast=fast, sparse=sparse, words=words, progress=progress, notify=notify,
     )  # fmt: skip
 
 
@@ -93,6 +94,7 @@ def pooled_batches(
     layers: Sequence[int],
     batch_tokens: int | None = None,
     fast: bool = False,
+    sparse: bool = False,
     words: Sequence[Sequence[int]] | None = None,
     progress: Callable[[int, int], None] = lambda prompts, tokens: None,
     notify: Callable[[str], None] = lambda _: None,
@@ -118,7 +120,7 @@ def pooled_batches(
             progress(len(done), sum(len(ids[prompt]) for prompt in done))
             continue
         try:
-            rows = _forward(loaded, batch, reads, layers, fast)
+            rows = _forward(loaded, batch, reads, layers, fast=fast, sparse=sparse)
         except RuntimeError as error:
             if not _is_out_of_memory(error):
                 raise
@@ -167,7 +169,9 @@ def _is_out_of_memory(error: RuntimeError) -> bool:
     return isinstance(error, torch.OutOfMemoryError) or "not enough memory" in str(error) or "can't allocate memory" in str(error)
 
 
-def _forward(loaded: "LoadedModel", batch: Batch, reads: Sequence[Read], layers: Sequence[int], fast: bool) -> np.ndarray:
+def _forward(
+    loaded: "LoadedModel", batch: Batch, reads: Sequence[Read], layers: Sequence[int], *, fast: bool, sparse: bool
+) -> np.ndarray:
     """Mean over the nodes of each read, float32 [layer, read, d_model]."""
     import torch
 
@@ -190,10 +194,9 @@ def _forward(loaded: "LoadedModel", batch: Batch, reads: Sequence[Read], layers:
         options["attention_mask"] = attention_mask(loaded, batch)
         options["position_ids"] = torch.from_numpy(depths_of(batch)).to(loaded.device)
     read, last = torch.unique(nodes), max(layers)
-    is_sparse = last > 0 and len(read) < FEW * batch.size
     with torch.inference_mode():
         products = fast_products(loaded) if fast else nullcontext()
-        last_mlp = mlp_of_tokens(loaded.blocks[last - 1], read) if is_sparse else nullcontext()
+        last_mlp = mlp_of_tokens(loaded.blocks[last - 1], read) if sparse and last > 0 else nullcontext()
         with products, last_mlp, residual_stream(loaded, layers, pool, stop=True):
             loaded.model(input_ids=torch.from_numpy(ids).to(loaded.device), use_cache=False, **options)
         # one copy from the device for all layers

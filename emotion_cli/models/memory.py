@@ -1,6 +1,7 @@
 """Freed memory that the C library keeps for the next pass, so that the system need not clear each page of it again."""
 
 import ctypes
+from contextlib import suppress
 
 # malloc.h of the GNU C library
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
@@ -12,13 +13,12 @@ KEPT = 256 * 2**20
 """Free bytes at the end of the heap that are not given back."""
 
 
-def keep_freed_memory() -> bool:
-    """Set it for this process; False where the C library is another one.
+def keep_freed_memory() -> None:
+    """Set it for this process, where the C library is the GNU one.
 
     Without it the first passes over 400 prompts of SmolLM2-135M met 650,000 page faults, a tenth of their time.
     """
-    try:
+    with suppress(AttributeError, OSError, TypeError):
         mallopt = ctypes.CDLL(None).mallopt
-    except (AttributeError, OSError, TypeError):
-        return False
-    return bool(mallopt(M_MMAP_THRESHOLD, LARGEST_KEPT)) and bool(mallopt(M_TRIM_THRESHOLD, KEPT))
+        mallopt(M_MMAP_THRESHOLD, LARGEST_KEPT)
+        mallopt(M_TRIM_THRESHOLD, KEPT)

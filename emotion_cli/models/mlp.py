@@ -1,4 +1,4 @@
-"""The MLP of the last block that is run: only the tokens that are read need it, because it sees each token by itself."""
+"""The MLP of the last block that is run, for the tokens that are read only: an MLP sees each token by itself."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,22 +12,17 @@ if TYPE_CHECKING:
 def mlp_of_tokens(block: "nn.Module", tokens: "Tensor") -> Iterator[None]:
     """While open, a block's MLP leaves out all but these tokens (places in the flattened batch), whose states alone are right.
 
-    A block whose MLP has another name, takes more than the states or gives more than them is run whole.
+    A block without `mlp` is run whole. Whether others are right is for the proof to find: in some, tokens meet behind the MLP.
     """
     mlp: Any = getattr(block, "mlp", None)
     if mlp is None:
         yield
         return
-    whole = mlp.forward
+    whole, former = mlp.forward, vars(mlp).get("forward")
 
-    def forward(states: "Tensor", *args: Any, **kwargs: Any) -> Any:
-        if args or kwargs:
-            return whole(states, *args, **kwargs)
-        flat = states.reshape(-1, states.shape[-1])
-        changed = whole(flat[tokens][None])
-        if isinstance(changed, tuple):
-            return whole(states)
-        every = flat.new_zeros(len(flat), changed.shape[-1])
+    def forward(states: "Tensor") -> "Tensor":
+        changed = whole(states.reshape(-1, states.shape[-1])[tokens][None])
+        every = changed.new_zeros(states.shape[:-1].numel(), changed.shape[-1])
         every[tokens] = changed[0]
         return every.view(*states.shape[:-1], -1)
 
@@ -36,3 +31,5 @@ def mlp_of_tokens(block: "nn.Module", tokens: "Tensor") -> Iterator[None]:
         yield
     finally:
         mlp.__dict__.pop("forward")
+        if former is not None:
+            mlp.__dict__["forward"] = former

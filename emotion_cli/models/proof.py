@@ -1,6 +1,7 @@
 """Which way of running prompts together is exact for a model: proven on some of the prompts before each extraction."""
 
 from collections.abc import Sequence
+from itertools import product
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -16,9 +17,6 @@ if TYPE_CHECKING:
 TOLERANCE = {"float32": 1e-5, "float16": 1e-2, "bfloat16": 5e-2}
 """Largest error over norm that packing prompts together and fast products may cause, in each number format."""
 
-PROVEN = ("last", "mean")
-"""Poolings that are compared."""
-
 N_PROBES = 4
 """Prompts that are compared with a plain forward pass."""
 
@@ -29,13 +27,14 @@ PROBE_TOKENS, PROBE_SHARE = 512, 16
 class Choice(NamedTuple):
     """The strategy that is used, its measured error, the error of those that were tried before and are not exact.
 
-    `fast` says whether `fast_products` are part of it.
+    `fast` and `sparse` say whether `fast_products` and `mlp_of_tokens` are part of it.
     """
 
     strategy: str
     error: float
     rejected: dict[str, float]
     fast: bool
+    sparse: bool
 
 
 def choose_strategy(
@@ -44,18 +43,22 @@ def choose_strategy(
     *,
     layers: Sequence[int],
     batch_tokens: int,
-    poolings: Sequence[str] = PROVEN,
+    sparse: bool = False,
     wanted: str = "auto",
 ) -> Choice:
-    """The first strategy that matches the plain forward pass; EmoError when the one that is wanted does not."""
+    """The first strategy that matches the plain forward pass; EmoError when the one that is wanted does not.
+
+    `sparse` says that few tokens of each prompt are to be read, so that the last block may be run for these only.
+    """
     rejected: dict[str, float] = {}
     for strategy in STRATEGIES if wanted == "auto" else (wanted,):
-        for fast in (True, False) if help_with(loaded) else (False,):
-            error = deviation(
-                loaded, ids, strategy=strategy, layers=layers, batch_tokens=batch_tokens, poolings=poolings, fast=fast
-            )
+        # one at a time stays the plain pass
+        shortcuts = (True, False) if sparse and strategy != "single" else (False,)
+        for fast, few in product((True, False) if help_with(loaded) else (False,), shortcuts):
+            error = deviation(loaded, ids, strategy=strategy, layers=layers, batch_tokens=batch_tokens, fast=fast, sparse=few)
             if error <= TOLERANCE[loaded.dtype]:
-                return Choice(strategy, error, {name: errors for name, errors in rejected.items() if name != strategy}, fast)
+                others = {name: errors for name, errors in rejected.items() if name != strategy}
+                return Choice(strategy, error, others, fast, few)
             rejected[strategy] = error
     tried = ", ".join(f"{strategy}: {said(error)}" for strategy, error in rejected.items())
     raise EmoError(f"{loaded.source.name}: not exact ({tried}; {TOLERANCE[loaded.dtype]:.0e} of a row's norm is allowed)",
@@ -74,13 +77,13 @@ def deviation(
     batch_tokens: int,
     strategy: str = "tree",
     layers: Sequence[int] | None = None,
-    poolings: Sequence[str] = PROVEN,
     fast: bool = False,
+    sparse: bool = False,
 ) -> float:
     """Largest error over row norm of a strategy against one plain pass a prompt; infinite when the model cannot run it.
 
-    Run are whole rows as the extraction will have them: the one with the longest prompt, the one that shares most, and
-    others of all lengths until there are enough prompts; compared are prompts of them, the longest one included.
+    Run are whole rows as the extraction will have them: the one with the longest prompt, the one that shares most if one does,
+    and others of all lengths until there are enough prompts; compared are prompts of them, the longest one included.
     """
     if not ids:
         return 0.0
@@ -90,14 +93,13 @@ def deviation(
     room = max(PROBE_TOKENS, sum(map(len, rows)) // PROBE_SHARE)
     chosen = _rows_to_prove(rows, room)
     probes = _prompts_to_compare(chosen, room)
-    # what is read decides what is computed; `mean` reads all that any pooling of some tokens could
-    options = {"poolings": sorted({pooling if pooling in PROVEN else "mean" for pooling in poolings}), "layers": layers}
+    options = {"poolings": ["last"] if sparse else ["last", "mean"], "layers": layers}
     plain = pooled_activations(loaded, [unique[i] for i in probes], strategy="single", batch_tokens=1, **options).values
     # lengths of all kinds in one batch, unless that would be far above what the extraction itself will run at once
     together = len(chosen) * max(map(len, chosen)) <= max(batch_tokens, 2 * max(map(len, chosen)))
     batches = [Batch(chosen)] if together else [Batch([row]) for row in chosen]
     try:
-        packed = pooled_batches(loaded, unique, batches, fast=fast, **options).values
+        packed = pooled_batches(loaded, unique, batches, fast=fast, sparse=sparse, **options).values
     except (AttributeError, IndexError, KeyError, NotImplementedError, RuntimeError, TypeError, ValueError):
         return float("inf")
     return max(_error(packed[pooling][:, probes], plain[pooling]) for pooling in plain)

@@ -4,7 +4,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import version
@@ -36,7 +36,7 @@ PART_BYTES = 64 * 2**20
 """Activations in one part: what a kill loses at most."""
 
 PIECES_OF_PART = 4
-"""Pieces of a whole part: one is computed while the one before it is written, and memory holds the two."""
+"""Pieces of a whole part, at most: one is computed while the one before it is written, and memory holds the two."""
 
 WORD = "word"
 """The pooling that needs a word list."""
@@ -130,7 +130,7 @@ def _words_changed(activations: Partition, poolings: Sequence[str], words: WordL
 
 
 def _run(job: Job, scope: Scope, poolings: Sequence[str]) -> None:
-    from emotion_cli.models.extraction import BATCH_TOKENS, BATCH_TOKENS_ELSEWHERE
+    from emotion_cli.models.extraction import BATCH_TOKENS, BATCH_TOKENS_ELSEWHERE, SPARSE
     from emotion_cli.models.proof import choose_strategy, said
     from emotion_cli.models.tokens import tokenize
     from emotion_cli.stages.model_checks import refuse_unsound
@@ -153,9 +153,8 @@ def _run(job: Job, scope: Scope, poolings: Sequence[str]) -> None:
     if tokens.truncated:
         listener.note(f"{scope.subject}: {len(tokens.truncated)} prompts were cut")
     batch_tokens = settings.batch_tokens or BATCH_TOKENS.get(loaded.device, BATCH_TOKENS_ELSEWHERE)
-    choice = choose_strategy(
-        loaded, tokens.ids, layers=layers, batch_tokens=batch_tokens, poolings=poolings, wanted=settings.strategy
-    )
+    choice = choose_strategy(loaded, tokens.ids, layers=layers, batch_tokens=batch_tokens, sparse=SPARSE.issuperset(poolings),
+                             wanted=settings.strategy)  # fmt: skip
     rejected = "".join(f"; {strategy}: {said(error)}" for strategy, error in choice.rejected.items())
     listener.note(f"{scope.subject}: strategy {choice.strategy}, {said(choice.error)} of a row's norm{rejected}")
     partition, target = (scope.partition(job.store, table) for table in ("activations", "extractions"))
@@ -170,7 +169,7 @@ def _run(job: Job, scope: Scope, poolings: Sequence[str]) -> None:
             files = [entry for entry in files if WORD not in group_of(entry.part).poolings]
             held = as_pairs(as_set(held) - made_again)
             wanted = as_pairs(as_set(wanted) | made_again)
-        writer = _Writer(partition, scope, loaded, prompts, tokens, choice, batch_tokens, words, listener)
+        writer = _Writer(partition, scope, loaded, prompts, tokens, choice, layers[-1], batch_tokens, words, listener)
         noted = [] if job.forces("extract") else [
             entry for entry in partition.progress()
             if WORD not in group_of(entry.part).poolings or (WORD in wanted and entry.recipe == writer.recipe)
@@ -202,15 +201,16 @@ class _Writer:
     """Runs one scope's prompts through the model and writes a part at a time, going on where a killed run stopped."""
 
     def __init__(self, partition: Partition, scope: Scope, loaded: "LoadedModel", prompts: dict[str, list], tokens: "Tokens",
-                 choice: "Choice", batch_tokens: int, words: WordList, listener: Listener) -> None:  # fmt: skip
+                 choice: "Choice", last_layer: int, batch_tokens: int, words: WordList, listener: Listener) -> None:  # fmt: skip
         self.partition, self.scope, self.loaded, self.prompts, self.tokens = partition, scope, loaded, prompts, tokens
-        self.choice, self.batch_tokens, self.words, self.listener = choice, batch_tokens, words, listener
+        self.choice, self.last_layer, self.words, self.listener = choice, last_layer, words, listener
+        self.batch_tokens = self.batch_tokens_asked = batch_tokens
         self.ids, self.recipe = tokens.ids, self._recipe()
 
     def _recipe(self) -> str:
         """What a part must have been made with to be used again: a change of these can change its bytes."""
         has_words = any(self.tokens.words)
-        return content_hash([self.batch_tokens, self.choice.strategy, self.choice.fast, versions(),
+        return content_hash([self.batch_tokens, self.choice.strategy, self.choice.fast, self.choice.sparse, versions(),
                              self.words.sha256 if has_words else None])[:16]  # fmt: skip
 
     def write(self, todo: Work, stop: Stop) -> list[FileEntry]:
@@ -221,64 +221,64 @@ class _Writer:
         parts = [(group, chunk) for group in todo.groups for chunk in self.chunks(group)]
         n_tokens = sum(len(self.ids[i]) for _, chunk in parts for i in chunk)
         entries = dict(finished)
-        with (
-            self.listener.progress(self.scope.subject, sum(len(chunk) for _, chunk in parts), n_tokens) as advance,
-            ThreadPoolExecutor(1, "writer") as thread,
-        ):
+        with self.listener.progress(self.scope.subject, sum(len(chunk) for _, chunk in parts), n_tokens) as advance:
             for group, chunk in parts:
                 name = group.part(chunk)
                 if name in finished:
                     advance(len(chunk), sum(len(self.ids[i]) for i in chunk))
                     continue
-                entries[name] = self._part(group, chunk, thread, advance)
+                entries[name] = self._part(group, chunk, advance)
+                # noted before the next one is begun: no kill costs more than one part
                 self.partition.save_progress([*todo.ready, *entries.values(), *todo.left])
                 if (group, chunk) != parts[-1]:
                     stop.here()
         self._say_absent(todo.groups)
         return [entries[group.part(chunk)] for group, chunk in parts]
 
-    def _part(self, group: Group, chunk: range, thread: Executor, advance: Any) -> FileEntry:
+    def _part(self, group: Group, chunk: range, advance: Any) -> FileEntry:
         """One part, a piece of it written while the next is computed; a third waits for both, so memory holds two."""
         writing: Future[None] | None = None
-        with self.partition.new_part(group.part(chunk), self.recipe) as file:
+        # the thread ends before the file is closed, whatever happens
+        with self.partition.new_part(group.part(chunk), self.recipe) as file, ThreadPoolExecutor(1, "writer") as thread:
 
             def add(piece: range, pooled: "Pooled") -> None:
                 file.add(self._row_groups(group, piece, pooled))
                 file.sync()
 
-            try:
-                for piece in self._pieces(group, chunk):
-                    started = time.perf_counter()
-                    pooled = self._compute(group, piece, advance)
-                    file.cost["seconds"] = file.cost.get("seconds", 0.0) + time.perf_counter() - started
-                    file.cost["n_tokens_computed"] = file.cost.get("n_tokens_computed", 0) + pooled.n_tokens_computed
-                    if writing:
-                        writing.result()
-                    writing = thread.submit(add, piece, pooled)
-            finally:
-                # the file is not closed while the thread writes to it
+            for piece in self._pieces(group, chunk):
+                started = time.perf_counter()
+                pooled = self._compute(group, piece, advance)
+                file.cost["seconds"] += time.perf_counter() - started
+                file.cost["n_tokens_computed"] += pooled.n_tokens_computed
                 if writing:
                     writing.result()
+                writing = thread.submit(add, piece, pooled)
+            if writing:
+                writing.result()
         return file.entry
 
     def chunks(self, group: Group) -> list[range]:
         """The prompts of each part of a group."""
-        return _ranges(range(len(self.ids)), self._prompts_in(PART_BYTES, group))
+        return _ranges(range(len(self.ids)), self._prompts_in_part(group))
 
     def _pieces(self, group: Group, chunk: range) -> list[range]:
-        # all of about one size: a small rest would fill no batch
-        count = -(-len(chunk) // self._prompts_in(PART_BYTES // PIECES_OF_PART, group))
+        wanted = -(-len(chunk) * PIECES_OF_PART // self._prompts_in_part(group))
+        # a piece ends a batch: two are enough where more would leave most batches half empty
+        batches = sum(len(self.ids[i]) for i in chunk) // self.batch_tokens_asked
+        count = min(len(chunk), wanted, max(2, batches))
         return _ranges(chunk, -(-len(chunk) // count))
 
-    def _prompts_in(self, n_bytes: int, group: Group) -> int:
-        return max(1, n_bytes // (len(group.pairs) * self.loaded.d_model * 4))
+    def _prompts_in_part(self, group: Group) -> int:
+        return max(1, PART_BYTES // (len(group.pairs) * self.loaded.d_model * 4))
 
     def _compute(self, group: Group, piece: range, advance: Any) -> "Pooled":
-        from emotion_cli.models.extraction import pooled_activations
+        from emotion_cli.models.extraction import SPARSE, pooled_activations
 
+        # as it was proven: for these poolings, in this block
+        sparse = self.choice.sparse and SPARSE.issuperset(group.poolings) and group.layers[-1] == self.last_layer
         pooled = pooled_activations(
             self.loaded, [self.ids[i] for i in piece], poolings=group.poolings, layers=group.layers,
-            batch_tokens=self.batch_tokens, strategy=self.choice.strategy, fast=self.choice.fast,
+            batch_tokens=self.batch_tokens, strategy=self.choice.strategy, fast=self.choice.fast, sparse=sparse,
             words=[self.tokens.words[i] for i in piece], progress=advance, notify=self.listener.note,
         )  # fmt: skip
         self.batch_tokens = pooled.batch_tokens  # what memory holds is known now

@@ -204,7 +204,7 @@ def _ensure_prompts(store: Store, version_: Version, prompt_set: PromptSet | Non
 
 
 class _Parts:
-    """The parts that an extraction of these rows would have written: all pairs of so many prompts, a row group each."""
+    """Parts like those of an extraction: all pairs of so many prompts, a row group each."""
 
     def __init__(self, scratch: Scratch, layout: Layout, prompts: Prompts, numbers: list[int], width: int) -> None:
         self.scratch, self.layout, self.prompts, self.numbers, self.width = scratch, layout, prompts, numbers, width

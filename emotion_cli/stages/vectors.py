@@ -158,6 +158,12 @@ def _task(job: Job, scope: Scope) -> Task:
     )  # fmt: skip
 
 
+def _directions(activations: Partition, layer: int, settings: Settings, variant: Variant, subject: str) -> list[Direction]:
+    rows = read_layer(activations, variant.pooling, layer)
+    emotions = emotions_and_reference(rows.labels, settings, variant, subject)
+    return directions(prepare(rows, settings, variant), rows.labels, emotions=emotions, reference=variant.reference)
+
+
 def _part(job: Job, scope: Scope, variant: Variant) -> pa.Table:
     store, settings = job.store, job.settings
     said = caveat(store, scope, variant.method)
@@ -166,10 +172,8 @@ def _part(job: Job, scope: Scope, variant: Variant) -> pa.Table:
     activations = scope.partition(store, "activations")
     found: list[tuple[int, Direction]] = []
     for layer in pairs_of(activations)[variant.pooling]:
-        rows = read_layer(activations, variant.pooling, layer)
-        emotions = emotions_and_reference(rows.labels, settings, variant, scope.subject)
-        prepared = prepare(rows, settings, variant)
-        found += [(layer, one) for one in directions(prepared, rows.labels, emotions=emotions, reference=variant.reference)]
+        # in a function, so that a layer's rows are gone when the next ones are read
+        found += [(layer, one) for one in _directions(activations, layer, settings, variant, scope.subject)]
     averaged = averaged_layers(store, settings, scope, [layer for layer, _ in found])
     d_model = len(found[0][1].vector)
     flat = np.concatenate([direction.vector for _, direction in found]).astype(np.float32)

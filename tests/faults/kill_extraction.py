@@ -129,8 +129,12 @@ def main(folder: Path, kills: int, seed: int) -> dict:
             wrong.append(f"verify found {state['faults']}")
         if state["committed"] not in (0, N_TOPICS * 3 * 4):
             wrong.append(f"{state['committed']} rows were seen")
+        before = computed.stat().st_size
         redone = in_child(again)
+        made = computed.stat().st_size - before
         result["went_on"] += bool(state["noted"])
+        if made != (0 if state["committed"] else parts - state["noted"]) * PIECES_A_PART:
+            wrong.append(f"{made} pieces were made, {state['noted']} of {parts} parts were there")
         twice = computed.stat().st_size - parts * PIECES_A_PART
         computed_twice[twice] += 1
         if not 0 <= twice <= PIECES_A_PART:

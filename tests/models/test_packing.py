@@ -19,6 +19,9 @@ from emotion_cli.models.proof import choose_strategy, deviation
 WITHOUT_TREES = ("bloom", "falcon-alibi", "mamba")
 """Architectures whose positions are places in the sequence: distances (ALiBi) or a state."""
 
+WITHOUT_SPARSE = ("bloom", "gpt_oss")
+"""Architectures whose MLP takes or gives more than the states."""
+
 token = st.integers(0, 20)
 prompts = st.one_of(
     st.just([]),
@@ -65,15 +68,19 @@ def ids_of(subject, rows):
 def test_every_strategy_that_is_exact_gives_the_plain_numbers(subject, data):
     ids = ids_of(subject, data.draw(prompts))
     budget = data.draw(st.sampled_from([1, 7, 30, 512]))
-    poolings = data.draw(st.sampled_from([["last"], ["word"], ["last", "mean", "word"]]))
+    poolings, sparse = data.draw(st.sampled_from([(["last"], True), (["word"], True), (["last", "mean", "word"], False)]))
     words = [data.draw(st.lists(st.integers(0, len(row) - 1), max_size=2, unique=True)) for row in ids]
     expected = [subject.states(row) for row in ids]
     for strategy in STRATEGIES:
-        if deviation(subject.loaded, ids, strategy=strategy, batch_tokens=budget) > 1e-5:
+        few = sparse and strategy != "single"
+        if few and deviation(subject.loaded, ids, strategy=strategy, batch_tokens=budget, sparse=True) > 1e-5:
+            assert subject.architecture in WITHOUT_SPARSE or strategy == "tree"
+            few = False
+        if deviation(subject.loaded, ids, strategy=strategy, batch_tokens=budget, sparse=few) > 1e-5:
             assert strategy == "tree" and subject.architecture in WITHOUT_TREES
             continue
         pooled = pooled_activations(subject.loaded, ids, poolings=poolings, layers=subject.layers, batch_tokens=budget,
-                                    strategy=strategy, words=words)  # fmt: skip
+                                    strategy=strategy, words=words, sparse=few)  # fmt: skip
         for i, (row, states) in enumerate(zip(ids, expected, strict=True)):
             positions = {"last": [len(row) - 1], "mean": list(range(1, len(row))), "word": [p for p in words[i] if p > 0]}
             for pooling, chosen in positions.items():
@@ -175,14 +182,34 @@ def test_in_the_last_block_only_tokens_that_are_read_go_through_the_mlp(llama, s
     handles = [block.mlp.up_proj.register_forward_hook(lambda _, given, out: ran.append(out.shape[:-1].numel()))
                for block in llama.loaded.blocks]  # fmt: skip
     try:
-        for pooling, in_last in (("last", 6), ("mean", None)):
+        for sparse in (True, False):
             ran.clear()
-            pooled = pooled_activations(llama.loaded, ids, poolings=[pooling], layers=[0, 2], batch_tokens=64, strategy=strategy)
+            pooled = pooled_activations(llama.loaded, ids, poolings=["last"], layers=[0, 2], batch_tokens=64, strategy=strategy,
+                                        sparse=sparse)  # fmt: skip
             first, last = sum(ran[0::2]), sum(ran[1::2])
-            assert first == pooled.n_tokens_computed and last == (in_last or first)
+            assert first == pooled.n_tokens_computed and last == (6 if sparse else first)
     finally:
         for handle in handles:
             handle.remove()
+
+
+def test_a_last_block_whose_tokens_meet_behind_the_mlp_is_run_whole(tmp_path):
+    subject = Subject(tiny.save_model(tmp_path, "llama"), "llama")
+    ids = [[0, 5, last, last + 1] for last in range(6, 16)]
+    options = {"layers": subject.layers, "batch_tokens": 64, "sparse": True}
+    choice = choose_strategy(subject.loaded, ids, **options)
+    assert choice.sparse and choice.strategy == "tree"
+    # a convolution over the tokens, as some architectures have it
+    subject.loaded.blocks[-1].register_forward_hook(lambda _, given, out: out + 0.1 * torch.roll(out, 1, dims=1))
+    choice = choose_strategy(subject.loaded, ids, **options)
+    assert not choice.sparse and choice.error < 1e-5 < choice.rejected["tree"]
+
+
+def test_a_batch_of_which_nothing_is_read_is_not_run(llama):
+    said = []
+    pooled = pooled_activations(llama.loaded, [[0, 5], [0, 6]], poolings=["word"], layers=[1], batch_tokens=64, words=[[], []],
+                                progress=lambda *done: said.append(done))  # fmt: skip
+    assert pooled.n_tokens_computed == 0 and not pooled.present["word"].any() and said == [(2, 4)]
 
 
 def test_blocks_above_the_last_wanted_layer_and_the_final_norm_are_not_run(llama):
@@ -208,11 +235,11 @@ def test_when_memory_runs_out_batches_are_halved_and_it_is_said_once(llama, monk
     sizes, said = [], []
     forward = extraction._forward
 
-    def small_machine(loaded, batch, *given):
+    def small_machine(loaded, batch, *given, **options):
         if batch.size > 25:
             raise error
         sizes.append(batch.size)
-        return forward(loaded, batch, *given)
+        return forward(loaded, batch, *given, **options)
 
     monkeypatch.setattr(extraction, "_forward", small_machine)
     halved = pooled_activations(llama.loaded, ids, poolings=["last"], layers=[1, 3], batch_tokens=200, strategy=strategy,
@@ -221,13 +248,13 @@ def test_when_memory_runs_out_batches_are_halved_and_it_is_said_once(llama, monk
     assert len(said) == (0 if strategy == "single" else 1)
     assert halved.n_tokens_computed == sum(sizes)
     assert strategy == "single" or halved.batch_tokens < 200
-    monkeypatch.setattr(extraction, "_forward", lambda *_: (_ for _ in ()).throw(error))
+    monkeypatch.setattr(extraction, "_forward", lambda *_, **__: (_ for _ in ()).throw(error))
     with pytest.raises(EmoError, match="single prompt of 10 tokens"):
         pooled_activations(llama.loaded, ids[:1], poolings=["last"], layers=[1], batch_tokens=200, strategy=strategy)
 
 
 def test_other_errors_are_not_taken_for_a_lack_of_memory(llama, monkeypatch):
-    def broken(*_):
+    def broken(*_, **__):
         raise RuntimeError("shapes do not fit")
 
     monkeypatch.setattr(extraction, "_forward", broken)
