@@ -6,6 +6,7 @@ from scipy import stats
 from sklearn.metrics import roc_auc_score
 from sklearn.naive_bayes import CategoricalNB
 
+from emotion_cli.measures import separation
 from emotion_cli.measures.contrast import Contrast, concerned_labels, draws_of
 from emotion_cli.measures.directions import OTHERS
 from emotion_cli.measures.gram import gram
@@ -141,7 +142,11 @@ def test_random_directions_are_scored_on_the_same_folds():
         assert curves.values[0, 1 + draw] == pytest.approx(np.mean(found))
 
 
-def test_areas_are_scikit_learn_s_with_ties_and_weights():
+@pytest.mark.parametrize("small", [False, True], ids=["whole", "in pieces and by ranks"])
+def test_areas_are_scikit_learn_s_with_ties_and_weights(small, monkeypatch):
+    if small:
+        monkeypatch.setattr(separation, "MANY", 1)
+        monkeypatch.setattr(separation, "CHUNK", 12)
     rng = np.random.default_rng(0)
     positive, negative = rng.integers(0, 5, size=(3, 9)).astype(float), rng.integers(0, 4, size=(3, 6)).astype(float)
     for p, n, area in zip(positive, negative, areas(positive, negative), strict=True):
