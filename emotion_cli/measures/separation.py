@@ -5,7 +5,7 @@ import numpy as np
 from emotion_cli.measures.resampling import NO_INTERVAL, Interval, interval_of, widened
 
 CHUNK = 2**22
-"""Comparisons that are in memory at once."""
+"""Numbers that are in memory at once."""
 
 MANY = 2**12
 """Comparisons of one draw above which sorting is faster than comparing; both count the same halves."""
@@ -22,20 +22,26 @@ def settled(scores: np.ndarray, scale: float) -> np.ndarray:
 def areas(positive: np.ndarray, negative: np.ndarray) -> np.ndarray:
     """AUROC [draw] of scores [draw, positive] against [draw, negative]; ties count one half."""
     draws, n_positive, pairs = len(positive), positive.shape[1], positive.shape[1] * negative.shape[1]
+    halves_won = _halves_by_rank if pairs > MANY else _halves_by_pair
     found = np.empty(draws)
-    step = max(1, CHUNK // pairs)
+    step = max(1, CHUNK // (n_positive + negative.shape[1] if pairs > MANY else pairs))
     for start in range(0, draws, step):
-        p, n = positive[start : start + step], negative[start : start + step]
-        if pairs > MANY:
-            from scipy.stats import rankdata  # here, because it takes half a second to import
-
-            # the same halves, from ranks: the sum of the positive ones' is what they win, and what they have among themselves
-            won = rankdata(np.hstack([p, n]), axis=1)[:, :n_positive].sum(1) - n_positive * (n_positive + 1) / 2
-            found[start : start + step] = 2 * won
-        else:
-            p, n = p[:, :, None], n[:, None, :]
-            found[start : start + step] = np.count_nonzero(p > n, axis=(1, 2)) + np.count_nonzero(p >= n, axis=(1, 2))
+        part = slice(start, start + step)
+        found[part] = halves_won(positive[part], negative[part])
     return found / (2 * pairs)
+
+
+def _halves_by_pair(positive: np.ndarray, negative: np.ndarray) -> np.ndarray:
+    p, n = positive[:, :, None], negative[:, None, :]
+    return np.count_nonzero(p > n, axis=(1, 2)) + np.count_nonzero(p >= n, axis=(1, 2))
+
+
+def _halves_by_rank(positive: np.ndarray, negative: np.ndarray) -> np.ndarray:
+    from scipy.stats import rankdata  # here, because it takes half a second to import
+
+    count = positive.shape[1]
+    # the sum of the positive ones' ranks is what they win, and what they have among themselves
+    return 2 * rankdata(np.hstack([positive, negative]), axis=1)[:, :count].sum(1) - count * (count + 1)
 
 
 def resampled_areas(
@@ -47,18 +53,24 @@ def resampled_areas(
     a topic are no further topics. NaN where a draw has no pair.
     """
     weight_p, weight_n = counts[:, units[0]], counts[:, units[1]]
-    total = np.zeros(len(counts))
-    pairs = (weight_p.sum(1) * weight_n.sum(1)).astype(np.float64)
-    step = max(1, CHUNK // len(negative))
-    for start in range(0, len(positive), step):
-        part = slice(start, start + step)
-        wins = (positive[part, None] > negative) * 0.5 + (positive[part, None] >= negative) * 0.5
-        rows, columns = np.nonzero(units[0][part, None] == units[1])
-        weight = weight_p[:, part]
-        surplus = weight[:, rows] * (1 - weight[:, rows])
-        total += ((weight @ wins) * weight_n).sum(1) + surplus @ wins[rows, columns]
-        pairs += surplus.sum(1)
+    order = np.argsort(negative, kind="stable")
+    up_to = np.concatenate([np.zeros((len(counts), 1)), np.cumsum(weight_n[:, order], axis=1)], axis=1)
+    below, not_above = (np.searchsorted(negative[order], positive, side) for side in ("left", "right"))
+    total = (weight_p * (up_to[:, below] + up_to[:, not_above])).sum(1) / 2
+    rows, columns = _pairs_of_equals(*units)
+    surplus = weight_p[:, rows] * (1 - weight_p[:, rows])
+    total += surplus @ ((positive[rows] > negative[columns]) * 0.5 + (positive[rows] >= negative[columns]) * 0.5)
+    pairs = weight_p.sum(1) * weight_n.sum(1) + surplus.sum(1)
     return np.where(pairs > 0, total / np.where(pairs > 0, pairs, 1), np.nan)
+
+
+def _pairs_of_equals(one: np.ndarray, other: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Places in `one` and in `other` [pair] that hold the same number."""
+    order = np.argsort(other, kind="stable")
+    first, end = (np.searchsorted(other[order], one, side) for side in ("left", "right"))
+    sizes = end - first
+    before = np.cumsum(sizes) - sizes
+    return np.repeat(np.arange(len(one)), sizes), order[np.arange(sizes.sum()) + np.repeat(first - before, sizes)]
 
 
 def area_interval(value: float | None, drawn: np.ndarray, n_units: int, n_folds: int = 1) -> Interval:
