@@ -87,7 +87,8 @@ def _environment(name: str) -> tuple[Path, str]:
 
 def _worker(name: str, python: Path, work: dict[str, Any]) -> dict[str, Any]:
     script = Path(__file__).with_name("package_worker.py")
-    done = subprocess.run([python, script, name], input=json.dumps(work), capture_output=True, text=True, check=False)
+    # -P: else this folder stands before the standard library, and its statistics.py before that one's
+    done = subprocess.run([python, "-P", script, name], input=json.dumps(work), capture_output=True, text=True, check=False)
     if done.returncode:
         return {"fault": (done.stderr.strip().splitlines() or ["failed"])[-1][:100].replace("|", "/")}
     return json.loads(done.stdout.splitlines()[-1])

@@ -44,8 +44,8 @@ def run(options: Namespace) -> str:
     return f"""## {NAME}
 
 The whole command `emo extract` (its start included) with a random Llama of 2 blocks x 256, all layers, pooling last; prompts of
-6 to 20 words, all different. The audit of the prompts (`emo datasets audit`, 1,000 draws), which an extraction else begins with, is
-measured apart.
+6 to 20 words, all different. The audit of the prompts (`emo datasets audit`, 1,000 draws), with which an extraction else begins,
+is measured apart.
 
 {table(rows)}"""
 
