@@ -27,7 +27,8 @@ FIRST_FAMILY = 26
 """Processors by AMD from this family on (Zen 5) have arithmetic units of 512 bits, and MKL leaves AVX-512 unused on them.
 
 Measured: oneDNN did 260 GFLOP a second and core against 115 on a machine whose family was not noted, but which no units of fewer
-bits can do; on family 25 (Zen 4, units of 256 bits) 105 against 93, which the copies cost again. Processors by Intel, on which MKL uses AVX-512, were not measured.
+bits can do; on family 25 (Zen 4, units of 256 bits) 105 against 93, which the copies cost again.
+Processors by Intel, on which MKL uses AVX-512, were not measured.
 """
 
 
