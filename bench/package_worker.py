@@ -7,13 +7,12 @@ import os
 import statistics
 import sys
 import time
+from pathlib import Path
 
 BATCH = 32
 
 
 def emo(work):
-    from pathlib import Path
-
     sys.path.insert(0, str(Path(__file__).parents[1]))
     from bench.recipes import ours
     from emotion_cli.models.loading import find, load
@@ -141,7 +140,12 @@ def _model(work):
     import torch
     import transformers
 
-    return transformers.AutoModelForCausalLM.from_pretrained(work["folder"], dtype=torch.float32).eval()
+    config = transformers.AutoConfig.from_pretrained(work["folder"])
+    if int(transformers.__version__.split(".")[0]) < 5:
+        # the folder is written by transformers 5; those before it leave its `rope_parameters` unread, and take a default
+        rope = json.loads(Path(work["folder"], "config.json").read_text())["rope_parameters"]
+        config.rope_theta = rope.get("full_attention", rope)["rope_theta"]
+    return transformers.AutoModelForCausalLM.from_pretrained(work["folder"], config=config, dtype=torch.float32).eval()
 
 
 def _batches(ids):

@@ -19,6 +19,9 @@ from emotion_cli.recipes import DEFAULT, Recipe, find, recipes_of
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 DTYPES = ("auto", "float32", "bfloat16", "float16")
+ATTENTIONS = {"auto": None, "eager": "eager", "sdpa": "sdpa", "flex": "flex_attention"}
+"""What transformers calls each kernel of attention; None is its own choice for the model."""
+
 BOS_RULES = ("auto", "always", "never")
 LAYER_RANGES: dict[str, Callable[[int], range]] = {
     "resid_post": lambda n_layers: range(1, n_layers + 1),
@@ -66,6 +69,9 @@ class Settings:
         "auto", "how prompts are packed; auto is the first that is exact, and one that is named must be",
         ("auto", "tree", "sorted", "single"),
     )  # fmt: skip
+    attention: str = _setting(
+        "auto", "kernel of attention; auto is what transformers chooses for the model, flex needs a compiler", tuple(ATTENTIONS)
+    )
     batch_tokens: int | None = _setting(None, "most tokens in a batch; 1024 on a CPU and 8192 elsewhere if not given")
     max_length: int | None = _setting(None, "longest prompt in tokens; longer ones are an error")
     truncate: bool = _setting(False, "cut longer prompts instead, and say how many")

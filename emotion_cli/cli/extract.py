@@ -16,6 +16,7 @@ def extract(
     bos: o.Bos = None,
     words: o.Words = None,
     strategy: o.Strategy = None,
+    attention: o.Attention = None,
     batch_tokens: o.BatchTokens = None,
     max_length: o.MaxLength = None,
     truncate: o.Truncate = False,
@@ -32,9 +33,9 @@ def extract(
     """Store the residual stream of every prompt at every layer; a killed run goes on where it stopped."""
     settings, console, opened = o.start(
         quiet=quiet, verbose=verbose, recipe=recipe, dataset=dataset, model=model, layer=layer, pooling=pooling,
-        words=words, strategy=strategy, revision=revision, device=device, dtype=dtype, bos=bos, batch_tokens=batch_tokens,
-        max_length=max_length, truncate=truncate, chat_template=chat_template, trust_remote_code=trust_remote_code,
-        cache=cache, store=store,
+        words=words, strategy=strategy, revision=revision, device=device, dtype=dtype, bos=bos, attention=attention,
+        batch_tokens=batch_tokens, max_length=max_length, truncate=truncate, chat_template=chat_template,
+        trust_remote_code=trust_remote_code, cache=cache, store=store,
     )  # fmt: skip
     from emotion_cli import pipeline
 

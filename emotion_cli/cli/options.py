@@ -51,6 +51,7 @@ Revision = Annotated[str | None, typer.Option("--revision", help=_doc("revision"
 Device = Annotated[str | None, typer.Option("--device", help=_doc("device"))]
 Dtype = Annotated[str | None, typer.Option("--dtype", help=_doc("dtype"))]
 Bos = Annotated[str | None, typer.Option("--bos", help=_doc("bos"))]
+Attention = Annotated[str | None, typer.Option("--attention", help=_doc("attention"))]
 BatchTokens = Annotated[int | None, typer.Option("--batch-tokens", help=_doc("batch_tokens"))]
 MaxLength = Annotated[int | None, typer.Option("--max-length", help=_doc("max_length"))]
 Truncate = Annotated[bool, typer.Option("--truncate", help=_doc("truncate"))]

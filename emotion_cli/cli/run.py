@@ -22,6 +22,7 @@ def run(
     bos: o.Bos = None,
     words: o.Words = None,
     strategy: o.Strategy = None,
+    attention: o.Attention = None,
     batch_tokens: o.BatchTokens = None,
     max_length: o.MaxLength = None,
     truncate: o.Truncate = False,
@@ -42,9 +43,9 @@ def run(
     settings, console, opened = o.start(
         quiet=quiet, verbose=verbose, dataset=dataset, model=model, layer=layer, pooling=pooling, recipe=recipe, method=method,
         reference=reference, over_layers=over_layers, neutral=neutral, revision=revision, device=device, dtype=dtype, bos=bos,
-        words=words, strategy=strategy,
-        batch_tokens=batch_tokens, max_length=max_length, truncate=truncate, chat_template=chat_template,
-        trust_remote_code=trust_remote_code, seed=seed, draws=draws, cache=cache, store=store,
+        words=words, strategy=strategy, attention=attention, batch_tokens=batch_tokens, max_length=max_length,
+        truncate=truncate, chat_template=chat_template, trust_remote_code=trust_remote_code, seed=seed, draws=draws, cache=cache,
+        store=store,
     )  # fmt: skip
     from emotion_cli import pipeline
     from emotion_cli.stages.vectors import refuse_words_against_a_label

@@ -60,7 +60,7 @@ def draws_of(
     rng = generator(seed, *names, *concerned)
     labels_ = np.asarray(labels)
     used = np.flatnonzero(np.isin(labels_, concerned))
-    codes = np.searchsorted(np.asarray(concerned), labels_[used])
+    codes = np.searchsorted(np.asarray(concerned), labels_[used]).astype(np.int16)
     own_topics = [topics[i] for i in used.tolist()]
     blocks = blocks_of(codes, own_topics, rng)
     strata = strata_of(codes, blocks)

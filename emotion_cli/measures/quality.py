@@ -11,8 +11,8 @@ from emotion_cli.measures.contrast import Contrast, Draws, concerned_labels, dra
 from emotion_cli.measures.directions import emotions_of
 from emotion_cli.measures.gram import Gram
 from emotion_cli.measures.resampling import NO_INTERVAL, Statistic, defined, mean_where_defined, null_above
-from emotion_cli.measures.separation import area_interval, areas, resampled_areas, settled
-from emotion_cli.measures.surface import Surface, surface_scores
+from emotion_cli.measures.separation import area_interval, areas, areas_of_kinds, resampled_areas, settled
+from emotion_cli.measures.surface import Surface, counted_by, surface_scores
 
 CHUNK = 2**22
 """Numbers in memory at once where a null is long."""
@@ -225,12 +225,20 @@ def surface_auroc(contrast: Contrast, surface: Surface, features: Collection[str
         is_emotion = contrast.is_emotion
         if not (0 < is_emotion[0, test].sum() < len(test) and 0 < is_emotion[0, train].sum() < len(train)):
             continue
-        scores = settled(surface_scores(own, train, test, is_emotion[:, train], features), 1.0)
-        positive, negative = _places(contrast, test)
-        p, n = np.take_along_axis(scores, positive, 1), np.take_along_axis(scores, negative, 1)
-        values.append(areas(p, n))
-        units = draws.units[test]
-        boots.append(resampled_areas(p[0], n[0], (units[positive[0]], units[negative[0]]), draws.counts))
+        first, kinds = own.of(test).kinds(features)
+
+        def scores_of_kinds(drawn: np.ndarray, train: np.ndarray = train, kinds: np.ndarray = test[first]) -> np.ndarray:
+            return settled(surface_scores(own, train, kinds, drawn[:, train], features), 1.0)
+
+        step = max(1, CHUNK // len(own.n_words))
+        chunks = (is_emotion[start : start + step] for start in range(0, len(is_emotion), step))
+        values.append(np.concatenate([
+            areas_of_kinds(scores_of_kinds(drawn), *counted_by(kinds, drawn[:, test], len(first)))
+            for drawn in chunks
+        ]))  # fmt: skip
+        scores, units = scores_of_kinds(is_emotion[:1])[0, kinds], draws.units[test]
+        positive, negative = np.flatnonzero(is_emotion[0, test]), np.flatnonzero(~is_emotion[0, test])
+        boots.append(resampled_areas(scores[positive], scores[negative], (units[positive], units[negative]), draws.counts))
     if not values:
         return Statistic(None, null_above(None, np.empty(0)), draws.n_units)
     curve = np.mean(values, axis=0)

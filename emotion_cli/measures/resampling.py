@@ -31,7 +31,7 @@ def permutations_within(blocks: Sequence[str | None], draws: int, rng: np.random
     names = np.array(["" if block is None else f"={block}" for block in blocks])
     values, counts = np.unique(names, return_counts=True)
     names[np.isin(names, values[counts < 2])] = ""
-    permuted = np.tile(np.arange(len(names)), (draws, 1))
+    permuted = np.tile(np.arange(len(names), dtype=np.int32), (draws, 1))
     for block in np.unique(names):
         members = np.flatnonzero(names == block)
         permuted[:, members] = rng.permuted(np.tile(members, (draws, 1)), axis=1)
@@ -176,7 +176,7 @@ def dealt(strata: np.ndarray, n_hands: int, rng: np.random.Generator) -> np.ndar
 
 def resampled(strata: np.ndarray, draws: int, rng: np.random.Generator) -> np.ndarray:
     """Bootstrap counts [draw, group]: groups drawn with replacement within their stratum."""
-    counts = np.zeros((draws, len(strata)))
+    counts = np.zeros((draws, len(strata)), np.int32)
     for stratum in np.unique(strata):
         members = np.flatnonzero(strata == stratum)
         counts[:, members] = rng.multinomial(len(members), np.full(len(members), 1 / len(members)), size=draws)

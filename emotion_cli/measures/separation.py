@@ -31,6 +31,20 @@ def areas(positive: np.ndarray, negative: np.ndarray) -> np.ndarray:
     return found / (2 * pairs)
 
 
+def areas_of_kinds(scores: np.ndarray, positive: np.ndarray, negative: np.ndarray) -> np.ndarray:
+    """AUROC [draw] where prompts of one kind have one score: scores, and numbers of prompts of both labels, [draw, kind]."""
+    order = np.argsort(scores, axis=1)
+    scores, positive, negative = (np.take_along_axis(of, order, 1) for of in (scores, positive, negative))
+    up_to = np.cumsum(negative, axis=1)
+    rises = scores[:, 1:] > scores[:, :-1]
+    # kinds of equal scores are a run; counted are negatives before it, and up to its end
+    first = np.hstack([np.zeros((len(scores), 1), bool), rises])
+    last = np.hstack([rises, np.ones((len(scores), 1), bool)])
+    before = np.maximum.accumulate(np.where(first, up_to - negative, 0), axis=1)
+    behind = np.minimum.accumulate(np.where(last, up_to, np.inf)[:, ::-1], axis=1)[:, ::-1]
+    return (positive * (before + behind)).sum(1) / (2 * positive.sum(1) * negative.sum(1))
+
+
 def _halves_by_pair(positive: np.ndarray, negative: np.ndarray) -> np.ndarray:
     p, n = positive[:, :, None], negative[:, None, :]
     return np.count_nonzero(p > n, axis=(1, 2)) + np.count_nonzero(p >= n, axis=(1, 2))
@@ -52,16 +66,21 @@ def resampled_areas(
     A positive and a negative prompt of one unit are a pair as often as the unit is drawn, not as often squared: copies of
     a topic are no further topics. NaN where a draw has no pair.
     """
-    weight_p, weight_n = counts[:, units[0]], counts[:, units[1]]
     order = np.argsort(negative, kind="stable")
-    up_to = np.concatenate([np.zeros((len(counts), 1)), np.cumsum(weight_n[:, order], axis=1)], axis=1)
     below, not_above = (np.searchsorted(negative[order], positive, side) for side in ("left", "right"))
-    total = (weight_p * (up_to[:, below] + up_to[:, not_above])).sum(1) / 2
     rows, columns = _pairs_of_equals(*units)
-    surplus = weight_p[:, rows] * (1 - weight_p[:, rows])
-    total += surplus @ ((positive[rows] > negative[columns]) * 0.5 + (positive[rows] >= negative[columns]) * 0.5)
-    pairs = weight_p.sum(1) * weight_n.sum(1) + surplus.sum(1)
-    return np.where(pairs > 0, total / np.where(pairs > 0, pairs, 1), np.nan)
+    won = (positive[rows] > negative[columns]) * 0.5 + (positive[rows] >= negative[columns]) * 0.5
+    found = np.empty(len(counts))
+    step = max(1, CHUNK // (len(positive) + len(negative) + len(rows)))
+    for start in range(0, len(counts), step):
+        drawn = counts[start : start + step].astype(np.float64)
+        weight_p, weight_n = drawn[:, units[0]], drawn[:, units[1]]
+        up_to = np.concatenate([np.zeros((len(drawn), 1)), np.cumsum(weight_n[:, order], axis=1)], axis=1)
+        surplus = weight_p[:, rows] * (1 - weight_p[:, rows])
+        total = (weight_p * (up_to[:, below] + up_to[:, not_above])).sum(1) / 2 + surplus @ won
+        pairs = weight_p.sum(1) * weight_n.sum(1) + surplus.sum(1)
+        found[start : start + step] = np.where(pairs > 0, total / np.where(pairs > 0, pairs, 1), np.nan)
+    return found
 
 
 def _pairs_of_equals(one: np.ndarray, other: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -23,6 +23,12 @@ class Surface(NamedTuple):
         """The same of some prompts."""
         return Surface(*(column[rows] for column in self))
 
+    def kinds(self, features: Collection[str]) -> tuple[np.ndarray, np.ndarray]:
+        """The first prompt of each kind [kind], and the kind of each [prompt]: prompts of one kind have the same features."""
+        columns = [getattr(self, name) for name in features]
+        _, first, kinds = np.unique(np.column_stack(columns), axis=0, return_index=True, return_inverse=True)
+        return first, kinds.reshape(-1)
+
 
 def surface_of(final_chars: list[str], first_words: list[str], n_words: list[int]) -> Surface:
     """Numbered features of texts."""
@@ -44,17 +50,28 @@ def surface_scores(
     Characters and words count by their smoothed frequency, the number of words by a normal distribution for each label.
     """
     scores = np.zeros((len(is_positive), len(test)))
-    for sign, mine in ((1, is_positive.astype(np.float64)), (-1, (~is_positive).astype(np.float64))):
-        n = mine.sum(1, keepdims=True)
-        for codes in (getattr(surface, name) for name in ("final_char", "first_word") if name in features):
-            one_hot = np.eye(codes.max() + 1)
-            share = (mine @ one_hot[codes[train]] + SMOOTHING) / (n + SMOOTHING * len(one_hot))
+    positive = is_positive.sum(1, keepdims=True).astype(np.float64)
+    sizes = positive, len(train) - positive
+    for codes in (getattr(surface, name) for name in ("final_char", "first_word") if name in features):
+        n_codes = codes.max() + 1
+        for sign, counts, n in zip((1, -1), counted_by(codes[train], is_positive, n_codes), sizes, strict=True):
+            share = (counts + SMOOTHING) / (n + SMOOTHING * n_codes)
             scores += sign * np.log(share)[:, codes[test]]
-        if "n_words" not in features:
-            continue
+    if "n_words" in features:
         words = surface.n_words[train]
-        mean = mine @ words / n[:, 0]
-        variance = np.maximum(mine @ words**2 / n[:, 0] - mean**2, LEAST_VARIANCE)
-        deviations = surface.n_words[test] - mean[:, None]
-        scores += sign * (-(deviations**2) / (2 * variance[:, None]) - 0.5 * np.log(variance)[:, None])
+        for sign, mine, n in zip((1, -1), (is_positive, ~is_positive), sizes, strict=True):
+            mine = mine.astype(np.float64)
+            mean = mine @ words / n[:, 0]
+            variance = np.maximum(mine @ words**2 / n[:, 0] - mean**2, LEAST_VARIANCE)
+            deviations = surface.n_words[test] - mean[:, None]
+            scores += sign * (-(deviations**2) / (2 * variance[:, None]) - 0.5 * np.log(variance)[:, None])
     return scores
+
+
+def counted_by(codes: np.ndarray, is_positive: np.ndarray, n_codes: int) -> tuple[np.ndarray, np.ndarray]:
+    """How many prompts of each code [prompt] are positive [draw, prompt], and how many are not, [draw, code]."""
+    order = np.argsort(codes, kind="stable")
+    present, first = np.unique(codes[order], return_index=True)
+    counts = np.zeros((len(is_positive), n_codes))
+    counts[:, present] = np.add.reduceat(is_positive[:, order].astype(np.int32), first, axis=1)
+    return counts, np.bincount(codes, minlength=n_codes) - counts

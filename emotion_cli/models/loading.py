@@ -71,6 +71,7 @@ class LoadedModel:
     dtype: str
     device: str
     max_positions: int | None
+    attention: str | None
 
     @cached_property
     def masks_by_layer_type(self) -> bool:
@@ -118,12 +119,14 @@ def load(
     *,
     device: str = "auto",
     dtype: str = "auto",
+    attention: str | None = None,
     trust_remote_code: bool = False,
     notify: Callable[[str], None] = lambda _: None,
     prove: bool = True,
 ) -> LoadedModel:
     """The bare decoder of `source` on `device`, in evaluation mode; GGUF weights are converted first.
 
+    `attention` is what transformers calls a kernel; without it transformers chooses.
     CheckFailedError unless what is hooked is proven to be the residual stream (`prove`).
     """
     import torch
@@ -142,12 +145,13 @@ def load(
     try:
         causal = transformers.AutoModelForCausalLM.from_pretrained(
             source.folder, dtype=getattr(torch, dtype), local_files_only=True, use_safetensors=True,
-            trust_remote_code=trust_remote_code,
+            trust_remote_code=trust_remote_code, attn_implementation=attention,
         )  # fmt: skip
         tokenizers = transformers.PreTrainedTokenizerFast if _is_generic(source.folder) else transformers.AutoTokenizer
         tokenizer = tokenizers.from_pretrained(source.folder, local_files_only=True, trust_remote_code=trust_remote_code)
-    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
-        raise EmoError(f"{source.name}: cannot be loaded from {source.folder}: {error}") from error
+    except (ImportError, OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+        hint = "--attention auto" if attention else None
+        raise EmoError(f"{source.name}: cannot be loaded from {source.folder}: {error}", hint=hint) from error
     config = causal.config.get_text_config()
     if dtype == "float16" and config.model_type in OVERFLOWS_IN_FLOAT16:
         raise UsageError(f"{source.name}: float16 overflows in {config.model_type} models", hint="--dtype bfloat16")
@@ -155,8 +159,10 @@ def load(
     positions = getattr(config, "max_position_embeddings", None)
     loaded = LoadedModel(
         source, decoder, tokenizer, find_blocks(decoder, config), config.num_hidden_layers, config.hidden_size,
-        config.model_type, dtype, device, positions,
+        config.model_type, dtype, device, positions, config._attn_implementation,
     )  # fmt: skip
+    if attention:
+        _try_attention(loaded)
     if prove:
         failed = [check.detail for check in structure(loaded) if not check.passed]
         if failed:
@@ -174,6 +180,16 @@ def find_blocks(decoder: Any, config: Any) -> "list[nn.Module]":
     if not lists:
         raise EmoError(f"{config.model_type}: no list of {config.num_hidden_layers} decoder blocks was found in the model")
     return list(lists[0])
+
+
+def _try_attention(loaded: LoadedModel) -> None:
+    import torch
+
+    try:
+        with torch.inference_mode():
+            loaded.model(input_ids=torch.tensor([[1, 2]], device=loaded.device), use_cache=False)
+    except Exception as error:  # kernels and the compilers that they need fail in ways of their own
+        raise EmoError(f"{loaded.source.name}: cannot run with {loaded.attention}: {error}", hint="--attention auto") from error
 
 
 def _is_generic(folder: Path) -> bool:

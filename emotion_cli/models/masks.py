@@ -1,17 +1,30 @@
 """What a token sees where a row of a batch is a tree: its ancestors, inside the window of the layer's type."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from emotion_cli.models.packing import Batch
+from emotion_cli.models.packing import Batch, Row
 
 if TYPE_CHECKING:
     from torch import Tensor
+    from torch.nn.attention.flex_attention import BlockMask
 
     from emotion_cli.models.loading import LoadedModel
 
-SLIDING, CHUNKED = "sliding_attention", "chunked_attention"
+    Mask = Tensor | BlockMask
+
+Sees = Callable[[Any, Any, Any, Any], Any]
+"""Whether a node sees another, of the row, the head and the two nodes: the form in which flex attention takes a mask."""
+
+FLEX = "flex_attention"
+"""What transformers calls the kernel that takes masks in blocks."""
+
+SLIDING = "sliding_attention"
+
+LIMITS = {SLIDING: ("window", "sliding_window"), "chunked_attention": ("chunk", "attention_chunk_size")}
+"""What binds layers of a type, and the setting of the architecture that says how far."""
 
 WIDEST_TREE = {"gpt_neo": "window_size"}
 """Architectures whose windows count places in the sequence, not positions: the setting that no tree may outgrow."""
@@ -30,38 +43,53 @@ def takes_masks_by_layer_type(loaded: "LoadedModel") -> bool:
     types = getattr(_config(loaded), "layer_types", None)
     if not types:
         return False
-    ids = torch.tensor([[1, 2]], device=loaded.device)
-    mask = _additive(loaded, np.tri(2, dtype=bool)[None])
+    pair = Row()
+    pair.add(0, [1, 2])
+    mask = _mask(loaded, Batch([pair]), None)
     try:
         with torch.inference_mode():
+            ids = torch.tensor([pair.tokens], device=loaded.device)
             loaded.model(input_ids=ids, attention_mask=dict.fromkeys(types, mask), use_cache=False)
     except (AttributeError, KeyError, RuntimeError, TypeError, ValueError):
         return False
     return True
 
 
-def ancestors(batch: Batch) -> np.ndarray:
-    """Whether each node (first axis after the row's) descends from each other node, or is it [row, node, node]."""
-    seen = np.zeros((len(batch.rows), batch.width, batch.width), dtype=bool)
-    for row, sees in zip(batch.rows, seen, strict=True):
-        # a parent stands before its children, so what it sees is known
-        for node, parent in enumerate(row.parents):
-            if parent >= 0:
-                sees[node] = sees[parent]
-            sees[node, node] = True
-        # what fills the row up sees itself, because a softmax over nothing is not a number
-        filling = np.arange(len(row), batch.width)
-        sees[filling, filling] = True
-    return seen
-
-
-def attention_mask(loaded: "LoadedModel", batch: Batch) -> "Tensor | dict[str, Tensor]":
-    """The additive mask of a batch of trees [row, 1, node, node], by layer type where the model takes it so."""
-    seen, depths = ancestors(batch), depths_of(batch)
-    config = _config(loaded)
+def attention_mask(loaded: "LoadedModel", batch: Batch) -> "Mask | dict[str, Mask]":
+    """The mask of a batch of trees, by layer type where the model takes it so: additive [row, 1, node, node], or of blocks."""
     if not loaded.masks_by_layer_type:
-        return _additive(loaded, seen & _within(depths, SLIDING, config))
-    return {kind: _additive(loaded, seen & _within(depths, kind, config)) for kind in sorted(set(config.layer_types))}
+        return _mask(loaded, batch, SLIDING)
+    return {kind: _mask(loaded, batch, kind) for kind in sorted(set(_config(loaded).layer_types))}
+
+
+def dense(sees: Sees, n_rows: int, width: int, device: str = "cpu") -> "Tensor":
+    """Whether each node (first axis after the row's) sees each other node, or itself [row, node, node]."""
+    import torch
+
+    rows, nodes = torch.arange(n_rows, device=device), torch.arange(width, device=device)
+    return sees(rows[:, None, None], None, nodes[:, None], nodes).expand(n_rows, width, width)
+
+
+def ancestors(batch: Batch, *, window: int | None = None, chunk: int | None = None, device: str = "cpu") -> Sees:
+    """What says, of indices of a row, a head and two nodes, whether the first node descends from the second, or is it.
+
+    A tree stands in the order in which its prompts branch, so what descends from a node follows it without a gap. Windows and
+    chunks bind by position, which is a node's depth, not its place in the row.
+    """
+    import torch
+
+    behind = torch.from_numpy(ends_of(batch)).to(device)
+    depths = torch.from_numpy(depths_of(batch)).to(device)
+
+    def sees(row: Any, head: Any, one: Any, other: Any) -> Any:
+        seen = (other <= one) & (one < behind[row, other])
+        if window is not None:
+            seen = seen & (depths[row, one] - depths[row, other] < window)
+        if chunk is not None:
+            seen = seen & (depths[row, one] // chunk == depths[row, other] // chunk)
+        return seen
+
+    return sees
 
 
 def depths_of(batch: Batch) -> np.ndarray:
@@ -72,21 +100,38 @@ def depths_of(batch: Batch) -> np.ndarray:
     return depths
 
 
-def _within(depths: np.ndarray, kind: str, config: Any) -> np.ndarray | bool:
-    # windows bind by position, which is a node's depth, not its place in the row
-    size = getattr(config, {SLIDING: "sliding_window", CHUNKED: "attention_chunk_size"}.get(kind, ""), None)
-    if size is None or depths.max(initial=0) < size:
-        return True
-    one, other = depths[:, :, None], depths[:, None, :]
-    return one - other < size if kind == SLIDING else one // size == other // size
+def ends_of(batch: Batch) -> np.ndarray:
+    """The place behind the last node that descends from each node [row, node].
+
+    What fills a row up sees itself, because a softmax over nothing is not a number.
+    """
+    ends = np.tile(np.arange(1, batch.width + 1), (len(batch.rows), 1))
+    for row, behind in zip(batch.rows, ends, strict=True):
+        # what follows a node is known before it
+        for node in range(len(row) - 1, 0, -1):
+            parent = row.parents[node]
+            if parent >= 0 and behind[node] > behind[parent]:
+                behind[parent] = behind[node]
+    return ends
 
 
-def _additive(loaded: "LoadedModel", seen: np.ndarray) -> "Tensor":
+def _mask(loaded: "LoadedModel", batch: Batch, kind: str | None) -> "Mask":
     import torch
 
+    limits = {}
+    if kind in LIMITS:
+        argument, setting = LIMITS[kind]
+        size = getattr(_config(loaded), setting, None)
+        # where no prompt reaches that far nothing is left out
+        limits = {argument: size} if size is not None and max(max(row.depths) for row in batch.rows) >= size else {}
+    sees = ancestors(batch, device=loaded.device, **limits)
+    if loaded.attention == FLEX:
+        from torch.nn.attention.flex_attention import create_block_mask
+
+        return create_block_mask(sees, len(batch.rows), None, batch.width, batch.width, device=loaded.device)
     dtype = getattr(torch, loaded.dtype)
-    hidden = torch.from_numpy(~seen).to(loaded.device)
-    return torch.zeros(seen.shape, dtype=dtype, device=loaded.device).masked_fill_(hidden, torch.finfo(dtype).min)[:, None]
+    hidden = ~dense(sees, len(batch.rows), batch.width, loaded.device)
+    return torch.zeros(hidden.shape, dtype=dtype, device=loaded.device).masked_fill_(hidden, torch.finfo(dtype).min)[:, None]
 
 
 def _config(loaded: "LoadedModel") -> Any:

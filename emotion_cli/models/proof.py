@@ -1,14 +1,14 @@
 """Which way of running prompts together is exact for a model: proven on some of the prompts before each extraction."""
 
 from collections.abc import Sequence
-from itertools import product
+from itertools import pairwise, product
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from emotion_cli.errors import EmoError
 from emotion_cli.models.extraction import batches_of, distinct, pooled_activations, pooled_batches
-from emotion_cli.models.packing import STRATEGIES, Batch, Row
+from emotion_cli.models.packing import STRATEGIES, Batch, Row, common_prefix
 from emotion_cli.models.products import help_with
 
 if TYPE_CHECKING:
@@ -19,6 +19,9 @@ TOLERANCE = {"float32": 1e-5, "float16": 1e-2, "bfloat16": 5e-2}
 
 N_PROBES = 4
 """Prompts that are compared with a plain forward pass."""
+
+SAMPLE = 1024
+"""Prompts that rows for the proof are packed of, where there are more: packing takes time and memory for each."""
 
 PROBE_TOKENS, PROBE_SHARE = 512, 16
 """Beyond the longest prompt and one that shares, no more than this many tokens, or one in so many, are run for the proof."""
@@ -88,7 +91,7 @@ def deviation(
     if not ids:
         return 0.0
     layers = list(range(loaded.n_layers + 1)) if layers is None else layers
-    unique, _ = distinct(ids)
+    unique, _ = distinct(_sample(ids))
     rows = [row for batch in batches_of(loaded, unique, strategy, batch_tokens) for row in batch.rows]
     room = max(PROBE_TOKENS, sum(map(len, rows)) // PROBE_SHARE)
     chosen = _rows_to_prove(rows, room)
@@ -103,6 +106,23 @@ def deviation(
     except (AttributeError, IndexError, KeyError, NotImplementedError, RuntimeError, TypeError, ValueError):
         return float("inf")
     return max(_error(packed[pooling][:, probes], plain[pooling]) for pooling in plain)
+
+
+def _sample(ids: Sequence[Sequence[int]]) -> Sequence[Sequence[int]]:
+    """Neighbours of the longest prompt, of the two neighbours that share most, and of prompts of all lengths, in their order.
+
+    Neighbours, because prompts come in the order of their texts, so what shares a beginning stands together.
+    """
+    if len(ids) <= SAMPLE:
+        return ids
+    lengths = np.array([len(row) for row in ids])
+    shared = [common_prefix(one, other) for one, other in pairwise(ids)]
+    by_length = np.argsort(lengths, kind="stable")
+    spread = by_length[np.linspace(0, len(ids) - 1, N_PROBES).astype(int)]
+    middles = [int(lengths.argmax()), int(np.argmax(shared)), *spread.tolist()]
+    reach = SAMPLE // (2 * len(middles))
+    chosen = {place for middle in middles for place in range(max(0, middle - reach), min(len(ids), middle + reach))}
+    return [ids[place] for place in sorted(chosen)]
 
 
 def _rows_to_prove(rows: Sequence[Row], room: int) -> list[Row]:

@@ -8,6 +8,9 @@ from emotion_cli.errors import UsageError
 if TYPE_CHECKING:
     from emotion_cli.models.loading import LoadedModel
 
+TEXTS_AT_ONCE = 4096
+"""Texts in one call of a tokenizer, which keeps far more of each than its ids."""
+
 
 class Tokens(NamedTuple):
     """Token ids of each prompt, BOS included, the indices of the prompts that were cut, and the positions of their words.
@@ -46,16 +49,21 @@ def tokenize(
     if spans is not None and not tokenizer.is_fast:
         raise UsageError(f"{loaded.source.name}: its tokenizer does not say which characters a token stands for",
                          hint="--pooling last, or a model with a tokenizer.json")  # fmt: skip
-    options = {"add_special_tokens": False, "return_offsets_mapping": spans is not None}
-    encoded = tokenizer(list(texts), **options) if texts else {"input_ids": [], "offset_mapping": []}
-    ids = [list(row) for row in encoded["input_ids"]]
-    words: list[list[int]] = [[] for _ in ids]
-    if spans is not None:
-        starts = _starts(plain, texts)
-        words = [
-            _overlapping(offsets, [(start + a, start + b) for a, b in of])
-            for offsets, of, start in zip(encoded["offset_mapping"], spans, starts, strict=True)
-        ]
+    starts = _starts(plain, texts) if spans is not None else []
+    ids: list[list[int]] = []
+    words: list[list[int]] = []
+    kept: dict[int, int] = {}
+    for begin in range(0, len(texts), TEXTS_AT_ONCE):
+        some = slice(begin, begin + TEXTS_AT_ONCE)
+        encoded = tokenizer(list(texts[some]), add_special_tokens=False, return_offsets_mapping=spans is not None)
+        # equal numbers are one object: rows of their own take three times the memory
+        ids += [[kept.setdefault(token, token) for token in row] for row in encoded["input_ids"]]
+        if spans is not None:
+            words += [
+                _overlapping(offsets, [(start + a, start + b) for a, b in of])
+                for offsets, of, start in zip(encoded["offset_mapping"], spans[some], starts[some], strict=True)
+            ]
+    words = words or [[] for _ in ids]
     without_bos = ids
     first = first_token(loaded)
     if bos == "always" and first is None:
@@ -74,7 +82,10 @@ def tokenize(
         raise UsageError(f"longer than {limit} tokens: {_named([texts[i] for i in long])}", hint="--truncate cuts them")
     # what was put first moves the rest
     words = [[position + len(row) - len(bare) for position in of] for of, row, bare in zip(words, ids, without_bos, strict=True)]
-    return Tokens([row[:limit] for row in ids], long, [[p for p in of if not limit or p < limit] for of in words])
+    if limit:
+        ids = [row if len(row) <= limit else row[:limit] for row in ids]
+        words = [[position for position in of if position < limit] for of in words]
+    return Tokens(ids, long, words)
 
 
 def _starts(plain: Sequence[str], texts: Sequence[str]) -> list[int]:

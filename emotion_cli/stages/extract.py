@@ -146,10 +146,11 @@ def _run(job: Job, scope: Scope, poolings: Sequence[str]) -> None:
     too_high = [layer for layer in layers if layer > loaded.n_layers]
     if too_high:
         raise UsageError(f"--layer {too_high[0]}: {scope.model} has layers 0 to {loaded.n_layers}")
-    spans = [words.spans(text, label) for text, label in zip(prompts["text"], prompts["emotion"], strict=True)]
+    spans = None
+    if WORD in poolings:
+        spans = [words.spans(text, label) for text, label in zip(prompts["text"], prompts["emotion"], strict=True)]
     tokens = tokenize(loaded, prompts["text"], bos=settings.bos, chat_template=settings.chat_template,
-                      max_length=settings.max_length, truncate=settings.truncate,
-                      spans=spans if WORD in poolings else None)  # fmt: skip
+                      max_length=settings.max_length, truncate=settings.truncate, spans=spans)  # fmt: skip
     if tokens.truncated:
         listener.note(f"{scope.subject}: {len(tokens.truncated)} prompts were cut")
     batch_tokens = settings.batch_tokens or BATCH_TOKENS.get(loaded.device, BATCH_TOKENS_ELSEWHERE)
@@ -210,8 +211,8 @@ class _Writer:
     def _recipe(self) -> str:
         """What a part must have been made with to be used again: a change of these can change its bytes."""
         has_words = any(self.tokens.words)
-        return content_hash([self.batch_tokens, self.choice.strategy, self.choice.fast, self.choice.sparse, versions(),
-                             self.words.sha256 if has_words else None])[:16]  # fmt: skip
+        return content_hash([self.batch_tokens, self.choice.strategy, self.choice.fast, self.choice.sparse,
+                             self.loaded.attention, versions(), self.words.sha256 if has_words else None])[:16]  # fmt: skip
 
     def write(self, todo: Work, stop: Stop) -> list[FileEntry]:
         """The parts of the groups to do, in order; those that are finished are not made again."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import pyarrow as pa
 
-from emotion_cli.settings import Settings
+from emotion_cli.settings import ATTENTIONS, Settings
 from emotion_cli.stages.scope import Scope
 from warehouse.store import FileEntry, Manifest, Partition, Store
 
@@ -75,6 +75,7 @@ class Job:
                 source,
                 device=self.settings.device,
                 dtype=self.settings.dtype,
+                attention=ATTENTIONS[self.settings.attention],
                 trust_remote_code=self.settings.trust_remote_code,
                 notify=self.listener.note,
             )

@@ -21,7 +21,7 @@ from emotion_cli.measures.quality import (
     split_half,
 )
 from emotion_cli.measures.resampling import blocks_of, dealt, interval_of, null_above, resampled, strata_of, units_of
-from emotion_cli.measures.separation import area_interval, areas, resampled_areas
+from emotion_cli.measures.separation import area_interval, areas, areas_of_kinds, resampled_areas
 from emotion_cli.measures.surface import SMOOTHING, surface_of, surface_scores
 from emotion_cli.measures.within import equidistance, label_products, mixtures_of, unbiased_cosines
 
@@ -151,6 +151,11 @@ def test_areas_are_scikit_learn_s_with_ties_and_weights(small, monkeypatch):
     positive, negative = rng.integers(0, 5, size=(3, 9)).astype(float), rng.integers(0, 4, size=(3, 6)).astype(float)
     for p, n, area in zip(positive, negative, areas(positive, negative), strict=True):
         assert area == pytest.approx(roc_auc_score([1] * 9 + [0] * 6, [*p, *n]))
+    # prompts of one kind have one score
+    kinds = np.arange(5.0)[None].repeat(3, 0)[:, ::-1]
+    counts = [np.array([[(row == score).sum() for score in kinds[0]] for row in of]) for of in (positive, negative)]
+    np.testing.assert_array_equal(areas_of_kinds(kinds, *counts), areas(positive, negative))
+    np.testing.assert_array_equal(areas_of_kinds(0 * kinds, *counts), 0.5)
     # units of one prompt each: copies count as often as drawn
     counts = rng.integers(0, 3, size=(4, 15)).astype(float)
     units = np.arange(9), np.arange(9, 15)

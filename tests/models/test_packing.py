@@ -12,7 +12,7 @@ from emotion_cli.errors import EmoError
 from emotion_cli.models import extraction, products, proof
 from emotion_cli.models.extraction import pooled_activations
 from emotion_cli.models.loading import find, load
-from emotion_cli.models.masks import ancestors, attention_mask
+from emotion_cli.models.masks import ancestors, attention_mask, dense
 from emotion_cli.models.packing import STRATEGIES, Batch, common_prefix, pack, tree_rows
 from emotion_cli.models.proof import choose_strategy, deviation
 
@@ -125,17 +125,20 @@ def test_batches_keep_the_budget_and_the_order_of_prompts_does_not_matter(ids, b
     assert sum(batch.size for batch in backwards) == sum(batch.size for batch in batches)
 
 
-@given(ids=prompts)
-def test_a_node_sees_its_ancestors_only(ids):
+@given(ids=prompts, limit=st.sampled_from([None, "window", "chunk"]), size=st.integers(1, 8))
+def test_a_node_sees_its_ancestors_only(ids, limit, size):
+    """Those of the last `size` positions, or of its own run of `size` positions, where these are limited."""
     ids = sorted(set(map(tuple, ids)))
     if not ids:
         return
     batch = Batch(tree_rows(ids, 25))
-    seen = ancestors(batch)
+    sees = ancestors(batch, **({limit: size} if limit else {}))
+    seen = dense(sees, len(batch.rows), batch.width).numpy()
+    first = {None: lambda k: 0, "window": lambda k: max(0, k - size + 1), "chunk": lambda k: k // size * size}[limit]
     for row, sees in zip(batch.rows, seen, strict=True):
         for path in row.paths.values():
             for k, node in enumerate(path):
-                assert sorted(np.flatnonzero(sees[node])) == sorted(path[: k + 1])
+                assert sorted(np.flatnonzero(sees[node])) == sorted(path[first(k) : k + 1])
     assert seen.any(-1).all()
 
 
@@ -314,3 +317,23 @@ def test_the_proof_covers_the_longest_prompt_and_shared_beginnings(llama, monkey
         assert deviation(llama.loaded, ids, strategy=strategy, batch_tokens=24) < 1e-5
         assert 10 in probes and 3 < len(probes) <= proof.N_PROBES
     assert sum(common_prefix(ids[a], ids[b]) > 0 for a in probes for b in probes if a < b)
+
+
+def test_of_many_prompts_the_proof_packs_a_sample(llama, monkeypatch):
+    """The longest prompt, and the neighbours that share most, are in it, wherever they stand."""
+    rng = np.random.default_rng(0)
+    ids = sorted([int(first), *rng.integers(5, 20, size=3).tolist()] for first in rng.integers(0, 20, size=200))
+    ids[150:150] = [[14, *range(2, 14), 3], [14, *range(2, 14), 4]]
+    ids[40:40] = [[4, *range(20)]]
+    packed = []
+    monkeypatch.setattr(proof, "SAMPLE", 48)
+    batches_of = proof.batches_of
+    monkeypatch.setattr(
+        proof, "batches_of", lambda loaded, sample, *given: packed.append(sample) or batches_of(loaded, sample, *given)
+    )
+    assert deviation(llama.loaded, ids, strategy="tree", batch_tokens=64) < 1e-5
+    (sample,) = packed
+    assert len(sample) <= 48
+    assert {tuple(ids[place]) for place in (40, 151, 152)} <= set(sample)
+    lengths = [len(row) for row in sample]
+    assert min(lengths) == 4 and max(lengths) == 21

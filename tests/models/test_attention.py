@@ -1,0 +1,86 @@
+"""Every kernel of attention that transformers has for a model gives the plain numbers, with trees and without."""
+
+from itertools import product
+
+import numpy as np
+import pytest
+import tiny
+import torch
+import transformers
+from torch.nn.attention.flex_attention import BlockMask
+
+from emotion_cli.errors import EmoError
+from emotion_cli.models.extraction import pooled_activations
+from emotion_cli.models.loading import find, load
+from emotion_cli.models.masks import attention_mask
+from emotion_cli.models.packing import STRATEGIES, Batch, tree_rows
+from emotion_cli.models.proof import deviation
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:_compile flag on create_block_mask:DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore:flex_attention called without:UserWarning"),
+]
+
+KERNELS = ("eager", "sdpa", "flex_attention")
+
+REFUSED = {
+    *product(("bloom", "gpt_neo", "gpt_oss", "mamba"), ("sdpa", "flex_attention")),
+    *product(("falcon", "falcon-alibi", "gpt2", "stablelm"), ("flex_attention",)),
+    ("gemma2", "sdpa"),
+}
+"""What transformers does not have, or cannot run on a CPU."""
+
+IDS = [[0, 5, 6, 7, 8, 9, 10], [0, 5, 11, 12], [0, 5, 11, 12, 13, 14, 15, 16], [0], [0, 5, 6, 7], [3, 5, 6], [0, 5, 6, 9]]
+
+
+@pytest.fixture(autouse=True)
+def uncompiled():
+    """The same mask and the same sums by torch's own operations: a test needs no compiler."""
+    with torch.compiler.set_stance("force_eager"):
+        yield
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+@pytest.mark.parametrize("architecture", list(tiny.CONFIGS))
+def test_a_kernel_gives_the_plain_numbers_or_is_refused(architecture, kernel, tmp_path):
+    folder = tiny.save_model(tmp_path, architecture)
+    try:
+        loaded = load(find(str(folder), cache=folder), attention=kernel)
+    except EmoError as error:
+        assert error.hint == "--attention auto"
+        assert (architecture, kernel) in REFUSED
+        return
+    assert (architecture, kernel) not in REFUSED
+    # transformers' own kernels differ for Falcon with ALiBi
+    right = kernel if architecture == "falcon-alibi" else "eager"
+    plain = transformers.AutoModelForCausalLM.from_pretrained(folder, attn_implementation=right).eval()
+    blocks = plain.get_submodule(tiny.BLOCKS[architecture])
+    assert loaded.attention == kernel
+    layers = list(range(loaded.n_layers + 1))
+    expected = [[state[-1].double().numpy() for state in tiny.states_of(plain, blocks, row)] for row in IDS]
+    exact = []
+    for strategy in STRATEGIES:
+        if deviation(loaded, IDS, strategy=strategy, batch_tokens=30) > 1e-5:
+            continue
+        exact.append(strategy)
+        pooled = pooled_activations(loaded, IDS, poolings=["last"], layers=layers, batch_tokens=30, strategy=strategy)
+        found = pooled.values["last"]
+        for i, states in enumerate(expected):
+            for layer in layers:
+                assert np.linalg.norm(found[layer, i] - states[layer]) <= 1e-5 * np.linalg.norm(states[layer])
+    assert {"sorted", "single"} <= set(exact)
+    assert "tree" in exact or architecture in ("bloom", "falcon-alibi", "mamba")
+
+
+def test_flex_attention_takes_the_mask_in_blocks(tmp_path):
+    folder = tiny.save_model(tmp_path, "gemma3_text")
+    loaded = load(find(str(folder), cache=folder), attention="flex_attention")
+    batch = Batch(tree_rows(sorted(map(tuple, IDS)), 64))
+    masks = attention_mask(loaded, batch)
+    dense = attention_mask(load(find(str(folder), cache=folder), attention="sdpa"), batch)
+    assert set(masks) == set(dense) == {"full_attention", "sliding_attention"}
+    for kind, mask in masks.items():
+        assert isinstance(mask, BlockMask)
+        places = torch.arange(batch.width)
+        seen = torch.stack([mask.mask_mod(row, 0, places[:, None], places) for row in range(len(batch.rows))])
+        assert torch.equal(seen, dense[kind][:, 0] == 0)
