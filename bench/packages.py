@@ -61,7 +61,8 @@ def _measure(model: str, options: Namespace) -> list[dict[str, Any]]:
         found[name] = {"fault": fault} if fault else _worker(name, python, work)
         print(model, name, found[name], flush=True)
     emo = found["emo"].get("seconds", float("nan"))
-    other = [name for name, one in found.items() if "check" in one and abs(one["check"] / found["emo"]["check"] - 1) > 1e-5]
+    check = found["emo"].get("check")
+    other = [name for name, one in found.items() if check and "check" in one and abs(one["check"] / check - 1) > 1e-5]
     if other:
         raise SystemExit(f"{model}: not the same states: {', '.join(other)}")
     return [

@@ -72,7 +72,11 @@ COLUMNS = _columns(
     Column("n_tokens_computed", _COUNT, "Tokens that went through the model, padding included.", "tokens"),
     Column("n_truncated", _COUNT, "Prompts that were cut at max_length.", "prompts"),
     Column("seconds", _REAL, "Time of the forward passes.", "s"),
-    Column("versions", _TEXT, "Versions of the software that computes the numbers, as JSON."),
+    Column(
+        "versions",
+        _TEXT,
+        "Versions of what computes the numbers; of an extraction its kernel of attention, too; as JSON.",
+    ),
     Column("created_at", _TIME, "When the row was written."),
     Column("status", _TEXT, "`complete`, or `vectors only`: imported, without activations. Partial ones are not listed."),
     # how a model was checked (`check` alone is a word of SQL)

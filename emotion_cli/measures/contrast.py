@@ -66,10 +66,9 @@ def draws_of(
     strata = strata_of(codes, blocks)
     folds = dealt(strata, min(FOLDS, len(strata)), rng)[blocks]
     halves = 2 * np.array([dealt(strata, 2, rng) for _ in range(SPLITS)]) - 1
-    order = permutations_within([str(block) for block in blocks.tolist()], draws, rng)
+    permuted = np.vstack([codes, permutations_within([str(block) for block in blocks.tolist()], draws, rng, codes)])
     units = units_of(own_topics)
     counts = resampled(strata_of(codes, units), draws, rng)
-    permuted = np.vstack([codes, codes[order]])
     return Draws(tuple(concerned), used, codes, blocks, permuted, folds, halves, units, counts)
 
 

@@ -11,11 +11,8 @@ from emotion_cli.measures.contrast import Contrast, Draws, concerned_labels, dra
 from emotion_cli.measures.directions import emotions_of
 from emotion_cli.measures.gram import Gram
 from emotion_cli.measures.resampling import NO_INTERVAL, Statistic, defined, mean_where_defined, null_above
-from emotion_cli.measures.separation import area_interval, areas, areas_of_kinds, resampled_areas, settled
+from emotion_cli.measures.separation import CHUNK, area_interval, areas, areas_of_kinds, resampled_areas, settled
 from emotion_cli.measures.surface import Surface, counted_by, surface_scores
-
-CHUNK = 2**22
-"""Numbers in memory at once where a null is long."""
 
 
 class Quality(NamedTuple):
@@ -225,18 +222,8 @@ def surface_auroc(contrast: Contrast, surface: Surface, features: Collection[str
         is_emotion = contrast.is_emotion
         if not (0 < is_emotion[0, test].sum() < len(test) and 0 < is_emotion[0, train].sum() < len(train)):
             continue
-        first, kinds = own.of(test).kinds(features)
-
-        def scores_of_kinds(drawn: np.ndarray, train: np.ndarray = train, kinds: np.ndarray = test[first]) -> np.ndarray:
-            return settled(surface_scores(own, train, kinds, drawn[:, train], features), 1.0)
-
-        step = max(1, CHUNK // len(own.n_words))
-        chunks = (is_emotion[start : start + step] for start in range(0, len(is_emotion), step))
-        values.append(np.concatenate([
-            areas_of_kinds(scores_of_kinds(drawn), *counted_by(kinds, drawn[:, test], len(first)))
-            for drawn in chunks
-        ]))  # fmt: skip
-        scores, units = scores_of_kinds(is_emotion[:1])[0, kinds], draws.units[test]
+        values.append(_surface_areas(own, train, test, is_emotion, features))
+        scores, units = settled(surface_scores(own, train, test, is_emotion[:1, train], features), 1.0)[0], draws.units[test]
         positive, negative = np.flatnonzero(is_emotion[0, test]), np.flatnonzero(~is_emotion[0, test])
         boots.append(resampled_areas(scores[positive], scores[negative], (units[positive], units[negative]), draws.counts))
     if not values:
@@ -245,6 +232,20 @@ def surface_auroc(contrast: Contrast, surface: Surface, features: Collection[str
     value = defined(curve[0])
     interval = area_interval(value, mean_where_defined(np.array(boots)), draws.n_units, len(values))
     return Statistic(value, null_above(value, curve[1:]), draws.n_units, interval)
+
+
+def _surface_areas(
+    surface: Surface, train: np.ndarray, test: np.ndarray, is_emotion: np.ndarray, features: Collection[str]
+) -> np.ndarray:
+    """AUROC [draw] of one fold: scored are kinds of prompts, and counted the prompts of each."""
+    first, kinds = surface.of(test).kinds(features)
+    step = max(1, CHUNK // surface.largest)
+    found = []
+    for start in range(0, len(is_emotion), step):
+        drawn = is_emotion[start : start + step]
+        scores = settled(surface_scores(surface, train, test[first], drawn[:, train], features), 1.0)
+        found.append(areas_of_kinds(scores, *counted_by(kinds, drawn[:, test], len(first))))
+    return np.concatenate(found)
 
 
 def centroid_accuracy(draws: Draws, grams: Sequence[Gram]) -> np.ndarray:

@@ -26,15 +26,18 @@ def generator(seed: int, *names: str) -> np.random.Generator:
     return np.random.default_rng(int.from_bytes(digest[:16], "big"))
 
 
-def permutations_within(blocks: Sequence[str | None], draws: int, rng: np.random.Generator) -> np.ndarray:
-    """Indices [draws, prompt] that shuffle prompts inside their block only; prompts alone in a block, or in none, share one."""
+def permutations_within(
+    blocks: Sequence[str | None], draws: int, rng: np.random.Generator, values: np.ndarray | None = None
+) -> np.ndarray:
+    """Values [draws, prompt] (or indices) shuffled inside their block only; prompts alone in one, or in none, share one."""
     names = np.array(["" if block is None else f"={block}" for block in blocks])
-    values, counts = np.unique(names, return_counts=True)
-    names[np.isin(names, values[counts < 2])] = ""
-    permuted = np.tile(np.arange(len(names), dtype=np.int32), (draws, 1))
+    known, counts = np.unique(names, return_counts=True)
+    names[np.isin(names, known[counts < 2])] = ""
+    values = np.arange(len(names)) if values is None else values
+    permuted = np.empty((draws, len(names)), values.dtype)
     for block in np.unique(names):
         members = np.flatnonzero(names == block)
-        permuted[:, members] = rng.permuted(np.tile(members, (draws, 1)), axis=1)
+        permuted[:, members] = rng.permuted(np.tile(values[members], (draws, 1)), axis=1)
     return permuted
 
 

@@ -73,8 +73,8 @@ def resampled_areas(
     found = np.empty(len(counts))
     step = max(1, CHUNK // (len(positive) + len(negative) + len(rows)))
     for start in range(0, len(counts), step):
-        drawn = counts[start : start + step].astype(np.float64)
-        weight_p, weight_n = drawn[:, units[0]], drawn[:, units[1]]
+        drawn = counts[start : start + step]
+        weight_p, weight_n = (drawn[:, of].astype(np.float64) for of in units)
         up_to = np.concatenate([np.zeros((len(drawn), 1)), np.cumsum(weight_n[:, order], axis=1)], axis=1)
         surplus = weight_p[:, rows] * (1 - weight_p[:, rows])
         total = (weight_p * (up_to[:, below] + up_to[:, not_above])).sum(1) / 2 + surplus @ won

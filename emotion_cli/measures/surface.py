@@ -23,6 +23,11 @@ class Surface(NamedTuple):
         """The same of some prompts."""
         return Surface(*(column[rows] for column in self))
 
+    @property
+    def largest(self) -> int:
+        """Numbers of one draw in memory: one for each prompt, first word and final character."""
+        return max(len(self.n_words), self.first_word.max() + 1, self.final_char.max() + 1)
+
     def kinds(self, features: Collection[str]) -> tuple[np.ndarray, np.ndarray]:
         """The first prompt of each kind [kind], and the kind of each [prompt]: prompts of one kind have the same features."""
         columns = [getattr(self, name) for name in features]
@@ -51,20 +56,20 @@ def surface_scores(
     """
     scores = np.zeros((len(is_positive), len(test)))
     positive = is_positive.sum(1, keepdims=True).astype(np.float64)
-    sizes = positive, len(train) - positive
-    for codes in (getattr(surface, name) for name in ("final_char", "first_word") if name in features):
-        n_codes = codes.max() + 1
-        for sign, counts, n in zip((1, -1), counted_by(codes[train], is_positive, n_codes), sizes, strict=True):
-            share = (counts + SMOOTHING) / (n + SMOOTHING * n_codes)
+    columns = [getattr(surface, name) for name in ("final_char", "first_word") if name in features]
+    counted = [(codes, counted_by(codes[train], is_positive, codes.max() + 1)) for codes in columns]
+    words = surface.n_words[train]
+    for label, sign, mine, n in zip((0, 1), (1, -1), (is_positive, ~is_positive), (positive, len(train) - positive), strict=True):
+        for codes, counts in counted:
+            share = (counts[label] + SMOOTHING) / (n + SMOOTHING * counts[label].shape[1])
             scores += sign * np.log(share)[:, codes[test]]
-    if "n_words" in features:
-        words = surface.n_words[train]
-        for sign, mine, n in zip((1, -1), (is_positive, ~is_positive), sizes, strict=True):
-            mine = mine.astype(np.float64)
-            mean = mine @ words / n[:, 0]
-            variance = np.maximum(mine @ words**2 / n[:, 0] - mean**2, LEAST_VARIANCE)
-            deviations = surface.n_words[test] - mean[:, None]
-            scores += sign * (-(deviations**2) / (2 * variance[:, None]) - 0.5 * np.log(variance)[:, None])
+        if "n_words" not in features:
+            continue
+        mine = mine.astype(np.float64)
+        mean = mine @ words / n[:, 0]
+        variance = np.maximum(mine @ words**2 / n[:, 0] - mean**2, LEAST_VARIANCE)
+        deviations = surface.n_words[test] - mean[:, None]
+        scores += sign * (-(deviations**2) / (2 * variance[:, None]) - 0.5 * np.log(variance)[:, None])
     return scores
 
 

@@ -150,7 +150,8 @@ def load(
         tokenizers = transformers.PreTrainedTokenizerFast if _is_generic(source.folder) else transformers.AutoTokenizer
         tokenizer = tokenizers.from_pretrained(source.folder, local_files_only=True, trust_remote_code=trust_remote_code)
     except (ImportError, OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
-        hint = "--attention auto" if attention else None
+        # what transformers raises where it has no such kernel for the model
+        hint = "--attention auto" if attention and isinstance(error, (ImportError, ValueError)) else None
         raise EmoError(f"{source.name}: cannot be loaded from {source.folder}: {error}", hint=hint) from error
     config = causal.config.get_text_config()
     if dtype == "float16" and config.model_type in OVERFLOWS_IN_FLOAT16:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from emotion_cli.models.packing import Batch, Row
+from emotion_cli.models.packing import Batch, path_rows
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -43,12 +43,11 @@ def takes_masks_by_layer_type(loaded: "LoadedModel") -> bool:
     types = getattr(_config(loaded), "layer_types", None)
     if not types:
         return False
-    pair = Row()
-    pair.add(0, [1, 2])
-    mask = _mask(loaded, Batch([pair]), None)
+    pair = Batch(path_rows([[1, 2]]))
+    mask = _mask(loaded, ends_of(pair), depths_of(pair))
     try:
         with torch.inference_mode():
-            ids = torch.tensor([pair.tokens], device=loaded.device)
+            ids = torch.tensor([[1, 2]], device=loaded.device)
             loaded.model(input_ids=ids, attention_mask=dict.fromkeys(types, mask), use_cache=False)
     except (AttributeError, KeyError, RuntimeError, TypeError, ValueError):
         return False
@@ -57,9 +56,29 @@ def takes_masks_by_layer_type(loaded: "LoadedModel") -> bool:
 
 def attention_mask(loaded: "LoadedModel", batch: Batch) -> "Mask | dict[str, Mask]":
     """The mask of a batch of trees, by layer type where the model takes it so: additive [row, 1, node, node], or of blocks."""
+    behind, depths = ends_of(batch), depths_of(batch)
     if not loaded.masks_by_layer_type:
-        return _mask(loaded, batch, SLIDING)
-    return {kind: _mask(loaded, batch, kind) for kind in sorted(set(_config(loaded).layer_types))}
+        return _mask(loaded, behind, depths, SLIDING)
+    return {kind: _mask(loaded, behind, depths, kind) for kind in sorted(set(_config(loaded).layer_types))}
+
+
+def ancestors(behind: "Tensor", depths: "Tensor", *, window: int | None = None, chunk: int | None = None) -> Sees:
+    """What says, of indices of a row, a head and two nodes, whether the first node descends from the second, or is it.
+
+    `behind` and `depths` are those of `ends_of` and `depths_of`. Windows and chunks bind by position, which is a node's depth,
+    not its place in the row.
+    """
+    chunks = None if chunk is None else depths // chunk
+
+    def sees(row: Any, head: Any, one: Any, other: Any) -> Any:
+        seen = (other <= one) & (behind[row, other] > one)
+        if window is not None:
+            seen = seen & (depths[row, one] < depths[row, other] + window)
+        if chunks is not None:
+            seen = seen & (chunks[row, one] == chunks[row, other])
+        return seen
+
+    return sees
 
 
 def dense(sees: Sees, n_rows: int, width: int, device: str = "cpu") -> "Tensor":
@@ -67,29 +86,7 @@ def dense(sees: Sees, n_rows: int, width: int, device: str = "cpu") -> "Tensor":
     import torch
 
     rows, nodes = torch.arange(n_rows, device=device), torch.arange(width, device=device)
-    return sees(rows[:, None, None], None, nodes[:, None], nodes).expand(n_rows, width, width)
-
-
-def ancestors(batch: Batch, *, window: int | None = None, chunk: int | None = None, device: str = "cpu") -> Sees:
-    """What says, of indices of a row, a head and two nodes, whether the first node descends from the second, or is it.
-
-    A tree stands in the order in which its prompts branch, so what descends from a node follows it without a gap. Windows and
-    chunks bind by position, which is a node's depth, not its place in the row.
-    """
-    import torch
-
-    behind = torch.from_numpy(ends_of(batch)).to(device)
-    depths = torch.from_numpy(depths_of(batch)).to(device)
-
-    def sees(row: Any, head: Any, one: Any, other: Any) -> Any:
-        seen = (other <= one) & (one < behind[row, other])
-        if window is not None:
-            seen = seen & (depths[row, one] - depths[row, other] < window)
-        if chunk is not None:
-            seen = seen & (depths[row, one] // chunk == depths[row, other] // chunk)
-        return seen
-
-    return sees
+    return sees(rows[:, None, None], None, nodes[:, None], nodes)
 
 
 def depths_of(batch: Batch) -> np.ndarray:
@@ -103,7 +100,8 @@ def depths_of(batch: Batch) -> np.ndarray:
 def ends_of(batch: Batch) -> np.ndarray:
     """The place behind the last node that descends from each node [row, node].
 
-    What fills a row up sees itself, because a softmax over nothing is not a number.
+    A row is in the order in which its prompts branch, so what descends from a node follows it without a gap. What fills a
+    row up sees itself, because a softmax over nothing is not a number.
     """
     ends = np.tile(np.arange(1, batch.width + 1), (len(batch.rows), 1))
     for row, behind in zip(batch.rows, ends, strict=True):
@@ -115,7 +113,7 @@ def ends_of(batch: Batch) -> np.ndarray:
     return ends
 
 
-def _mask(loaded: "LoadedModel", batch: Batch, kind: str | None) -> "Mask":
+def _mask(loaded: "LoadedModel", behind: np.ndarray, depths: np.ndarray, kind: str | None = None) -> "Mask":
     import torch
 
     limits = {}
@@ -123,14 +121,15 @@ def _mask(loaded: "LoadedModel", batch: Batch, kind: str | None) -> "Mask":
         argument, setting = LIMITS[kind]
         size = getattr(_config(loaded), setting, None)
         # where no prompt reaches that far nothing is left out
-        limits = {argument: size} if size is not None and max(max(row.depths) for row in batch.rows) >= size else {}
-    sees = ancestors(batch, device=loaded.device, **limits)
+        limits = {argument: size} if size is not None and depths.max() >= size else {}
+    sees = ancestors(*(torch.from_numpy(of).to(loaded.device) for of in (behind, depths)), **limits)
+    n_rows, width = behind.shape
     if loaded.attention == FLEX:
         from torch.nn.attention.flex_attention import create_block_mask
 
-        return create_block_mask(sees, len(batch.rows), None, batch.width, batch.width, device=loaded.device)
+        return create_block_mask(sees, n_rows, None, width, width, device=loaded.device)
     dtype = getattr(torch, loaded.dtype)
-    hidden = ~dense(sees, len(batch.rows), batch.width, loaded.device)
+    hidden = ~dense(sees, n_rows, width, loaded.device)
     return torch.zeros(hidden.shape, dtype=dtype, device=loaded.device).masked_fill_(hidden, torch.finfo(dtype).min)[:, None]
 
 

@@ -39,7 +39,7 @@ class Row:
         return all(parent == i - 1 for i, parent in enumerate(self.parents))
 
     def add(self, prompt: int, ids: Sequence[int], beside: int | None = None, shared: int = 0) -> None:
-        """Add a prompt whose first `shared` tokens are those of the prompt `beside`."""
+        """Add a prompt whose first `shared` tokens are those of the prompt `beside`, the one added last: masks rely on that."""
         path = self.paths[beside][:shared] if beside is not None else []
         for depth in range(shared, len(ids)):
             self.tokens.append(ids[depth])

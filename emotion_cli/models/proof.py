@@ -53,6 +53,7 @@ def choose_strategy(
 
     `sparse` says that few tokens of each prompt are to be read, so that the last block may be run for these only.
     """
+    ids = _sample(ids)
     rejected: dict[str, float] = {}
     for strategy in STRATEGIES if wanted == "auto" else (wanted,):
         # one at a time stays the plain pass
@@ -116,7 +117,8 @@ def _sample(ids: Sequence[Sequence[int]]) -> Sequence[Sequence[int]]:
     if len(ids) <= SAMPLE:
         return ids
     lengths = np.array([len(row) for row in ids])
-    shared = [common_prefix(one, other) for one, other in pairwise(ids)]
+    # those with equal tokens are one prompt
+    shared = [0 if one == other else common_prefix(one, other) for one, other in pairwise(ids)]
     by_length = np.argsort(lengths, kind="stable")
     spread = by_length[np.linspace(0, len(ids) - 1, N_PROBES).astype(int)]
     middles = [int(lengths.argmax()), int(np.argmax(shared)), *spread.tolist()]

@@ -355,7 +355,7 @@ def _extraction_row(scope: Scope, loaded: "LoadedModel", settings: Settings, pai
         "n_tokens_computed": int(sum(entry.cost["n_tokens_computed"] for entry in files)),
         "n_truncated": len(tokens.truncated),
         "seconds": float(sum(entry.cost["seconds"] for entry in files)),
-        "versions": json.dumps(versions(), sort_keys=True),
+        "versions": json.dumps({**versions(), "attention": loaded.attention}, sort_keys=True),
         "created_at": datetime.now(UTC),
         "status": COMPLETE,
     }

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from emotion_cli.errors import CheckFailedError
 from emotion_cli.models.loading import load
-from emotion_cli.settings import Settings
+from emotion_cli.settings import ATTENTIONS, Settings
 from emotion_cli.stages.extract import versions
 from emotion_cli.stages.job import Listener
 from warehouse.store import Partition, Store, table_of
@@ -22,8 +22,8 @@ def check(store: Store, settings: Settings, source: "ModelSource", listener: Lis
     from emotion_cli.models.checks import check_model
 
     listener.note(f"loading {source.name}")
-    loaded = load(source, device=settings.device, dtype=settings.dtype, trust_remote_code=settings.trust_remote_code,
-                  notify=listener.note, prove=False)  # fmt: skip
+    loaded = load(source, device=settings.device, dtype=settings.dtype, attention=ATTENTIONS[settings.attention],
+                  trust_remote_code=settings.trust_remote_code, notify=listener.note, prove=False)  # fmt: skip
     found = check_model(loaded)
     partition = _partition(store, source, loaded.dtype)
     with partition.hold(wait=True):

@@ -56,6 +56,8 @@ def test_import_rules_hold():
     (["extract", "-d", "mine", "-m", "nobody/nothing"], 3, "nobody/nothing"),
     (["extract", "-d", "mine", "-m", "MODEL", "--pooling", "max"], 2, "--pooling"),
     (["extract", "-d", "mine", "-m", "MODEL", "--dtype", "int8"], 2, "--dtype"),
+    (["extract", "-d", "mine", "-m", "MODEL", "--attention", "flash"], 2, "--attention"),
+    (["extract", "-d", "mine", "-m", "MODEL", "--attention", "flex", "--force"], 1, "--attention auto"),
     (["extract", "-d", "mine", "-m", "MODEL", "--max-length", "2"], 2, "longer than 2 tokens"),
     (["extract", "-d", "mine", "-m", "MODEL", "--layer", "9", "--bos", "never"], 2, "layers 0 to 3"),
     (["datasets", "show", "nothing"], 3, "no dataset is called nothing"),

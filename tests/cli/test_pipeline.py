@@ -85,6 +85,17 @@ def test_a_second_run_does_nothing_and_says_so(workplace):
     assert {step["reason"] for step in plan} == {"up to date"}
 
 
+def test_the_kernel_of_attention_is_the_one_asked_for_and_is_kept(workplace, tmp_path):
+    elsewhere = workplace._replace(store=tmp_path / "store")
+    emo_ok("datasets", "import", workplace.prompts, "--dataset", "mine", "--store", elsewhere.store)
+    given = ("extract", "-d", "mine", "-m", workplace.models[0], "--store", elsewhere.store)
+    kept = []
+    for words in ([], ["--attention", "eager", "--force"]):
+        emo_ok(*given, *words, EMO_CACHE=str(workplace.cache))
+        kept += sql(elsewhere, "select versions->>'attention' as attention from extractions")
+    assert [row["attention"] for row in kept] == ["sdpa", "eager"]
+
+
 def test_a_plan_says_what_follows_and_changes_nothing(workplace, tmp_path):
     plan = json.loads(emo_ok("run", *run_options(workplace), "--draws", 60, "--dry-run", "--format", "json").out)
     reasons = {(step["stage"], step["subject"]): step["reason"] for step in plan}

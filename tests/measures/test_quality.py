@@ -6,7 +6,7 @@ from scipy import stats
 from sklearn.metrics import roc_auc_score
 from sklearn.naive_bayes import CategoricalNB
 
-from emotion_cli.measures import separation
+from emotion_cli.measures import quality, separation
 from emotion_cli.measures.contrast import Contrast, concerned_labels, draws_of
 from emotion_cli.measures.directions import OTHERS
 from emotion_cli.measures.gram import gram
@@ -19,6 +19,7 @@ from emotion_cli.measures.quality import (
     random_auroc,
     spearman_brown,
     split_half,
+    surface_auroc,
 )
 from emotion_cli.measures.resampling import blocks_of, dealt, interval_of, null_above, resampled, strata_of, units_of
 from emotion_cli.measures.separation import area_interval, areas, areas_of_kinds, resampled_areas
@@ -151,11 +152,12 @@ def test_areas_are_scikit_learn_s_with_ties_and_weights(small, monkeypatch):
     positive, negative = rng.integers(0, 5, size=(3, 9)).astype(float), rng.integers(0, 4, size=(3, 6)).astype(float)
     for p, n, area in zip(positive, negative, areas(positive, negative), strict=True):
         assert area == pytest.approx(roc_auc_score([1] * 9 + [0] * 6, [*p, *n]))
-    # prompts of one kind have one score
-    kinds = np.arange(5.0)[None].repeat(3, 0)[:, ::-1]
-    counts = [np.array([[(row == score).sum() for score in kinds[0]] for row in of]) for of in (positive, negative)]
-    np.testing.assert_array_equal(areas_of_kinds(kinds, *counts), areas(positive, negative))
-    np.testing.assert_array_equal(areas_of_kinds(0 * kinds, *counts), 0.5)
+    # prompts of one kind have one score, and kinds may have the same
+    kinds = rng.integers(0, 4, size=(3, 8)).astype(float)
+    of_kind = rng.integers(0, 8, size=15)
+    of_prompts = kinds[:, of_kind]
+    counts = (np.tile(np.bincount(of, minlength=8), (3, 1)) for of in (of_kind[:9], of_kind[9:]))
+    np.testing.assert_array_equal(areas_of_kinds(kinds, *counts), areas(of_prompts[:, :9], of_prompts[:, 9:]))
     # units of one prompt each: copies count as often as drawn
     counts = rng.integers(0, 3, size=(4, 15)).astype(float)
     units = np.arange(9), np.arange(9, 15)
@@ -248,6 +250,26 @@ def test_surface_scores_are_naive_bayes():
     np.testing.assert_allclose(
         words, normal[0].logpdf(surface.n_words[test]) - normal[1].logpdf(surface.n_words[test]), atol=1e-9
     )
+
+
+def test_the_surface_auroc_is_that_of_each_prompt_s_score(monkeypatch):
+    """Computed by kinds of prompts, a few draws at a time; here prompt by prompt, draw by draw."""
+    rng = np.random.default_rng(1)
+    labels = ["calm", "rage"] * 30
+    topics = [f"t{i // 4}" if i < 40 else None for i in range(60)]
+    surface = surface_of(rng.choice(list("ab"), size=60).tolist(), rng.choice(list("cde"), size=60).tolist(),
+                         rng.integers(2, 5, size=60).tolist())  # fmt: skip
+    contrast = Contrast("calm", draws_of(labels, topics, ["calm", "rage"], seed=0, names=("test",), draws=20))
+    monkeypatch.setattr(quality, "CHUNK", 150)
+    found = surface_auroc(contrast, surface)
+    folds = contrast.draws.folds
+    by_draw = []
+    for is_emotion in contrast.is_emotion:
+        scores = [surface_scores(surface, np.flatnonzero(folds != fold), np.flatnonzero(folds == fold),
+                                 is_emotion[None, folds != fold])[0] for fold in range(5)]  # fmt: skip
+        by_draw.append(np.mean([roc_auc_score(is_emotion[folds == fold], np.round(scores[fold], 9)) for fold in range(5)]))
+    assert found.value == pytest.approx(by_draw[0])
+    assert found.null.mean == pytest.approx(np.mean(by_draw[1:]))
 
 
 @pytest.mark.parametrize(("how", "reference"), CASES)

@@ -73,14 +73,24 @@ def test_a_kernel_gives_the_plain_numbers_or_is_refused(architecture, kernel, tm
 
 
 def test_flex_attention_takes_the_mask_in_blocks(tmp_path):
+    """Of more than one block: what the kernel skips, and what it asks node by node."""
     folder = tiny.save_model(tmp_path, "gemma3_text")
     loaded = load(find(str(folder), cache=folder), attention="flex_attention")
-    batch = Batch(tree_rows(sorted(map(tuple, IDS)), 64))
+    ids = [[0, first, second, *range(second, second + 3)] for first in range(5, 15) for second in range(20, 25)]
+    (row,) = tree_rows(ids, 512)
+    batch = Batch([row])
+    assert batch.width > 128
     masks = attention_mask(loaded, batch)
-    dense = attention_mask(load(find(str(folder), cache=folder), attention="sdpa"), batch)
-    assert set(masks) == set(dense) == {"full_attention", "sliding_attention"}
-    for kind, mask in masks.items():
+    assert set(masks) == {"full_attention", "sliding_attention"}
+    places = torch.arange(batch.width)
+    for kind, window in (("full_attention", 64), ("sliding_attention", 4)):
+        right = np.zeros((512, 512), dtype=bool)
+        for path in row.paths.values():
+            for depth, node in enumerate(path):
+                right[node, path[max(0, depth - window + 1) : depth + 1]] = True
+        mask = masks[kind]
         assert isinstance(mask, BlockMask)
-        places = torch.arange(batch.width)
-        seen = torch.stack([mask.mask_mod(row, 0, places[:, None], places) for row in range(len(batch.rows))])
-        assert torch.equal(seen, dense[kind][:, 0] == 0)
+        found = mask.mask_mod(torch.tensor(0), torch.tensor(0), places[:, None], places)
+        np.testing.assert_array_equal(found, right[: batch.width, : batch.width])
+        blocks = right.reshape(4, 128, 4, 128).any((1, 3))[: -(-batch.width // 128), : -(-batch.width // 128)]
+        np.testing.assert_array_equal(mask.to_dense()[0, 0] > 0, blocks)

@@ -6,6 +6,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
 from emotion_cli.errors import UsageError
+from emotion_cli.models import tokens as tokenizing
 from emotion_cli.models.loading import find, load
 from emotion_cli.models.tokens import tokenize
 
@@ -40,6 +41,15 @@ def test_words_are_found_at_their_tokens(loaded, bos):
     assert loaded.tokenizer.decode(tokens.ids[0][:first]) == ("<bos>" if bos == "auto" else "") + "I am"
     # split into several tokens, all of which count
     assert len(tokens.words[0]) > 2
+
+
+def test_many_texts_are_tokenised_a_few_at_a_time(loaded, monkeypatch):
+    texts = [TEXT, f"so {TEXT}", "I am", f"{TEXT} {TEXT}", f"am {TEXT}"]
+    spans = [[(text.find(TEXT) + a, text.find(TEXT) + b) for a, b in SPANS] if TEXT in text else [] for text in texts]
+    whole = tokenize(loaded, texts, spans=spans)
+    monkeypatch.setattr(tokenizing, "TEXTS_AT_ONCE", 2)
+    assert tokenize(loaded, texts, spans=spans) == whole
+    assert [bool(of) for of in whole.words] == [True, True, False, True, True]
 
 
 def test_what_was_cut_has_no_position(loaded):

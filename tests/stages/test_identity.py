@@ -52,7 +52,7 @@ def test_changed_prompts_weights_tokenizer_or_schema_are_another_extraction(sett
 
 
 @pytest.mark.parametrize("change", [
-    {"layer": (1,)}, {"pooling": ("mean",)}, {"batch_tokens": 7}, {"device": "cpu"}, {"dtype": "float32"}, {"seed": 3},
+    {"layer": (1,)}, {"pooling": ("mean",)}, {"batch_tokens": 7}, {"device": "cpu"}, {"attention": "eager"}, {"dtype": "float32"}, {"seed": 3},
 ], ids=str)  # fmt: skip
 def test_more_layers_poolings_and_other_batches_are_the_same_extraction(settings, source, change):
     assert id_of(replace(settings, **change), VERSION, source) == id_of(settings, VERSION, source)
