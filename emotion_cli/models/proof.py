@@ -53,7 +53,7 @@ def choose_strategy(
 
     `sparse` says that few tokens of each prompt are to be read, so that the last block may be run for these only.
     """
-    ids = _sample(ids)
+    ids = _sample(ids)  # once for all that are tried
     rejected: dict[str, float] = {}
     for strategy in STRATEGIES if wanted == "auto" else (wanted,):
         # one at a time stays the plain pass
@@ -86,8 +86,8 @@ def deviation(
 ) -> float:
     """Largest error over row norm of a strategy against one plain pass a prompt; infinite when the model cannot run it.
 
-    Run are whole rows as the extraction will have them: the one with the longest prompt, the one that shares most if one does,
-    and others of all lengths until there are enough prompts; compared are prompts of them, the longest one included.
+    Run are whole rows, packed as the extraction packs them: the one with the longest prompt, the one that shares most if one does
+    and others of all lengths, until there are enough prompts; compared are prompts of them, the longest one included.
     """
     if not ids:
         return 0.0
