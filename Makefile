@@ -46,8 +46,8 @@ report: install ## Write report.md and report.html of what the store holds
 test: models ## Run all tests, those on the embedded models too
 	$(BIN)/pytest
 
-faults: install ## 200 kills of an extraction, every crash point, 10,000 mutated inputs (some minutes)
-	$(BIN)/pytest tests/faults --kills 200 --mutations 10000
+faults: install ## 200 kills of an extraction, every crash point, 10,000 mutated inputs, 3,000 mutated models
+	$(BIN)/pytest tests/faults --kills 200 --mutations 10000 --model-mutations 3000
 
 bench: models ## Measure (BENCH="extraction scaling" for some); writes bench/RESULTS.md
 	$(BIN)/python -m bench $(BENCH)

@@ -9,7 +9,7 @@ from emotion_cli.models.embedded import EMBEDDED
 from emotion_cli.settings import Settings
 from emotion_cli.stages import STAGES, Stage
 from emotion_cli.stages.audit import tokens_by_label
-from emotion_cli.stages.extract import find_sources, scope_of
+from emotion_cli.stages.extract import find_sources, refuse_taken_names, scope_of, template_of
 from emotion_cli.stages.job import Job, Listener, Task
 from emotion_cli.stages.scope import Scope, ensure_imported, known_datasets, newest_version, scopes_in_store, with_activations
 from warehouse.store import Store
@@ -45,9 +45,11 @@ def job_with_models(
 ) -> Job:
     """A job over every dataset and model asked for, in the store or not; `write` imports shipped datasets into it."""
     sources = find_sources(settings, settings.model or tuple(EMBEDDED), listener)
+    refuse_taken_names(store, sources.values())
+    templates = {name: template_of(settings, source, listener) for name, source in sources.items()}
     version_of = ensure_imported if write else newest_version
     versions = [version_of(store, dataset) for dataset in settings.dataset or known_datasets(store)]
-    scopes = [scope_of(settings, version, source) for version in versions for source in sources.values()]
+    scopes = [scope_of(settings, version, source, templates[name]) for version in versions for name, source in sources.items()]
     return Job(store, settings, scopes, listener, sources, forced)
 
 

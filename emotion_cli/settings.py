@@ -61,6 +61,7 @@ class Settings:
         tuple(LAYER_RANGES),
     )
     neutral: str = _setting("neutral", "label that is no emotion")
+    name: str | None = _setting(None, "what to call the model in the store, where its folder's name is taken by other weights")
     revision: str | None = _setting(None, "branch, tag or commit on the Hub")
     device: str = _setting("auto", "where to compute", DEVICES)
     dtype: str = _setting("auto", "number format of the forward pass; auto is float32", DTYPES)

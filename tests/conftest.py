@@ -14,6 +14,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 def pytest_addoption(parser):
     parser.addoption("--kills", type=int, default=20, help="SIGKILLs of an extraction (make faults: 200)")
     parser.addoption("--mutations", type=int, default=300, help="mutated input files of a fuzz run (make faults: 10,000)")
+    parser.addoption("--model-mutations", type=int, default=300, help="mutated model folders (make faults: 3,000)")
 
 
 @pytest.fixture(scope="session")

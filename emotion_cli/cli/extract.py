@@ -7,6 +7,7 @@ from emotion_cli.cli.output import Format, write_records
 def extract(
     dataset: o.Dataset = None,
     model: o.ModelToRun = None,
+    name: o.Name = None,
     layer: o.Layer = None,
     pooling: o.Pooling = None,
     recipe: o.Recipe = None,
@@ -32,7 +33,7 @@ def extract(
 ) -> None:
     """Store the residual stream of every prompt at every layer; a killed run goes on where it stopped."""
     settings, console, opened = o.start(
-        quiet=quiet, verbose=verbose, recipe=recipe, dataset=dataset, model=model, layer=layer, pooling=pooling,
+        quiet=quiet, verbose=verbose, recipe=recipe, dataset=dataset, model=model, name=name, layer=layer, pooling=pooling,
         words=words, strategy=strategy, revision=revision, device=device, dtype=dtype, bos=bos, attention=attention,
         batch_tokens=batch_tokens, max_length=max_length, truncate=truncate, chat_template=chat_template,
         trust_remote_code=trust_remote_code, cache=cache, store=store,

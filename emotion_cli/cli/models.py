@@ -38,6 +38,7 @@ def list_(store: o.StoreDir = None, format: o.RowFormat = Format.table) -> None:
 @app.command()
 def check(
     model: Annotated[list[str], typer.Argument(help="Hub id, folder, .gguf file or alias.", show_default=False)],
+    name: o.Name = None,
     revision: o.Revision = None,
     device: o.Device = None,
     dtype: o.Dtype = None,
@@ -49,7 +50,7 @@ def check(
     quiet: o.Quiet = False,
 ) -> None:
     """Prove that a model is read rightly: layers, tokens, padding, batches, number format; keeps the verdict in the store."""
-    settings, console, opened = o.start(quiet=quiet, model=model, revision=revision, device=device, dtype=dtype,
+    settings, console, opened = o.start(quiet=quiet, model=model, name=name, revision=revision, device=device, dtype=dtype,
                                         trust_remote_code=trust_remote_code, cache=cache, store=store)  # fmt: skip
     from emotion_cli.stages import model_checks
     from emotion_cli.stages.extract import find_sources

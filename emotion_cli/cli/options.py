@@ -47,6 +47,7 @@ Extraction = Annotated[
     list[str] | None,
     typer.Option("--extraction", help="Extraction by (the start of) its id, repeatable; the newest if not given."),
 ]
+Name = Annotated[str | None, typer.Option("--name", help=_doc("name"))]
 Revision = Annotated[str | None, typer.Option("--revision", help=_doc("revision"))]
 Device = Annotated[str | None, typer.Option("--device", help=_doc("device"))]
 Dtype = Annotated[str | None, typer.Option("--dtype", help=_doc("dtype"))]

@@ -32,9 +32,9 @@ def rm(
     quiet: o.Quiet = False,
 ) -> None:
     """Remove a dataset, a model, what is of both, or an extraction, with all derived from it; lists it and asks first."""
-    _, console, opened = o.start(store=store, quiet=quiet)
+    settings, console, opened = o.start(store=store, quiet=quiet)
     from emotion_cli.prompts.shipped import shipped_sets
-    from emotion_cli.stages.scope import model_name
+    from emotion_cli.stages.scope import asked_model
     from warehouse.removal import Wanted, doomed, left_stale, remove
 
     if not (dataset or model or extraction):
@@ -44,7 +44,8 @@ def rm(
             "--prompts-version goes with one --dataset and nothing else",
             hint="emo rm --dry-run --dataset NAME --prompts-version SHA",
         )
-    wanted = Wanted(dataset or (), [model_name(name) for name in model or ()], extraction or (), prompts_version)
+    names = [name for given in model or () for name in asked_model(opened, settings.cache, given).names]
+    wanted = Wanted(dataset or (), names, extraction or (), prompts_version)
     folders = doomed(opened, wanted)
     rows = [{"place": one.place, "rows": one.rows, "files": len(one.files), "bytes": one.size} for one in folders]
     write_records(rows, format)

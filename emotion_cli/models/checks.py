@@ -45,7 +45,7 @@ class Check(NamedTuple):
 
 def check_model(loaded: "LoadedModel") -> list[Check]:
     """Every check of a loaded model; some forward passes over a handful of short prompts."""
-    found = [*structure(loaded), *tokens(loaded), _tokenizer_file(loaded)]
+    found = [*structure(loaded), *tokens(loaded)]
     if any(check.name == "vocabulary" and not check.passed for check in found):
         return found  # ids without an embedding cannot be run
     ids = _probe_ids(loaded)
@@ -77,7 +77,7 @@ def structure(loaded: "LoadedModel") -> list[Check]:
 
 
 def tokens(loaded: "LoadedModel") -> list[Check]:
-    """BOS stands first, once, where the rule puts it, and every id has an embedding; costs no forward pass."""
+    """BOS stands first, once, where the rule puts it, ids have embeddings and are those of tokenizer.json; no forward pass."""
     first, texts = first_token(loaded), list(PROBES)
     rules = [("never", False), ("auto", False)] + ([("always", False)] if first is not None else [])
     if first is not None and loaded.tokenizer.chat_template:
@@ -97,6 +97,7 @@ def tokens(loaded: "LoadedModel") -> list[Check]:
     return [
         Check("bos", wrong, 0, wrong == 0, f"prompts at fault under {asked}: {said}"),
         Check("vocabulary", largest, rows - 1, largest < rows, f"largest token id of the probes; {rows} embeddings"),
+        _tokenizer_file(loaded),
     ]
 
 

@@ -1,38 +1,55 @@
-"""Content hashes of weights and tokenizers, remembered by path, size and time, so that planning is instant."""
+"""Content hashes of all that loading a model can read, remembered by what the file system says, so that planning is instant."""
 
 import hashlib
 import json
 import os
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
-VOLATILE_CONFIG_KEYS = ("transformers_version", "_name_or_path", "dtype", "torch_dtype")
-"""Keys of config.json that say who wrote it, not what it computes."""
-
-TOKENIZER_FILES = (
-    "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "vocab.json",
-    "merges.txt", "tokenizer.model", "chat_template.jinja",
+NOT_READ = (
+    ".md", ".bin", ".pt", ".pth", ".h5", ".msgpack", ".ot", ".onnx", ".gguf", ".png", ".jpg", ".jpeg", ".gif", ".svg", ".pdf",
+    ".log", ".csv", ".tsv", ".jsonl", ".parquet", ".ipynb",
 )  # fmt: skip
+"""Endings of files that loading never reads: pages, pictures, tables, and weights in formats that are refused."""
+
+WEIGHT_FILES = (".safetensors", ".safetensors.index.json", ".py")
+"""Endings of the files that, with config.json, decide what is computed; all others that are read belong to the tokenizer."""
+
+CONFIG = "config.json"
+
+TEMPLATES = "additional_chat_templates"
+"""The folder below a model's folder that transformers reads, too."""
 
 
 def weights_sha256(folder: Path, cache: Path) -> str:
-    """SHA-256 over the safetensors files and the config of a model folder."""
-    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    meaning = {key: value for key, value in config.items() if key not in VOLATILE_CONFIG_KEYS}
-    files = {path.name: file_sha256(path, cache) for path in sorted(folder.glob("*.safetensors"))}
-    return hashlib.sha256(json.dumps([meaning, files], sort_keys=True).encode()).hexdigest()
+    """SHA-256 over the weights, the config and the code in a model folder."""
+    return _sha256_of(folder, (path for path in files_read(folder) if _is_weights(path)), cache)
 
 
 def tokenizer_sha256(folder: Path, cache: Path) -> str:
-    """SHA-256 over the tokenizer files of a model folder."""
-    files = {name: file_sha256(folder / name, cache) for name in TOKENIZER_FILES if (folder / name).is_file()}
-    return hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest()
+    """SHA-256 over everything else in a model folder that loading can read: no list of tokenizer files is complete."""
+    return _sha256_of(folder, (path for path in files_read(folder) if not _is_weights(path)), cache)
+
+
+def files_read(folder: Path) -> list[Path]:
+    """The files of a model folder that loading can read, sorted; code below it only where there is code at its top."""
+    top = [path for path in folder.iterdir() if path.is_file()]
+    below = [path for path in (folder / TEMPLATES).rglob("*") if path.is_file()]
+    if any(path.suffix == ".py" for path in top):
+        below += [path for path in folder.rglob("*.py") if path.parent != folder]
+    return sorted(path for path in {*top, *below}
+                  if not path.name.startswith(".") and not path.name.lower().endswith(NOT_READ))  # fmt: skip
 
 
 def file_sha256(path: Path, cache: Path) -> str:
-    """SHA-256 of a file, computed once for each (path, size, time)."""
+    """SHA-256 of a file, computed once for each path, device, inode, size and times.
+
+    The time of the last change of the inode is among them: a program can set back the time of the content, but not this one.
+    """
     status = path.stat()
-    key = f"{path.resolve()}|{status.st_size}|{status.st_mtime_ns}"
+    key = "|".join(map(str, (path.resolve(), status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns,
+                             status.st_ctime_ns)))  # fmt: skip
     memo_path = cache / "sha256.json"
     try:
         memo = json.loads(memo_path.read_text(encoding="utf-8"))
@@ -48,3 +65,12 @@ def file_sha256(path: Path, cache: Path) -> str:
             json.dump(memo, sink)
         Path(temporary).replace(memo_path)
     return memo[key]
+
+
+def _is_weights(path: Path) -> bool:
+    return path.name == CONFIG or path.name.endswith(WEIGHT_FILES)
+
+
+def _sha256_of(folder: Path, files: Iterable[Path], cache: Path) -> str:
+    hashes = {path.relative_to(folder).as_posix(): file_sha256(path, cache) for path in files}
+    return hashlib.sha256(json.dumps(hashes, sort_keys=True).encode()).hexdigest()

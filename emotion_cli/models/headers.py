@@ -16,18 +16,21 @@ _LEAST_BITS = 1
 """No GGUF tensor type has fewer bits a weight."""
 
 
-def check_gguf(path: Path) -> None:
-    """EmoError when a GGUF file's header promises more than the file holds (layout: the GGUF specification, versions 2 and 3)."""
+def gguf_weights(path: Path) -> dict[str, int]:
+    """How many weights each tensor of a GGUF file has, by name; EmoError when the header promises more than the file holds.
+
+    Layout: the GGUF specification, versions 2 and 3.
+    """
     size = path.stat().st_size
     try:
         with path.open("rb") as file:
-            _gguf(_Reader(file, size))
+            return _gguf(_Reader(file, size))
     except (ValueError, struct.error) as error:
         raise EmoError(f"{path}: not a whole GGUF file: {error}", hint="fetch the file again") from error
 
 
-def check_safetensors(path: Path) -> None:
-    """EmoError when a safetensors file's header is not JSON, or its tensors do not fit into the file."""
+def safetensors_shapes(path: Path) -> dict[str, list[int]]:
+    """The shape of each tensor of a safetensors file, by name; EmoError when its tensors do not fit into the file."""
     size = path.stat().st_size
     try:
         with path.open("rb") as file:
@@ -36,12 +39,15 @@ def check_safetensors(path: Path) -> None:
                 raise ValueError(f"the header is said to have {length} bytes, the file has {size}")
             header = json.loads(file.read(length))
         data = size - 8 - length
+        shapes: dict[str, list[int]] = {}
         for name, tensor in header.items():
             if name == "__metadata__":
                 continue
             start, end = tensor["data_offsets"]
             if not 0 <= start <= end <= data:
                 raise ValueError(f"tensor {name[:60]!r} ends at byte {end} of {data}")
+            shapes[name] = list(tensor["shape"])
+        return shapes
     except (ValueError, struct.error, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise EmoError(f"{path}: not a whole safetensors file: {error}", hint="fetch the file again") from error
 
@@ -58,8 +64,12 @@ class _Reader:
             raise ValueError(f"{what} is said to have {count} bytes, the file has {self.size}")
         self.file.seek(count, 1)
 
-    def string(self, what: str) -> None:
-        self.skip(self.number("Q"), what)
+    def string(self, what: str) -> bytes:
+        length = self.number("Q")
+        start = self.file.tell()
+        self.skip(length, what)
+        self.file.seek(start)
+        return self.file.read(length)
 
     def value(self, kind: int, what: str) -> None:
         if kind in _SCALARS:
@@ -84,7 +94,7 @@ class _Reader:
             self.value(inner, what)
 
 
-def _gguf(reader: _Reader) -> None:
+def _gguf(reader: _Reader) -> dict[str, int]:
     if reader.file.read(4) != b"GGUF":
         raise ValueError("it does not begin with GGUF")
     version = reader.number("I")
@@ -97,8 +107,9 @@ def _gguf(reader: _Reader) -> None:
     for i in range(pairs):
         reader.string(f"key {i}")
         reader.value(reader.number("I"), f"value {i}")
+    counts: dict[str, int] = {}
     for i in range(tensors):
-        reader.string(f"name of tensor {i}")
+        name = reader.string(f"name of tensor {i}").decode("utf-8", "replace")
         dimensions = reader.number("I")
         if dimensions > _MOST_DIMENSIONS:
             raise ValueError(f"tensor {i} has {dimensions} dimensions")
@@ -108,3 +119,5 @@ def _gguf(reader: _Reader) -> None:
         reader.skip(4 + 8, f"tensor {i}")
         if weights * _LEAST_BITS > 8 * reader.size:
             raise ValueError(f"tensor {i} is said to have {weights} weights, the file has {reader.size} bytes")
+        counts[name] = weights
+    return counts

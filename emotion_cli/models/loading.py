@@ -4,6 +4,7 @@
 what is hooked is the residual stream.
 """
 
+import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,14 +14,16 @@ from typing import TYPE_CHECKING, Any
 
 from emotion_cli.errors import CheckFailedError, EmoError, MissingError, UsageError
 from emotion_cli.models import embedded, fingerprint
-from emotion_cli.models.gguf import convert, converted_folder
-from emotion_cli.models.headers import check_safetensors
+from emotion_cli.models.gguf import CONVERSION_VERSION, convert, converted_folder, is_whole
+from emotion_cli.models.headers import safetensors_shapes
 from emotion_cli.models.memory import keep_freed_memory
+from emotion_cli.models.weights import refuse_adapter, refuse_misfit
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-HUB_FILES = ["*.json", "*.safetensors", "*.model", "merges.txt", "vocab.txt", "*.jinja"]
+NOT_DOWNLOADED = [*(f"*{ending}" for ending in fingerprint.NOT_READ), "original/*", "onnx/*"]
+"""Files on the Hub that loading does not read."""
 
 BLOCKS = {
     "gpt2": "h", "gpt_neo": "h", "gpt_neox": "layers", "llama": "layers", "gemma3_text": "layers", "bloom": "h",
@@ -42,19 +45,24 @@ OVERFLOWS_IN_FLOAT16 = ("gemma", "gemma2", "gemma3_text", "gemma3")
 
 @dataclass(frozen=True)
 class ModelSource:
-    """A model that was found but not loaded: its name, where it is, and the content hashes of weights and tokenizer."""
+    """A model that was found but not loaded: its name in the store, where it is, the content hashes of weights and tokenizer.
+
+    `given` is what it was called on the command line, `cache` where hashes and converted copies are kept.
+    """
 
     name: str
     folder: Path
     revision: str | None
     weights_sha256: str
     tokenizer_sha256: str
+    given: str
+    cache: Path
     gguf: Path | None = None
 
     @property
-    def given(self) -> str:
-        """What to call it on a command line."""
-        return self.name if self.name in embedded.EMBEDDED or self.revision else str(self.gguf or self.folder)
+    def hashes(self) -> tuple[str, str]:
+        """What tells it from every other model: the hashes of weights and tokenizer."""
+        return self.weights_sha256, self.tokenizer_sha256
 
 
 @dataclass
@@ -98,20 +106,36 @@ class LoadedModel:
         return 2 * weights / (2 * 4 * (width or self.d_model) * self.n_layers)
 
 
-def find(name: str, *, revision: str | None = None, cache: Path, notify: Callable[[str], None] = lambda _: None) -> ModelSource:
-    """What `name` stands for: an alias, a .gguf file, a folder, else a Hub id; MissingError when it is not there."""
-    path = Path(name)
-    if name in embedded.EMBEDDED or path.suffix == ".gguf":
-        gguf = embedded.locate(name, cache) if name in embedded.EMBEDDED else path
+def find(
+    given: str,
+    *,
+    cache: Path,
+    name: str | None = None,
+    revision: str | None = None,
+    notify: Callable[[str], None] = lambda _: None,
+) -> ModelSource:
+    """What `given` stands for: an alias, a .gguf file, a folder, else a Hub id; MissingError when it is not there.
+
+    `name` is what to call it in the store; else the alias, the Hub id, or the name of the folder or file.
+    """
+    path = Path(given)
+    if given in embedded.EMBEDDED or path.suffix == ".gguf":
+        gguf = embedded.locate(given, cache) if given in embedded.EMBEDDED else path
         if not gguf.is_file():
             raise MissingError(f"{gguf}: there is no such GGUF file", hint="emo models list")
         digest = fingerprint.file_sha256(gguf, cache)
-        alias = name if name in embedded.EMBEDDED else gguf.stem
-        return ModelSource(alias, converted_folder(digest, cache), None, digest, digest, gguf)
+        # the conversion makes both, so a changed one is another tokenizer over the same weights
+        conversion = hashlib.sha256(f"{digest} v{CONVERSION_VERSION}".encode()).hexdigest()
+        alias = given if given in embedded.EMBEDDED else gguf.stem
+        return ModelSource(name or alias, converted_folder(digest, cache), None, digest, conversion, given, cache, gguf)
     if path.is_dir():
-        return _in_folder(path.resolve().name, path, None, cache)
-    folder = _download(name, revision, notify)
-    return _in_folder(name, folder, folder.name, cache)
+        folder, revision, usual = path, None, path.resolve().name
+    else:
+        folder, usual = _download(given, revision, notify), given
+        revision = folder.name
+    _refuse_unreadable(folder)
+    weights, tokenizer = fingerprint.weights_sha256(folder, cache), fingerprint.tokenizer_sha256(folder, cache)
+    return ModelSource(name or usual, folder, revision, weights, tokenizer, given, cache)
 
 
 def load(
@@ -126,33 +150,36 @@ def load(
 ) -> LoadedModel:
     """The bare decoder of `source` on `device`, in evaluation mode; GGUF weights are converted first.
 
-    `attention` is what transformers calls a kernel; without it transformers chooses.
-    CheckFailedError unless what is hooked is proven to be the residual stream (`prove`).
+    `attention` is what transformers calls a kernel; without it transformers chooses. EmoError unless every tensor of the decoder
+    is read from the folder; CheckFailedError unless what is hooked is proven to be the residual stream (`prove`).
     """
     import torch
     import transformers
-    from safetensors import SafetensorError
 
     from emotion_cli.models.checks import structure
 
-    if source.gguf and not source.folder.is_dir():
-        convert(source.gguf, source.folder, notify)
+    _convert_if_needed(source, notify)
     keep_freed_memory()
     device = _device(device)
     dtype = "float32" if dtype == "auto" else dtype
+    # its report of tensors is asked for as data and judged by `refuse_misfit`
     transformers.utils.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
+    causal_models: Any = transformers.AutoModelForCausalLM  # its types know no report
     try:
-        causal = transformers.AutoModelForCausalLM.from_pretrained(
+        causal, report = causal_models.from_pretrained(
             source.folder, dtype=getattr(torch, dtype), local_files_only=True, use_safetensors=True,
-            trust_remote_code=trust_remote_code, attn_implementation=attention,
+            trust_remote_code=trust_remote_code, attn_implementation=attention, output_loading_info=True,
+            ignore_mismatched_sizes=True,
         )  # fmt: skip
-        tokenizers = transformers.PreTrainedTokenizerFast if _is_generic(source.folder) else transformers.AutoTokenizer
-        tokenizer = tokenizers.from_pretrained(source.folder, local_files_only=True, trust_remote_code=trust_remote_code)
-    except (ImportError, OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+    except MemoryError:
+        raise
+    except Exception as error:  # over a damaged config transformers raises what it happens to meet
         # what transformers raises where it has no such kernel for the model
         hint = "--attention auto" if attention and isinstance(error, (ImportError, ValueError)) else None
-        raise EmoError(f"{source.name}: cannot be loaded from {source.folder}: {error}", hint=hint) from error
+        raise EmoError(f"{source.name}: cannot be loaded from {source.folder}: {_said(error)}", hint=hint) from error
+    refuse_misfit(source.name, source.folder, causal, report)
+    tokenizer = load_tokenizer(source, trust_remote_code=trust_remote_code)
     config = causal.config.get_text_config()
     if dtype == "float16" and config.model_type in OVERFLOWS_IN_FLOAT16:
         raise UsageError(f"{source.name}: float16 overflows in {config.model_type} models", hint="--dtype bfloat16")
@@ -171,6 +198,23 @@ def load(
     return loaded
 
 
+def load_tokenizer(
+    source: ModelSource, *, trust_remote_code: bool = False, notify: Callable[[str], None] = lambda _: None
+) -> Any:
+    """The tokenizer of a model; EmoError when its files cannot be read."""
+    import transformers
+
+    _convert_if_needed(source, notify)
+    transformers.utils.logging.set_verbosity_error()
+    tokenizers = transformers.PreTrainedTokenizerFast if _is_generic(source.folder) else transformers.AutoTokenizer
+    try:
+        return tokenizers.from_pretrained(source.folder, local_files_only=True, trust_remote_code=trust_remote_code)
+    except MemoryError:
+        raise
+    except Exception as error:  # over damaged files transformers raises what it happens to meet
+        raise EmoError(f"{source.name}: the tokenizer cannot be loaded from {source.folder}: {_said(error)}") from error
+
+
 def find_blocks(decoder: Any, config: Any) -> "list[nn.Module]":
     """The decoder blocks in order: by the table, else the only list of n_layers modules; EmoError if there is none."""
     from torch import nn
@@ -181,6 +225,11 @@ def find_blocks(decoder: Any, config: Any) -> "list[nn.Module]":
     if not lists:
         raise EmoError(f"{config.model_type}: no list of {config.num_hidden_layers} decoder blocks was found in the model")
     return list(lists[0])
+
+
+def _convert_if_needed(source: ModelSource, notify: Callable[[str], None]) -> None:
+    if source.gguf and not is_whole(source.folder, source.cache):
+        convert(source.gguf, source.folder, source.cache, notify)
 
 
 def _try_attention(loaded: LoadedModel) -> None:
@@ -201,20 +250,37 @@ def _is_generic(folder: Path) -> bool:
     return declared in GENERIC_TOKENIZERS and (folder / "tokenizer.json").is_file()
 
 
-def _in_folder(name: str, folder: Path, revision: str | None, cache: Path) -> ModelSource:
+def _refuse_unreadable(folder: Path) -> None:
+    """Say what is wrong with a model folder before anything is hashed or loaded."""
     try:
-        json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        config = json.loads((folder / fingerprint.CONFIG).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise MissingError(f"{folder}: no readable config.json: not a model folder ({error})") from error
+    refuse_adapter(folder)
     if not any(folder.glob("*.safetensors")):
         raise MissingError(
             f"{folder}: no .safetensors weights; other formats are not read because loading them can run code",
             hint="save the model again with save_pretrained(..., safe_serialization=True)",
         )
     for file in sorted(folder.glob("*.safetensors")):
-        check_safetensors(file)
-    weights, tokenizer = fingerprint.weights_sha256(folder, cache), fingerprint.tokenizer_sha256(folder, cache)
-    return ModelSource(name, folder, revision, weights, tokenizer)
+        safetensors_shapes(file)
+    elsewhere = sorted(code for code in _auto_map(config) if "--" in code)
+    if elsewhere:
+        raise UsageError(f"{folder}: config.json takes code from another repository ({elsewhere[0]}), which could change unseen",
+                         hint="copy that code into the folder, and its names into auto_map")  # fmt: skip
+
+
+def _auto_map(config: Any) -> list[str]:
+    """The code that a config names, as `file.Class`, or `repository--file.Class`."""
+    entries = config.get("auto_map") if isinstance(config, dict) else None
+    return [code for code in entries.values() if isinstance(code, str)] if isinstance(entries, dict) else []
+
+
+def _said(error: Exception) -> str:
+    """The first paragraph of what a library says, with the kind of error where it says little."""
+    first = str(error).strip().split("\n\n")[0]
+    says_it_all = first and isinstance(error, (OSError, ValueError, RuntimeError, ImportError))
+    return first if says_it_all else f"{type(error).__name__}: {first}"
 
 
 def _download(name: str, revision: str | None, notify: Callable[[str], None]) -> Path:
@@ -223,17 +289,17 @@ def _download(name: str, revision: str | None, notify: Callable[[str], None]) ->
 
     try:
         try:
-            return Path(huggingface_hub.snapshot_download(name, revision=revision, allow_patterns=HUB_FILES,
+            return Path(huggingface_hub.snapshot_download(name, revision=revision, ignore_patterns=NOT_DOWNLOADED,
                                                           local_files_only=True))  # fmt: skip
         except LocalEntryNotFoundError:
             notify(f"downloading {name}")
-            return Path(huggingface_hub.snapshot_download(name, revision=revision, allow_patterns=HUB_FILES))
+            return Path(huggingface_hub.snapshot_download(name, revision=revision, ignore_patterns=NOT_DOWNLOADED))
     except HFValidationError as error:
         raise UsageError(f"{name!r} is no folder, alias or Hub id: {error}", hint="emo models list") from error
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
         known = ", ".join(embedded.EMBEDDED)
         raise MissingError(
-            f"{name}: not found on this machine and not to be had from the hub; aliases are {known}",
+            f"{name}: not found on this machine and could not be downloaded from the Hub; aliases are {known}",
             hint=f"hf download {name}",
         ) from error
 

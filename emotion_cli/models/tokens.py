@@ -1,12 +1,16 @@
 """Texts as token ids: the BOS rule, the chat template and the length limit are applied here and nowhere else."""
 
+import hashlib
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from emotion_cli.errors import UsageError
 
 if TYPE_CHECKING:
     from emotion_cli.models.loading import LoadedModel
+
+TEMPLATE_PROBE = "The kettle is on."
+"""Any text would do."""
 
 TEXTS_AT_ONCE = 4096
 """Texts in one call of a tokenizer, which keeps far more of each than its ids."""
@@ -40,12 +44,7 @@ def tokenize(
     tokenizer = loaded.tokenizer
     plain = texts
     if chat_template:
-        if not tokenizer.chat_template:
-            raise UsageError(f"{loaded.source.name} has no chat template", hint="run again without --chat-template")
-        texts = [
-            tokenizer.apply_chat_template([{"role": "user", "content": text}], tokenize=False, add_generation_prompt=True)
-            for text in texts
-        ]
+        texts = wrapped(tokenizer, loaded.source.name, texts)
     if spans is not None and not tokenizer.is_fast:
         raise UsageError(f"{loaded.source.name}: its tokenizer does not say which characters a token stands for",
                          hint="--pooling last, or a model with a tokenizer.json")  # fmt: skip
@@ -88,15 +87,40 @@ def tokenize(
     return Tokens(ids, long, words)
 
 
+def wrapped(tokenizer: Any, model: str, texts: Sequence[str]) -> list[str]:
+    """Each text as the user's turn in the chat template; UsageError when the template fails, or a text is not left as it is."""
+    template = tokenizer.chat_template
+    if not template:
+        raise UsageError(f"{model} has no chat template", hint="run again without --chat-template")
+    if isinstance(template, dict) and "default" not in template:
+        raise UsageError(f"{model} has several chat templates ({', '.join(template)}) and none is called default",
+                         hint="run again without --chat-template")  # fmt: skip
+    try:
+        rendered = [
+            tokenizer.apply_chat_template([{"role": "user", "content": text}], tokenize=False, add_generation_prompt=True)
+            for text in texts
+        ]
+    except MemoryError:
+        raise
+    except Exception as error:  # a template is a program that came with the model: it raises what it likes
+        raise UsageError(f"{model}: the chat template fails: {type(error).__name__}: {error}",
+                         hint="run again without --chat-template") from error  # fmt: skip
+    changed = [text for text, turn in zip(texts, rendered, strict=True) if text.strip() not in turn]
+    if changed:
+        raise UsageError(f"{model}: the chat template changes or leaves out the text of {_named(changed)}",
+                         hint="run again without --chat-template")  # fmt: skip
+    return rendered
+
+
+def template_sha256(tokenizer: Any, model: str) -> str:
+    """SHA-256 of what the chat template makes of a fixed text: a template may hold a date, and so change by itself."""
+    return hashlib.sha256(wrapped(tokenizer, model, [TEMPLATE_PROBE])[0].encode()).hexdigest()
+
+
 def _starts(plain: Sequence[str], texts: Sequence[str]) -> list[int]:
     """Where each prompt begins in the text that it was wrapped in (a template may strip it)."""
-    starts = [text.find(own) if own in text else text.find(own.strip()) - (len(own) - len(own.lstrip()))
-              for own, text in zip(plain, texts, strict=True)]  # fmt: skip
-    lost = [own for own, text in zip(plain, texts, strict=True) if own.strip() not in text]
-    if lost:
-        raise UsageError(f"the chat template changes the text of {_named(lost)}, so its words cannot be found",
-                         hint="run again without --chat-template, or without --pooling word")  # fmt: skip
-    return starts
+    return [text.find(prompt) if prompt in text else text.find(prompt.strip()) - (len(prompt) - len(prompt.lstrip()))
+            for prompt, text in zip(plain, texts, strict=True)]  # fmt: skip
 
 
 def _overlapping(offsets: Sequence[tuple[int, int]], spans: Sequence[tuple[int, int]]) -> list[int]:

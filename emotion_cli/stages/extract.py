@@ -3,7 +3,7 @@
 import json
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import cache
@@ -47,16 +47,42 @@ PACKAGES = ("emo", "torch", "transformers", "tokenizers", "numpy", "pyarrow")
 
 def find_sources(settings: Settings, models: Sequence[str], listener: Listener) -> "dict[str, ModelSource]":
     """Each model found (not loaded), by its name in the store; MissingError when one cannot be had."""
+    if settings.name and len(models) != 1:
+        raise UsageError(f"--name: names one model, and {len(models)} are given", hint=f"-m MODEL --name {settings.name}")
     sources: dict[str, ModelSource] = {}
     for model in models:
-        source = find(model, revision=settings.revision, cache=settings.cache, notify=listener.note)
-        if sources.setdefault(source.name, source) != source:
-            raise UsageError(f"two models are called {source.name}: {sources[source.name].folder} and {source.folder}",
-                             hint="rename one of the folders")  # fmt: skip
+        source = find(model, name=settings.name, revision=settings.revision, cache=settings.cache, notify=listener.note)
+        former = sources.setdefault(source.name, source)
+        if former.hashes != source.hashes:
+            raise UsageError(f"two models are called {source.name}: {former.given} and {source.given}",
+                             hint=f"emo extract -m {source.given} --name OTHER-NAME, and then -m OTHER-NAME")  # fmt: skip
     return sources
 
 
-def scope_of(settings: Settings, version_: Version, source: "ModelSource") -> Scope:
+def refuse_taken_names(store: Store, sources: Iterable["ModelSource"]) -> None:
+    """UsageError for a model whose name in the store belongs to other weights: no command could tell the two apart."""
+    for source in sources:
+        for partition in store.partitions("extractions", model=source.name):
+            (weights,) = partition.read(["weights_sha256"])["weights_sha256"].to_pylist()
+            if weights not in (None, source.weights_sha256):
+                raise UsageError(
+                    f"{source.given}: the store holds a model called {source.name} with other weights",
+                    hint=f"-m {source.given} --name OTHER-NAME, or first: emo rm -m {source.name}",
+                )
+
+
+def template_of(settings: Settings, source: "ModelSource", listener: Listener) -> str | None:
+    """Hash of what the model's chat template makes of a text now; None where the template is not used."""
+    if not settings.chat_template:
+        return None
+    from emotion_cli.models.loading import load_tokenizer
+    from emotion_cli.models.tokens import template_sha256
+
+    tokenizer = load_tokenizer(source, trust_remote_code=settings.trust_remote_code, notify=listener.note)
+    return template_sha256(tokenizer, source.name)
+
+
+def scope_of(settings: Settings, version_: Version, source: "ModelSource", template_sha256: str | None = None) -> Scope:
     """The scope of one dataset under one model; its id is a hash of all that changes the numbers, and of the two names.
 
     The names, because two datasets may hold the same texts and two names stand for the same weights: tables are joined by the id.
@@ -70,11 +96,14 @@ def scope_of(settings: Settings, version_: Version, source: "ModelSource") -> Sc
         "dtype": _dtype(settings),
         "bos": settings.bos,
         "chat_template": settings.chat_template,
+        "template_sha256": template_sha256,
         "max_length": settings.max_length,
         "truncate": settings.truncate,
+        "trust_remote_code": settings.trust_remote_code,
         "schema_version": SCHEMA_VERSION,
     }
-    return Scope(version_.dataset, version_.role, version_.prompts_sha256, source.name, content_hash(identity)[:16])
+    return Scope(version_.dataset, version_.role, version_.prompts_sha256, source.name, content_hash(identity)[:16],
+                 template_sha256=template_sha256)  # fmt: skip
 
 
 def tasks(job: Job) -> list[Task]:
@@ -132,7 +161,7 @@ def _words_changed(activations: Partition, poolings: Sequence[str], words: WordL
 def _run(job: Job, scope: Scope, poolings: Sequence[str]) -> None:
     from emotion_cli.models.extraction import BATCH_TOKENS, BATCH_TOKENS_ELSEWHERE, SPARSE
     from emotion_cli.models.proof import choose_strategy, said
-    from emotion_cli.models.tokens import tokenize
+    from emotion_cli.models.tokens import template_sha256, tokenize
     from emotion_cli.stages.model_checks import refuse_unsound
 
     settings, listener = job.settings, job.listener
@@ -151,6 +180,9 @@ def _run(job: Job, scope: Scope, poolings: Sequence[str]) -> None:
         spans = [words.spans(text, label) for text, label in zip(prompts["text"], prompts["emotion"], strict=True)]
     tokens = tokenize(loaded, prompts["text"], bos=settings.bos, chat_template=settings.chat_template,
                       max_length=settings.max_length, truncate=settings.truncate, spans=spans)  # fmt: skip
+    if settings.chat_template and template_sha256(loaded.tokenizer, scope.model) != scope.template_sha256:
+        raise UsageError(f"{scope.model}: the chat template gives another text now than when this run was planned",
+                         hint="run again; without --chat-template if the template holds the time of day")  # fmt: skip
     if tokens.truncated:
         listener.note(f"{scope.subject}: {len(tokens.truncated)} prompts were cut")
     batch_tokens = settings.batch_tokens or BATCH_TOKENS.get(loaded.device, BATCH_TOKENS_ELSEWHERE)
@@ -343,6 +375,7 @@ def _extraction_row(scope: Scope, loaded: "LoadedModel", settings: Settings, pai
         "device": loaded.device,
         "bos": settings.bos,
         "chat_template": settings.chat_template,
+        "template_sha256": scope.template_sha256,
         "max_length": settings.max_length,
         "truncate": settings.truncate,
         "poolings": sorted(pairs),

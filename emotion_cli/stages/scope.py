@@ -1,12 +1,15 @@
 """What the work is about: the extractions of the datasets and models that were asked for."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 
 from emotion_cli.errors import MissingError, UsageError
+from emotion_cli.models.embedded import EMBEDDED
+from emotion_cli.models.loading import find
 from emotion_cli.prompts.shipped import shipped_prompt_set, shipped_sets
 from emotion_cli.recipes import DEFAULT
 from emotion_cli.settings import Settings
@@ -29,6 +32,8 @@ class Scope:
     model: str
     extraction_id: str
     has_activations: bool = True
+    template_sha256: str | None = None
+    """What its chat template made of a text when it was planned; not read back from the store."""
 
     @property
     def subject(self) -> str:
@@ -89,12 +94,13 @@ def ensure_imported(store: Store, dataset: str) -> Version:
 
 def scopes_in_store(store: Store, settings: Settings) -> list[Scope]:
     """The newest complete extraction of each dataset and model asked for; MissingError when one asked for is not there."""
-    asked = {"dataset": settings.dataset, "model": [model_name(model) for model in settings.model]}
+    asked = [asked_model(store, settings.cache, model) for model in settings.model]
     # only what was asked for is read: a damaged row of another model must not be in the way
     rows = [
         _extraction_row(partition)
         for partition in store.partitions("extractions")
-        if all(not names or partition.keys[key] in names for key, names in asked.items())
+        if (not settings.dataset or partition.keys["dataset"] in settings.dataset)
+        and (not asked or any(partition.keys["model"] in model.names for model in asked))
     ]
     if settings.extraction:
         chosen = [_named(rows, wanted) for wanted in settings.extraction]
@@ -108,12 +114,12 @@ def scopes_in_store(store: Store, settings: Settings) -> list[Scope]:
         for row in sorted(_made_so(rows, settings), key=rank):
             newest[row["dataset"], row["model"]] = row
         chosen = list(newest.values())
-    models = [model_name(model) for model in settings.model]
     found = [
         row for row in chosen
-        if (not settings.dataset or row["dataset"] in settings.dataset) and (not models or row["model"] in models)
+        if (not settings.dataset or row["dataset"] in settings.dataset)
+        and (not asked or any(model.is_of(row) for model in asked))
     ]  # fmt: skip
-    _refuse_absent(settings, models, found)
+    _refuse_absent(settings, asked, found)
     order = {name: i for i, name in enumerate(known_datasets(store))}
     scopes = [
         Scope(row["dataset"], _role_of(store, row), row["prompts_sha256"], row["model"], row["extraction_id"],
@@ -124,7 +130,9 @@ def scopes_in_store(store: Store, settings: Settings) -> list[Scope]:
     return scopes
 
 
-SAME_SETTINGS = ("weights_sha256", "tokenizer_sha256", "dtype", "bos", "chat_template", "max_length", "truncate")
+SAME_SETTINGS = (
+    "weights_sha256", "tokenizer_sha256", "dtype", "bos", "chat_template", "template_sha256", "max_length", "truncate",
+)  # fmt: skip
 """Columns of an extraction in which two that are compared must not differ."""
 
 
@@ -167,12 +175,32 @@ def refuse_test_sets(settings: Settings, scopes: Iterable[Scope]) -> None:
         raise UsageError(f"{', '.join(named)} is a test set: it never makes a vector", hint="emo datasets list shows each role")
 
 
-def model_name(model: str) -> str:
-    """The name that a model has in the store: a folder's or GGUF file's own name, else as given."""
-    path = Path(model)
-    if path.suffix == ".gguf":
-        return path.stem
-    return path.resolve().name if path.is_dir() else model
+class AskedModel(NamedTuple):
+    """A model as it was given, the names that it has in the store, and its hashes where it was given as a folder or file."""
+
+    given: str
+    names: tuple[str, ...]
+    hashes: tuple[str, str] | None = None
+
+    def is_of(self, row: Mapping[str, Any]) -> bool:
+        """Whether a row of `extractions` is of this model."""
+        return row["model"] in self.names and self.hashes in (None, _hashes(row))
+
+
+def asked_model(store: Store, cache: Path, given: str) -> AskedModel:
+    """What `-m GIVEN` stands for in a store: a folder or GGUF file is known by its weights, whatever it is called there."""
+    path = Path(given)
+    is_file = path.suffix == ".gguf" and path.is_file()
+    if given in EMBEDDED or not (is_file or (path / "config.json").is_file()):
+        return AskedModel(given, (given,))
+    source = find(given, cache=cache)
+    # those of the same name first: a damaged row of another model must not be in the way
+    namesakes = store.partitions("extractions", model=source.name)
+    for partitions in (namesakes, store.partitions("extractions")):
+        names = {partition.keys["model"] for partition in partitions if _hashes(_extraction_row(partition)) == source.hashes}
+        if names:
+            return AskedModel(given, tuple(sorted(names)), source.hashes)
+    return AskedModel(given, (source.name,), source.hashes)
 
 
 def prompt_ids(store: Store, scope: Scope) -> set[str]:
@@ -188,12 +216,12 @@ def prompt_rows(store: Store, scope: Scope, columns: Sequence[str]) -> pa.Table:
     return scope.prompts(store).read(columns)
 
 
-def _refuse_absent(settings: Settings, models: Sequence[str], found: Sequence[dict]) -> None:
+def _refuse_absent(settings: Settings, models: Sequence[AskedModel], found: Sequence[dict]) -> None:
     for dataset in settings.dataset or [None]:
         for model in models or [None]:
-            if not any(dataset in (None, row["dataset"]) and model in (None, row["model"]) for row in found):
-                what = " under ".join(filter(None, [dataset, model])) or "this store"
-                options = "".join(f" -d {dataset}" if dataset else "") + (f" -m {model}" if model else "")
+            if not any(dataset in (None, row["dataset"]) and (model is None or model.is_of(row)) for row in found):
+                what = " under ".join(filter(None, [dataset, model and model.given])) or "this store"
+                options = "".join(f" -d {dataset}" if dataset else "") + (f" -m {model.given}" if model else "")
                 options += f" --recipe {settings.recipe}" if settings.recipe != DEFAULT else ""
                 made = "".join(f", {name} {getattr(settings, name)}" for name in MADE_WITH if name in settings.sources)
                 raise MissingError(f"no activations of {what}{made} are there", hint=f"emo extract{options}")
@@ -216,8 +244,13 @@ def _named(rows: Sequence[dict], wanted: str) -> dict:
 
 
 def _extraction_row(partition: Partition) -> dict:
-    row = partition.read(["prompts_sha256", "created_at", "status", *MADE_WITH]).to_pylist()[0]
+    columns = ["prompts_sha256", "created_at", "status", "weights_sha256", "tokenizer_sha256", *MADE_WITH]
+    row = partition.read(columns).to_pylist()[0]
     return {**partition.keys, **row}
+
+
+def _hashes(row: Mapping[str, Any]) -> tuple[str, str]:
+    return row["weights_sha256"], row["tokenizer_sha256"]
 
 
 def _role_of(store: Store, row: dict) -> str:

@@ -14,7 +14,7 @@ import numpy as np
 
 from emotion_cli import __version__
 from emotion_cli.errors import EmoError
-from emotion_cli.models.headers import check_gguf, check_safetensors
+from emotion_cli.models.headers import gguf_weights, safetensors_shapes
 
 FORMAT = "emo vectors, version 1"
 ENDINGS = (".safetensors", ".gguf")
@@ -126,7 +126,7 @@ def read_vector_file(path: Path) -> VectorFile:
 def _read_safetensors(path: Path) -> tuple[dict[str, str], dict[str, np.ndarray]]:
     from safetensors import SafetensorError, safe_open
 
-    check_safetensors(path)
+    safetensors_shapes(path)
     try:
         with safe_open(path, framework="numpy") as file:
             return dict(file.metadata() or {}), {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
@@ -137,7 +137,7 @@ def _read_safetensors(path: Path) -> tuple[dict[str, str], dict[str, np.ndarray]
 def _read_gguf(path: Path) -> tuple[dict[str, str], dict[str, np.ndarray]]:
     from gguf import GGUFReader
 
-    check_gguf(path)
+    gguf_weights(path)
     reader = GGUFReader(path)
     ours = {name.removeprefix(_PREFIX): field.contents() for name, field in reader.fields.items() if name.startswith(_PREFIX)}
     # a copy: the reader's arrays are views of the open file

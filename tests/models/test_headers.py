@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from safetensors.numpy import save_file
 
 from emotion_cli.errors import EmoError
-from emotion_cli.models.headers import check_gguf, check_safetensors
+from emotion_cli.models.headers import gguf_weights, safetensors_shapes
 
 
 def gguf_bytes(tmp_path_factory):
@@ -35,7 +35,7 @@ def sound(tmp_path_factory):
 
 
 def test_a_sound_gguf_file_passes(sound):
-    check_gguf(sound)
+    gguf_weights(sound)
 
 
 @pytest.mark.parametrize(("at", "code", "value"), [
@@ -47,7 +47,7 @@ def test_absurd_gguf_headers_are_refused(sound, tmp_path, at, code, value):
     path = tmp_path / "absurd.gguf"
     path.write_bytes(content)
     with pytest.raises(EmoError, match=r"absurd.gguf: not a whole GGUF file"):
-        check_gguf(path)
+        gguf_weights(path)
 
 
 @settings(max_examples=200, deadline=None)
@@ -59,7 +59,7 @@ def test_no_gguf_header_does_more_than_pass_or_be_refused(sound, tmp_path_factor
     path = tmp_path_factory.mktemp("fuzz") / "x.gguf"
     path.write_bytes(content[: data.draw(st.integers(0, len(content)))])
     try:
-        check_gguf(path)
+        gguf_weights(path)
     except EmoError as error:
         assert "x.gguf" in str(error)
 
@@ -74,9 +74,9 @@ def test_absurd_safetensors_headers_are_refused(tmp_path, content):
     path = tmp_path / "absurd.safetensors"
     path.write_bytes(content)
     with pytest.raises(EmoError, match=r"absurd.safetensors: not a whole safetensors file"):
-        check_safetensors(path)
+        safetensors_shapes(path)
 
 
 def test_a_sound_safetensors_file_passes(tmp_path):
     save_file({"t": np.ones(3, np.float32)}, tmp_path / "sound.safetensors", metadata={"a": "b"})
-    check_safetensors(tmp_path / "sound.safetensors")
+    safetensors_shapes(tmp_path / "sound.safetensors")

@@ -1,6 +1,7 @@
 """What makes another extraction, what is only added to one, and which extractions are never compared."""
 
 import json
+import os
 import shutil
 from dataclasses import replace
 
@@ -25,7 +26,7 @@ VERSION = Version("mine", "train", "p" * 64)
 
 @pytest.fixture
 def source(tmp_path):
-    return ModelSource("m", tmp_path, None, "w" * 64, "t" * 64)
+    return ModelSource("m", tmp_path, None, "w" * 64, "t" * 64, "m", tmp_path)
 
 
 def id_of(settings, version, source):
@@ -69,15 +70,37 @@ def test_hashes_follow_the_bytes_of_weights_and_tokenizer(tmp_path):
         return fingerprint.weights_sha256(folder, cache), fingerprint.tokenizer_sha256(folder, cache)
 
     seen = [hashes()]
+    # transformers looks at the version that wrote a config, too
     (folder / "config.json").write_text(json.dumps({"hidden_size": 4, "transformers_version": "6"}))
-    assert hashes() == seen[0]
+    seen.append(hashes())
     (folder / "config.json").write_text(json.dumps({"hidden_size": 8, "transformers_version": "6"}))
     seen.append(hashes())
     (folder / "model.safetensors").write_bytes(b"weighty")
     seen.append(hashes())
-    assert len({weights for weights, _ in seen}) == 3 and len({tokenizer for _, tokenizer in seen}) == 1
-    (folder / "tokenizer.json").write_text("{ }")
-    assert hashes()[1] != seen[0][1]
+    (folder / "modeling_mine.py").write_text("x = 1")
+    seen.append(hashes())
+    (folder / "parts").mkdir()
+    (folder / "parts/norms.py").write_text("x = 1")
+    seen.append(hashes())
+    assert len({weights for weights, _ in seen}) == 6 and len({tokenizer for _, tokenizer in seen}) == 1
+    for name in ("tokenizer.json", "vocab.txt", "spiece.model", "sentencepiece.bpe.model", "tekken.json", "chat_template.jinja",
+                 "qwen.tiktoken", "a-file-that-nobody-has-thought-of", "additional_chat_templates/tools.jinja"):  # fmt: skip
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text("{ }")
+        seen.append(hashes())
+    assert len({tokenizer for _, tokenizer in seen}) == 10 and seen[-1][0] == seen[5][0]
+    for name in ("README.md", "pytorch_model.bin", ".gitattributes", "prompts.csv"):
+        (folder / name).write_text("not read")
+        assert hashes() == seen[-1]
+
+
+def test_a_file_whose_time_is_set_back_is_hashed_again(tmp_path):
+    path, cache = tmp_path / "weights", tmp_path / "cache"
+    path.write_bytes(b"old weights")
+    before, status = fingerprint.file_sha256(path, cache), path.stat()
+    path.write_bytes(b"new weights")
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert path.stat().st_size == status.st_size and fingerprint.file_sha256(path, cache) != before
 
 
 # what is left of an interrupted extraction

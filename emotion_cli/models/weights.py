@@ -1,0 +1,106 @@
+"""Whether the tensors that run are the tensors that the folder holds: nothing missing, left over or of another shape."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from emotion_cli.errors import EmoError, UsageError
+from emotion_cli.models.headers import safetensors_shapes
+
+NAMED = 5
+"""Tensors that a message names of each kind; the others are counted."""
+
+ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors", "adapter_model.bin")
+"""Files of an adapter as peft writes them."""
+
+MERGE_HINT = (
+    'merge it first: python -c "from peft import AutoPeftModelForCausalLM as M; '
+    "M.from_pretrained('FOLDER').merge_and_unload().save_pretrained('MERGED')\""
+)
+
+CONSTANTS = (".masked_bias",)
+"""Ends of names under which older versions of transformers stored a constant that attention now takes from the number format."""
+
+LEFTOVERS = {
+    "_orig_mod.": "the names come from torch.compile: save the model inside it (model._orig_mod.save_pretrained)",
+    "module.": "the names come from a wrapper for several devices: save the model inside it (model.module.save_pretrained)",
+    "lora_": MERGE_HINT,
+    "base_model.": MERGE_HINT,
+    "qweight": "the weights are quantised: save the model dequantised",
+    "qzeros": "the weights are quantised: save the model dequantised",
+}
+"""What part of a tensor's name says about how it came there, and what to do."""
+
+
+def refuse_adapter(folder: Path) -> None:
+    """UsageError for a folder that holds an adapter: with its package absent, the model below it would run without a word."""
+    present = [name for name in ADAPTER_FILES if (folder / name).is_file()]
+    if present:
+        raise UsageError(f"{folder}: holds an adapter ({', '.join(present)}), which is not read",
+                         hint=MERGE_HINT.replace("FOLDER", str(folder)))  # fmt: skip
+
+
+def refuse_misfit(name: str, folder: Path, causal: Any, report: Mapping[str, Any]) -> None:
+    """EmoError, with names and shapes, unless every tensor of the decoder in `causal` was read from `folder`.
+
+    `report` is what transformers says with `output_loading_info`. What only the head lacks does not matter: it is not run. Nor
+    do tensors of other heads, which lie outside the decoder.
+    """
+    files = sorted(folder.glob("*.safetensors"))
+    shapes = {tensor: shape for file in files for tensor, shape in safetensors_shapes(file).items()}
+    expected = {tensor: tuple(value.shape) for tensor, value in causal.state_dict().items()}
+    missing = [tensor for tensor in sorted(report["missing_keys"]) if _in_decoder(causal, tensor)]
+    left_over = [tensor for tensor in sorted(report["unexpected_keys"])
+                 if _names_a_part(causal, tensor) and not _is_made_again(folder, causal, tensor)]  # fmt: skip
+    faults = [
+        _listed("missing", (f"{tensor} {_shape(expected.get(tensor))}" for tensor in missing)),
+        _listed("not part of the model", (f"{tensor} {_shape(shapes.get(tensor))}" for tensor in left_over)),
+        _listed("of another shape", (f"{tensor} {_shape(held)} where the model has {_shape(wanted)}"
+                                     for tensor, held, wanted in sorted(report["mismatched_keys"]))),
+        _listed("not readable", report["error_msgs"]),
+    ]  # fmt: skip
+    faults = [fault for fault in faults if fault]
+    if faults:
+        hint = next((hint for part, hint in LEFTOVERS.items() if any(part in tensor for tensor in report["unexpected_keys"])),
+                    "save the model again with save_pretrained, with the config that belongs to it")  # fmt: skip
+        raise EmoError(f"{name}: the tensors in {folder} do not fit its config.json: {'; '.join(faults)}", hint=hint)
+
+
+def _in_decoder(causal: Any, tensor: str) -> bool:
+    decoder = causal.base_model
+    return decoder is causal or tensor.startswith(f"{causal.base_model_prefix}.")
+
+
+def _names_a_part(causal: Any, tensor: str) -> bool:
+    """Whether a tensor's name passes through a module of the decoder, such as `layers`, whatever stands before it."""
+    return bool({name for name, _ in causal.base_model.named_children()}.intersection(tensor.split(".")))
+
+
+def _is_made_again(folder: Path, causal: Any, tensor: str) -> bool:
+    """Whether a stored tensor is a constant that the model computes itself, such as a causal mask of older folders."""
+    import torch
+    from safetensors import safe_open
+
+    if tensor.endswith(CONSTANTS):
+        return True
+    file = next((path for path in sorted(folder.glob("*.safetensors")) if tensor in safetensors_shapes(path)), None)
+    if file is None:
+        return False
+    with safe_open(file, framework="pt") as stored:
+        value = stored.get_tensor(tensor)
+    buffers = dict(causal.named_buffers())
+    buffer = buffers.get(tensor, buffers.get(f"{causal.base_model_prefix}.{tensor}"))
+    if buffer is not None:
+        return torch.equal(value.to(buffer.dtype), buffer)
+    square = value.squeeze()
+    return square.ndim == 2 and torch.equal(square, torch.ones_like(square).tril())
+
+
+def _listed(what: str, items: Iterable[str]) -> str:
+    items = list(items)
+    more = f" and {len(items) - NAMED} more" if len(items) > NAMED else ""
+    return f"{what}: {', '.join(items[:NAMED])}{more}" if items else ""
+
+
+def _shape(shape: Iterable[int] | None) -> str:
+    return "" if shape is None else str(list(shape))
