@@ -8,7 +8,7 @@ import typer
 
 from emotion_cli.cli import options as o
 from emotion_cli.cli.output import Format, write_records
-from emotion_cli.errors import UsageError
+from emotion_cli.errors import MissingError, UsageError
 
 Dataset = Annotated[list[str] | None, typer.Option("--dataset", "-d", help="Prompt set to remove, repeatable.")]
 Model = Annotated[list[str] | None, typer.Option("--model", "-m", help="Model to remove; with -d, only what it is of.")]
@@ -44,8 +44,11 @@ def rm(
             "--prompts-version goes with one --dataset and nothing else",
             hint="emo rm --dry-run --dataset NAME --prompts-version SHA",
         )
-    names = [name for given in model or () for name in asked_model(opened, settings.cache, given).names]
-    wanted = Wanted(dataset or (), names, extraction or (), prompts_version)
+    asked = [asked_model(opened, settings.cache, given) for given in model or ()]
+    unknown = [named.given for named in asked if not named.names]
+    if unknown:
+        raise MissingError(f"{unknown[0]}: the store holds no model with these weights", hint="emo models list")
+    wanted = Wanted(dataset or (), [name for named in asked for name in named.names], extraction or (), prompts_version)
     folders = doomed(opened, wanted)
     rows = [{"place": one.place, "rows": one.rows, "files": len(one.files), "bytes": one.size} for one in folders]
     write_records(rows, format)

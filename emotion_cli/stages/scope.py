@@ -176,7 +176,10 @@ def refuse_test_sets(settings: Settings, scopes: Iterable[Scope]) -> None:
 
 
 class AskedModel(NamedTuple):
-    """A model as it was given, the names that it has in the store, and its hashes where it was given as a folder or file."""
+    """A model as it was given, its names in the store, and its hashes where it was given as a folder or file.
+
+    No name means that the store holds nothing with these weights.
+    """
 
     given: str
     names: tuple[str, ...]
@@ -200,7 +203,7 @@ def asked_model(store: Store, cache: Path, given: str) -> AskedModel:
         names = {partition.keys["model"] for partition in partitions if _hashes(_extraction_row(partition)) == source.hashes}
         if names:
             return AskedModel(given, tuple(sorted(names)), source.hashes)
-    return AskedModel(given, (source.name,), source.hashes)
+    return AskedModel(given, (), source.hashes)
 
 
 def prompt_ids(store: Store, scope: Scope) -> set[str]:
