@@ -127,3 +127,38 @@ def test_several_templates_without_a_default_are_refused_by_name(place):
         (folder / f"additional_chat_templates/{name}.jinja").write_text("{{ messages[0]['content'] }}")
     ran = emo("extract", "-d", "mine", "-m", folder, "--chat-template", *EXTRACT, cwd=place)
     assert ran.code == 2 and "several chat templates (" in ran.err and "tools" in ran.err and "none is called default" in ran.err
+
+
+CODE = """
+from transformers import LlamaConfig, LlamaForCausalLM
+
+
+class MineConfig(LlamaConfig):
+    model_type = "mine"
+
+
+class Mine(LlamaForCausalLM):
+    config_class = MineConfig
+
+    def __init__(self, config):
+        super().__init__(config)
+        self.model.layers[0].register_forward_hook(lambda module, args, output: output * SCALE)
+"""
+
+
+def test_code_that_comes_with_a_model_is_part_of_the_identity(place, monkeypatch):
+    monkeypatch.setenv("HF_MODULES_CACHE", str(place / "modules"))
+    folder = place / "run1/final"
+    config = json.loads((folder / "config.json").read_text())
+    names = {"AutoConfig": "modeling_mine.MineConfig", "AutoModelForCausalLM": "modeling_mine.Mine"}
+    (folder / "config.json").write_text(json.dumps(config | {"model_type": "mine", "auto_map": names}))
+    rows = {}
+    for scale in ("1.0", "2.0"):
+        (folder / "modeling_mine.py").write_text(CODE.replace("SCALE", scale))
+        emo_ok("extract", "-d", "mine", "-m", folder, "--name", f"times-{scale[0]}", "--trust-remote-code", *EXTRACT, cwd=place)
+        query = f"select activation from activations where model = 'times-{scale[0]}' order by prompt_id"
+        found = json.loads(emo_ok("sql", query, "--format", "json", cwd=place).out)
+        rows[scale] = np.array([row["activation"] for row in found])
+    assert np.allclose(2 * rows["1.0"], rows["2.0"]) and np.abs(rows["1.0"]).max() > 0
+    ran = emo("extract", "-d", "mine", "-m", folder, "--name", "times-1", "--trust-remote-code", *EXTRACT, cwd=place)
+    assert ran.code == 2 and "with other weights" in ran.err
