@@ -10,13 +10,10 @@ from emotion_cli.measures.gram import gram
 from emotion_cli.measures.shift import dataset_shifts
 from emotion_cli.stages.extract import pairs_of
 from emotion_cli.stages.job import Job, Task, parts_task
-from emotion_cli.stages.scope import Scope, prompt_ids
+from emotion_cli.stages.scope import SAME_SETTINGS, Scope, prompt_ids
 from emotion_cli.stages.vectors import Variant, averaged_layers, emotions_and_reference, prepare, read_layer, variant_of, variants
 from warehouse.schema import STATISTIC_COLUMNS
 from warehouse.store import Partition, table_of
-
-SAME = ("weights_sha256", "tokenizer_sha256", "dtype", "bos", "chat_template", "max_length", "truncate")
-"""What must be equal in two extractions for their datasets to be compared."""
 
 
 class Pair(NamedTuple):
@@ -110,5 +107,5 @@ def _made_alike(job: Job, one: Scope, other: Scope) -> bool:
     partitions = [scope.partition(job.store, "extractions") for scope in (one, other)]
     if any(partition.manifest() is None for partition in partitions):
         return True  # planned together, with the same settings
-    a, b = (partition.read(SAME).to_pylist()[0] for partition in partitions)
+    a, b = (partition.read(SAME_SETTINGS).to_pylist()[0] for partition in partitions)
     return a == b
