@@ -8,6 +8,7 @@ import numpy as np
 from emotion_cli.errors import EmoError, UsageError
 from emotion_cli.models.proof import TOLERANCE
 from emotion_cli.models.residual import residual_stream
+from emotion_cli.models.structure import TWO_TOKENS, output_state
 from emotion_cli.models.tokens import first_token, tokenize
 
 if TYPE_CHECKING:
@@ -17,12 +18,6 @@ if TYPE_CHECKING:
 
 NORM_TOLERANCE = {"float32": 1e-4, "float16": 5e-2, "bfloat16": 5e-2}
 """Largest error over norm that the final norm, applied once more to the top layer, may show in each number format."""
-
-FINAL_NORM = ("norm", "ln_f", "final_layer_norm", "final_layernorm", "norm_f", "decoder.final_layer_norm")
-"""Names that the norm behind the last block goes by."""
-
-PROJECTION = "decoder.project_out"
-"""Behind the norm, where embeddings are narrower than the residual stream (OPT-350M)."""
 
 PROBES = (
     "Rain.", "We walked home.", "The kettle is on the stove, and the window is open.",
@@ -57,16 +52,19 @@ def structure(loaded: "LoadedModel") -> list[Check]:
     import torch
 
     seen: dict[int, Tensor] = {}
-    ids = torch.tensor([[1, 2]], device=loaded.device)
+    ids = torch.tensor([TWO_TOKENS], device=loaded.device)
     with torch.inference_mode(), residual_stream(loaded, range(len(loaded.blocks) + 1), seen.__setitem__):
-        final = loaded.model(input_ids=ids, use_cache=False).last_hidden_state
+        final = output_state(loaded.model(input_ids=ids, use_cache=False))
     widths = sorted({state.shape[-1] for state in seen.values()})
     count = Check(
         "layer_count", len(seen) - 1, loaded.n_layers, len(seen) - 1 == loaded.n_layers and widths == [loaded.d_model],
         f"the config says {loaded.n_layers} blocks of width {loaded.d_model}, the hooks saw {len(seen) - 1} of {widths}",
     )  # fmt: skip
+    path = " and ".join(loaded.structure.behind)
     with torch.inference_mode():
-        reached, path = _behind_blocks(loaded, seen[len(seen) - 1])
+        reached = seen[len(seen) - 1]
+        for module in loaded.structure.behind.values():
+            reached = module(reached)
     error = _number((reached - final).norm() / final.norm()) if reached.shape == final.shape else float("inf")
     bound = NORM_TOLERANCE[loaded.dtype]
     top = Check(
@@ -181,13 +179,3 @@ def _number(value: "Tensor") -> float:
 
 def _probe_ids(loaded: "LoadedModel") -> list[list[int]]:
     return tokenize(loaded, list(PROBES), bos="auto", truncate=True).ids
-
-
-def _behind_blocks(loaded: "LoadedModel", top: "Tensor") -> "tuple[Tensor, str]":
-    """What the decoder makes of the top layer, and through which of its modules: the final norm, then the projection."""
-    modules = dict(loaded.model.named_modules())
-    norm = next((path for path in FINAL_NORM if path in modules), None)
-    through = [path for path in (norm, PROJECTION) if path is not None and path in modules]
-    for path in through:
-        top = modules[path](top)
-    return top, " and ".join(through)

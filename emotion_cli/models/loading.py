@@ -16,26 +16,15 @@ from emotion_cli.models import embedded, fingerprint
 from emotion_cli.models.gguf import convert, converted_folder
 from emotion_cli.models.headers import check_safetensors
 from emotion_cli.models.memory import keep_freed_memory
+from emotion_cli.models.structure import Structure, find_structure
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
 HUB_FILES = ["*.json", "*.safetensors", "*.model", "merges.txt", "vocab.txt", "*.jinja"]
 
-BLOCKS = {
-    "gpt2": "h", "gpt_neo": "h", "gpt_neox": "layers", "llama": "layers", "gemma3_text": "layers", "bloom": "h",
-    "falcon": "h", "opt": "decoder.layers", "mamba": "layers",
-}  # fmt: skip
-"""Where the decoder blocks are under the bare decoder, by model type; other types are searched."""
-
 GENERIC_TOKENIZERS = ("TokenizersBackend", "PreTrainedTokenizerFast")
 """Classes that say: tokenizer.json is all there is. For some model types transformers overrides that with its own rules."""
-
-LAYER_NORM = frozenset({
-    "gpt2", "gpt_neo", "gpt_neox", "gptj", "opt", "bloom", "falcon", "phi", "stablelm", "mpt", "codegen", "starcoder2", "xglm",
-    "biogpt", "cohere", "olmo",
-})  # fmt: skip
-"""Model types whose norms subtract the mean over the width, so that it never counts."""
 
 OVERFLOWS_IN_FLOAT16 = ("gemma", "gemma2", "gemma3_text", "gemma3")
 
@@ -64,7 +53,7 @@ class LoadedModel:
     source: ModelSource
     model: Any
     tokenizer: Any
-    blocks: "list[nn.Module]"
+    structure: Structure
     n_layers: int
     d_model: int
     architecture: str
@@ -72,6 +61,11 @@ class LoadedModel:
     device: str
     max_positions: int | None
     attention: str | None
+
+    @property
+    def blocks(self) -> "list[nn.Module]":
+        """The decoder blocks in order."""
+        return self.structure.blocks
 
     @cached_property
     def masks_by_layer_type(self) -> bool:
@@ -156,14 +150,18 @@ def load(
     config = causal.config.get_text_config()
     if dtype == "float16" and config.model_type in OVERFLOWS_IN_FLOAT16:
         raise UsageError(f"{source.name}: float16 overflows in {config.model_type} models", hint="--dtype bfloat16")
-    decoder = causal.base_model.to(device).eval().requires_grad_(False)
+    model = causal.base_model.to(device).eval().requires_grad_(False)
+    if attention:
+        _try_attention(source, model, attention)
+    try:
+        found = find_structure(model)
+    except UsageError as error:
+        raise UsageError(f"{source.name}: {error}", hint=error.hint) from error
     positions = getattr(config, "max_position_embeddings", None)
     loaded = LoadedModel(
-        source, decoder, tokenizer, find_blocks(decoder, config), config.num_hidden_layers, config.hidden_size,
+        source, found.decoder, tokenizer, found, config.num_hidden_layers, config.hidden_size,
         config.model_type, dtype, device, positions, config._attn_implementation,
     )  # fmt: skip
-    if attention:
-        _try_attention(loaded)
     if prove:
         failed = [check.detail for check in structure(loaded) if not check.passed]
         if failed:
@@ -171,26 +169,14 @@ def load(
     return loaded
 
 
-def find_blocks(decoder: Any, config: Any) -> "list[nn.Module]":
-    """The decoder blocks in order: by the table, else the only list of n_layers modules; EmoError if there is none."""
-    from torch import nn
-
-    if config.model_type in BLOCKS:
-        return list(decoder.get_submodule(BLOCKS[config.model_type]))
-    lists = [m for m in decoder.modules() if isinstance(m, nn.ModuleList) and len(m) == config.num_hidden_layers]
-    if not lists:
-        raise EmoError(f"{config.model_type}: no list of {config.num_hidden_layers} decoder blocks was found in the model")
-    return list(lists[0])
-
-
-def _try_attention(loaded: LoadedModel) -> None:
+def _try_attention(source: ModelSource, model: Any, attention: str) -> None:
     import torch
 
     try:
         with torch.inference_mode():
-            loaded.model(input_ids=torch.tensor([[1, 2]], device=loaded.device), use_cache=False)
+            model(input_ids=torch.tensor([[1, 2]], device=model.device), use_cache=False)
     except Exception as error:  # kernels and the compilers that they need fail in ways of their own
-        raise EmoError(f"{loaded.source.name}: cannot run with {loaded.attention}: {error}", hint="--attention auto") from error
+        raise EmoError(f"{source.name}: cannot run with {attention}: {error}", hint="--attention auto") from error
 
 
 def _is_generic(folder: Path) -> bool:
