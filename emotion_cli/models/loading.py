@@ -11,10 +11,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from emotion_cli.errors import CheckFailedError, EmoError, MissingError, UsageError
+from emotion_cli.errors import EmoError, MissingError, UsageError
 from emotion_cli.models import embedded, fingerprint
 from emotion_cli.models.gguf import convert, converted_folder
 from emotion_cli.models.headers import check_safetensors
+from emotion_cli.models.kinds import refuse_missing_packages, refuse_other_kinds
 from emotion_cli.models.memory import keep_freed_memory
 from emotion_cli.models.structure import Structure, find_structure
 
@@ -25,8 +26,6 @@ HUB_FILES = ["*.json", "*.safetensors", "*.model", "merges.txt", "vocab.txt", "*
 
 GENERIC_TOKENIZERS = ("TokenizersBackend", "PreTrainedTokenizerFast")
 """Classes that say: tokenizer.json is all there is. For some model types transformers overrides that with its own rules."""
-
-OVERFLOWS_IN_FLOAT16 = ("gemma", "gemma2", "gemma3_text", "gemma3")
 
 
 @dataclass(frozen=True)
@@ -86,10 +85,13 @@ class LoadedModel:
         """Tokens seen at which a token's attention costs as much as the matrix products of the blocks do."""
         config = self.model.config.get_text_config()
         weights = sum(parameter.numel() for block in self.blocks for parameter in block.parameters())
-        width = (getattr(config, "head_dim", None) or 0) * (getattr(config, "num_attention_heads", None) or 0)
+        # heads may differ from layer to layer, and a config of all layers refuses to say then
+        layers = list(getattr(config, "per_layer_config", None) or [config] * self.n_layers)
+        heads = ((getattr(of, "head_dim", None) or 0) * (getattr(of, "num_attention_heads", None) or 0) for of in layers)
+        width = sum(of or self.d_model for of in heads)
         # attention's products are small: they run at about half the speed (measured on a CPU)
         # two operations a weight; four for each token seen and component: its part in the scores and in the mean
-        return 2 * weights / (2 * 4 * (width or self.d_model) * self.n_layers)
+        return 2 * weights / (2 * 4 * width)
 
 
 def find(name: str, *, revision: str | None = None, cache: Path, notify: Callable[[str], None] = lambda _: None) -> ModelSource:
@@ -127,10 +129,11 @@ def load(
     import transformers
     from safetensors import SafetensorError
 
-    from emotion_cli.models.checks import structure
+    from emotion_cli.models.checks import prove_structure
 
     if source.gguf and not source.folder.is_dir():
         convert(source.gguf, source.folder, notify)
+    refuse_other_kinds(source.name, source.folder, trust_remote_code=trust_remote_code)
     keep_freed_memory()
     device = _device(device)
     dtype = "float32" if dtype == "auto" else dtype
@@ -144,12 +147,11 @@ def load(
         tokenizers = transformers.PreTrainedTokenizerFast if _is_generic(source.folder) else transformers.AutoTokenizer
         tokenizer = tokenizers.from_pretrained(source.folder, local_files_only=True, trust_remote_code=trust_remote_code)
     except (ImportError, OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+        refuse_missing_packages(source.name, source.folder)
         # what transformers raises where it has no such kernel for the model
         hint = "--attention auto" if attention and isinstance(error, (ImportError, ValueError)) else None
         raise EmoError(f"{source.name}: cannot be loaded from {source.folder}: {error}", hint=hint) from error
     config = causal.config.get_text_config()
-    if dtype == "float16" and config.model_type in OVERFLOWS_IN_FLOAT16:
-        raise UsageError(f"{source.name}: float16 overflows in {config.model_type} models", hint="--dtype bfloat16")
     model = causal.base_model.to(device).eval().requires_grad_(False)
     if attention:
         _try_attention(source, model, attention)
@@ -163,9 +165,7 @@ def load(
         config.model_type, dtype, device, positions, config._attn_implementation,
     )  # fmt: skip
     if prove:
-        failed = [check.detail for check in structure(loaded) if not check.passed]
-        if failed:
-            raise CheckFailedError(f"{source.name}: {failed[0]}", hint=f"emo models check {source.given}")
+        prove_structure(loaded)
     return loaded
 
 

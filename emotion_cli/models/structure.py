@@ -7,6 +7,7 @@ another, each on what the one before returned.
 import inspect
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from emotion_cli.errors import UsageError
@@ -65,7 +66,7 @@ def find_structure(model: Any) -> Structure:
     if getattr(config, "rescale_every", 0):
         # halves the state every few blocks against overflow in float16: what is stored is the state as the weights make it
         config.rescale_every = 0
-    return _find(model, config)
+    return _find(model, config)[0]
 
 
 def output_state(output: Any) -> "Tensor":
@@ -97,7 +98,8 @@ def ignores_mean(loaded: "LoadedModel") -> bool:
     return bool((moved - plain).norm() <= SHIFTED[loaded.dtype] * plain.norm())
 
 
-def _find(model: Any, config: Any) -> Structure:
+def _find(model: Any, config: Any) -> "tuple[Structure, Tensor]":
+    """The structure, and the state that left the last block."""
     calls, output = _trace(model)
     chains = [chain for chain in map(_chain, _lists(model, config.num_hidden_layers, calls)) if chain]
     if not chains:
@@ -107,38 +109,26 @@ def _find(model: Any, config: Any) -> Structure:
         )  # fmt: skip
     # of lists within lists the outermost
     chain = min(chains, key=lambda chain: len(chain[0].around))
-    entry, parts = _entry(chain, config.hidden_size), _parts(chain)
+    parts = _parts(chain)
     top = chain[-1].given[parts[-1]]
-    inner = _inner_decoder(model, chain[0].around, config, top)
-    if inner is not None:
-        return inner
-    return Structure(model, [call.module for call in chain], _behind(model, calls, chain[-1], top, output), entry, parts)
+    for inner in _inner_models(model, chain[0].around):
+        try:
+            structure, state = _find(inner, config)
+        except UsageError:
+            continue
+        # it does by itself what the whole does with text
+        if _same(state, top):
+            return structure, state
+    behind = _behind(model, calls, chain[-1], top, output)
+    return Structure(model, [call.module for call in chain], behind, _entry(chain, config.hidden_size), parts), top
 
 
-def _inner_decoder(model: Any, around: "Sequence[nn.Module]", config: Any, top: "Tensor") -> Structure | None:
-    """The structure of the innermost model around the blocks that does by itself what the whole does with text."""
-    import torch
+def _inner_models(model: Any, around: "Sequence[nn.Module]") -> list[Any]:
+    """The models within a model, around the blocks, that take token ids; the innermost first."""
     from transformers import PreTrainedModel
 
     inner = [module for module in around if isinstance(module, PreTrainedModel) and module is not model]
-    for module in reversed(inner):
-        if "input_ids" not in inspect.signature(module.forward).parameters:
-            continue
-        seen: dict[str, Tensor] = {}
-        try:
-            structure = _find(module, config)
-            reads = structure.blocks[-1].register_forward_hook(
-                lambda module, args, output, structure=structure: seen.update(top=structure.leaving(-1, output))
-            )
-            try:
-                _run(module)
-            finally:
-                reads.remove()
-        except UsageError:
-            continue
-        if torch.equal(seen["top"], top):
-            return structure
-    return None
+    return [module for module in reversed(inner) if "input_ids" in inspect.signature(module.forward).parameters]
 
 
 def _lists(model: "nn.Module", length: int, calls: Sequence[_Call]) -> "Iterator[list[_Call]]":
@@ -154,12 +144,12 @@ def _lists(model: "nn.Module", length: int, calls: Sequence[_Call]) -> "Iterator
         made = [of.get(id(module), []) for module in modules]
         if all(len(member) == 1 for member in made):
             row = [member[0] for member in made]
-            if all(one.ended < next_one.started for one, next_one in zip(row, row[1:], strict=False)):
+            if all(one.ended < next_one.started for one, next_one in pairwise(row)):
                 yield row
 
 
 def _chain(row: list[_Call]) -> list[_Call] | None:
-    linked = all(_links(one, next_one) for one, next_one in zip(row, row[1:], strict=False))
+    linked = all(_links(one, next_one) for one, next_one in pairwise(row))
     return row if linked and row[0].taken and row[-1].given else None
 
 
@@ -170,20 +160,18 @@ def _links(one: _Call, other: _Call) -> "list[tuple[int | None, Slot]]":
 
 def _entry(chain: list[_Call], width: int) -> Slot:
     taken = chain[0].taken
-    usual = [slot for one, other in zip(chain, chain[1:], strict=False) for _, slot in _links(one, other) if slot in taken]
+    usual = [slot for one, other in pairwise(chain) for _, slot in _links(one, other) if slot in taken]
     wide = [slot for slot, state in taken.items() if state.shape[-1] == width]
     return [*usual, *wide, *taken][0]
 
 
 def _parts(chain: list[_Call]) -> list[int | None]:
-    parts = [_links(one, other)[0][0] for one, other in zip(chain, chain[1:], strict=False)]
+    parts = [_links(one, other)[0][0] for one, other in pairwise(chain)]
     given = chain[-1].given
     return [*parts, next((part for part in reversed(parts) if part in given), next(iter(given)))]
 
 
-def _behind(
-    model: "nn.Module", calls: Sequence[_Call], last: _Call, top: "Tensor", output: "Tensor"
-) -> "dict[str, nn.Module]":
+def _behind(model: "nn.Module", calls: Sequence[_Call], last: _Call, top: "Tensor", output: "Tensor") -> "dict[str, nn.Module]":
     """The modules that make the output of the top state, each on what the one before returned."""
     names = {id(module): name for name, module in model.named_modules()}
     # one by one, and not what runs within another
@@ -253,6 +241,8 @@ def _states(named: "Sequence[tuple[Any, Any]]") -> "dict[Any, Tensor]":
     """Copies of those that have the form of a state: numbers of a batch of one, of two tokens."""
     import torch
 
-    return {name: value.clone() for name, value in named
-            if isinstance(value, torch.Tensor) and value.is_floating_point() and value.ndim == 3 and value.shape[:2] == (1, 2)}
-
+    return {
+        name: value.clone()
+        for name, value in named
+        if isinstance(value, torch.Tensor) and value.is_floating_point() and value.ndim == 3 and value.shape[:2] == (1, 2)
+    }
