@@ -90,8 +90,8 @@ def prove_structure(loaded: "LoadedModel") -> None:
         if check.passed:
             continue
         if check.name == "causal":
-            raise UsageError(f"{loaded.source.name}: a {loaded.architecture} model that is not causal: tokens see those after them",
-                             hint="emo models list")  # fmt: skip
+            said = f"a {loaded.architecture} model that is not causal: tokens see those after them"
+            raise UsageError(f"{loaded.source.name}: {said}", hint="emo models list")
         raise CheckFailedError(f"{loaded.source.name}: {check.detail}", hint=f"emo models check {loaded.source.given}")
 
 

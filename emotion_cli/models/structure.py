@@ -154,8 +154,10 @@ def _chain(row: list[_Call]) -> list[_Call] | None:
 
 
 def _links(one: _Call, other: _Call) -> "list[tuple[int | None, Slot]]":
-    """Which part of what a call returned another call took where."""
-    return [(part, slot) for part, given in one.given.items() for slot, taken in other.taken.items() if _same(given, taken)]
+    """Which part of what a call returned another call took where; what it had taken itself only where nothing else is."""
+    links = [(part, slot) for part, given in one.given.items() for slot, taken in other.taken.items() if _same(given, taken)]
+    made = [(part, slot) for part, slot in links if not any(_same(one.given[part], taken) for taken in one.taken.values())]
+    return made or links
 
 
 def _entry(chain: list[_Call], width: int) -> Slot:

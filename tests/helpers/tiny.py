@@ -173,13 +173,16 @@ def save_config(folder: Path, config: transformers.PreTrainedConfig, *, padding_
     """A folder with a model of this config and random weights, and the tokenizer."""
     torch.manual_seed(seed)
     transformers.AutoModelForCausalLM.from_config(config).save_pretrained(folder)
+    save_tokenizer(folder, padding_side=padding_side)
+    return folder
+
+
+def save_tokenizer(folder: Path, **changes) -> None:
+    """The tokenizer of one word a token; `changes` are of what transformers is told about it."""
     inner = Tokenizer(models.WordLevel(VOCABULARY, unk_token="<unk>"))
     inner.pre_tokenizer = pre_tokenizers.Whitespace()
-    PreTrainedTokenizerFast(
-        tokenizer_object=inner, bos_token="<bos>", eos_token="<eos>", unk_token="<unk>", pad_token="<eos>",
-        padding_side=padding_side,
-    ).save_pretrained(folder)  # fmt: skip
-    return folder
+    special = {"bos_token": "<bos>", "eos_token": "<eos>", "unk_token": "<unk>", "pad_token": "<eos>", **changes}
+    PreTrainedTokenizerFast(tokenizer_object=inner, **special).save_pretrained(folder)
 
 
 def plain_states(folder: Path, architecture: str, ids: list[list[int]]) -> list[list[torch.Tensor]]:

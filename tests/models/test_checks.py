@@ -50,7 +50,9 @@ def two_blocks(whole):
 
 def test_a_top_layer_that_is_not_the_last_is_seen(loaded):
     # the blocks without the last one: what is hooked as the top is a state too low
-    assert "top_before_final_norm" in failed(structure(dataclasses.replace(loaded, structure=two_blocks(loaded.structure), n_layers=2)))
+    assert "top_before_final_norm" in failed(
+        structure(dataclasses.replace(loaded, structure=two_blocks(loaded.structure), n_layers=2))
+    )
 
 
 def test_loading_refuses_what_is_not_the_residual_stream(tmp_path, monkeypatch):
