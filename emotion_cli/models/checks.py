@@ -84,8 +84,8 @@ def prove_structure(loaded: "LoadedModel") -> None:
     if loaded.dtype == "float16":
         largest = dtype_safety(loaded, _probe_ids(loaded))
         if not largest.passed:
-            raise UsageError(f"{loaded.source.name}: float16 overflows: {largest.value:.0f} is the {largest.detail}",
-                             hint="--dtype bfloat16")  # fmt: skip
+            said = f"float16 overflows: its components reach {largest.value:.0f}, and float16 ends at {largest.bound:.0f}"
+            raise UsageError(f"{loaded.source.name}: {said}", hint="--dtype bfloat16")
     for check in structure(loaded):
         if check.passed:
             continue
