@@ -153,11 +153,12 @@ def load(
         raise EmoError(f"{source.name}: cannot be loaded from {source.folder}: {error}", hint=hint) from error
     config = causal.config.get_text_config()
     model = causal.base_model.to(device).eval().requires_grad_(False)
-    if attention:
-        _try_attention(source, model, attention)
     try:
         found = find_structure(model)
     except UsageError as error:
+        # with a cause, where the model could not run: kernels and the compilers that they need fail in ways of their own
+        if attention and error.__cause__:
+            raise EmoError(f"{source.name}: cannot run with {attention}: {error.__cause__}", hint="--attention auto") from error
         raise UsageError(f"{source.name}: {error}", hint=error.hint) from error
     positions = getattr(config, "max_position_embeddings", None)
     loaded = LoadedModel(
@@ -167,16 +168,6 @@ def load(
     if prove:
         prove_structure(loaded)
     return loaded
-
-
-def _try_attention(source: ModelSource, model: Any, attention: str) -> None:
-    import torch
-
-    try:
-        with torch.inference_mode():
-            model(input_ids=torch.tensor([[1, 2]], device=model.device), use_cache=False)
-    except Exception as error:  # kernels and the compilers that they need fail in ways of their own
-        raise EmoError(f"{source.name}: cannot run with {attention}: {error}", hint="--attention auto") from error
 
 
 def _is_generic(folder: Path) -> bool:

@@ -210,6 +210,8 @@ def _run(model: Any) -> Any:
     try:
         with torch.inference_mode():
             return model(input_ids=ids, use_cache=False)
+    except MemoryError:
+        raise
     except Exception as error:  # what a model needs beside text, each finds missing in a way of its own
         raise UsageError(f"a model of type {model.config.model_type} cannot be run on text alone: {error}",
                          hint="emo models list") from error  # fmt: skip

@@ -59,10 +59,11 @@ def test_of_a_model_of_images_and_text_only_the_decoder_is_kept(tmp_path):
     assert (len(loaded.blocks), loaded.d_model) == (3, 32)
 
 
-def test_a_state_that_is_rescaled_between_blocks_is_read_as_the_weights_make_it(tmp_path):
+@pytest.mark.parametrize("attention", [None, "eager"])
+def test_a_state_that_is_rescaled_between_blocks_is_read_as_the_weights_make_it(attention, tmp_path):
     """RWKV halves it every few blocks when it does not learn; while it learns, states are what the weights say."""
     folder = tiny.save_model(tmp_path, "rwkv", rescale_every=1)
-    found = states(loaded_from(folder), IDS[:1])
+    found = states(load(find(str(folder), cache=folder), attention=attention), IDS[:1])
     model = tiny.plain_model(folder)
     halved = tiny.states_of(model, model.rwkv.blocks, IDS[0])
     right = tiny.states_of(model.train(), model.rwkv.blocks, IDS[0])
