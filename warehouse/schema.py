@@ -56,6 +56,7 @@ COLUMNS = _columns(
     Column("architecture", _TEXT, "The model type, as transformers names it."),
     Column("n_layers", _COUNT, "Decoder blocks of the model; NULL for imported activations of unknown depth.", "blocks"),
     Column("d_model", _COUNT, "Width of the residual stream.", "dimensions"),
+    Column("ignores_mean", _FLAG, "Whether a constant added to layer 0 leaves the model's output as it is: as LayerNorm does."),
     Column("dtype", _TEXT, "Number format of the forward pass."),
     Column("device", _TEXT, "Where the forward pass ran."),
     Column("bos", _TEXT, "Rule for the beginning-of-sequence token: auto, always or never."),
@@ -208,12 +209,12 @@ TABLES: dict[str, Table] = {
             partition_by=_BY_EXTRACTION,
             others=(
                 "dataset", "prompts_sha256", "model", "revision", "weights_sha256", "tokenizer_sha256", "architecture",
-                "n_layers", "d_model", "dtype", "device", "bos", "chat_template", "template_sha256",
+                "n_layers", "d_model", "ignores_mean", "dtype", "device", "bos", "chat_template", "template_sha256",
                 "max_length", "truncate", "poolings", "layers", "words_sha256", "strategy", "strategy_error",
                 "n_prompts", "n_tokens", "n_tokens_computed", "n_truncated", "seconds", "versions", "created_at", "status",
             ),
             nullable=frozenset({
-                "revision", "weights_sha256", "tokenizer_sha256", "architecture", "n_layers", "device", "bos",
+                "revision", "weights_sha256", "tokenizer_sha256", "architecture", "ignores_mean", "n_layers", "device", "bos",
                 "chat_template", "template_sha256", "max_length", "truncate", "words_sha256", "strategy", "strategy_error",
                 "n_tokens",
                 "n_tokens_computed", "n_truncated", "seconds", "dtype",

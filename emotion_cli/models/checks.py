@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from emotion_cli.errors import EmoError, UsageError
+from emotion_cli.errors import CheckFailedError, EmoError, UsageError
 from emotion_cli.models.proof import TOLERANCE
 from emotion_cli.models.residual import residual_stream
+from emotion_cli.models.structure import TWO_TOKENS, output_state
 from emotion_cli.models.tokens import first_token, tokenize
 
 if TYPE_CHECKING:
@@ -15,14 +16,13 @@ if TYPE_CHECKING:
 
     from emotion_cli.models.loading import LoadedModel
 
+CAUSAL_TOLERANCE = {"float32": 1e-5, "float16": 1e-2, "bfloat16": 2e-2}
+"""Largest change over norm of a token's state that another token behind it may cause, by rounding, in each number format."""
+
 NORM_TOLERANCE = {"float32": 1e-4, "float16": 5e-2, "bfloat16": 5e-2}
 """Largest error over norm that the final norm, applied once more to the top layer, may show in each number format."""
 
-FINAL_NORM = ("norm", "ln_f", "final_layer_norm", "final_layernorm", "norm_f", "decoder.final_layer_norm")
-"""Names that the norm behind the last block goes by."""
-
-PROJECTION = "decoder.project_out"
-"""Behind the norm, where embeddings are narrower than the residual stream (OPT-350M)."""
+TINY = float(np.finfo(np.float32).tiny)
 
 PROBES = (
     "Rain.", "We walked home.", "The kettle is on the stove, and the window is open.",
@@ -49,31 +49,50 @@ def check_model(loaded: "LoadedModel") -> list[Check]:
     if any(check.name == "vocabulary" and not check.passed for check in found):
         return found  # ids without an embedding cannot be run
     ids = _probe_ids(loaded)
-    return [*found, _padding(loaded, ids), _batches(loaded, ids), _range(loaded, ids)]
+    return [*found, _padding(loaded, ids), _batches(loaded, ids), dtype_safety(loaded, ids)]
 
 
 def structure(loaded: "LoadedModel") -> list[Check]:
-    """On two tokens: the hooks see n_layers + 1 states of d_model, and the top one is before the final norm."""
+    """On two tokens: the hooks see n_layers + 1 states of d_model, the top one is before the final norm, and all are causal."""
     import torch
 
-    seen: dict[int, Tensor] = {}
-    ids = torch.tensor([[1, 2]], device=loaded.device)
-    with torch.inference_mode(), residual_stream(loaded, range(len(loaded.blocks) + 1), seen.__setitem__):
-        final = loaded.model(input_ids=ids, use_cache=False).last_hidden_state
+    seen, final = _states(loaded, TWO_TOKENS)
     widths = sorted({state.shape[-1] for state in seen.values()})
     count = Check(
         "layer_count", len(seen) - 1, loaded.n_layers, len(seen) - 1 == loaded.n_layers and widths == [loaded.d_model],
         f"the config says {loaded.n_layers} blocks of width {loaded.d_model}, the hooks saw {len(seen) - 1} of {widths}",
     )  # fmt: skip
+    path = " and ".join(loaded.structure.behind)
     with torch.inference_mode():
-        reached, path = _behind_blocks(loaded, seen[len(seen) - 1])
+        reached = seen[len(seen) - 1]
+        try:
+            for module in loaded.structure.behind.values():
+                reached = module(reached)
+        except TypeError as error:  # it takes more than the state
+            reached, path = reached.new_empty(0), f"{path} ({error})"
     error = _number((reached - final).norm() / final.norm()) if reached.shape == final.shape else float("inf")
     bound = NORM_TOLERANCE[loaded.dtype]
     top = Check(
         "top_before_final_norm", error, bound, error <= bound,
         f"the top layer, through {path or 'no norm (this model has none)'}, against the decoder's own output",
     )  # fmt: skip
-    return [count, top]
+    return [count, top, _causal(loaded, seen)]
+
+
+def prove_structure(loaded: "LoadedModel") -> None:
+    """Raise what is wrong with a model that was loaded: UsageError when it is of a wrong kind, else CheckFailedError."""
+    if loaded.dtype == "float16":
+        largest = dtype_safety(loaded, _probe_ids(loaded))
+        if not largest.passed:
+            said = f"float16 overflows: its components reach {largest.value:.0f}, and float16 ends at {largest.bound:.0f}"
+            raise UsageError(f"{loaded.source.name}: {said}", hint="--dtype bfloat16")
+    for check in structure(loaded):
+        if check.passed:
+            continue
+        if check.name == "causal":
+            said = f"a {loaded.architecture} model that is not causal: tokens see those after them"
+            raise UsageError(f"{loaded.source.name}: {said}", hint="emo models list")
+        raise CheckFailedError(f"{loaded.source.name}: {check.detail}", hint=f"emo models check {loaded.source.given}")
 
 
 def tokens(loaded: "LoadedModel") -> list[Check]:
@@ -134,21 +153,44 @@ def _batches(loaded: "LoadedModel", ids: Sequence[list[int]]) -> Check:
     return Check("batch_invariance", error, bound, error <= bound, f"error over norm of {len(rows)} prompts in one batch")
 
 
-def _range(loaded: "LoadedModel", ids: Sequence[list[int]]) -> Check:
+def dtype_safety(loaded: "LoadedModel", ids: Sequence[list[int]]) -> Check:
+    """The largest component of any layer over these prompts: below half of the format's largest number."""
     import torch
 
-    largest = [0.0]
-
-    def read(layer: int, hidden: "Tensor") -> None:
-        largest.append(_number(hidden.float().abs().max()))
-
-    with torch.inference_mode(), residual_stream(loaded, range(loaded.n_layers + 1), read):
-        for row in ids:
-            loaded.model(input_ids=torch.tensor([row], device=loaded.device), use_cache=False)
-    value, bound = max(largest), float(torch.finfo(getattr(torch, loaded.dtype)).max)
+    states = [state for row in ids for state in _states(loaded, row)[0].values()]
+    value, bound = (
+        max(_number(state.float().abs().max()) for state in states),
+        float(torch.finfo(getattr(torch, loaded.dtype)).max),
+    )
     half = float(torch.finfo(torch.float16).max)
     fits = f"half of float16's largest number is {half / 2:.0f}: float16 is {'safe' if value < half / 2 else 'not safe'}"
     return Check("dtype_safety", value, bound, value < bound / 2, f"largest component in {loaded.dtype}; {fits}")
+
+
+def _causal(loaded: "LoadedModel", seen: "dict[int, Tensor]") -> Check:
+    """Whether the states of the first token stay as they are when the second is another."""
+    first, second = TWO_TOKENS
+    others, _ = _states(loaded, (first, second + 1))
+    changes = [_number((others[layer] - state)[0, 0].float().norm() / state[0, 0].float().norm().clamp(min=TINY))
+               for layer, state in seen.items()]  # fmt: skip
+    bound = CAUSAL_TOLERANCE[loaded.dtype]
+    return Check(
+        "causal", max(changes), bound, max(changes) <= bound, "change over norm of a token's state by the token after it"
+    )
+
+
+def _states(loaded: "LoadedModel", row: Sequence[int]) -> "tuple[dict[int, Tensor], Tensor]":
+    """The state of each layer [1, token, d_model] of one prompt, and the decoder's own output."""
+    import torch
+
+    seen: dict[int, Tensor] = {}
+
+    def read(layer: int, hidden: "Tensor") -> None:
+        seen[layer] = hidden.clone()
+
+    with torch.inference_mode(), residual_stream(loaded, range(len(loaded.blocks) + 1), read):
+        final = loaded.model(input_ids=torch.tensor([list(row)], device=loaded.device), use_cache=False)
+    return seen, output_state(final)
 
 
 def _deviation(loaded: "LoadedModel", together: list[list[int]], alone: list[list[int]]) -> float:
@@ -170,7 +212,7 @@ def _deviation(loaded: "LoadedModel", together: list[list[int]], alone: list[lis
     worst = 0.0
     for pooling in poolings:
         expected = plain[pooling].astype(np.float64)
-        norms = np.maximum(np.linalg.norm(expected, axis=-1), np.finfo(np.float32).tiny)
+        norms = np.maximum(np.linalg.norm(expected, axis=-1), TINY)
         worst = max(worst, float((np.linalg.norm(batched[pooling] - expected, axis=-1) / norms).max()))
     return worst
 
@@ -182,13 +224,3 @@ def _number(value: "Tensor") -> float:
 
 def _probe_ids(loaded: "LoadedModel") -> list[list[int]]:
     return tokenize(loaded, list(PROBES), bos="auto", truncate=True).ids
-
-
-def _behind_blocks(loaded: "LoadedModel", top: "Tensor") -> "tuple[Tensor, str]":
-    """What the decoder makes of the top layer, and through which of its modules: the final norm, then the projection."""
-    modules = dict(loaded.model.named_modules())
-    norm = next((path for path in FINAL_NORM if path in modules), None)
-    through = [path for path in (norm, PROJECTION) if path is not None and path in modules]
-    for path in through:
-        top = modules[path](top)
-    return top, " and ".join(through)

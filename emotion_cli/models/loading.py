@@ -12,11 +12,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from emotion_cli.errors import CheckFailedError, EmoError, MissingError, UsageError
+from emotion_cli.errors import EmoError, MissingError, UsageError
 from emotion_cli.models import embedded, fingerprint
 from emotion_cli.models.gguf import CONVERSION_VERSION, convert, converted_folder, is_whole
 from emotion_cli.models.headers import safetensors_shapes
+from emotion_cli.models.kinds import refuse_missing_packages, refuse_other_kinds
 from emotion_cli.models.memory import keep_freed_memory
+from emotion_cli.models.structure import Structure, find_structure
 from emotion_cli.models.weights import refuse_adapter, refuse_misfit
 
 if TYPE_CHECKING:
@@ -25,22 +27,8 @@ if TYPE_CHECKING:
 NOT_DOWNLOADED = [*(f"*{ending}" for ending in fingerprint.NOT_READ), "original/*", "onnx/*"]
 """Files on the Hub that loading does not read."""
 
-BLOCKS = {
-    "gpt2": "h", "gpt_neo": "h", "gpt_neox": "layers", "llama": "layers", "gemma3_text": "layers", "bloom": "h",
-    "falcon": "h", "opt": "decoder.layers", "mamba": "layers",
-}  # fmt: skip
-"""Where the decoder blocks are under the bare decoder, by model type; other types are searched."""
-
 GENERIC_TOKENIZERS = ("TokenizersBackend", "PreTrainedTokenizerFast")
 """Classes that say: tokenizer.json is all there is. For some model types transformers overrides that with its own rules."""
-
-LAYER_NORM = frozenset({
-    "gpt2", "gpt_neo", "gpt_neox", "gptj", "opt", "bloom", "falcon", "phi", "stablelm", "mpt", "codegen", "starcoder2", "xglm",
-    "biogpt", "cohere", "olmo",
-})  # fmt: skip
-"""Model types whose norms subtract the mean over the width, so that it never counts."""
-
-OVERFLOWS_IN_FLOAT16 = ("gemma", "gemma2", "gemma3_text", "gemma3")
 
 
 @dataclass(frozen=True)
@@ -72,7 +60,7 @@ class LoadedModel:
     source: ModelSource
     model: Any
     tokenizer: Any
-    blocks: "list[nn.Module]"
+    structure: Structure
     n_layers: int
     d_model: int
     architecture: str
@@ -80,6 +68,11 @@ class LoadedModel:
     device: str
     max_positions: int | None
     attention: str | None
+
+    @property
+    def blocks(self) -> "list[nn.Module]":
+        """The decoder blocks in order."""
+        return self.structure.blocks
 
     @cached_property
     def masks_by_layer_type(self) -> bool:
@@ -100,10 +93,13 @@ class LoadedModel:
         """Tokens seen at which a token's attention costs as much as the matrix products of the blocks do."""
         config = self.model.config.get_text_config()
         weights = sum(parameter.numel() for block in self.blocks for parameter in block.parameters())
-        width = (getattr(config, "head_dim", None) or 0) * (getattr(config, "num_attention_heads", None) or 0)
+        # heads may differ from layer to layer, and a config of all layers refuses to say then
+        layers = list(getattr(config, "per_layer_config", None) or [config] * self.n_layers)
+        heads = ((getattr(of, "head_dim", None) or 0) * (getattr(of, "num_attention_heads", None) or 0) for of in layers)
+        width = sum(of or self.d_model for of in heads)
         # attention's products are small: they run at about half the speed (measured on a CPU)
         # two operations a weight; four for each token seen and component: its part in the scores and in the mean
-        return 2 * weights / (2 * 4 * (width or self.d_model) * self.n_layers)
+        return 2 * weights / (2 * 4 * width)
 
 
 def find(
@@ -156,9 +152,10 @@ def load(
     import torch
     import transformers
 
-    from emotion_cli.models.checks import structure
+    from emotion_cli.models.checks import prove_structure
 
     _convert_if_needed(source, notify)
+    refuse_other_kinds(source.name, source.folder, trust_remote_code=trust_remote_code)
     keep_freed_memory()
     device = _device(device)
     dtype = "float32" if dtype == "auto" else dtype
@@ -181,20 +178,21 @@ def load(
     refuse_misfit(source.name, source.folder, causal, report)
     tokenizer = load_tokenizer(source, trust_remote_code=trust_remote_code)
     config = causal.config.get_text_config()
-    if dtype == "float16" and config.model_type in OVERFLOWS_IN_FLOAT16:
-        raise UsageError(f"{source.name}: float16 overflows in {config.model_type} models", hint="--dtype bfloat16")
-    decoder = causal.base_model.to(device).eval().requires_grad_(False)
+    model = causal.base_model.to(device).eval().requires_grad_(False)
+    try:
+        found = find_structure(model)
+    except UsageError as error:
+        # with a cause, where the model could not run: kernels and the compilers that they need fail in ways of their own
+        if attention and error.__cause__:
+            raise EmoError(f"{source.name}: cannot run with {attention}: {error.__cause__}", hint="--attention auto") from error
+        raise UsageError(f"{source.name}: {error}", hint=error.hint) from error
     positions = getattr(config, "max_position_embeddings", None)
     loaded = LoadedModel(
-        source, decoder, tokenizer, find_blocks(decoder, config), config.num_hidden_layers, config.hidden_size,
+        source, found.decoder, tokenizer, found, config.num_hidden_layers, config.hidden_size,
         config.model_type, dtype, device, positions, config._attn_implementation,
     )  # fmt: skip
-    if attention:
-        _try_attention(loaded)
     if prove:
-        failed = [check.detail for check in structure(loaded) if not check.passed]
-        if failed:
-            raise CheckFailedError(f"{source.name}: {failed[0]}", hint=f"emo models check {source.given}")
+        prove_structure(loaded)
     return loaded
 
 
@@ -212,34 +210,13 @@ def load_tokenizer(
     except MemoryError:
         raise
     except Exception as error:  # over damaged files transformers raises what it happens to meet
+        refuse_missing_packages(source.name, source.folder)
         raise EmoError(f"{source.name}: the tokenizer cannot be loaded from {source.folder}: {_said(error)}") from error
-
-
-def find_blocks(decoder: Any, config: Any) -> "list[nn.Module]":
-    """The decoder blocks in order: by the table, else the only list of n_layers modules; EmoError if there is none."""
-    from torch import nn
-
-    if config.model_type in BLOCKS:
-        return list(decoder.get_submodule(BLOCKS[config.model_type]))
-    lists = [m for m in decoder.modules() if isinstance(m, nn.ModuleList) and len(m) == config.num_hidden_layers]
-    if not lists:
-        raise EmoError(f"{config.model_type}: no list of {config.num_hidden_layers} decoder blocks was found in the model")
-    return list(lists[0])
 
 
 def _convert_if_needed(source: ModelSource, notify: Callable[[str], None]) -> None:
     if source.gguf and not is_whole(source.folder, source.cache):
         convert(source.gguf, source.folder, source.cache, notify)
-
-
-def _try_attention(loaded: LoadedModel) -> None:
-    import torch
-
-    try:
-        with torch.inference_mode():
-            loaded.model(input_ids=torch.tensor([[1, 2]], device=loaded.device), use_cache=False)
-    except Exception as error:  # kernels and the compilers that they need fail in ways of their own
-        raise EmoError(f"{loaded.source.name}: cannot run with {loaded.attention}: {error}", hint="--attention auto") from error
 
 
 def _is_generic(folder: Path) -> bool:

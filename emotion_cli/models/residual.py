@@ -30,9 +30,9 @@ def residual_stream(
     try:
         for layer in wanted:
             if layer == 0:
-                handles.append(loaded.blocks[0].register_forward_pre_hook(_before(read), with_kwargs=True))
+                handles.append(loaded.blocks[0].register_forward_pre_hook(_before(loaded, read), with_kwargs=True))
             else:
-                handles.append(loaded.blocks[layer - 1].register_forward_hook(_after(layer, read)))
+                handles.append(loaded.blocks[layer - 1].register_forward_hook(_after(loaded, layer, read)))
         yield
     except _Seen:
         pass
@@ -50,16 +50,15 @@ def _stopping(read: "Callable[[int, Tensor], None]", last: int) -> "Callable[[in
     return read_and_stop
 
 
-def _before(read: "Callable[[int, Tensor], None]") -> Any:
+def _before(loaded: "LoadedModel", read: "Callable[[int, Tensor], None]") -> Any:
     def hook(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        read(0, args[0] if args else kwargs["hidden_states"])
+        read(0, loaded.structure.entering(args, kwargs))
 
     return hook
 
 
-def _after(layer: int, read: "Callable[[int, Tensor], None]") -> Any:
+def _after(loaded: "LoadedModel", layer: int, read: "Callable[[int, Tensor], None]") -> Any:
     def hook(module: Any, args: tuple[Any, ...], output: Any) -> None:
-        # some blocks return a tuple, some a tensor: [0] on a tensor would silently take the first row
-        read(layer, output[0] if isinstance(output, tuple) else output)
+        read(layer, loaded.structure.leaving(layer - 1, output))
 
     return hook

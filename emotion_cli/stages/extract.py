@@ -363,6 +363,8 @@ def _dtype(settings: Settings) -> str:
 
 def _extraction_row(scope: Scope, loaded: "LoadedModel", settings: Settings, pairs: Pairs, files: Sequence[FileEntry],
                     choice: "Choice", tokens: "Tokens", words_sha256: str | None) -> dict[str, Any]:  # fmt: skip
+    from emotion_cli.models.structure import ignores_mean
+
     return {
         "prompts_sha256": scope.prompts_sha256,
         "revision": loaded.source.revision,
@@ -371,6 +373,7 @@ def _extraction_row(scope: Scope, loaded: "LoadedModel", settings: Settings, pai
         "architecture": loaded.architecture,
         "n_layers": loaded.n_layers,
         "d_model": loaded.d_model,
+        "ignores_mean": ignores_mean(loaded),
         "dtype": loaded.dtype,
         "device": loaded.device,
         "bos": settings.bos,

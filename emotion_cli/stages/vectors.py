@@ -8,7 +8,6 @@ import pyarrow as pa
 
 from emotion_cli.errors import MissingError, UsageError
 from emotion_cli.measures.directions import CENTRED, METHODS, OTHERS, Direction, directions, emotions_of
-from emotion_cli.models.loading import LAYER_NORM
 from emotion_cli.settings import LAYER_RANGES, Settings
 from emotion_cli.stages.extract import DEFAULT_POOLINGS, WORD, depth, pairs_of
 from emotion_cli.stages.job import Job, Task, parts_task
@@ -120,12 +119,13 @@ def caveat(store: Store, scope: Scope, method: str) -> str | None:
     """What must be said of a method under a model: that centring is only without effect where the model centres, too."""
     if method not in CENTRED:
         return None
-    architecture = scope.partition(store, "extractions").read(["architecture"])["architecture"][0].as_py()
-    if architecture in LAYER_NORM:
+    row = scope.partition(store, "extractions").read(["architecture", "ignores_mean"]).to_pylist()[0]
+    if row["ignores_mean"]:
         return None
+    known = "is not known to" if row["ignores_mean"] is None else "does not"
     return (
-        f"{scope.model}: centred activations are all that a model with LayerNorm reads; {architecture or 'its architecture'} is "
-        f"not known to have it, so {method} takes away something that the model does read"
+        f"{scope.model}: centred activations are all that a model reads which subtracts the mean first, as LayerNorm does; "
+        f"{row['architecture'] or 'its architecture'} {known}, so {method} takes away something that the model does read"
     )
 
 

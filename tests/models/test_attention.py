@@ -24,11 +24,14 @@ pytestmark = [
 KERNELS = ("eager", "sdpa", "flex_attention")
 
 REFUSED = {
-    *product(("bloom", "gpt_neo", "gpt_oss", "mamba"), ("sdpa", "flex_attention")),
+    *product(("bloom", "gpt_neo", "gpt_oss", "mamba", "openai-gpt", "rwkv"), ("sdpa", "flex_attention")),
     *product(("falcon", "falcon-alibi", "gpt2", "stablelm"), ("flex_attention",)),
     ("gemma2", "sdpa"),
 }
 """What transformers does not have, or cannot run on a CPU."""
+
+WITHOUT_TREES = ("bloom", "falcon-alibi", "mamba", "lfm2", "openai-gpt", "recurrent_gemma", "rwkv")
+"""What runs without trees, as in test_packing.py."""
 
 IDS = [[0, 5, 6, 7, 8, 9, 10], [0, 5, 11, 12], [0, 5, 11, 12, 13, 14, 15, 16], [0], [0, 5, 6, 7], [3, 5, 6], [0, 5, 6, 9]]
 
@@ -69,7 +72,7 @@ def test_a_kernel_gives_the_plain_numbers_or_is_refused(architecture, kernel, tm
             for layer in layers:
                 assert np.linalg.norm(found[layer, i] - states[layer]) <= 1e-5 * np.linalg.norm(states[layer])
     assert {"sorted", "single"} <= set(exact)
-    assert "tree" in exact or architecture in ("bloom", "falcon-alibi", "mamba")
+    assert "tree" in exact or architecture in WITHOUT_TREES
 
 
 def test_flex_attention_takes_the_mask_in_blocks(tmp_path):

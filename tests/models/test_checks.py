@@ -12,7 +12,7 @@ from emotion_cli.models.checks import check_model, structure
 from emotion_cli.models.checks import tokens as token_checks
 from emotion_cli.models.loading import find, load
 
-NAMES = ["layer_count", "top_before_final_norm", "bos", "vocabulary", "tokenizer_file", "padding_invariance", "batch_invariance",
+NAMES = ["layer_count", "top_before_final_norm", "causal", "bos", "vocabulary", "tokenizer_file", "padding_invariance", "batch_invariance",
          "dtype_safety"]  # fmt: skip
 
 
@@ -39,22 +39,28 @@ def test_a_sound_model_passes_every_check(sound):
 
 
 def test_a_block_that_is_missing_is_seen(loaded):
-    (count, _) = structure(dataclasses.replace(loaded, n_layers=4))
+    (count, *_) = structure(dataclasses.replace(loaded, n_layers=4))
     assert (count.passed, count.value, count.bound) == (False, 3, 4)
     assert failed(structure(dataclasses.replace(loaded, d_model=16))) == ["layer_count"]
 
 
+def two_blocks(whole):
+    return whole._replace(blocks=whole.blocks[:2])
+
+
 def test_a_top_layer_that_is_not_the_last_is_seen(loaded):
     # the blocks without the last one: what is hooked as the top is a state too low
-    assert "top_before_final_norm" in failed(structure(dataclasses.replace(loaded, blocks=loaded.blocks[:2], n_layers=2)))
+    assert "top_before_final_norm" in failed(
+        structure(dataclasses.replace(loaded, structure=two_blocks(loaded.structure), n_layers=2))
+    )
 
 
 def test_loading_refuses_what_is_not_the_residual_stream(tmp_path, monkeypatch):
     from emotion_cli.models import loading
 
     source = find(str(tiny.save_model(tmp_path / "tiny", "llama")), cache=tmp_path)
-    blocks = loading.find_blocks
-    monkeypatch.setattr(loading, "find_blocks", lambda decoder, config: blocks(decoder, config)[:2])
+    find_structure = loading.find_structure
+    monkeypatch.setattr(loading, "find_structure", lambda model: two_blocks(find_structure(model)))
     with pytest.raises(CheckFailedError, match="saw 2 of") as caught:
         load(source)
     assert caught.value.hint == f"emo models check {tmp_path / 'tiny'}"
@@ -89,7 +95,7 @@ def test_a_model_whose_prompts_see_one_another_is_seen(loaded):
         return output + 1e-3 * output.mean(dim=(0, 1), keepdim=True)
 
     loaded.blocks[0].register_forward_hook(mixed)
-    assert failed(check_model(loaded)) == ["padding_invariance", "batch_invariance"]
+    assert failed(check_model(loaded)) == ["causal", "padding_invariance", "batch_invariance"]
 
 
 def test_a_model_that_sees_padding_is_seen(loaded):
@@ -97,7 +103,7 @@ def test_a_model_that_sees_padding_is_seen(loaded):
         return output + 1e-3 * output.flip(1).cumsum(1).flip(1)
 
     loaded.blocks[1].register_forward_hook(looks_right)
-    assert failed(check_model(loaded)) == ["padding_invariance"]
+    assert failed(check_model(loaded)) == ["causal", "padding_invariance"]
 
 
 def test_numbers_near_the_end_of_a_format_are_seen(tmp_path):

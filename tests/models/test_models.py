@@ -89,9 +89,17 @@ def test_a_device_that_is_not_there_is_said(folder, tmp_path):
 
 
 def test_float16_is_refused_where_it_overflows(tmp_path):
-    tiny.save_model(tmp_path / "gemma", "gemma3_text")
-    with pytest.raises(UsageError, match="overflows"):
-        load(find(str(tmp_path / "gemma"), cache=tmp_path), dtype="float16")
+    """Measured, not known by name: the same architecture is loaded while its components are small."""
+    folder = tiny.save_model(tmp_path / "small", "gemma3_text")
+    assert load(find(str(folder), cache=tmp_path), dtype="float16").dtype == "float16"
+    large = tiny.plain_model(folder)
+    large.model.layers[0].post_feedforward_layernorm.weight.data += 2e4
+    shutil.copytree(folder, tmp_path / "large")
+    large.save_pretrained(tmp_path / "large")
+    with pytest.raises(UsageError, match="float16 overflows") as caught:
+        load(find(str(tmp_path / "large"), cache=tmp_path), dtype="float16")
+    assert caught.value.hint == "--dtype bfloat16"
+    assert load(find(str(tmp_path / "large"), cache=tmp_path)).dtype == "float32"
 
 
 @pytest.mark.slow

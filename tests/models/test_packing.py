@@ -16,8 +16,8 @@ from emotion_cli.models.masks import ancestors, attention_mask, dense, depths_of
 from emotion_cli.models.packing import STRATEGIES, Batch, common_prefix, pack, tree_rows
 from emotion_cli.models.proof import choose_strategy, deviation
 
-WITHOUT_TREES = ("bloom", "falcon-alibi", "mamba")
-"""Architectures whose positions are places in the sequence: distances (ALiBi) or a state."""
+WITHOUT_TREES = ("bloom", "falcon-alibi", "mamba", "lfm2", "openai-gpt", "recurrent_gemma", "rwkv")
+"""Architectures whose positions are places in the sequence (distances, a state), or that take no mask of a tree (GPT-1)."""
 
 WITHOUT_SPARSE = ("bloom", "gpt_oss")
 """Architectures whose MLP takes or gives more than the states."""
