@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from emotion_cli.errors import EmoError
+from emotion_cli.errors import EmoError, short_of_memory
 from emotion_cli.models.headers import check_gguf
 
 CONVERSION_VERSION = 1
@@ -48,7 +48,9 @@ def convert(gguf: Path, target: Path, notify: Callable[[str], None]) -> None:
         (temporary / "conversion.json").write_text(json.dumps(made_by), encoding="utf-8")
         if not target.exists():
             temporary.rename(target)
-    except (OSError, ValueError, KeyError, RuntimeError, IndexError, OverflowError, MemoryError) as error:
+    except MemoryError as error:
+        raise short_of_memory(gguf, error) from error
+    except (OSError, ValueError, KeyError, RuntimeError, IndexError, OverflowError) as error:
         raise EmoError(f"{gguf}: the GGUF file cannot be converted: {error}") from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
