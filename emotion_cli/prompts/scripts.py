@@ -61,4 +61,4 @@ def _unspaced() -> re.Pattern[str]:
 
 @cache
 def _parts() -> re.Pattern[str]:
-    return re.compile(f"[{KATAKANA}][{KATAKANA}{marks()}]*|[{UNSPACED}][{marks()}]*|[^{UNSPACED}]+")
+    return re.compile(f"[{KATAKANA}][{KATAKANA}{marks()}]*|[{UNSPACED}][{marks()}]*|(?:[^{UNSPACED}]|[{marks()}])+")

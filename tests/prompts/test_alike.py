@@ -106,7 +106,7 @@ def test_texts_that_look_alike_are_questioned_under_other_labels_and_topics(firs
 
 
 def test_a_reference_that_is_no_label_names_the_one_that_was_meant():
-    with pytest.raises(UsageError, match="reference 'Neutral' is no label .* did you mean 'neutral'"):
+    with pytest.raises(UsageError, match=r"reference 'Neutral' is no label .* did you mean 'neutral'"):
         validated("s", rows_of("joy", "neutral"), reference="Neutral")
 
 
