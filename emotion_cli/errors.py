@@ -30,8 +30,10 @@ class EmoError(Exception):
 
 def short_of_memory(what: object, error: BaseException) -> EmoError:
     """The error to raise where memory does not suffice to read a file: that says nothing against the file."""
-    # a damaged file may name an enormous size, too, which only a check of the file can tell
-    return EmoError(f"{what}: not enough memory to read it: {error}", hint="free memory, then run it again")
+    return EmoError(
+        f"{what}: not enough memory to read it: {error}",
+        hint="free memory, then run it again; a small file that asks for so much is damaged",
+    )
 
 
 class UsageError(EmoError):

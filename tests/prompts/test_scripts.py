@@ -24,7 +24,12 @@ def test_words_of_any_script(text, words):
     assert words_of(text) == words
 
 
-@given(st.text(st.sampled_from("とても嬉しカタナー世界한국ab我很ไมสุก១ကမ"), min_size=1, max_size=12))
+# a mark stands behind a letter, not at the beginning
+@given(
+    st.text(st.sampled_from("とても嬉しカタナー世界한국ab我很ไมสุก១ကမ"), min_size=1, max_size=12).filter(
+        lambda text: not regex.match(r"\p{M}", text)
+    )
+)
 def test_words_are_those_between_unicode_s_word_boundaries(text):
     expected = [part for part in regex.split(r"(?V1w)\b", text) if any(map(str.isalnum, part))]
     assert words_of(text) == (expected or text.split())

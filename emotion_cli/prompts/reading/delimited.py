@@ -1,6 +1,7 @@
 """Tables as text, with a header; fields may be quoted, with quotes in them doubled.
 
-A quoted field may span lines. In a tab-separated file a quote that opens no whole field is a character like any other.
+A quoted field may span lines. In a tab-separated file where no field needs its quotes, a quote that opens no
+whole field is a character like any other.
 """
 
 import re
@@ -27,6 +28,10 @@ def read_tsv(path: Path) -> Contents:
     return _read(path, "\t")
 
 
+_WHOLE = r'"(?:[^"]|"")*"'
+"""A quoted field with nothing beside it."""
+
+
 class _Record(NamedTuple):
     """A row of fields, how many lines it takes, and whether every field is quoted."""
 
@@ -46,6 +51,7 @@ def _read(path: Path, usual: str) -> Contents:
     doubts: list[Doubt] = []
     literal: list[str] = []
     header: Header | None = None
+    quoted_at: int | None = None
     text = lines(path, faults, notes)
     at, separator = _separator(path, text, usual, faults, notes)
     while at < len(text):
@@ -54,7 +60,7 @@ def _read(path: Path, usual: str) -> Contents:
         if separator not in body and not body.strip():
             at += 1
             continue
-        record, wrong = _record_or_fault(text, at, separator)
+        record, wrong = quoted, _ = _record_or_fault(text, at, separator)
         plain = _cells(body, separator) if separator == "\t" and "\r" not in body else None
         if plain and (record is None or (header and len(record.fields) != len(header.names))) and (
             header is None or len(plain) == len(header.names)
@@ -76,10 +82,17 @@ def _read(path: Path, usual: str) -> Contents:
             faults.append(f"{place}: {len(record.fields)} fields{to}, the header has {len(header.names)}")
         else:
             rows.append(_row(place, header, record.fields))
+            if quoted_at is None and record is quoted and _needs_quotes(record, span, separator):
+                quoted_at = span[0].number
             alone = [] if record.all_quoted else _rows_alone(path, span, header, separator)
             if len(alone) > 1:
                 doubts.append(Doubt(place, span[-1].number, alone))
-    if literal:
+    if quoted_at:
+        faults += [
+            f"{place}: a quote opens no whole field, yet fields are quoted, as in line {quoted_at}; {QUOTING}"
+            for place in literal
+        ]
+    elif literal:
         notes.append(f"{literal[0]}: a quote that opens no quoted field is read as a character (so in {len(literal)} lines)")
     return Contents(rows, faults, header, notes, doubts)
 
@@ -93,6 +106,15 @@ def _rows_alone(path: Path, span: Sequence[Line], header: Header, separator: str
     """Those of the lines of a record that would be rows if no field spanned lines."""
     cells = {line.number: _cells(line.body, separator) for line in span[: len(span) if len(span) > 1 else 0]}
     return [_row(f"{path}:{number}", header, of) for number, of in cells.items() if len(of) == len(header.names)]
+
+
+def _needs_quotes(record: _Record, span: Sequence[Line], separator: str) -> bool:
+    """Whether a record is quoted throughout, or holds what only quoted fields can: line ends, separators, doubled quotes."""
+    cells = span[0].body.split(separator)
+    return (
+        record.all_quoted or len(span) > 1 or len(record.fields) != len(cells)
+        or any('""' in cell[1:-1] and re.fullmatch(_WHOLE, cell) for cell in cells)
+    )  # fmt: skip
 
 
 def _separator(path: Path, text: Sequence[Line], usual: str, faults: list[str], notes: list[str]) -> tuple[int, str]:
@@ -172,5 +194,5 @@ def _quoted(text: Sequence[Line], line: int, position: int) -> tuple[str, int, i
 def _cells(body: str, separator: str) -> list[str]:
     """The fields of a line that no field leaves: quotes around a whole field are taken off, others stay."""
     return [
-        cell[1:-1].replace('""', '"') if re.fullmatch(r'"(?:[^"]|"")*"', cell) else cell for cell in body.split(separator)
+        cell[1:-1].replace('""', '"') if re.fullmatch(_WHOLE, cell) else cell for cell in body.split(separator)
     ]  # fmt: skip
