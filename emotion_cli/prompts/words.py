@@ -14,6 +14,9 @@ from pathlib import Path
 from emotion_cli.errors import UsageError
 from emotion_cli.prompts.scripts import UNSPACED, marks
 
+RULE = 2
+"""Raise it when other places of a text are found with the same list, so that rows and audits are made again."""
+
 Span = tuple[int, int]
 """Characters of a text, from the first to behind the last."""
 
@@ -26,9 +29,9 @@ class WordList:
 
     @cached_property
     def sha256(self) -> str:
-        """Content hash; the order of words and labels is not in it."""
+        """Content hash of the list and the rule by which it is read; the order of words and labels is not in it."""
         meaning = {label: sorted({word.casefold() for word in words}) for label, words in self.words.items()}
-        return hashlib.sha256(json.dumps(meaning, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+        return hashlib.sha256(json.dumps([RULE, meaning], sort_keys=True, ensure_ascii=False).encode()).hexdigest()
 
     def spans(self, text: str, label: str) -> list[Span]:
         """Where words of `label` stand in `text` as whole words, in any case."""
