@@ -267,7 +267,7 @@ def _refuse_shipped(dataset: str, *, replace: bool) -> None:
         if dataset == shipped:
             raise UsageError(
                 f"{dataset} is the name of a set that ships with emo",
-                hint=f"choose another name; with --replace the new set stands for {dataset} in this store",
+                hint=f"emo datasets import FILE --dataset my-{dataset}; with --replace the new set stands for {dataset} here",
             )
         if shipped in meanings(dataset):
             raise UsageError(f"the name {dataset!a} looks like {shipped}, which ships with emo", hint="choose another name")

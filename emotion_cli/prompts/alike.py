@@ -7,6 +7,8 @@ from difflib import get_close_matches
 from functools import cache
 from typing import NamedTuple
 
+from emotion_cli.prompts.scripts import ranges_of
+
 MOST_PLACES = 3
 """Places of a label that a message names."""
 
@@ -19,10 +21,13 @@ _DRAWN_LIKE_LATIN = str.maketrans(
     "aeopcyxijsdqwhlvgaoipuvxktcjounhgqu" + "ABESIJKMHOPCTXYVGlABEZHIKMNOPTYXCJOSL" + "i",
 )
 
-_SHOWN_AS_NOTHING = re.compile(
+_SHOWN_AS_NOTHING = (
     # fillers of Hangul, vowels of Khmer that are never drawn, the blank of Braille, selectors of variants, joiners of graphemes
-    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2065\u2800\u3164\ufe00-\ufe0f\uffa0\ufff0-\ufff8\U000e0000-\U000e0fff]"
+    "\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2065\u2800\u3164\ufe00-\ufe0f\uffa0\ufff0-\ufff8\U000e0000-\U000e0fff"
 )
+
+_SURELY_SEEN = re.compile("[^\\W\u115f\u1160\u3164\uffa0]")
+"""Letters and digits, apart from fillers of Hangul: most texts have some at their beginning."""
 
 _JOINERS = re.compile("[\u200c\u200d\ufe00-\ufe0f]")
 """Invisible, yet part of how some scripts and emoji are written."""
@@ -34,7 +39,8 @@ _DIVIDERS = re.compile(r"(?<=[^\W_])[\s_\-‐-―−・·]+(?=[^\W_])")
 
 def seen(text: str) -> str:
     """What of a text can be told apart by eye: Unicode form, invisible characters, kinds of space and of letters are no part."""
-    return _plain(text).translate(_DRAWN_LIKE_LATIN)
+    plain = _plain(text)
+    return plain if plain.isascii() else plain.translate(_DRAWN_LIKE_LATIN)
 
 
 def meanings(name: str) -> tuple[str, ...]:
@@ -52,13 +58,13 @@ def _named(text: str) -> str:
 def _plain(text: str) -> str:
     if not text.isascii():
         # marks first: the form makes a space and a combining mark of some
-        text = unicodedata.normalize("NFKC", _visible(unicodedata.normalize("NFKC", text.translate(_MARKS))))
+        text = unicodedata.normalize("NFKC", _visible(text.translate(_MARKS)))
     return " ".join(_visible(text).split())
 
 
 def is_blank(text: str) -> bool:
     """Whether a text holds nothing that can be seen."""
-    return not _visible(text).strip()
+    return not _SURELY_SEEN.search(text) and not _visible(text).strip()
 
 
 def closest(name: str, known: Iterable[str]) -> str | None:
@@ -136,11 +142,10 @@ def _rows(places: Sequence[str]) -> str:
 
 
 def _visible(text: str) -> str:
-    if text.isascii() and text.isprintable():
-        return text
-    return "".join(char for char in _SHOWN_AS_NOTHING.sub("", text) if char.isspace() or not _is_control(char))
+    return text if text.isascii() and text.isprintable() else _unseen().sub("", text)
 
 
 @cache
-def _is_control(char: str) -> bool:
-    return unicodedata.category(char) in ("Cc", "Cf")
+def _unseen() -> re.Pattern[str]:
+    # some controls are white space
+    return re.compile(rf"(?!\s)[{_SHOWN_AS_NOTHING}{ranges_of('Cc', 'Cf')}]")

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ RESERVED = "others"
 """No label: as a reference it stands for the mean of the other emotions."""
 
 MOST_FAULTS_SHOWN = 100
+
+HALF_A_PAIR = re.compile("[\ud800-\udfff]")
 
 
 class Row(NamedTuple):
@@ -160,7 +163,7 @@ def _faults_of(row: Row) -> list[str]:
             wrong.append(f"{row.place}: {key} is empty")
         elif is_blank(value):
             wrong.append(f"{row.place}: {key} is empty: {value!a} holds nothing that can be seen")
-        elif any("\ud800" <= char <= "\udfff" for char in value):
+        elif HALF_A_PAIR.search(value):
             wrong.append(f"{row.place}: {key} holds half a surrogate pair, which is no character")
         elif key == "emotion" and value != value.strip():
             wrong.append(f"{row.place}: the label {value!r} has white space at an end")

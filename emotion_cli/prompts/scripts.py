@@ -26,16 +26,21 @@ UNSPACED = (
 """Letters and marks of scripts without spaces between words, as ranges of a character class."""
 
 LAST = 0x1FFFF
-"""Where the planes end that have combining marks, apart from selectors of variants."""
+"""Where the planes end that have marks and controls, apart from tags and selectors of variants."""
 
 
 @cache
-def marks() -> str:
-    """Marks that stand on, under or beside a letter and belong to its word, as ranges of a character class."""
-    codes = [code for code in range(0x300, LAST) if unicodedata.category(chr(code)) in ("Mn", "Mc", "Me")]
+def ranges_of(*categories: str) -> str:
+    """Characters of these categories of Unicode up to `LAST`, as ranges of a character class."""
+    codes = [code for code in range(LAST) if unicodedata.category(chr(code)) in categories]
     ends = [i for i in range(len(codes)) if i + 1 == len(codes) or codes[i + 1] != codes[i] + 1]
     starts = [0, *(i + 1 for i in ends[:-1])]
-    return "".join(f"{chr(codes[a])}-{chr(codes[b])}" for a, b in zip(starts, ends, strict=True))
+    return "".join(f"{re.escape(chr(codes[a]))}-{re.escape(chr(codes[b]))}" for a, b in zip(starts, ends, strict=True))
+
+
+def marks() -> str:
+    """Marks that stand on, under or beside a letter and belong to its word, as ranges of a character class."""
+    return ranges_of("Mn", "Mc", "Me")
 
 
 def words_of(text: str) -> list[str]:

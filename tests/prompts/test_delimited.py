@@ -55,7 +55,7 @@ def test_tab_separated_quotes_are_read_as_they_are_meant(tmp_path, first, expect
 
 def test_a_quote_that_opens_nothing_is_noted(tmp_path):
     _, _, notes = read(tmp_path, "a.tsv", table('"So glad\tjoy\n"So" glad\tjoy\n', "\t"))
-    assert notes == ["a.tsv:2: a quote that opens no quoted field is read as a character (so in 2 lines)"]
+    assert notes == ["a.tsv:2: a quote that opens no whole field is read as a character, here and in 1 more lines"]
 
 
 @pytest.mark.parametrize(("name", "first", "said"), [

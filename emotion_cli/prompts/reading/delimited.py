@@ -93,7 +93,8 @@ def _read(path: Path, usual: str) -> Contents:
             for place in literal
         ]
     elif literal:
-        notes.append(f"{literal[0]}: a quote that opens no quoted field is read as a character (so in {len(literal)} lines)")
+        more = f", here and in {len(literal) - 1} more lines" if len(literal) > 1 else ""
+        notes.append(f"{literal[0]}: a quote that opens no whole field is read as a character{more}")
     return Contents(rows, faults, header, notes, doubts)
 
 
