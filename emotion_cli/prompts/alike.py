@@ -40,7 +40,7 @@ _DIVIDERS = re.compile(r"(?<=[^\W_])[\s_\-‐-―−・·]+(?=[^\W_])")
 def seen(text: str) -> str:
     """What of a text can be told apart by eye: Unicode form, invisible characters, kinds of space and of letters are no part."""
     plain = _plain(text)
-    return plain if plain.isascii() else plain.translate(_DRAWN_LIKE_LATIN)
+    return _exchanged(plain, _DRAWN_LIKE_LATIN, _drawn())
 
 
 def meanings(name: str) -> tuple[str, ...]:
@@ -52,13 +52,13 @@ def meanings(name: str) -> tuple[str, ...]:
 def _named(text: str) -> str:
     # case goes twice, with the form between, as Unicode defines it; a dot over an i is what is left of a Turkish capital
     folded = _plain(text.casefold()).casefold().replace("i\u0307", "i").replace("ı", "i")
-    return _DIVIDERS.sub(" ", folded).strip("'\" ").rstrip(".,;: ")
+    return _DIVIDERS.sub(" ", folded).strip("'`\" ").rstrip(".,;: ")
 
 
 def _plain(text: str) -> str:
     if not text.isascii():
         # marks first: the form makes a space and a combining mark of some
-        text = unicodedata.normalize("NFKC", _visible(text.translate(_MARKS)))
+        text = unicodedata.normalize("NFKC", _visible(_exchanged(text, _MARKS, _marked())))
     return " ".join(_visible(text).split())
 
 
@@ -145,7 +145,21 @@ def _visible(text: str) -> str:
     return text if text.isascii() and text.isprintable() else _unseen().sub("", text)
 
 
+def _exchanged(text: str, table: Mapping[int, int | str], any_of: re.Pattern[str]) -> str:
+    # to look first is five times as fast
+    return text.translate(table) if any_of.search(text) else text
+
+
+@cache
+def _drawn() -> re.Pattern[str]:
+    return re.compile(f"[{''.join(map(chr, _DRAWN_LIKE_LATIN))}]")
+
+
+@cache
+def _marked() -> re.Pattern[str]:
+    return re.compile(f"[{''.join(map(chr, _MARKS))}]")
+
+
 @cache
 def _unseen() -> re.Pattern[str]:
-    # some controls are white space
-    return re.compile(rf"(?!\s)[{_SHOWN_AS_NOTHING}{ranges_of('Cc', 'Cf')}]")
+    return re.compile(f"[{_SHOWN_AS_NOTHING}{ranges_of('Cc', 'Cf')}]")

@@ -31,8 +31,8 @@ LAST = 0x1FFFF
 
 @cache
 def ranges_of(*categories: str) -> str:
-    """Characters of these categories of Unicode up to `LAST`, as ranges of a character class."""
-    codes = [code for code in range(LAST) if unicodedata.category(chr(code)) in categories]
+    """Characters of these categories of Unicode up to `LAST`, white space apart, as ranges of a character class."""
+    codes = [code for code in range(LAST) if unicodedata.category(chr(code)) in categories and not chr(code).isspace()]
     ends = [i for i in range(len(codes)) if i + 1 == len(codes) or codes[i + 1] != codes[i] + 1]
     starts = [0, *(i + 1 for i in ends[:-1])]
     return "".join(f"{re.escape(chr(codes[a]))}-{re.escape(chr(codes[b]))}" for a, b in zip(starts, ends, strict=True))

@@ -32,7 +32,7 @@ ALIKE = [
     ("joy", "ｊｏｙ"), ("joy", "𝒿𝑜𝓎"), ("joy", "jоy"), ("joy", "јоу"), ("HOPE", "НОРЕ"), ("вот", "ВОТ"), ("ΣΑΣ", "σας"),
     ("café", "cafe\u0301"), ("が", "か\u3099"), ("ガ", "ｶﾞ"), ("fine", "ﬁne"), ("straße", "STRASSE"), ("kızgın", "KIZGIN"), ("İyi", "iyi"),
     ("self pity", "self-pity"), ("self pity", "self_pity"), ("self pity", "self\u00a0pity"), ("self pity", "self  pity"),
-    ("self-pity", "self\u2011pity"), ("self pity", "self\u3000pity"), ("joy", "'joy'"), ("joy", '"joy'), ("joy", "joy."),
+    ("self-pity", "self\u2011pity"), ("self pity", "self\u3000pity"), ("joy", "'joy'"), ("joy", '"joy'), ("joy", "`joy`"), ("joy", "joy."),
     ("it's", "it’s"), ("joy", "joy\u034f"), ("heart ❤", "heart ❤\ufe0f"), ("joy", "joy\u3164"), ("joy", "joy\x08"), ("joy", "joy\U000e0041"),
     ("می\u200cخواهم", "میخواهم"),
 ]  # fmt: skip
