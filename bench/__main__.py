@@ -10,6 +10,8 @@ import re
 from importlib import import_module
 from pathlib import Path
 
+from warehouse.machine import cores
+
 SUBJECTS = ("extraction", "packages", "scaling", "formats", "start", "statistics", "comparison", "store")
 RESULTS = Path(__file__).with_name("RESULTS.md")
 
@@ -20,7 +22,7 @@ def main() -> None:
     parser.add_argument("--model", action="append", help="models; the embedded ones if not given")
     parser.add_argument("--set", action="append", help="prompt sets; all if not given")
     parser.add_argument("--runs", type=int, default=5, help="runs of each recipe, interleaved; the median counts (5)")
-    parser.add_argument("--threads", type=int, default=os.cpu_count(), help="threads of every recipe (all cores)")
+    parser.add_argument("--threads", type=int, default=cores(), help="threads of every recipe (all cores)")
     options = parser.parse_args()
     unknown = sorted(set(options.subjects) - set(SUBJECTS))
     if unknown:
@@ -51,7 +53,7 @@ def _machine() -> str:
     known = {name.strip(): value.strip(": \t") for name, value in said.items()}
     processor = known.get("model name", platform.processor())
     family = f" (family {known['cpu family']}, model {known['model']})" if "cpu family" in known else ""
-    return f"{processor}{family}, {os.cpu_count()} cores, torch {torch.__version__}"
+    return f"{processor}{family}, {cores()} cores, torch {torch.__version__}"
 
 
 if __name__ == "__main__":

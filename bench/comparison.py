@@ -1,6 +1,5 @@
 """All statistics of two models at 1,000 draws: on the real models, and how they grow with topics, width and layers."""
 
-import os
 import tempfile
 import time
 from argparse import Namespace
@@ -12,6 +11,7 @@ import numpy as np
 
 from bench.measuring import table
 from bench.scaling import _emo
+from warehouse.machine import cores
 
 NAME = "Comparison of models"
 SETS = ("baseline", "extended")
@@ -30,7 +30,7 @@ def run(options: Namespace) -> str:
 
 `emo compare` of {" and ".join(options.model)}, {DRAWS} draws, pooling last, mean_difference against neutral: what is
 between models only. `matched`: both models' ceilings, then CKA, RSA and all aligned measures at the layers of equal relative
-depth. `layer x layer`: CKA and RSA of all other pairs of layers, and the best matching depths. On {os.cpu_count()} cores.
+depth. `layer x layer`: CKA and RSA of all other pairs of layers, and the best matching depths. On {cores()} cores.
 
 {table(real)}
 The same measures of random activations of two models, four labels, {GROWTH_DRAWS} draws; processor seconds of {BASE}, one thing

@@ -28,6 +28,14 @@ class EmoError(Exception):
         self.hint = hint
 
 
+def short_of_memory(what: object, error: BaseException) -> EmoError:
+    """The error to raise where memory does not suffice to read a file: that says nothing against the file."""
+    return EmoError(
+        f"{what}: not enough memory to read it: {error}",
+        hint="free memory, then run it again; a small file that asks for so much is damaged",
+    )
+
+
 class UsageError(EmoError):
     """An option, a setting or an input file is wrong."""
 

@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from warehouse.errors import QueryError, StoreError
 from warehouse.library import filtered, queries
+from warehouse.machine import cores
 from warehouse.parquet import footer_of
 from warehouse.protocol import refuse_link
 from warehouse.schema import COLUMNS, TABLES, Table
@@ -37,7 +38,7 @@ class Catalog:
         self.connection = duckdb.connect()
         self.unsafe = unsafe
         paths = declare(self.connection, store, comments=comments)
-        self.connection.execute("set threads to 2")
+        self.connection.execute(f"set threads to {cores()}")
         if unsafe:
             return
         self.connection.execute(f"set allowed_paths = [{', '.join(map(literal, paths))}]")
@@ -62,6 +63,8 @@ class Catalog:
             return self.connection.sql(sql, params=values).to_arrow_table()
         except (duckdb.Error, UnicodeDecodeError) as error:
             text = str(error).strip()
+            if isinstance(error, duckdb.OutOfMemoryException):
+                raise MemoryError(text) from error
             if _BROKEN in text:
                 raise StoreError(text.split(_BROKEN, 1)[1], hint="emo verify --repair") from error
             if _is_of_a_file(error, text):

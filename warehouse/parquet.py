@@ -101,6 +101,8 @@ def footer_of(path: Path) -> pq.FileMetaData:
     """What a file says of itself; StoreError when it is not a Parquet file."""
     try:
         return pq.read_metadata(path)
+    except MemoryError:
+        raise  # pyarrow's is an ArrowException, too, but says nothing of the file
     except UNREADABLE as error:
         raise StoreError(f"{path}: {error}", hint="emo verify --repair") from error
 

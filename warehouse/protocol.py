@@ -21,8 +21,8 @@ import errno
 import hashlib
 import json
 import os
+import secrets
 import socket
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -265,14 +265,12 @@ def naming(path: Path) -> Iterator[None]:
 
 @contextmanager
 def _temporary(folder: Path) -> Iterator[tuple[Path, IO[bytes]]]:
+    path = folder / f"{TEMPORARY}{secrets.token_hex(8)}"
     with naming(folder):
-        handle, name = tempfile.mkstemp(prefix=TEMPORARY, dir=folder)
-    sink = os.fdopen(handle, "wb")
+        # not by mkstemp, whose files are for their owner only: a store is shared as far as the umask says
+        sink = path.open("xb")
     try:
-        with naming(folder):
-            # mkstemp makes a file for its owner only; a store is shared as far as the umask says
-            os.fchmod(handle, 0o666 & ~_umask())
-        yield Path(name), sink
+        yield path, sink
         with naming(folder):
             sink.close()
     except BaseException:
@@ -280,19 +278,13 @@ def _temporary(folder: Path) -> Iterator[tuple[Path, IO[bytes]]]:
         with suppress(OSError):
             sink.close()
         with suppress(OSError):
-            Path(name).unlink()
+            path.unlink()
         raise
 
 
 def _sync(sink: IO[bytes]) -> None:
     sink.flush()
     os.fsync(sink.fileno())
-
-
-def _umask() -> int:
-    umask = os.umask(0)
-    os.umask(umask)
-    return umask
 
 
 def _without_cost(entry: FileEntry) -> dict[str, Any]:

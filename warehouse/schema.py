@@ -44,7 +44,7 @@ COLUMNS = _columns(
     Column("lang", _TEXT, "Language of the text, as a BCP 47 tag."),
     Column("role", _TEXT, "`train`, or `test`: a test set never makes a vector."),
     Column("n_copies", _COUNT, "How often the row stood in the imported file; never weights a mean.", "rows"),
-    Column("n_words", _COUNT, "Words of the text, split at white space.", "words"),
+    Column("n_words", _COUNT, "Words of the text, split at white space; in scripts without spaces each letter is one.", "words"),
     Column("final_char", _TEXT, "The last character of the text."),
     Column("finding", _TEXT, "What the number means for a direction, in one sentence; NULL where there is nothing to say."),
     # what was run

@@ -113,6 +113,8 @@ class Partition:
                 pieces.append(read_parquet(path, columns, equal))
             except FileNotFoundError as error:
                 raise NotInStoreError(f"{path} is listed in a manifest but is not there", hint="emo verify --repair") from error
+            except MemoryError as error:
+                raise MemoryError(f"{path}: {error}") from error
             except (*UNREADABLE, KeyError) as error:
                 raise StoreError(f"{path}: {error}", hint="emo verify --repair") from error
         return pa.concat_tables(pieces)

@@ -13,6 +13,7 @@ from warehouse.catalog import declare_macros, table_select
 from warehouse.errors import HeldError, NewerError, StoreError
 from warehouse.library import checks
 from warehouse.lock import HOLDER, LOCK, held
+from warehouse.machine import cores
 from warehouse.parquet import UNREADABLE, footer_of, schema_version_of, value_faults
 from warehouse.protocol import MANIFEST, PROGRESS, TEMPORARY, FileEntry, Manifest, file_sha256
 from warehouse.schema import TABLES, Table
@@ -145,6 +146,9 @@ def _of_file(table: Table, path: Path, entry: FileEntry) -> Iterator[Fault]:
             yield Fault("rows", path, f"{footer.num_rows} rows, not {entry.rows}")
         else:
             yield from (Fault("values", path, fault) for fault in _values(path))
+    except MemoryError as error:
+        # a file that is too large for what is free is no damaged one, and must not be put aside
+        raise MemoryError(f"{path}: {error}") from error
     except (*UNREADABLE, StoreError) as error:
         yield Fault("checksum", path, str(error))
 
@@ -196,7 +200,7 @@ def _of_rows(readable: Mapping[str, Sequence[Path]]) -> list[Fault]:
 def connection_with_files(readable: Mapping[str, Sequence[Path]]) -> duckdb.DuckDBPyConnection:
     """DuckDB with one view a table over these files, each with the column `file`."""
     connection = duckdb.connect()
-    connection.execute("set threads to 2")
+    connection.execute(f"set threads to {cores()}")
     declare_macros(connection)
     for table in TABLES.values():
         select = table_select(table, readable[table.name], with_files=True)

@@ -105,6 +105,9 @@ def _reported(error: Exception) -> int:
     if isinstance(error, importlib.import_module("warehouse.errors").StoreError):
         console.error(str(error), getattr(error, "hint", None))
         return STORE_ERRORS.get(type(error).__name__, ExitCode.FAILED)
+    if isinstance(error, MemoryError):
+        console.error(f"not enough memory: {error}".removesuffix(": "), hint="free memory, then run it again")
+        return ExitCode.FAILED
     kind = type(error).__name__
     console.error(f"{kind}: {error}", hint="run it again with --debug to see where; that is worth a bug report")
     return ExitCode.FAILED

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from emotion_cli.errors import EmoError
+from emotion_cli.errors import EmoError, short_of_memory
 from emotion_cli.models.fingerprint import file_sha256
 from emotion_cli.models.headers import gguf_weights
 
@@ -71,7 +71,9 @@ def convert(gguf: Path, target: Path, cache: Path, notify: Callable[[str], None]
             shutil.rmtree(target)
         if not target.exists():
             temporary.rename(target)
-    except (EmoError, MemoryError):
+    except MemoryError as error:
+        raise short_of_memory(gguf, error) from error
+    except EmoError:
         raise
     except Exception as error:  # what a foreign reader raises over a foreign file is of any kind
         raise EmoError(f"{gguf}: the GGUF file cannot be converted: {type(error).__name__}: {error}") from error

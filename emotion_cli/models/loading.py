@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from emotion_cli.errors import EmoError, MissingError, UsageError
+from emotion_cli.errors import EmoError, MissingError, UsageError, short_of_memory
 from emotion_cli.models import embedded, fingerprint
 from emotion_cli.models.gguf import CONVERSION_VERSION, convert, converted_folder, is_whole
 from emotion_cli.models.headers import safetensors_shapes
@@ -169,8 +169,8 @@ def load(
             trust_remote_code=trust_remote_code, attn_implementation=attention, output_loading_info=True,
             ignore_mismatched_sizes=True,
         )  # fmt: skip
-    except MemoryError:
-        raise
+    except MemoryError as error:
+        raise short_of_memory(source.folder, error) from error
     except Exception as error:  # over a damaged config transformers raises what it happens to meet
         # what transformers raises where it has no such kernel for the model
         hint = "--attention auto" if attention and isinstance(error, (ImportError, ValueError)) else None
@@ -207,8 +207,8 @@ def load_tokenizer(
     tokenizers = transformers.PreTrainedTokenizerFast if _is_generic(source.folder) else transformers.AutoTokenizer
     try:
         return tokenizers.from_pretrained(source.folder, local_files_only=True, trust_remote_code=trust_remote_code)
-    except MemoryError:
-        raise
+    except MemoryError as error:
+        raise short_of_memory(source.folder, error) from error
     except Exception as error:  # over damaged files transformers raises what it happens to meet
         refuse_missing_packages(source.name, source.folder)
         raise EmoError(f"{source.name}: the tokenizer cannot be loaded from {source.folder}: {_said(error)}") from error

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from emotion_cli.errors import UsageError
+from emotion_cli.errors import UsageError, short_of_memory
 
 if TYPE_CHECKING:
     from emotion_cli.models.loading import LoadedModel
@@ -100,8 +100,8 @@ def wrapped(tokenizer: Any, model: str, texts: Sequence[str]) -> list[str]:
             tokenizer.apply_chat_template([{"role": "user", "content": text}], tokenize=False, add_generation_prompt=True)
             for text in texts
         ]
-    except MemoryError:
-        raise
+    except MemoryError as error:
+        raise short_of_memory(f"the chat template of {model}", error) from error
     except Exception as error:  # a template is a program that came with the model: it raises what it likes
         raise UsageError(f"{model}: the chat template fails: {type(error).__name__}: {error}",
                          hint="run again without --chat-template") from error  # fmt: skip

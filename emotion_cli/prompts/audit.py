@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from emotion_cli.prompts.scripts import words_of
 from emotion_cli.prompts.words import WordList
 
 LIMIT = 0.70
@@ -27,8 +28,8 @@ class PromptRow(NamedTuple):
 
     @property
     def n_words(self) -> int:
-        """Words, split at white space."""
-        return len(self.text.split())
+        """Words, as `words_of` counts them."""
+        return len(words_of(self.text))
 
     @property
     def final_char(self) -> str:
@@ -64,7 +65,7 @@ class Area(NamedTuple):
 
 def first_word(text: str) -> str:
     """The first word of a text, in lower case."""
-    return text.split()[0].lower()
+    return words_of(text)[0].lower()
 
 
 def counts_by_label(rows: Sequence[PromptRow], words: WordList) -> list[LabelCounts]:

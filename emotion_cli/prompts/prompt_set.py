@@ -2,14 +2,17 @@
 
 import hashlib
 import json
+import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from emotion_cli.errors import UsageError
+from emotion_cli.prompts.alike import closest, is_blank, questions_of_labels, questions_of_texts, questions_of_topics
+from emotion_cli.prompts.scripts import words_of
 
 ROLES = ("train", "test")
 KEYS = ("text", "emotion", "topic", "lang")
@@ -19,6 +22,8 @@ RESERVED = "others"
 """No label: as a reference it stands for the mean of the other emotions."""
 
 MOST_FAULTS_SHOWN = 100
+
+HALF_A_PAIR = re.compile("[\ud800-\udfff]")
 
 
 class Row(NamedTuple):
@@ -73,7 +78,7 @@ class PromptSet:
             "lang": [prompt.lang for prompt in self.prompts],
             "role": [self.role] * len(self.prompts),
             "n_copies": [prompt.n_copies for prompt in self.prompts],
-            "n_words": [len(prompt.text.split()) for prompt in self.prompts],
+            "n_words": [len(words_of(prompt.text)) for prompt in self.prompts],
             "final_char": [prompt.text.rstrip()[-1] for prompt in self.prompts],
         }
 
@@ -86,10 +91,13 @@ def validated(
     reference: str | None = None,
     faults: Sequence[str] = (),
     files: Sequence[Path] = (),
+    accept_labels: bool = False,
+    note: Callable[[str], None] = lambda _: None,
 ) -> PromptSet:
     """The set of `rows`; UsageError naming every fault and its place.
 
-    `faults` are those already found while reading `files`; `reference` must be a label of the set.
+    `faults` are those already found while reading `files`; `reference` must be a label of the set. Labels, topics and texts that
+    look alike are questioned, unless `accept_labels` is given.
     """
     found = list(faults)
     if role not in ROLES:
@@ -97,12 +105,17 @@ def validated(
     prompts: dict[tuple[str, str], Prompt] = {}
     first_place: dict[str, str] = {}
     by_text: dict[str, Prompt] = {}
+    labels: dict[str, list[str]] = {}
+    topics: dict[str, list[str]] = {}
     for row in rows:
         wrong = _faults_of(row)
         if wrong:
             found += wrong
             continue
         prompt = Prompt(row.values["text"], row.values["emotion"], row.values.get("topic"), row.values.get("lang"))
+        labels.setdefault(prompt.emotion, []).append(row.place)
+        if prompt.topic is not None:
+            topics.setdefault(prompt.topic, []).append(row.place)
         earlier = by_text.setdefault(prompt.text, prompt)
         where = first_place.setdefault(prompt.text, row.place)
         if earlier.emotion != prompt.emotion:
@@ -116,13 +129,25 @@ def validated(
     counts = Counter(prompt.emotion for prompt in prompts.values())
     found += [f"label {label!r} has {n} prompt; at least 2 are needed" for label, n in sorted(counts.items()) if n < 2]
     if counts and reference is not None and reference not in counts:
-        found.append(f"reference {reference!r} is no label of the set; labels are {', '.join(sorted(counts))}")
+        meant = closest(reference, counts)
+        found.append(f"reference {reference!r} is no label of the set; labels are {', '.join(sorted(counts))}"
+                     + (f"; did you mean {meant!r}?" if meant else ""))  # fmt: skip
     if not prompts and not found:
         found.append("there are no prompts")
-    if found:
-        named = " ".join(map(str, files)) or "FILE"
-        raise UsageError(_listed(name, found), hint=f"mend these places, then: emo datasets validate {named}")
+    contexts = {text: (prompt.emotion, prompt.topic) for text, prompt in by_text.items()}
+    texts = questions_of_texts(contexts, first_place)
+    asked = [*questions_of_labels(labels, RESERVED), *questions_of_topics(topics), *texts.questions]
+    if texts.n_same:
+        note(f"{texts.n_same} texts look like another of the same label and topic, and count as texts of their own")
+    if found or (asked and not accept_labels):
+        asked = [] if accept_labels else asked
+        raise UsageError(_listed(name, [*found, *asked]), hint=_next(" ".join(map(str, files)) or "FILE", bool(asked)))
     return PromptSet(name, role, tuple(prompts.values()))
+
+
+def _next(files: str, is_asked: bool) -> str:
+    mend = f"mend these places, then: emo datasets validate {files}"
+    return f"{mend}; if what looks alike is meant, add --accept-labels" if is_asked else mend
 
 
 def _faults_of(row: Row) -> list[str]:
@@ -136,7 +161,9 @@ def _faults_of(row: Row) -> list[str]:
             wrong.append(f"{row.place}: {key} is {type(value).__name__}, not text")
         elif not value.strip():
             wrong.append(f"{row.place}: {key} is empty")
-        elif any("\ud800" <= char <= "\udfff" for char in value):
+        elif is_blank(value):
+            wrong.append(f"{row.place}: {key} is empty: {value!a} holds nothing that can be seen")
+        elif HALF_A_PAIR.search(value):
             wrong.append(f"{row.place}: {key} holds half a surrogate pair, which is no character")
         elif key == "emotion" and value != value.strip():
             wrong.append(f"{row.place}: the label {value!r} has white space at an end")

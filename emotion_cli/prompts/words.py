@@ -4,6 +4,7 @@ import hashlib
 import json
 import re
 import tomllib
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,6 +12,10 @@ from importlib.resources import files
 from pathlib import Path
 
 from emotion_cli.errors import UsageError
+from emotion_cli.prompts.scripts import UNSPACED, marks
+
+RULE = 2
+"""Raise it when other places of a text are found with the same list, so that rows and audits are made again."""
 
 Span = tuple[int, int]
 """Characters of a text, from the first to behind the last."""
@@ -24,9 +29,9 @@ class WordList:
 
     @cached_property
     def sha256(self) -> str:
-        """Content hash; the order of words and labels is not in it."""
+        """Content hash of the list and the rule by which it is read; the order of words and labels is not in it."""
         meaning = {label: sorted({word.casefold() for word in words}) for label, words in self.words.items()}
-        return hashlib.sha256(json.dumps(meaning, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+        return hashlib.sha256(json.dumps([RULE, meaning], sort_keys=True, ensure_ascii=False).encode()).hexdigest()
 
     def spans(self, text: str, label: str) -> list[Span]:
         """Where words of `label` stand in `text` as whole words, in any case."""
@@ -56,7 +61,21 @@ def read_words(path: Path | None) -> WordList:
 
 
 def _pattern(words: Sequence[str]) -> re.Pattern[str]:
+    """What finds the words as whole words; beside a letter of a script without spaces there is no end of a word to look for."""
+    # a text may hold letters with their marks as one character or as several
+    written = {unicodedata.normalize(form, word) for word in words for form in ("NFC", "NFD")} | set(words)
     # the longest first, so that a phrase is not cut to its first word
-    ordered = sorted(words, key=lambda word: (-len(word), word))
-    forms = "|".join(r"\s+".join(map(re.escape, word.split())) for word in ordered)
-    return re.compile(rf"(?<!\w)(?:{forms})(?!\w)", re.IGNORECASE)
+    ordered = sorted(written, key=lambda word: (-len(word), word))
+    return re.compile("|".join(map(_whole, ordered)), re.IGNORECASE)
+
+
+def _whole(word: str) -> str:
+    pieces = word.split()
+    form = r"\s+".join(map(re.escape, pieces))
+    # letters, digits and marks of scripts with spaces
+    spaced = rf"[^\W{UNSPACED}]"
+    mark = f"[{marks()}]"
+    before = "" if re.match(f"[{UNSPACED}]", pieces[0]) else rf"(?<!{spaced})(?<![^\W{UNSPACED}]{mark})"
+    after = "" if re.match(f"[{UNSPACED}]", pieces[-1][-1]) else rf"(?!{spaced})"
+    # a mark behind the last letter makes it another
+    return rf"{before}{form}(?!{mark}){after}"

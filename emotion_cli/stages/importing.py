@@ -160,7 +160,10 @@ def _new_set(prompts: NewPrompts, dataset: str, role: str, faults: Faults) -> Pr
     try:
         return prompts.prompt_set(dataset, role, faults.found)
     except UsageError as error:
-        raise UsageError(str(error), hint=AGAIN) from None
+        # questions are answered where prompts are imported
+        accept = f"emo datasets import FILE --dataset {dataset} --accept-labels"
+        asks = "--accept-labels" in (error.hint or "")
+        raise UsageError(str(error), hint=f"{AGAIN}; or import the prompts first: {accept}" if asks else AGAIN) from None
 
 
 def _refused(dataset: str, faults: Faults) -> UsageError:

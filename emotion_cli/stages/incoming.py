@@ -12,6 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from emotion_cli.errors import short_of_memory
+
 TEXTS = ("text", "prompt_id", "emotion", "topic", "pooling")
 """Columns of text, in the order of `Claim`, then the pooling."""
 
@@ -28,7 +30,7 @@ MOST_FAULTS = 10_000
 
 NO_LAYER = int(np.iinfo(np.int64).min)
 
-UNREADABLE = (OSError, pa.ArrowException, UnicodeError, MemoryError, OverflowError)
+UNREADABLE = (OSError, pa.ArrowException, UnicodeError, OverflowError)
 """What pyarrow raises for a damaged file."""
 
 
@@ -110,6 +112,8 @@ def sources_of(origins: Sequence[Path | pa.Table], faults: Faults) -> list[Sourc
         try:
             wrong = _faults_of_schema(source.schema)
             n_rows = source.n_rows
+        except MemoryError as error:
+            raise short_of_memory(name, error) from error
         except UNREADABLE as error:
             faults.add(name, f"not readable as Parquet: {one_line(error)}")
             continue
@@ -126,6 +130,8 @@ def reading(source: Source, faults: Faults) -> Iterator[None]:
     """Make a fault of whatever pyarrow raises for a damaged file."""
     try:
         yield
+    except MemoryError as error:
+        raise short_of_memory(source.name, error) from error
     except UNREADABLE as error:
         faults.add(source.name, f"damaged: {one_line(error)}")
 

@@ -1,7 +1,6 @@
 """Two models over one dataset: the prompts that both read, the layers at the same relative depth, and work in threads."""
 
 import math
-import os
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +16,7 @@ from emotion_cli.stages.extract import pairs_of
 from emotion_cli.stages.job import Job
 from emotion_cli.stages.scope import Scope
 from emotion_cli.stages.vectors import Variant, prepare, read_layer
+from warehouse.machine import cores
 
 SECONDS_BETWEEN_NOTES = 15
 """How often long work says how far it is."""
@@ -113,7 +113,7 @@ def in_threads(job: Job, what: str, rounds: int = 1) -> Each:
 
         nonlocal said, calls
         # many small problems: a thread for each is faster than threads inside each, and the sums do not depend on their number
-        with threadpool_limits(1), ThreadPoolExecutor(os.cpu_count()) as pool:
+        with threadpool_limits(1), ThreadPoolExecutor(cores()) as pool:
             for _ in pool.map(work, numbers):
                 pass
         calls += 1

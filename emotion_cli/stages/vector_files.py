@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from emotion_cli import __version__
-from emotion_cli.errors import EmoError
+from emotion_cli.errors import EmoError, short_of_memory
 from emotion_cli.models.headers import gguf_weights, safetensors_shapes
 
 FORMAT = "emo vectors, version 1"
@@ -28,7 +28,7 @@ LAYERS = "layer k is hook_resid_post of block k - 1 (counted from 0, as Transfor
 FIRST_GGUF_LAYER = 2
 """llama.cpp adds direction.k to the output of block k (counted from 0), which is layer k + 1 here, and refuses direction.0."""
 
-UNREADABLE = (OSError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError, MemoryError, RecursionError)
+UNREADABLE = (OSError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError)
 """What the two libraries and JSON raise for a damaged file."""
 
 _PREFIX = "emo."
@@ -114,6 +114,8 @@ def read_vector_file(path: Path) -> VectorFile:
         if not names or sorted(names) != sorted(named):
             raise EmoError(f"{path}: its tensors are not those that its metadata lists")
         vectors = np.stack([named[name] for name in names])
+    except MemoryError as error:
+        raise short_of_memory(path, error) from error
     except UNREADABLE as error:
         raise EmoError(f"{path}: not readable as a file of vectors: {error}") from error
     if vectors.ndim != 2 or vectors.dtype != np.float32 or not np.isfinite(vectors).all():

@@ -85,3 +85,23 @@ def test_a_strategy_can_be_named(place):
     for strategy in ("single", "sorted", "tree"):
         assert f"strategy {strategy}" in extract(place, "--strategy", strategy, "--force").err
         assert Catalog(Store(place.store)).dicts("extractions")[0]["strategy"] == strategy
+
+
+def test_every_japanese_prompt_with_its_word_has_a_row(place, tmp_path):
+    prompts = tmp_path / "ja.csv"
+    texts = {"joy": ("とても嬉しいです。", "嬉しい一日だ。"), "rage": ("本当に腹が立つ。", "腹が立つ人だ。")}
+    prompts.write_text(
+        "text,label\n" + "".join(f"{text},{label}\n" for label, of in texts.items() for text in of), encoding="utf-8"
+    )
+    words = tmp_path / "ja.toml"
+    words.write_text('joy = ["嬉しい"]\nrage = ["腹が立つ"]\n', encoding="utf-8")
+    where = ["--store", place.store, "--cache", place.cache]
+    emo_ok("datasets", "import", prompts, "--dataset", "ja", *where[:2])
+    ran = emo_ok("extract", "-d", "ja", "-m", place.models[0], *where, "--pooling", "word", "--words", words)
+    assert "have no tokens" not in ran.err
+    rows = Catalog(Store(place.store)).rows(
+        "select emotion, count(distinct prompt_id) n from activations where dataset = 'ja' group by 1 order by 1"
+    )
+    assert rows.to_pylist() == [{"emotion": "joy", "n": 2}, {"emotion": "rage", "n": 2}]
+    counted = Catalog(Store(place.store)).rows("select n_words from prompts where dataset = 'ja' order by n_words")
+    assert counted["n_words"].to_pylist() == [6, 6, 7, 8]

@@ -9,6 +9,7 @@ from emotion_cli.errors import UsageError
 from emotion_cli.models import tokens as tokenizing
 from emotion_cli.models.loading import find, load
 from emotion_cli.models.tokens import tokenize
+from emotion_cli.prompts.words import WordList
 
 TEXT = "I am furious, so FURIOUS!"
 SPANS = [(5, 12), (17, 24)]
@@ -69,3 +70,10 @@ def test_a_chat_template_moves_words_and_has_none_of_its_own(loaded):
             tokenize(loaded, [TEXT], spans=[SPANS], chat_template=True)
     finally:
         loaded.tokenizer.chat_template = None
+
+
+def test_words_of_scripts_without_spaces_are_read_at_their_tokens(loaded):
+    words = WordList({"joy": ("嬉しい",), "高": ("高兴",)})
+    for text, label, word in (("とても嬉しいです。", "joy", "嬉しい"), ("我很高兴！", "高", "高兴")):
+        tokens = tokenize(loaded, [text], spans=[words.spans(text, label)])
+        assert words_of(loaded, tokens) == [word]

@@ -262,3 +262,12 @@ def test_wrong_declarations_are_refused(declared):
 def test_a_wrong_role_is_refused(store):
     with pytest.raises(UsageError, match="--role: 'dev' is none of train, test"):
         imported(store, [made.table_of(made.rows_of())], role="dev")
+
+
+def test_labels_that_look_alike_are_questioned_in_a_new_dataset(tmp_path):
+    store = Store(tmp_path / "store")
+    rows = [{**row, "emotion": "Joy" if row["emotion"] == "calm" else row["emotion"]} for row in made.rows_of()]
+    with pytest.raises(UsageError, match=r"the label 'joy' .* looks like 'Joy' at") as caught:
+        import_activations(store, [made.table_of(rows)], dataset="mine", model="lab/m", create_dataset=True)
+    assert "emo datasets import FILE --dataset mine --accept-labels" in caught.value.hint
+    assert not store.root.exists()

@@ -1,13 +1,14 @@
 """Prompt files to one validated set; every fault of every file is collected, none stops the reading."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 from emotion_cli.errors import UsageError
 from emotion_cli.prompts.prompt_set import KEYS, PromptSet, Row, validated
-from emotion_cli.prompts.reading.contents import Contents, Header
-from emotion_cli.prompts.reading.delimited import read_csv, read_tsv
+from emotion_cli.prompts.reading.columns import Columns, Reading, Tally
+from emotion_cli.prompts.reading.contents import Contents
+from emotion_cli.prompts.reading.delimited import QUOTING, read_csv, read_tsv
 from emotion_cli.prompts.reading.json_text import read_json, read_jsonl
 from emotion_cli.prompts.reading.parquet import read_parquet
 
@@ -16,28 +17,34 @@ READERS: dict[str, Callable[[Path], Contents]] = {
 }  # fmt: skip
 """How to read a file, by the end of its name."""
 
-SYNONYMS = {"label": "emotion"}
-"""Other words that a file may use for a key."""
-
-NEEDED = ("text", "emotion")
-
 
 def read_prompt_set(
-    paths: Sequence[Path], name: str, *, role: str = "train", reference: str | None = None, topic_column: str | None = None
+    paths: Sequence[Path],
+    name: str,
+    *,
+    role: str = "train",
+    reference: str | None = None,
+    columns: Columns | None = None,
+    accept_labels: bool = False,
+    note: Callable[[str], None] = lambda _: None,
 ) -> PromptSet:
     """The validated set that files, and folders of files, make together; UsageError naming every fault.
 
-    `topic_column` is the key that holds topics instead of `topic`; `reference` must be one of the labels.
+    `reference` must be one of the labels; `note` hears what is read in another way than usual.
     """
-    found = prompt_files(paths)
-    contents = [READERS[path.suffix.lower()](path) for path in found]
-    faults = [fault for one in contents for fault in one.faults]
-    read = [row for one in contents for row in one.rows]
-    if topic_column and read and not any(topic_column in row.values for row in read):
-        faults.append(f"no row has the topic column {topic_column!r}")
-    words = SYNONYMS | ({topic_column: "topic"} if topic_column else {})
-    rows = [row for one in contents for row in _rows(one, words, faults)]
-    return validated(name, rows, role=role, reference=reference, faults=faults, files=found)
+    columns = columns or Columns()
+    files = prompt_files(paths)
+    contents = [READERS[path.suffix.lower()](path) for path in files]
+    for sentence in (sentence for of in contents for sentence in of.notes):
+        note(sentence)
+    faults = [fault for of in contents for fault in of.faults]
+    faults += _never_seen(contents, columns)
+    reading = Reading(columns, faults, Tally())
+    rows = [row for of in contents for row in _rows(of, reading)]
+    faults += reading.tally.faults() + _swallowed(contents, rows, columns)
+    return validated(
+        name, rows, role=role, reference=reference, faults=faults, files=files, accept_labels=accept_labels, note=note
+    )  # fmt: skip
 
 
 def prompt_files(paths: Sequence[Path]) -> list[Path]:
@@ -59,34 +66,42 @@ def prompt_files(paths: Sequence[Path]) -> list[Path]:
     return list({path.resolve(): path for path in found}.values())
 
 
-def _rows(contents: Contents, words: Mapping[str, str], faults: list[str]) -> list[Row]:
+def _never_seen(contents: Sequence[Contents], columns: Columns) -> list[str]:
+    """A fault for each column that was named and that no row has."""
+    seen = {key for of in contents for row in of.rows for key in row.values}
+    what = {"text": "text", "emotion": "label", "topic": "topic"}
+    asked = {name: what[key] for key, name in columns.named.items()} | dict.fromkeys(columns.label_columns, "label")
+    return [f"no row has the {of} column {name!r}" for name, of in asked.items() if seen and name not in seen]
+
+
+def _rows(contents: Contents, reading: Reading) -> list[Row]:
     """The rows under the keys that a prompt has; what is wrong with a whole column is said once, not for each row."""
-    unknown: set[str] = set()
+    unknown: list[str] = []
     if contents.header:
-        unknown = {name for name in contents.header.names if name and words.get(name, name) not in KEYS}
-        wrong = _header_faults(contents.header, words)
-        at, known = contents.header.place, ", ".join(KEYS)
-        faults += wrong + [f"{at}: unknown column {name!r}; known are {known}" for name in sorted(unknown)]
+        unknown = reading.columns.others(contents.header)
+        wrong = reading.columns.header_faults(contents.header)
+        if not reading.columns.ignore_others:
+            at, known = contents.header.place, ", ".join(KEYS)
+            wrong_names = [f"{at}: unknown column {name!r}; known are {known}" for name in unknown]
+            reading.faults.extend(wrong + wrong_names)
+        else:
+            reading.faults.extend(wrong)
         if wrong:
             return []
-    return [_renamed(row, words, unknown, faults) for row in contents.rows]
+    read = [reading.row(row, unknown) for row in contents.rows]
+    return [row for row in read if row is not None]
 
 
-def _header_faults(header: Header, words: Mapping[str, str]) -> list[str]:
-    columns: dict[str, list[str]] = {}
-    for name in header.names:
-        columns.setdefault(words.get(name, name), []).append(name)
-    twice = [f"{header.place}: columns {' and '.join(map(repr, names))} are the same" for names in columns.values()
-             if len(names) > 1 and names[0]]  # fmt: skip
-    empty = [f"{header.place}: column {i} has no name" for i, name in enumerate(header.names, start=1) if not name.strip()]
-    return twice + empty + [f"{header.place}: there is no column {name!r}" for name in NEEDED if name not in columns]
-
-
-def _renamed(row: Row, words: Mapping[str, str], without: Collection[str], faults: list[str]) -> Row:
-    values: dict[str, Any] = {}
-    for key, value in row.values.items():
-        if (name := words.get(key, key)) in values:
-            faults.append(f"{row.place}: {key!r} stands beside another key for {name}")
-        elif key not in without:
-            values[name] = value
-    return Row(row.place, values)
+def _swallowed(contents: Sequence[Contents], rows: Sequence[Row], columns: Columns) -> list[str]:
+    """A fault for each row over several lines, more than one of which would be a row by itself with a label that others have."""
+    doubts = [doubt for of in contents for doubt in of.doubts]
+    silent = Reading(columns, [], Tally())
+    alone = {doubt.place: [row.values.get("emotion") for row in map(silent.row, doubt.rows) if row] for doubt in doubts}
+    labels = Counter(row.values.get("emotion") for row in rows if isinstance(row.values.get("emotion"), str))
+    maybe = Counter(label for of in alone.values() for label in of if isinstance(label, str))
+    known = {*labels, *(label for label, n in maybe.items() if n > 1)}
+    return [
+        f"{doubt.place}: a quote opens a field here that closes in line {doubt.last}, yet {n} of these lines would be rows by "
+        f"themselves; {QUOTING}"
+        for doubt in doubts if (n := sum(label in known for label in alone[doubt.place] if isinstance(label, str))) > 1
+    ]  # fmt: skip

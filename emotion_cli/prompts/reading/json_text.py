@@ -4,6 +4,7 @@ import json
 import re
 from bisect import bisect_right
 from collections.abc import Callable
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,8 @@ def read_jsonl(path: Path) -> Contents:
     """One JSON object a line; blank lines are skipped."""
     rows: list[Row] = []
     faults: list[str] = []
-    for line in lines(path, faults):
+    notes: list[str] = []
+    for line in lines(path, faults, notes):
         if not line.whole or not line.text.strip():
             continue
         place = f"{path}:{line.number}"
@@ -48,14 +50,16 @@ def read_jsonl(path: Path) -> Contents:
             rows.append(_row(place, value, faults))
         else:
             faults.append(f"{place}: an object is expected, not {type(value).__name__}")
-    return Contents(rows, faults)
+    return Contents(rows, faults, notes=notes)
 
 
 def read_json(path: Path) -> Contents:
     """One object whose `prompts` are texts or objects; its label is its `label` or `emotion`, else the file's stem."""
     faults: list[str] = []
-    text = "".join(line.text for line in lines(path, faults))
-    ends = [match.start() for match in re.finditer("\n", text)]
+    notes: list[str] = []
+    read = lines(path, faults, notes)
+    text = "".join(line.text for line in read)
+    ends = [end - 1 for end in accumulate(len(line.text) for line in read)]
 
     def place(at: int) -> str:
         return f"{path}:{bisect_right(ends, at - 1) + 1}"
@@ -65,7 +69,7 @@ def read_json(path: Path) -> Contents:
     try:
         members = _members(text)
     except json.JSONDecodeError as error:
-        return Contents([], [f"{path}:{error.lineno}: not JSON: {error}"])
+        return Contents([], [f"{place(error.pos)}: not JSON: {error}"])
     except (ValueError, RecursionError) as error:
         return Contents([], [f"{path}: not JSON: {error}"])
     head: dict[str, Any] = {}
@@ -92,7 +96,7 @@ def read_json(path: Path) -> Contents:
             rows.append(_row(place(at), item, faults, common))
         else:
             faults.append(f"{place(at)}: a text or an object is expected, not {type(item).__name__}")
-    return Contents(rows, faults)
+    return Contents(rows, faults, notes=notes)
 
 
 def _row(place: str, value: _Object, faults: list[str], common: dict[str, Any] | None = None) -> Row:

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from emotion_cli.errors import short_of_memory
 from emotion_cli.prompts.prompt_set import Row
 from emotion_cli.prompts.reading.contents import Contents, Header
 
@@ -18,6 +19,8 @@ def read_parquet(path: Path) -> Contents:
     try:
         with pq.ParquetFile(path) as file:
             table = file.read()
+    except MemoryError as error:
+        raise short_of_memory(path, error) from error
     except (OSError, pa.ArrowException) as error:
         return Contents([], [f"{path}: not readable as Parquet: {str(error).splitlines()[0]}"])
     faults: list[str] = []
