@@ -14,10 +14,18 @@ from warehouse.parquet import table_of
 from warehouse.schema import TABLES
 from warehouse.store import Partition, Store
 
-STEPS: dict[int, Callable[[str, dict[str, Any]], dict[str, Any]]] = {}
+def _recomputed(table: str, columns: dict[str, Any]) -> dict[str, Any]:
+    """Version 2: extractions say what came of a sample that was computed again; of older ones nothing is known."""
+    if table != "extractions":
+        return columns
+    unknown = [None] * len(columns["created_at"])
+    return columns | {"n_recomputed": unknown, "recomputed_error": unknown}
+
+
+STEPS: dict[int, Callable[[str, dict[str, Any]], dict[str, Any]]] = {1: _recomputed}
 """By the version that it starts from: (table, columns of one row group) to the columns of the next version.
 
-Version 1 is the first, so there is none yet. A new version adds its step here, and old stores can be read for ever.
+A new version adds its step here, and old stores can be read for ever.
 """
 
 

@@ -89,6 +89,11 @@ def as_pairs(found: Iterable[tuple[str, int]]) -> Pairs:
     return pairs
 
 
+def groups_of(wanted: Pairs, held: Pairs) -> list[Group]:
+    """The groups in which what is wanted and not held would be computed."""
+    return _missing(wanted, as_set(held))
+
+
 def _missing(wanted: Pairs, taken: set[tuple[str, int]]) -> list[Group]:
     groups: dict[tuple[int, ...], list[str]] = {}
     for pooling, layers in sorted(wanted.items()):  # the order in which they were asked for names no part
