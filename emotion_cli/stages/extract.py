@@ -186,7 +186,7 @@ def _run(job: Job, scope: Scope, poolings: Sequence[str]) -> None:
         todo = work(wanted, held, noted, writer.recipe, writer.chunks)
         with stop_between_parts(listener.note) as stop:
             new = [*todo.ready, *writer.write(todo, stop)]
-            recomputed = writer.recomputed(new, manifest if held else None, keep=todo.left)
+            recomputed = writer.recomputed(new, manifest, keep=todo.left, earlier=bool(held))
             files += new
             pairs = todo.pairs(held)
             words_sha256 = words.sha256 if WORD in wanted else manifest.inputs.get("words_sha256") if manifest and held else None
@@ -273,14 +273,15 @@ class _Writer:
         """The prompts of each part of a group."""
         return chunks_of(len(self.ids), group, self.loaded.d_model)
 
-    def recomputed(self, files: Sequence[FileEntry], before: Manifest | None, keep: Sequence[FileEntry]) -> dict[str, Any]:
+    def recomputed(self, files: Sequence[FileEntry], before: Manifest | None, keep: Sequence[FileEntry], *,
+                   earlier: bool) -> dict[str, Any]:  # fmt: skip
         """Compare a sample of the rows in new files with passes of these prompts alone; what came of it and of earlier files.
 
-        CheckFailedError when a row is not exact: the new files but those to `keep` are removed, with the notes of them.
+        `earlier` says that files of the manifest `before` stay. CheckFailedError when a row is not exact: the new files but those to `keep` are removed, with the notes of them.
         """
         from emotion_cli.stages.sample import WrongRowsError, recompute_sample
 
-        known = before.inputs.get("recomputed", {}) if before else {}
+        known = before.inputs.get("recomputed", {}) if before and earlier else {}
         if not files:
             return {"n_recomputed": None, "recomputed_error": None} | known
         try:

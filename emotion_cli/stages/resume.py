@@ -76,6 +76,12 @@ def group_of(part: str) -> Group:
     return Group(tuple(poolings.split(",")), tuple(int(layer) for layer in layers.split(",")))
 
 
+def chunk_of(part: str) -> range:
+    """The prompts that a part's name stands for, as places in the order of the extraction."""
+    start, stop = part.split("|")[2].split("-")
+    return range(int(start), int(stop))
+
+
 def as_set(pairs: Pairs) -> set[tuple[str, int]]:
     """The pairs one by one."""
     return {(pooling, layer) for pooling, layers in pairs.items() for layer in layers}

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from emotion_cli.stages.resume import Group, group_of
+from emotion_cli.stages.resume import Group, chunk_of, group_of
 from warehouse.store import FileEntry, Partition
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def recompute_sample(partition: Partition, files: Sequence[FileEntry], loaded: "
     ids, words = [tokens.ids[place] for place in sample], [tokens.words[place] for place in sample]
     distance, wrong = 0.0, set[int]()
     for group in dict.fromkeys(group_of(entry.part) for entry in files):
-        entries = [entry for entry in files if group_of(entry.part) == group]
+        entries = [entry for entry in files if group_of(entry.part) == group and set(sample) & set(chunk_of(entry.part))]
         positions = positions_of(ids, group.poolings, words)
         rows, present = _rows(partition, entries, group, [prompt_ids[place] for place in sample], loaded.d_model)
         for pooling, chosen in positions.items():

@@ -64,6 +64,15 @@ CONFIGS = {
         layer_types=["sliding_attention", "full_attention", "sliding_attention"],
     ),
     "stablelm": lambda: transformers.StableLmConfig(**_ROTARY),
+    # other angles for prompts beyond 8 tokens, which many are
+    "phi3-longrope": lambda: transformers.Phi3Config(
+        **_ROTARY, original_max_position_embeddings=8,
+        rope_parameters={"rope_type": "longrope", "rope_theta": 10000.0, "original_max_position_embeddings": 8,
+                         "short_factor": [1.0, 1.5, 2.0, 3.0], "long_factor": [4.0, 6.0, 9.0, 12.0]},
+    ),
+    "llama-dynamic": lambda: transformers.LlamaConfig(
+        **_ROTARY, rope_parameters={"rope_type": "dynamic", "rope_theta": 10000.0, "factor": 4.0}
+    ),
 }  # fmt: skip
 """One small config for each architecture (`stablelm` is not in the table of block lists: it is searched)."""
 
