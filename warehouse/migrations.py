@@ -14,6 +14,7 @@ from warehouse.parquet import table_of
 from warehouse.schema import TABLES
 from warehouse.store import Partition, Store
 
+
 def _recomputed(table: str, columns: dict[str, Any]) -> dict[str, Any]:
     """Version 2: extractions say what came of a sample that was computed again; of older ones nothing is known."""
     if table != "extractions":

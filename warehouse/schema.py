@@ -66,12 +66,22 @@ COLUMNS = _columns(
     Column("layers", pa.list_(pa.int64()), "Layers present."),
     Column("words_sha256", _TEXT, "Content hash of the word list of pooling `word`; NULL without it."),
     Column("strategy", _TEXT, "How prompts were packed into forward passes."),
-    Column("strategy_error", _REAL, "Error of packed rows against a float64 pass of one prompt, over the largest token state in the "
-           "row; measured on a few batches before the extraction."),
-    Column("n_recomputed", _COUNT, "Prompts of a random sample whose stored rows were computed again, one prompt at a time; NULL for "
-           "imported activations.", "prompts"),
-    Column("recomputed_error", _REAL, "Largest distance of a stored row of the sample from the row computed again, over the largest "
-           "token state in the row."),
+    Column(
+        "strategy_error",
+        _REAL,
+        "Error of packed rows against a float64 pass of one prompt, over the largest token state in the row; measured first.",
+    ),
+    Column(
+        "n_recomputed",
+        _COUNT,
+        "Prompts of a random sample whose stored rows were computed again, one at a time; NULL where that is not known.",
+        "prompts",
+    ),
+    Column(
+        "recomputed_error",
+        _REAL,
+        "Largest distance of a stored row of that sample from the same row computed again, over the largest token state in it.",
+    ),
     Column("n_prompts", _COUNT, "Distinct prompts extracted.", "prompts"),
     Column("n_tokens", _COUNT, "Tokens read by the model, BOS included; NULL for imported activations.", "tokens"),
     Column("n_tokens_computed", _COUNT, "Tokens that went through the model, padding included.", "tokens"),

@@ -156,8 +156,9 @@ def _invariance(loaded: "LoadedModel", name: str, groups: Sequence[Sequence[list
         for rows in groups:
             against = reference(loaded, rows, positions_of(rows, POOLED), layers)
             # all at once, but for prompts of which the model needs to know the length
-            found = pooled_activations(loaded, rows, poolings=POOLED, layers=layers, strategy="sorted",
-                                       batch_tokens=len(rows) * max(map(len, rows))).values  # fmt: skip
+            found = pooled_activations(
+                loaded, rows, poolings=POOLED, layers=layers, strategy="sorted", batch_tokens=len(rows) * max(map(len, rows))
+            ).values
             worst = max(worst, agreement(found, against, loaded.dtype), key=lambda one: one.error / one.bound)
             why = against.why
     except NotFiniteError:  # which no bound allows

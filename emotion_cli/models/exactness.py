@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from emotion_cli.models.loading import LoadedModel
 
 FACTOR = 4
-"""How many times the error of the plain pass is allowed: two orders of the same sums differ by chance, rarely by more than this."""
+"""How many times the error of the plain pass is allowed: two orders of the same sums differ by chance, rarely by more."""
 
 FLOOR = {"float32": 2e-6, "float16": 2e-3, "bfloat16": 1e-2}
 """Errors that count as none, since the plain pass may be nearer than that by luck.
@@ -64,8 +64,7 @@ class Agreement(NamedTuple):
         return self.error <= self.bound
 
 
-def reference(loaded: "LoadedModel", ids: Sequence[Sequence[int]], positions: Positions,
-              layers: Sequence[int]) -> Reference:  # fmt: skip
+def reference(loaded: "LoadedModel", ids: Sequence[Sequence[int]], positions: Positions, layers: Sequence[int]) -> Reference:
     """Both passes of each prompt alone; a model that torch cannot run in float64 has the plain one only."""
     plain = rows_of(loaded, ids, positions, layers)
     try:
@@ -78,8 +77,8 @@ def positions_of(
     ids: Sequence[Sequence[int]], poolings: Sequence[str], words: Sequence[Sequence[int]] | None = None
 ) -> dict[str, list[list[int]]]:
     """What each pooling reads of each prompt; `words` holds the positions of each prompt's word."""
-    spans = words or [()] * len(ids)
-    return {pooling: [list(POOLINGS[pooling](len(row), span)) for row, span in zip(ids, spans, strict=True)] for pooling in poolings}
+    prompts = list(zip(map(len, ids), words or [()] * len(ids), strict=True))
+    return {pooling: [list(POOLINGS[pooling](length, word)) for length, word in prompts] for pooling in poolings}
 
 
 def joined(references: Sequence[Reference]) -> Reference:
@@ -89,16 +88,20 @@ def joined(references: Sequence[Reference]) -> Reference:
     return Reference(_joined([one.plain for one in references]), None if why else _joined(truths), why)
 
 
-def rows_of(loaded: "LoadedModel", ids: Sequence[Sequence[int]], positions: Positions, layers: Sequence[int], *,
-            float64: bool = False) -> Rows:  # fmt: skip
+def rows_of(
+    loaded: "LoadedModel", ids: Sequence[Sequence[int]], positions: Positions, layers: Sequence[int], *, float64: bool = False
+) -> Rows:
     """Pooled rows by one pass a prompt, each free of what earlier passes left; NotFiniteError where they are none."""
-    rows = [_row_of(loaded, tokens, {pooling: of[prompt] for pooling, of in positions.items()}, layers, float64=float64)
-            for prompt, tokens in enumerate(ids)]  # fmt: skip
+    rows = [
+        _row_of(loaded, tokens, {pooling: of[prompt] for pooling, of in positions.items()}, layers, float64=float64)
+        for prompt, tokens in enumerate(ids)
+    ]
     return _joined(rows)
 
 
-def _row_of(loaded: "LoadedModel", tokens: Sequence[int], positions: Mapping[str, Sequence[int]], layers: Sequence[int], *,
-            float64: bool) -> Rows:  # fmt: skip
+def _row_of(
+    loaded: "LoadedModel", tokens: Sequence[int], positions: Mapping[str, Sequence[int]], layers: Sequence[int], *, float64: bool
+) -> Rows:
     import torch
 
     from emotion_cli.models.float64 import Float64
@@ -115,9 +118,10 @@ def _row_of(loaded: "LoadedModel", tokens: Sequence[int], positions: Mapping[str
                 scales[pooling][places[layer], 0] = float(states.norm(dim=-1).max())
 
     ids = torch.tensor([list(tokens)], device=loaded.device)
-    with torch.inference_mode(), as_it_was(loaded.model), residual_stream(loaded, layers, read, stop=True):
-        with Float64() if float64 else nullcontext():
-            loaded.model(input_ids=ids, use_cache=False)
+    # the exception that ends a pass leaves the float64 mode before the hooks are removed
+    hooks, mode = residual_stream(loaded, layers, read, stop=True), Float64() if float64 else nullcontext()
+    with torch.inference_mode(), as_it_was(loaded.model), hooks, mode:
+        loaded.model(input_ids=ids, use_cache=False)
     if not all(np.isfinite(of).all() for of in values.values()):
         raise NotFiniteError(f"{loaded.source.name}: activations are not finite in {loaded.dtype}", hint="--dtype float32")
     return Rows(values, scales)
@@ -125,8 +129,10 @@ def _row_of(loaded: "LoadedModel", tokens: Sequence[int], positions: Mapping[str
 
 def _joined(rows: Sequence[Rows]) -> Rows:
     poolings = list(rows[0].values)
-    return Rows({pooling: np.concatenate([one.values[pooling] for one in rows], axis=1) for pooling in poolings},
-                {pooling: np.concatenate([one.scales[pooling] for one in rows], axis=1) for pooling in poolings})  # fmt: skip
+    return Rows(
+        {pooling: np.concatenate([one.values[pooling] for one in rows], axis=1) for pooling in poolings},
+        {pooling: np.concatenate([one.scales[pooling] for one in rows], axis=1) for pooling in poolings},
+    )
 
 
 def agreement(found: Mapping[str, np.ndarray], against: Reference, dtype: str) -> Agreement:
@@ -149,8 +155,13 @@ class Recomputed(NamedTuple):
     wrong: list[int]
 
 
-def recompute(loaded: "LoadedModel", ids: Sequence[Sequence[int]], positions: Positions, layers: Sequence[int],
-              kept: Mapping[str, np.ndarray]) -> Recomputed:  # fmt: skip
+def recompute(
+    loaded: "LoadedModel",
+    ids: Sequence[Sequence[int]],
+    positions: Positions,
+    layers: Sequence[int],
+    kept: Mapping[str, np.ndarray],
+) -> Recomputed:
     """Compare rows [layer, prompt, d_model] by pooling with a plain pass of each prompt, by the one rule of this module.
 
     A row that is within (FACTOR - 1) floors of the plain one is within FACTOR times of what is allowed, whatever a float64 pass

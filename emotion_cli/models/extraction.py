@@ -146,8 +146,10 @@ def pooled_batches(
     for stack in values.values():
         bad = ~np.isfinite(stack).all(axis=(1, 2))
         if bad.any():
-            raise NotFiniteError(f"{loaded.source.name}: activations are not finite in {loaded.dtype} at layer "
-                                 f"{layers[int(bad.argmax())]}", hint="--dtype float32")  # fmt: skip
+            raise NotFiniteError(
+                f"{loaded.source.name}: activations are not finite in {loaded.dtype} at layer {layers[int(bad.argmax())]}",
+                hint="--dtype float32",
+            )
     return Pooled(values, present, computed, budget)
 
 
@@ -157,12 +159,18 @@ def batches_of(loaded: "LoadedModel", ids: Sequence[Sequence[int]], strategy: st
     groups: dict[tuple[int, ...], list[int]] = {}
     for prompt, row in enumerate(ids):
         groups.setdefault(length_class(rules, len(row)), []).append(prompt)
-    options: dict[str, Any] = {"budget": batch_tokens, "widest": widest_tree(loaded),
-                               "cost": lambda width, seen: width * (1 + seen / loaded.attention_equals)}  # fmt: skip
+    options: dict[str, Any] = {
+        "budget": batch_tokens,
+        "widest": widest_tree(loaded),
+        "cost": lambda width, seen: width * (1 + seen / loaded.attention_equals),
+    }
     if len(groups) <= 1:
         return pack(ids, strategy, **options)
-    return [Batch([row.renumbered(prompts) for row in batch.rows]) for prompts in groups.values()
-            for batch in pack([ids[prompt] for prompt in prompts], strategy, **options)]  # fmt: skip
+    return [
+        Batch([row.renumbered(prompts) for row in batch.rows])
+        for prompts in groups.values()
+        for batch in pack([ids[prompt] for prompt in prompts], strategy, **options)
+    ]
 
 
 def distinct(ids: Sequence[Sequence[int]]) -> tuple[list[Sequence[int]], list[list[int]]]:

@@ -116,8 +116,15 @@ class Trial:
     prompt that shares most with the one before it, and others while there is room. Compared are prompts of these batches.
     """
 
-    def __init__(self, loaded: "LoadedModel", ids: Sequence[Sequence[int]], *, layers: Sequence[int], batch_tokens: int,
-                 pieces: Iterable[Sequence[int]] | None = None) -> None:  # fmt: skip
+    def __init__(
+        self,
+        loaded: "LoadedModel",
+        ids: Sequence[Sequence[int]],
+        *,
+        layers: Sequence[int],
+        batch_tokens: int,
+        pieces: Iterable[Sequence[int]] | None = None,
+    ) -> None:
         self.loaded, self.ids, self.layers, self.batch_tokens = loaded, ids, layers, batch_tokens
         self.pieces = list(dict.fromkeys(map(tuple, [range(len(ids))] if pieces is None else pieces)))
         self.needed = self._needed()
@@ -138,8 +145,9 @@ class Trial:
                 worst = max(worst, proof, key=lambda proof: proof.error / proof.bound)
         return worst
 
-    def _run(self, unique: Sequence[Sequence[int]], batches: Sequence[Batch], needed: set[tuple[int, ...]], *, fast: bool,
-             sparse: bool) -> Proof:  # fmt: skip
+    def _run(
+        self, unique: Sequence[Sequence[int]], batches: Sequence[Batch], needed: set[tuple[int, ...]], *, fast: bool, sparse: bool
+    ) -> Proof:
         probes = _to_compare(batches, unique, needed)
         against = joined([self._reference(tuple(unique[probe])) for probe in probes])
         poolings = ["last"] if sparse else list(POOLED)
@@ -169,8 +177,10 @@ class Trial:
         kinds = sorted(longest)
         needed = {longest[kinds[i]] for i in _spread(len(kinds))}
         # those with equal tokens are one prompt
-        shared = [(0 if self.ids[one] == self.ids[other] else common_prefix(self.ids[one], self.ids[other]), other)
-                  for one, other in pairwise(places)]  # fmt: skip
+        shared = [
+            (0 if self.ids[one] == self.ids[other] else common_prefix(self.ids[one], self.ids[other]), other)
+            for one, other in pairwise(places)
+        ]
         most = max(shared, default=(0, 0), key=lambda pair: pair[0])
         return needed | {most[1]} if most[0] else needed
 
@@ -179,9 +189,10 @@ def _to_run(batches: Sequence[Batch], unique: Sequence[Sequence[int]], needed: s
     """The batches with a prompt that is needed, then others of all sizes while there is room and too few prompts."""
     chosen = [batch for batch in batches if any(tuple(unique[prompt]) in needed for prompt in batch.prompts)]
     others = sorted((batch for batch in batches if batch not in chosen), key=lambda batch: batch.size)
-    for i in _spread(len(others)):
-        if sum(len(batch.prompts) for batch in chosen) < N_PROBES and sum(batch.size for batch in chosen) + others[i].size <= room:
-            chosen.append(others[i])
+    for batch in (others[i] for i in _spread(len(others))):
+        too_few = sum(len(other.prompts) for other in chosen) < N_PROBES
+        if too_few and sum(other.size for other in chosen) + batch.size <= room:
+            chosen.append(batch)
     return chosen
 
 

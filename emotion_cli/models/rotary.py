@@ -33,7 +33,8 @@ def _regime(kind: Mapping[str, Any], config: Any) -> Regime | None:
     if name in WHATEVER_THE_LENGTH:
         return None
     longest = getattr(config, "max_position_embeddings", None)
-    original = kind.get("original_max_position_embeddings") or getattr(config, "original_max_position_embeddings", None) or longest
+    name_of_switch = "original_max_position_embeddings"
+    original = kind.get(name_of_switch) or getattr(config, name_of_switch, None) or longest
     if name == "longrope" and original:
         return lambda length: int(length > original)
     if name == "dynamic" and longest:

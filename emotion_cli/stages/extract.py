@@ -190,8 +190,9 @@ def _run(job: Job, scope: Scope, poolings: Sequence[str]) -> None:
             files += new
             pairs = todo.pairs(held)
             words_sha256 = words.sha256 if WORD in wanted else manifest.inputs.get("words_sha256") if manifest and held else None
-            made = partition.commit(files, {"pairs": pairs, "words_sha256": words_sha256, "recomputed": recomputed},
-                                    unfinished=todo.left)  # fmt: skip
+            made = partition.commit(
+                files, {"pairs": pairs, "words_sha256": words_sha256, "recomputed": recomputed}, unfinished=todo.left
+            )
             row = _extraction_row(scope, loaded, settings, pairs, files, choice, tokens, words_sha256) | recomputed
             entry = target.write([table_of("extractions", {key: [value] for key, value in row.items()})])
             target.commit([entry], {"activations": made.fingerprint}, reads={"activations": partition.place})
@@ -273,11 +274,13 @@ class _Writer:
         """The prompts of each part of a group."""
         return chunks_of(len(self.ids), group, self.loaded.d_model)
 
-    def recomputed(self, files: Sequence[FileEntry], before: Manifest | None, keep: Sequence[FileEntry], *,
-                   earlier: bool) -> dict[str, Any]:  # fmt: skip
+    def recomputed(
+        self, files: Sequence[FileEntry], before: Manifest | None, keep: Sequence[FileEntry], *, earlier: bool
+    ) -> dict[str, Any]:
         """Compare a sample of the rows in new files with passes of these prompts alone; what came of it and of earlier files.
 
-        `earlier` says that files of the manifest `before` stay. CheckFailedError when a row is not exact: the new files but those to `keep` are removed, with the notes of them.
+        `earlier` says that files of the manifest `before` stay. CheckFailedError when a row is not exact: the new files but those
+        to `keep` are removed, with the notes of them.
         """
         from emotion_cli.stages.sample import WrongRowsError, recompute_sample
 
@@ -285,18 +288,22 @@ class _Writer:
         if not files:
             return {"n_recomputed": None, "recomputed_error": None} | known
         try:
-            found = recompute_sample(self.partition, files, self.loaded, self.prompts["prompt_id"], self.tokens,
-                                     seed=self.scope.extraction_id)  # fmt: skip
+            found = recompute_sample(
+                self.partition, files, self.loaded, self.prompts["prompt_id"], self.tokens, seed=self.scope.extraction_id
+            )
         except WrongRowsError as error:
             committed = {entry.name for entry in before.files} if before else set()
             self.partition.discard(files, keep={entry.name for entry in keep} | committed)
             self.partition.save_progress(keep)
-            raise CheckFailedError(f"{self.scope.subject}: {error}; nothing was kept of them",
-                                   hint="run it again with --strategy single, and report this") from error  # fmt: skip
-        self.listener.note(f"{self.scope.subject}: {found.n_prompts} prompts computed again singly, "
-                           f"stored rows differ by at most {found.distance:.1e}")  # fmt: skip
-        return {"n_recomputed": found.n_prompts,
-                "recomputed_error": max(found.distance, known.get("recomputed_error") or 0.0)}  # fmt: skip
+            raise CheckFailedError(
+                f"{self.scope.subject}: {error}; nothing was kept of them",
+                hint="run it again with --strategy single, and report this",
+            ) from error
+        self.listener.note(
+            f"{self.scope.subject}: {found.n_prompts} prompts computed again singly, "
+            f"stored rows differ by at most {found.distance:.1e}"
+        )
+        return {"n_recomputed": found.n_prompts, "recomputed_error": max(found.distance, known.get("recomputed_error") or 0.0)}
 
     def _compute(self, group: Group, piece: range, advance: Any) -> "Pooled":
         from emotion_cli.models.extraction import SPARSE, pooled_activations
@@ -304,10 +311,18 @@ class _Writer:
         # as it was proven: for these poolings, in this block
         sparse = self.choice.sparse and SPARSE.issuperset(group.poolings) and group.layers[-1] == self.last_layer
         pooled = pooled_activations(
-            self.loaded, [self.ids[i] for i in piece], poolings=group.poolings, layers=group.layers,
-            batch_tokens=self.batch_tokens, strategy=self.choice.strategy, fast=self.choice.fast, sparse=sparse,
-            words=[self.tokens.words[i] for i in piece], progress=advance, notify=self.listener.note,
-        )  # fmt: skip
+            self.loaded,
+            [self.ids[i] for i in piece],
+            poolings=group.poolings,
+            layers=group.layers,
+            batch_tokens=self.batch_tokens,
+            strategy=self.choice.strategy,
+            fast=self.choice.fast,
+            sparse=sparse,
+            words=[self.tokens.words[i] for i in piece],
+            progress=advance,
+            notify=self.listener.note,
+        )
         self.batch_tokens = pooled.batch_tokens  # what memory holds is known now
         return pooled
 

@@ -31,8 +31,15 @@ class Sampled(NamedTuple):
     distance: float
 
 
-def recompute_sample(partition: Partition, files: Sequence[FileEntry], loaded: "LoadedModel", prompt_ids: Sequence[str],
-                     tokens: "Tokens", *, seed: str) -> Sampled:  # fmt: skip
+def recompute_sample(
+    partition: Partition,
+    files: Sequence[FileEntry],
+    loaded: "LoadedModel",
+    prompt_ids: Sequence[str],
+    tokens: "Tokens",
+    *,
+    seed: str,
+) -> Sampled:
     """Compare the rows of a few prompts in these files with a plain pass of each; WrongRowsError names the prompts at fault.
 
     `seed` decides which prompts; the same ones are taken whatever the files hold.
@@ -53,14 +60,17 @@ def recompute_sample(partition: Partition, files: Sequence[FileEntry], loaded: "
         distance = max(distance, found.distance)
         wrong.update(found.wrong)
     if wrong:
-        names = ", ".join(prompt_ids[sample[i]] for i in sorted(wrong)[:SHOWN])
-        raise WrongRowsError(f"the stored rows of {len(wrong)} of {len(sample)} prompts that were computed again singly are wrong "
-                             f"(by up to {distance:.1e} of the largest token state): {names}{' ..' if len(wrong) > SHOWN else ''}")  # fmt: skip
+        names = ", ".join([prompt_ids[sample[i]] for i in sorted(wrong)[:SHOWN]] + ["..."] * (len(wrong) > SHOWN))
+        raise WrongRowsError(
+            f"the stored rows of {len(wrong)} of {len(sample)} prompts that were computed again singly are wrong "
+            f"(by up to {distance:.1e} of the largest token state): {names}"
+        )
     return Sampled(len(sample), distance)
 
 
-def _rows(partition: Partition, entries: Sequence[FileEntry], group: Group, wanted: Sequence[str],
-          d_model: int) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:  # fmt: skip
+def _rows(
+    partition: Partition, entries: Sequence[FileEntry], group: Group, wanted: Sequence[str], d_model: int
+) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
     """Stored rows of prompts [layer, prompt, d_model] by pooling, and which are there [layer, prompt]."""
     places, layers = {prompt_id: i for i, prompt_id in enumerate(wanted)}, {layer: i for i, layer in enumerate(group.layers)}
     rows = {pooling: np.zeros((len(layers), len(places), d_model)) for pooling in group.poolings}

@@ -1,7 +1,6 @@
 """Every pooled activation equals a plain one-prompt forward pass, whatever the batch, order or padding side."""
 
 import random
-from itertools import product
 from typing import NamedTuple
 
 import numpy as np
@@ -112,11 +111,14 @@ def test_embedded_models_equal_a_plain_forward(alias, n_layers, d_model, cache, 
     oracle = Oracle(loaded.source.folder, "llama")
     largest = {
         (name, pooling): max(
-            oracle.excess(found.values[pooling][:, prompt], row, list(range(1, len(row))) if pooling == "mean" else [len(row) - 1])
+            oracle.excess(
+                found.values[pooling][:, prompt], row, list(range(1, len(row))) if pooling == "mean" else [len(row) - 1]
+            )
             for prompt, row in enumerate(ids)
         )
-        for name, found in pooled.items() for pooling in ("last", "mean")
-    }  # fmt: skip
+        for name, found in pooled.items()
+        for pooling in ("last", "mean")
+    }
     record_property("largest", str(largest))
     assert max(largest.values()) <= 1, largest
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from oracle import Oracle
 
 from emotion_cli.errors import EmoError
-from emotion_cli.models import extraction, products, proof
+from emotion_cli.models import extraction, products
 from emotion_cli.models.extraction import pooled_activations
 from emotion_cli.models.loading import find, load
 from emotion_cli.models.masks import ancestors, attention_mask, dense, depths_of, ends_of
@@ -295,5 +295,3 @@ def test_products_that_are_not_exact_are_not_used(architecture, tmp_path, monkey
     monkeypatch.setattr(products, "_linear", lambda: lambda rows, weight, bias, *_: 1.001 * linear(rows, weight, bias))
     choice = choose_strategy(subject.loaded, ids, **options)
     assert not choice.fast and choice.strategy == "tree" and choice.proof.exact and not choice.rejected
-
-

@@ -128,8 +128,9 @@ def test_masks_and_positions_that_are_off_by_one_are_caught(tmp_path, monkeypatc
         monkeypatch.setattr(masks, "ends_of", lambda batch: right(batch) + 1)
     elif planted == "window":
         ancestors = masks.ancestors
-        monkeypatch.setattr(masks, "ancestors", lambda *of, window=None, **other: ancestors(
-            *of, window=window and window + 1, **other))  # fmt: skip
+        monkeypatch.setattr(
+            masks, "ancestors", lambda *of, window=None, **other: ancestors(*of, window=window and window + 1, **other)
+        )
     else:
         depths = extraction.depths_of
         monkeypatch.setattr(extraction, "depths_of", lambda batch: np.maximum(depths(batch) - (depths(batch) > 5), 0))
@@ -139,13 +140,19 @@ def test_masks_and_positions_that_are_off_by_one_are_caught(tmp_path, monkeypatc
 
 def test_the_batches_of_the_proof_are_those_of_the_extraction(llama, monkeypatch):
     """With the longest prompt, the one that shares most with its neighbour, and as single where prompts run singly."""
-    ids = sorted([[0, 5, last] for last in range(6, 16)] + [[0, *range(4, 20)], [3], [4, 4], [7, *range(2, 12), 3], [7, *range(2, 12), 4]])
+    sharing_most = [[7, *range(2, 12), 3], [7, *range(2, 12), 4]]
+    ids = sorted([[0, 5, last] for last in range(6, 16)] + [[0, *range(4, 20)], [3], [4, 4], *sharing_most])
     pieces = [range(8), range(8, 15)]
     longest, sharing = ids.index([0, *range(4, 20)]), ids.index([7, *range(2, 12), 4])
     ran = []
-    monkeypatch.setattr(proof, "pooled_batches", lambda loaded, unique, batches, **options: ran.extend(
-        [unique[prompt] for prompt in batch.prompts] for batch in batches) or extraction.pooled_batches(
-        loaded, unique, batches, **options))  # fmt: skip
+    monkeypatch.setattr(
+        proof,
+        "pooled_batches",
+        lambda loaded, unique, batches, **options: (
+            ran.extend([unique[prompt] for prompt in batch.prompts] for batch in batches)
+            or extraction.pooled_batches(loaded, unique, batches, **options)
+        ),
+    )
     for strategy in STRATEGIES:
         ran.clear()
         found = prove(llama, ids, strategy=strategy, batch_tokens=24, pieces=pieces)
@@ -244,19 +251,29 @@ def test_checks_pass_for_lengths_on_both_sides_of_the_switch(longrope):
     assert [check.name for check in check_model(loaded) if not check.passed] == []
 
 
-@pytest.mark.parametrize(("rope", "same", "other"), [
-    ({"rope_type": "default"}, [(1, 99)], []),
-    ({"rope_type": "llama3"}, [(1, 99)], []),
-    ({"rope_type": "longrope", "original_max_position_embeddings": 8}, [(1, 8), (9, 99)], [(8, 9)]),
-    # what older files say
-    ({"type": "longrope"}, [(1, 16), (17, 99)], [(16, 17)]),
-    ({"rope_type": "dynamic"}, [(1, 64)], [(64, 65), (65, 66)]),
-    # one for each type of layer
-    ({"full_attention": {"rope_type": "longrope", "original_max_position_embeddings": 8},
-      "sliding_attention": {"rope_type": "dynamic"}}, [(1, 8), (9, 64)], [(8, 9), (64, 65)]),
-    # what nobody knows
-    ({"rope_type": "later"}, [(5, 5)], [(5, 6)]),
-], ids=str)  # fmt: skip
+@pytest.mark.parametrize(
+    ("rope", "same", "other"),
+    [
+        ({"rope_type": "default"}, [(1, 99)], []),
+        ({"rope_type": "llama3"}, [(1, 99)], []),
+        ({"rope_type": "longrope", "original_max_position_embeddings": 8}, [(1, 8), (9, 99)], [(8, 9)]),
+        # what older files say
+        ({"type": "longrope"}, [(1, 16), (17, 99)], [(16, 17)]),
+        ({"rope_type": "dynamic"}, [(1, 64)], [(64, 65), (65, 66)]),
+        # one for each type of layer
+        (
+            {
+                "full_attention": {"rope_type": "longrope", "original_max_position_embeddings": 8},
+                "sliding_attention": {"rope_type": "dynamic"},
+            },
+            [(1, 8), (9, 64)],
+            [(8, 9), (64, 65)],
+        ),
+        # what nobody knows
+        ({"rope_type": "later"}, [(5, 5)], [(5, 6)]),
+    ],
+    ids=str,
+)
 def test_which_lengths_may_share_a_batch(rope, same, other):
     config = SimpleNamespace(rope_parameters=rope, max_position_embeddings=64, original_max_position_embeddings=16)
     rules = regimes(SimpleNamespace(model=SimpleNamespace(config=SimpleNamespace(get_text_config=lambda: config))))

@@ -1,7 +1,6 @@
 """After each extraction some of the stored rows are computed again, one prompt at a time: what is wrong is not committed."""
 
 import numpy as np
-import pyarrow.parquet as pq
 import pytest
 import tiny
 from command import emo, emo_ok
@@ -71,7 +70,7 @@ def test_rows_of_one_batch_that_are_wrong_are_not_committed(place, monkeypatch):
 
 
 def test_rows_are_read_from_the_files(place, monkeypatch):
-    words, store = place
+    words, _ = place
     written = Partition.row_groups
 
     def damaged(partition, entry, columns):
@@ -119,8 +118,13 @@ def test_only_new_parts_are_sampled_and_the_largest_difference_stays(place, monk
     first = row_of(store)["recomputed_error"]
     groups = []
     sampled = sample.recompute_sample
-    monkeypatch.setattr(sample, "recompute_sample", lambda partition, files, *given, **options: groups.extend(
-        extract.group_of(entry.part).layers for entry in files) or sampled(partition, files, *given, **options))  # fmt: skip
+    monkeypatch.setattr(
+        sample,
+        "recompute_sample",
+        lambda partition, files, *given, **options: (
+            groups.extend(extract.group_of(entry.part).layers for entry in files) or sampled(partition, files, *given, **options)
+        ),
+    )
     emo_ok(*words)
     assert groups == [(0, 2, 3)]
     assert row_of(store)["n_recomputed"] == 8 and row_of(store)["recomputed_error"] >= first

@@ -190,9 +190,11 @@ def test_stale_derived_tables_are_named_until_they_are_made_again(store):
 def test_files_of_a_living_writer_are_left_alone(store):
     partition = store.partitions("vectors")[0]
     path = written(partition.folder / ".tmp-live")
-    code = (f"import sys, time; from warehouse.lock import held; from pathlib import Path\n"
-            f"with held(Path({str(partition.folder)!r})): print('held', flush=True); time.sleep(60)")  # fmt: skip
-    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as other:
+    code = (
+        f"import sys; from warehouse.lock import held; from pathlib import Path\n"
+        f"with held(Path({str(partition.folder)!r})): print('held', flush=True); sys.stdin.read()"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
         assert other.stdout.readline() == "held\n"
         assert verify(store) == []
         other.kill()
