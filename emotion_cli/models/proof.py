@@ -127,28 +127,28 @@ class Trial:
     ) -> None:
         self.loaded, self.ids, self.layers, self.batch_tokens = loaded, ids, layers, batch_tokens
         self.pieces = list(dict.fromkeys(map(tuple, [range(len(ids))] if pieces is None else pieces)))
+        self.room = max(PROBE_TOKENS, sum(map(len, ids)) // PROBE_SHARE)
         self.needed = self._needed()
         self._references: dict[tuple[int, ...], Reference] = {}
 
     def prove(self, strategy: str, *, fast: bool = False, sparse: bool = False) -> Proof:
         """The largest error of a strategy, for what is allowed there."""
         worst = Proof(0.0, FACTOR * FLOOR[self.loaded.dtype])
-        room = max(PROBE_TOKENS, sum(map(len, self.ids)) // PROBE_SHARE)
         for piece in self.pieces:
             needed = {tuple(self.ids[place]) for place in piece if place in self.needed}
             if needed:
                 unique, _ = distinct([self.ids[place] for place in piece])
                 batches = batches_of(self.loaded, unique, strategy, self.batch_tokens)
-                proof = self._run(unique, _to_run(batches, unique, needed, room), needed, fast=fast, sparse=sparse)
+                proof = self._run(unique, _to_run(batches, unique, needed, self.room), needed, fast=fast, sparse=sparse)
                 if proof.refusal:
                     return proof
-                worst = max(worst, proof, key=lambda proof: proof.error / proof.bound)
+                worst = max(proof, worst, key=lambda proof: proof.error / proof.bound)
         return worst
 
     def _run(
         self, unique: Sequence[Sequence[int]], batches: Sequence[Batch], needed: set[tuple[int, ...]], *, fast: bool, sparse: bool
     ) -> Proof:
-        probes = _to_compare(batches, unique, needed)
+        probes = _to_compare(batches, unique, needed, self.room)
         against = joined([self._reference(tuple(unique[probe])) for probe in probes])
         poolings = ["last"] if sparse else list(POOLED)
         try:
@@ -196,14 +196,22 @@ def _to_run(batches: Sequence[Batch], unique: Sequence[Sequence[int]], needed: s
     return chosen
 
 
-def _to_compare(batches: Sequence[Batch], unique: Sequence[Sequence[int]], needed: set[tuple[int, ...]]) -> list[int]:
-    """The prompts that are needed, then those at the end of a row (most others stand before them), then others of all lengths."""
+def _to_compare(batches: Sequence[Batch], unique: Sequence[Sequence[int]], needed: set[tuple[int, ...]], room: int) -> list[int]:
+    """The prompts that are needed, then those at the end of a row (most others stand before them), then others of all lengths.
+
+    At least two, others only while there is room: passes of one prompt take longer than those of many.
+    """
     prompts = [prompt for batch in batches for prompt in batch.prompts]
     last = [max(row.paths, key=lambda prompt: row.paths[prompt][-1]) for batch in batches for row in batch.rows]
     by_length = sorted(prompts, key=lambda prompt: len(unique[prompt]))
     first = [prompt for prompt in prompts if tuple(unique[prompt]) in needed]
     others = [last[i] for i in _spread(len(last))] + [by_length[i] for i in _spread(len(by_length))]
-    return list(dict.fromkeys([*first, *others]))[: max(N_PROBES, len(first))]
+    compared: list[int] = []
+    for prompt in dict.fromkeys([*first, *others]):
+        fits = len(compared) < N_PROBES and sum(len(unique[other]) for other in [*compared, prompt]) <= room
+        if prompt in first or len(compared) < 2 or fits:
+            compared.append(prompt)
+    return compared
 
 
 def _spread(n: int) -> list[int]:

@@ -23,7 +23,7 @@ class Oracle:
         if tuple(row) not in self._states:
             if self.fresh:
                 self._models = {}
-            self._states[tuple(row)] = (self._of("float32", row), self._of("float64", row))
+            self._states[tuple(row)] = (self.of("float32", row), self.of("float64", row))
         return self._states[tuple(row)]
 
     def pooled(self, row: list[int], positions: list[int]) -> tuple[np.ndarray, np.ndarray]:
@@ -40,7 +40,8 @@ class Oracle:
         chosen = list(range(len(right))) if layers is None else layers
         return float((np.linalg.norm(found - right[chosen], axis=-1) / allowed[chosen]).max())
 
-    def _of(self, dtype: str, row: list[int]) -> np.ndarray:
+    def of(self, dtype: str, row: list[int]) -> np.ndarray:
+        """States of one of the two models [layer, token, d_model]."""
         if dtype not in self._models:
             options = dict(self.options)
             model = transformers.AutoModelForCausalLM.from_pretrained(self.folder, **options).eval()
