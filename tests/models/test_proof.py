@@ -45,7 +45,7 @@ def test_the_float64_pass_is_that_of_a_model_in_float64_and_changes_no_weight(ar
     layers = range(loaded.n_layers + 1)
     rows = rows_of(loaded, IDS, positions_of(IDS, ["last"]), layers, float64=True).values["last"]
     for prompt, row in enumerate(IDS):
-        _, right = oracle.states(row)
+        right = oracle.states(row)[0]
         error = np.linalg.norm(rows[:, prompt] - right[:, -1], axis=-1) / np.linalg.norm(right[:, -1], axis=-1)
         assert error.max() < 5e-7
         # no pass in float32 is as near
@@ -78,7 +78,7 @@ def test_half_formats_are_proven_by_the_same_rule(tmp_path, dtype, strategy):
 def test_errors_are_over_the_largest_state_that_enters_a_row(llama):
     layers = [3]
     against = reference(llama, IDS[:1], positions_of(IDS[:1], POOLED), layers)
-    states = Oracle(llama.source.folder, "llama").states(IDS[0])[1][3]
+    states = Oracle(llama.source.folder, "llama").states(IDS[0])[0][3]
     largest = np.linalg.norm(states[1:], axis=-1).max()
     assert against.truth.scales["mean"][0, 0] == pytest.approx(largest, rel=1e-5)
     off = np.zeros_like(against.plain.values["mean"])
