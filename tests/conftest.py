@@ -1,6 +1,7 @@
 import os
 from pathlib import Path
 
+import hypothesis
 import pytest
 from command import emo_ok
 from workplaces import Workplace, run_options, write_prompts
@@ -9,6 +10,10 @@ from emotion_cli.settings import Settings
 
 # the models are tiny, and each core runs a worker: more threads only wait for one another
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# a slow machine is no fault
+hypothesis.settings.register_profile("any machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("any machine")
 
 
 def pytest_addoption(parser):

@@ -14,10 +14,22 @@ from warehouse.parquet import table_of
 from warehouse.schema import TABLES
 from warehouse.store import Partition, Store
 
-STEPS: dict[int, Callable[[str, dict[str, Any]], dict[str, Any]]] = {}
+
+NEW_IN_2 = ("n_recomputed", "recomputed_error", "template_sha256", "ignores_mean")
+"""Columns of `extractions` of which older rows know nothing."""
+
+
+def _more_of_extractions(table: str, columns: dict[str, Any]) -> dict[str, Any]:
+    """Version 2: extractions say what came of a sample that was computed again, what the template renders, and of the norms."""
+    if table != "extractions":
+        return columns
+    return columns | dict.fromkeys(NEW_IN_2, [None] * len(columns["created_at"]))
+
+
+STEPS: dict[int, Callable[[str, dict[str, Any]], dict[str, Any]]] = {1: _more_of_extractions}
 """By the version that it starts from: (table, columns of one row group) to the columns of the next version.
 
-Version 1 is the first, so there is none yet. A new version adds its step here, and old stores can be read for ever.
+A new version adds its step here, and old stores can be read for ever.
 """
 
 

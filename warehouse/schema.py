@@ -9,7 +9,7 @@ from functools import cached_property
 
 import pyarrow as pa
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Written into every file's footer, and part of every extraction's id."""
 
 
@@ -68,7 +68,22 @@ COLUMNS = _columns(
     Column("layers", pa.list_(pa.int64()), "Layers present."),
     Column("words_sha256", _TEXT, "Content hash of the word list of pooling `word`; NULL without it."),
     Column("strategy", _TEXT, "How prompts were packed into forward passes."),
-    Column("strategy_error", _REAL, "Largest relative deviation of the packed pass from the plain one, measured first."),
+    Column(
+        "strategy_error",
+        _REAL,
+        "Error of packed rows against a float64 pass of one prompt, over the largest token state in the row; measured first.",
+    ),
+    Column(
+        "n_recomputed",
+        _COUNT,
+        "Prompts of a random sample whose stored rows were computed again, one at a time; NULL where that is not known.",
+        "prompts",
+    ),
+    Column(
+        "recomputed_error",
+        _REAL,
+        "Largest distance of a stored row of that sample from the same row computed again, over the largest token state in it.",
+    ),
     Column("n_prompts", _COUNT, "Distinct prompts extracted.", "prompts"),
     Column("n_tokens", _COUNT, "Tokens read by the model, BOS included; NULL for imported activations.", "tokens"),
     Column("n_tokens_computed", _COUNT, "Tokens that went through the model, padding included.", "tokens"),
@@ -210,14 +225,14 @@ TABLES: dict[str, Table] = {
             others=(
                 "dataset", "prompts_sha256", "model", "revision", "weights_sha256", "tokenizer_sha256", "architecture",
                 "n_layers", "d_model", "ignores_mean", "dtype", "device", "bos", "chat_template", "template_sha256",
-                "max_length", "truncate", "poolings", "layers", "words_sha256", "strategy", "strategy_error",
-                "n_prompts", "n_tokens", "n_tokens_computed", "n_truncated", "seconds", "versions", "created_at", "status",
+                "max_length", "truncate", "poolings", "layers", "words_sha256", "strategy", "strategy_error", "n_recomputed",
+                "recomputed_error", "n_prompts", "n_tokens", "n_tokens_computed", "n_truncated", "seconds", "versions",
+                "created_at", "status",
             ),
             nullable=frozenset({
                 "revision", "weights_sha256", "tokenizer_sha256", "architecture", "ignores_mean", "n_layers", "device", "bos",
                 "chat_template", "template_sha256", "max_length", "truncate", "words_sha256", "strategy", "strategy_error",
-                "n_tokens",
-                "n_tokens_computed", "n_truncated", "seconds", "dtype",
+                "n_recomputed", "recomputed_error", "n_tokens", "n_tokens_computed", "n_truncated", "seconds", "dtype",
             }),
             all_or_none=True,
         ),

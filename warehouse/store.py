@@ -1,13 +1,14 @@
 """Where partitions live, and reading and writing them; how they are committed is in `warehouse.protocol`."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from warehouse import protocol, schema
 from warehouse.errors import NotInStoreError, OlderError, StoreError
@@ -118,6 +119,23 @@ class Partition:
             except (*UNREADABLE, KeyError) as error:
                 raise StoreError(f"{path}: {error}", hint="emo verify --repair") from error
         return pa.concat_tables(pieces)
+
+    def row_groups(self, entry: FileEntry, columns: Sequence[str]) -> Iterator[pa.Table]:
+        """These columns of a file that was written, committed or not, a row group at a time."""
+        path = self.folder / entry.name
+        try:
+            with pq.ParquetFile(path) as file:
+                for number in range(file.num_row_groups):
+                    yield file.read_row_group(number, columns=list(columns))
+        except UNREADABLE as error:
+            raise StoreError(f"{path}: {error}", hint="emo verify --repair") from error
+
+    def discard(self, files: Sequence[FileEntry], *, keep: Collection[str]) -> None:
+        """Delete files that were written and not committed, but for names to `keep`."""
+        for entry in files:
+            if entry.name not in keep:
+                with protocol.naming(self.folder / entry.name):
+                    (self.folder / entry.name).unlink(missing_ok=True)
 
     def write(self, row_groups: Iterable[pa.Table], *, part: str = "") -> FileEntry:
         """Write one file, each table a row group (columns as declared); not visible to readers before `commit`."""

@@ -5,8 +5,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from emotion_cli.errors import CheckFailedError, EmoError, UsageError
-from emotion_cli.models.proof import TOLERANCE
+from emotion_cli.errors import CheckFailedError, UsageError
 from emotion_cli.models.residual import residual_stream
 from emotion_cli.models.structure import TWO_TOKENS, output_state
 from emotion_cli.models.tokens import first_token, tokenize
@@ -139,18 +138,14 @@ def _tokenizer_file(loaded: "LoadedModel") -> Check:
 
 def _padding(loaded: "LoadedModel", ids: Sequence[list[int]]) -> Check:
     longest = max(ids, key=len)
-    error = max(_deviation(loaded, [row, longest], [row, longest]) for row in ids)
-    bound = TOLERANCE[loaded.dtype]
-    return Check("padding_invariance", error, bound, error <= bound, "error over norm of a prompt padded to the longest")
+    return _invariance(loaded, "padding_invariance", [[row, longest] for row in ids], "a prompt padded to the longest")
 
 
 def _batches(loaded: "LoadedModel", ids: Sequence[list[int]]) -> Check:
     # of one length, so that nothing is padded
     width = min(max(map(len, ids)), max(2, sorted(map(len, ids))[len(ids) // 2]))
     rows = [row[:width] for row in ids if len(row) >= width]
-    error = max(_deviation(loaded, rows, rows), _deviation(loaded, rows[::-1], rows[::-1]))
-    bound = TOLERANCE[loaded.dtype]
-    return Check("batch_invariance", error, bound, error <= bound, f"error over norm of {len(rows)} prompts in one batch")
+    return _invariance(loaded, "batch_invariance", [rows, rows[::-1]], f"{len(rows)} prompts in one batch")
 
 
 def dtype_safety(loaded: "LoadedModel", ids: Sequence[list[int]]) -> Check:
@@ -193,28 +188,26 @@ def _states(loaded: "LoadedModel", row: Sequence[int]) -> "tuple[dict[int, Tenso
     return seen, output_state(final)
 
 
-def _deviation(loaded: "LoadedModel", together: list[list[int]], alone: list[list[int]]) -> float:
-    """Largest error over row norm, over layers and poolings, of prompts in one batch against a pass of each alone."""
-    from emotion_cli.models.extraction import POOLINGS, pooled_activations
+def _invariance(loaded: "LoadedModel", name: str, groups: Sequence[Sequence[list[int]]], what: str) -> Check:
+    """The largest error, for what is allowed, over layers and poolings, of prompts that run in one batch."""
+    from emotion_cli.models.exactness import FACTOR, FLOOR, POOLED, Agreement, agreement, positions_of, reference
+    from emotion_cli.models.extraction import NotFiniteError, pooled_activations
 
-    shortest = min(map(len, alone))
-    poolings = [name for name, positions in POOLINGS.items() if list(positions(shortest, ()))]
-    options = {
-        "poolings": poolings,
-        "layers": range(loaded.n_layers + 1),
-        "batch_tokens": sum(map(len, together)) * len(together),
-    }
+    layers = range(loaded.n_layers + 1)
+    worst, why = Agreement(0.0, FACTOR * FLOOR[loaded.dtype]), ""
     try:
-        batched = pooled_activations(loaded, together, strategy="sorted", **options).values
-        plain = pooled_activations(loaded, alone, strategy="single", **options).values
-    except EmoError:  # not finite, which no bound allows
-        return float("inf")
-    worst = 0.0
-    for pooling in poolings:
-        expected = plain[pooling].astype(np.float64)
-        norms = np.maximum(np.linalg.norm(expected, axis=-1), TINY)
-        worst = max(worst, float((np.linalg.norm(batched[pooling] - expected, axis=-1) / norms).max()))
-    return worst
+        for rows in groups:
+            against = reference(loaded, rows, positions_of(rows, POOLED), layers)
+            # all at once, but for prompts of which the model needs to know the length
+            found = pooled_activations(
+                loaded, rows, poolings=POOLED, layers=layers, strategy="sorted", batch_tokens=len(rows) * max(map(len, rows))
+            ).values
+            worst = max(worst, agreement(found, against, loaded.dtype), key=lambda one: one.error / one.bound)
+            why = against.why
+    except NotFiniteError:  # which no bound allows
+        worst = worst._replace(error=float("inf"))
+    against_what = f"the plain pass (no float64 pass: {why})" if why else "a float64 pass"
+    return Check(name, worst.error, worst.bound, worst.exact, f"error of {what}, against {against_what} of one prompt")
 
 
 def _number(value: "Tensor") -> float:

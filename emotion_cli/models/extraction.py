@@ -12,6 +12,7 @@ from emotion_cli.models.mlp import mlp_of_tokens
 from emotion_cli.models.packing import Batch, halves, pack
 from emotion_cli.models.products import fast_products
 from emotion_cli.models.residual import residual_stream
+from emotion_cli.models.rotary import as_it_was, length_class, regimes
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -38,6 +39,10 @@ class Pooled(NamedTuple):
     present: dict[str, np.ndarray]
     n_tokens_computed: int
     batch_tokens: int
+
+
+class NotFiniteError(EmoError):
+    """Activations overflowed, or were never numbers."""
 
 
 BATCH_TOKENS = {"cpu": 1024}
@@ -141,17 +146,31 @@ def pooled_batches(
     for stack in values.values():
         bad = ~np.isfinite(stack).all(axis=(1, 2))
         if bad.any():
-            raise EmoError(f"{loaded.source.name}: activations are not finite in {loaded.dtype} at layer "
-                           f"{layers[int(bad.argmax())]}", hint="--dtype float32")  # fmt: skip
+            raise NotFiniteError(
+                f"{loaded.source.name}: activations are not finite in {loaded.dtype} at layer {layers[int(bad.argmax())]}",
+                hint="--dtype float32",
+            )
     return Pooled(values, present, computed, budget)
 
 
 def batches_of(loaded: "LoadedModel", ids: Sequence[Sequence[int]], strategy: str, batch_tokens: int) -> list[Batch]:
-    """How a strategy packs distinct prompts for a model."""
-    return pack(
-        ids, strategy, budget=batch_tokens, widest=widest_tree(loaded),
-        cost=lambda width, seen: width * (1 + seen / loaded.attention_equals),
-    )  # fmt: skip
+    """How a strategy packs distinct prompts for a model; prompts whose rotary angles differ by length never run together."""
+    rules = regimes(loaded)
+    groups: dict[tuple[int, ...], list[int]] = {}
+    for prompt, row in enumerate(ids):
+        groups.setdefault(length_class(rules, len(row)), []).append(prompt)
+    options: dict[str, Any] = {
+        "budget": batch_tokens,
+        "widest": widest_tree(loaded),
+        "cost": lambda width, seen: width * (1 + seen / loaded.attention_equals),
+    }
+    if len(groups) <= 1:
+        return pack(ids, strategy, **options)
+    return [
+        Batch([row.renumbered(prompts) for row in batch.rows])
+        for prompts in groups.values()
+        for batch in pack([ids[prompt] for prompt in prompts], strategy, **options)
+    ]
 
 
 def distinct(ids: Sequence[Sequence[int]]) -> tuple[list[Sequence[int]], list[list[int]]]:
@@ -197,7 +216,9 @@ def _forward(
     with torch.inference_mode():
         products = fast_products(loaded) if fast else nullcontext()
         last_mlp = mlp_of_tokens(loaded.blocks[last - 1], read) if sparse and last > 0 else nullcontext()
-        with products, last_mlp, residual_stream(loaded, layers, pool, stop=True):
+        # the next batch may be of shorter prompts
+        rotary = as_it_was(loaded.model) if regimes(loaded) else nullcontext()
+        with products, last_mlp, rotary, residual_stream(loaded, layers, pool, stop=True):
             loaded.model(input_ids=torch.from_numpy(ids).to(loaded.device), use_cache=False, **options)
         # one copy from the device for all layers
         return torch.stack([pooled[layer] for layer in layers]).cpu().numpy()

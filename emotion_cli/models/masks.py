@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from emotion_cli.models.packing import Batch, path_rows
+from emotion_cli.models.refusals import refusal_of
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -49,7 +50,8 @@ def takes_masks_by_layer_type(loaded: "LoadedModel") -> bool:
         with torch.inference_mode():
             ids = torch.tensor([[1, 2]], device=loaded.device)
             loaded.model(input_ids=ids, attention_mask=dict.fromkeys(types, mask), use_cache=False)
-    except (AttributeError, KeyError, RuntimeError, TypeError, ValueError):
+    except Exception as error:  # whatever the model raises for a mask that it does not take
+        refusal_of(error)
         return False
     return True
 

@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from emotion_cli.models.refusals import RefusedError
+
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
@@ -14,6 +16,8 @@ def mlp_of_tokens(block: "nn.Module", tokens: "Tensor") -> Iterator[None]:
 
     A block without `mlp` is run whole. Whether others are right is for the proof to find: in some, tokens meet behind the MLP.
     """
+    import torch
+
     mlp: Any = getattr(block, "mlp", None)
     if mlp is None:
         yield
@@ -22,6 +26,8 @@ def mlp_of_tokens(block: "nn.Module", tokens: "Tensor") -> Iterator[None]:
 
     def forward(states: "Tensor") -> "Tensor":
         changed = whole(states.reshape(-1, states.shape[-1])[tokens][None])
+        if not isinstance(changed, torch.Tensor):
+            raise RefusedError("its MLP gives more than states")
         every = changed.new_zeros(states.shape[:-1].numel(), changed.shape[-1])
         every[tokens] = changed[0]
         return every.view(*states.shape[:-1], -1)

@@ -48,6 +48,10 @@ class Row:
             path.append(len(self.tokens) - 1)
         self.paths[prompt] = path
 
+    def renumbered(self, prompts: Sequence[int]) -> "Row":
+        """The same row, where prompt i is prompt `prompts[i]` of a larger set."""
+        return Row(self.tokens, self.depths, self.parents, {prompts[i]: path for i, path in self.paths.items()})
+
 
 @dataclass(eq=False)
 class _Growing:
@@ -164,9 +168,7 @@ def halves(batch: Batch, ids: Sequence[Sequence[int]]) -> list[Batch]:
         return [Batch(batch.rows[:middle]), Batch(batch.rows[middle:])]
     prompts = batch.prompts
     smaller = tree_rows([ids[prompt] for prompt in prompts], batch.width // 2)
-    return [
-        Batch([Row(row.tokens, row.depths, row.parents, {prompts[i]: path for i, path in row.paths.items()})]) for row in smaller
-    ]
+    return [Batch([row.renumbered(prompts)]) for row in smaller]
 
 
 def _batches(rows: Sequence[Row], budget: int) -> list[Batch]:

@@ -1,43 +1,65 @@
-"""Which way of running prompts together is exact for a model: proven on some of the prompts before each extraction."""
+"""Which way of running prompts together is exact for a model: proven on batches of the extraction before it begins."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import pairwise, product
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from emotion_cli.errors import EmoError
-from emotion_cli.models.extraction import batches_of, distinct, pooled_activations, pooled_batches
-from emotion_cli.models.packing import STRATEGIES, Batch, Row, common_prefix
+from emotion_cli.models.exactness import FACTOR, FLOOR, POOLED, Reference, agreement, joined, positions_of, reference
+from emotion_cli.models.extraction import NotFiniteError, batches_of, distinct, pooled_batches
+from emotion_cli.models.packing import STRATEGIES, Batch, common_prefix
 from emotion_cli.models.products import help_with
+from emotion_cli.models.refusals import refusal_of
+from emotion_cli.models.rotary import length_class, regimes
 
 if TYPE_CHECKING:
     from emotion_cli.models.loading import LoadedModel
 
-TOLERANCE = {"float32": 1e-5, "float16": 1e-2, "bfloat16": 5e-2}
-"""Largest error over norm that packing prompts together and fast products may cause, in each number format."""
-
 N_PROBES = 4
-"""Prompts that are compared with a plain forward pass."""
-
-SAMPLE = 1024
-"""Prompts that rows for the proof are packed of, where there are more: packing takes time and memory for each."""
+"""Prompts that are compared with passes of them alone, and kinds of lengths of which the longest prompt always is."""
 
 PROBE_TOKENS, PROBE_SHARE = 512, 16
-"""Beyond the longest prompt and one that shares, no more than this many tokens, or one in so many, are run for the proof."""
+"""Beyond the batches that are always run, no more than this many tokens, or one in so many, are run for the proof."""
+
+
+class Proof(NamedTuple):
+    """What came of a strategy: its error and the one allowed, or why the model cannot run it; and what it was compared with."""
+
+    error: float
+    bound: float
+    refusal: str = ""
+    no_float64: str = ""
+
+    @property
+    def exact(self) -> bool:
+        """Whether the strategy may be used."""
+        return self.error <= self.bound
+
+    def __str__(self) -> str:
+        if self.refusal:
+            return f"the model cannot run it ({self.refusal})"
+        against = f"; no float64 pass ({self.no_float64}), compared with the plain pass" if self.no_float64 else ""
+        return f"error {self.error:.1e}, {self.bound:.1e} allowed{against}"
 
 
 class Choice(NamedTuple):
-    """The strategy that is used, its measured error, the error of those that were tried before and are not exact.
+    """The strategy that is used, its proof, and those of the strategies that were tried before and are not exact.
 
     `fast` and `sparse` say whether `fast_products` and `mlp_of_tokens` are part of it.
     """
 
     strategy: str
-    error: float
-    rejected: dict[str, float]
+    proof: Proof
+    rejected: dict[str, Proof]
     fast: bool
     sparse: bool
+
+    @property
+    def error(self) -> float:
+        """The error of the strategy that is used."""
+        return self.proof.error
 
 
 def choose_strategy(
@@ -48,33 +70,29 @@ def choose_strategy(
     batch_tokens: int,
     sparse: bool = False,
     wanted: str = "auto",
+    pieces: Iterable[Sequence[int]] | None = None,
 ) -> Choice:
-    """The first strategy that matches the plain forward pass; EmoError when the one that is wanted does not.
+    """The first strategy that is exact; EmoError when the one that is wanted is not.
 
-    `sparse` says that few tokens of each prompt are to be read, so that the last block may be run for these only.
+    `sparse` says that few tokens of each prompt are to be read, so that the last block may be run for these only. `pieces` are
+    the places in `ids` that the extraction packs together, all of them without it.
     """
-    ids = _sample(ids)  # once for all that are tried
-    rejected: dict[str, float] = {}
+    trial = Trial(loaded, ids, layers=layers, batch_tokens=batch_tokens, pieces=pieces)
+    rejected: dict[str, Proof] = {}
     for strategy in STRATEGIES if wanted == "auto" else (wanted,):
         # one at a time stays the plain pass
         shortcuts = (True, False) if sparse and strategy != "single" else (False,)
         for fast, few in product((True, False) if help_with(loaded) else (False,), shortcuts):
-            error = deviation(loaded, ids, strategy=strategy, layers=layers, batch_tokens=batch_tokens, fast=fast, sparse=few)
-            if error <= TOLERANCE[loaded.dtype]:
-                others = {name: errors for name, errors in rejected.items() if name != strategy}
-                return Choice(strategy, error, others, fast, few)
-            rejected[strategy] = error
-    tried = ", ".join(f"{strategy}: {said(error)}" for strategy, error in rejected.items())
-    raise EmoError(f"{loaded.source.name}: not exact ({tried}; {TOLERANCE[loaded.dtype]:.0e} of a row's norm is allowed)",
-                   hint="--strategy auto")  # fmt: skip
+            proof = trial.prove(strategy, fast=fast, sparse=few)
+            if proof.exact:
+                others = {name: other for name, other in rejected.items() if name != strategy}
+                return Choice(strategy, proof, others, fast, few)
+            rejected[strategy] = proof
+    tried = "; ".join(f"{strategy}: {proof}" for strategy, proof in rejected.items())
+    raise EmoError(f"{loaded.source.name}: not exact ({tried})", hint="--strategy auto")
 
 
-def said(error: float) -> str:
-    """An error over norm in words."""
-    return f"differs by {error:.1e}" if np.isfinite(error) else "the model cannot run it"
-
-
-def deviation(
+def prove(
     loaded: "LoadedModel",
     ids: Sequence[Sequence[int]],
     *,
@@ -83,85 +101,119 @@ def deviation(
     layers: Sequence[int] | None = None,
     fast: bool = False,
     sparse: bool = False,
-) -> float:
-    """Largest error over row norm of a strategy against one plain pass a prompt; infinite when the model cannot run it.
-
-    Run are whole rows, packed as the extraction packs them: the one with the longest prompt, the one that shares most if one does
-    and others of all lengths, until there are enough prompts; compared are prompts of them, the longest one included.
-    """
-    if not ids:
-        return 0.0
+    pieces: Iterable[Sequence[int]] | None = None,
+) -> Proof:
+    """How far a strategy is from exact on some of the batches that it makes of these prompts."""
     layers = list(range(loaded.n_layers + 1)) if layers is None else layers
-    unique, _ = distinct(_sample(ids))
-    rows = [row for batch in batches_of(loaded, unique, strategy, batch_tokens) for row in batch.rows]
-    room = max(PROBE_TOKENS, sum(map(len, rows)) // PROBE_SHARE)
-    chosen = _rows_to_prove(rows, room)
-    probes = _prompts_to_compare(chosen, room)
-    options = {"poolings": ["last"] if sparse else ["last", "mean"], "layers": layers}
-    plain = pooled_activations(loaded, [unique[i] for i in probes], strategy="single", batch_tokens=1, **options).values
-    # lengths of all kinds in one batch, unless that would be far above what the extraction itself will run at once
-    together = len(chosen) * max(map(len, chosen)) <= max(batch_tokens, 2 * max(map(len, chosen)))
-    batches = [Batch(chosen)] if together else [Batch([row]) for row in chosen]
-    try:
-        packed = pooled_batches(loaded, unique, batches, fast=fast, sparse=sparse, **options).values
-    except (AttributeError, IndexError, KeyError, NotImplementedError, RuntimeError, TypeError, ValueError):
-        return float("inf")
-    return max(_error(packed[pooling][:, probes], plain[pooling]) for pooling in plain)
+    trial = Trial(loaded, ids, layers=layers, batch_tokens=batch_tokens, pieces=pieces)
+    return trial.prove(strategy, fast=fast, sparse=sparse)
 
 
-def _sample(ids: Sequence[Sequence[int]]) -> Sequence[Sequence[int]]:
-    """Neighbours of the longest prompt, of the two neighbours that share most, and of prompts of all lengths, in their order.
+class Trial:
+    """Strategies tried on the same prompts; the passes of one prompt that they are compared with are run once.
 
-    Neighbours, because prompts come in the order of their texts, so what shares a beginning stands together.
+    Run are whole batches as the extraction makes them: those with the longest prompt of each kind of length, the one with the
+    prompt that shares most with the one before it, and others while there is room. Compared are prompts of these batches.
     """
-    if len(ids) <= SAMPLE:
-        return ids
-    lengths = np.array([len(row) for row in ids])
-    # those with equal tokens are one prompt
-    shared = [0 if one == other else common_prefix(one, other) for one, other in pairwise(ids)]
-    by_length = np.argsort(lengths, kind="stable")
-    spread = by_length[np.linspace(0, len(ids) - 1, N_PROBES).astype(int)]
-    middles = [int(lengths.argmax()), int(np.argmax(shared)), *spread.tolist()]
-    reach = SAMPLE // (2 * len(middles))
-    chosen = {place for middle in middles for place in range(max(0, middle - reach), min(len(ids), middle + reach))}
-    return [ids[place] for place in sorted(chosen)]
+
+    def __init__(
+        self,
+        loaded: "LoadedModel",
+        ids: Sequence[Sequence[int]],
+        *,
+        layers: Sequence[int],
+        batch_tokens: int,
+        pieces: Iterable[Sequence[int]] | None = None,
+    ) -> None:
+        self.loaded, self.ids, self.layers, self.batch_tokens = loaded, ids, layers, batch_tokens
+        self.pieces = list(dict.fromkeys(map(tuple, [range(len(ids))] if pieces is None else pieces)))
+        self.room = max(PROBE_TOKENS, sum(map(len, ids)) // PROBE_SHARE)
+        self.needed = self._needed()
+        self._references: dict[tuple[int, ...], Reference] = {}
+
+    def prove(self, strategy: str, *, fast: bool = False, sparse: bool = False) -> Proof:
+        """The largest error of a strategy, for what is allowed there."""
+        worst = Proof(0.0, FACTOR * FLOOR[self.loaded.dtype])
+        for piece in self.pieces:
+            needed = {tuple(self.ids[place]) for place in piece if place in self.needed}
+            if needed:
+                unique, _ = distinct([self.ids[place] for place in piece])
+                batches = batches_of(self.loaded, unique, strategy, self.batch_tokens)
+                proof = self._run(unique, _to_run(batches, unique, needed, self.room), needed, fast=fast, sparse=sparse)
+                if proof.refusal:
+                    return proof
+                worst = max(proof, worst, key=lambda proof: proof.error / proof.bound)
+        return worst
+
+    def _run(
+        self, unique: Sequence[Sequence[int]], batches: Sequence[Batch], needed: set[tuple[int, ...]], *, fast: bool, sparse: bool
+    ) -> Proof:
+        probes = _to_compare(batches, unique, needed, self.room)
+        against = joined([self._reference(tuple(unique[probe])) for probe in probes])
+        poolings = ["last"] if sparse else list(POOLED)
+        try:
+            packed = pooled_batches(self.loaded, unique, batches, poolings=poolings, layers=self.layers, fast=fast, sparse=sparse)
+        except NotFiniteError:
+            return Proof(float("inf"), 0.0, refusal="its activations are not finite")
+        except Exception as error:  # whatever the model raises for masks and positions that it does not take
+            return Proof(float("inf"), 0.0, refusal=refusal_of(error))
+        found = agreement({pooling: rows[:, probes] for pooling, rows in packed.values.items()}, against, self.loaded.dtype)
+        return Proof(*found, no_float64=against.why)
+
+    def _reference(self, tokens: tuple[int, ...]) -> Reference:
+        if tokens not in self._references:
+            self._references[tokens] = reference(self.loaded, [tokens], positions_of([tokens], POOLED), self.layers)
+        return self._references[tokens]
+
+    def _needed(self) -> set[int]:
+        """The longest prompt of each kind of length (of the shortest, the longest and some between), and one that shares most."""
+        places = sorted({place for piece in self.pieces for place in piece})
+        rules = regimes(self.loaded)
+        longest: dict[tuple[int, ...], int] = {}
+        for place in places:
+            kind = length_class(rules, len(self.ids[place]))
+            if kind not in longest or len(self.ids[place]) > len(self.ids[longest[kind]]):
+                longest[kind] = place
+        kinds = sorted(longest)
+        needed = {longest[kinds[i]] for i in _spread(len(kinds))}
+        # those with equal tokens are one prompt
+        shared = [
+            (0 if self.ids[one] == self.ids[other] else common_prefix(self.ids[one], self.ids[other]), other)
+            for one, other in pairwise(places)
+        ]
+        most = max(shared, default=(0, 0), key=lambda pair: pair[0])
+        return needed | {most[1]} if most[0] else needed
 
 
-def _rows_to_prove(rows: Sequence[Row], room: int) -> list[Row]:
-    longest = max(rows, key=lambda row: max(map(len, row.paths.values())))
-    sharing = max(rows, key=_shared)
-    needed = [longest, sharing] if _shared(sharing) > 1 else [longest]
-    by_length = sorted(rows, key=len)
-    spread = [by_length[i] for i in np.linspace(0, len(rows) - 1, N_PROBES).astype(int)]
-    chosen: list[Row] = []
-    for row in (*needed, *spread):
-        used = sum(map(len, chosen))
-        enough = used >= room or sum(len(one.paths) for one in chosen) >= N_PROBES
-        if row not in chosen and (row in needed or not enough):
-            chosen.append(row)
+def _to_run(batches: Sequence[Batch], unique: Sequence[Sequence[int]], needed: set[tuple[int, ...]], room: int) -> list[Batch]:
+    """The batches with a prompt that is needed, then others of all sizes while there is room and too few prompts."""
+    chosen = [batch for batch in batches if any(tuple(unique[prompt]) in needed for prompt in batch.prompts)]
+    others = sorted((batch for batch in batches if batch not in chosen), key=lambda batch: batch.size)
+    for batch in (others[i] for i in _spread(len(others))):
+        too_few = sum(len(other.prompts) for other in chosen) < N_PROBES
+        if too_few and sum(other.size for other in chosen) + batch.size <= room:
+            chosen.append(batch)
     return chosen
 
 
-def _shared(row: Row) -> float:
-    """How many prompts a token of a row belongs to, in the mean."""
-    return sum(map(len, row.paths.values())) / len(row)
+def _to_compare(batches: Sequence[Batch], unique: Sequence[Sequence[int]], needed: set[tuple[int, ...]], room: int) -> list[int]:
+    """The prompts that are needed, then those at the end of a row (most others stand before them), then others of all lengths.
+
+    At least two, others only while there is room: passes of one prompt take longer than those of many.
+    """
+    prompts = [prompt for batch in batches for prompt in batch.prompts]
+    last = [max(row.paths, key=lambda prompt: row.paths[prompt][-1]) for batch in batches for row in batch.rows]
+    by_length = sorted(prompts, key=lambda prompt: len(unique[prompt]))
+    first = [prompt for prompt in prompts if tuple(unique[prompt]) in needed]
+    others = [last[i] for i in _spread(len(last))] + [by_length[i] for i in _spread(len(by_length))]
+    compared: list[int] = []
+    for prompt in dict.fromkeys([*first, *others]):
+        fits = len(compared) < N_PROBES and sum(len(unique[other]) for other in [*compared, prompt]) <= room
+        if prompt in first or len(compared) < 2 or fits:
+            compared.append(prompt)
+    return compared
 
 
-def _prompts_to_compare(rows: Sequence[Row], room: int) -> list[int]:
-    by_length = sorted((-len(path), prompt) for row in rows for prompt, path in row.paths.items())
-    # in a row of many prompts, one further back has most others before it
-    last = [max(row.paths, key=lambda prompt: row.paths[prompt][-1]) for row in rows]
-    spread = [by_length[i][1] for i in np.linspace(0, len(by_length) - 1, N_PROBES).astype(int)]
-    lengths = {prompt: -length for length, prompt in by_length}
-    probes: list[int] = []
-    for prompt in dict.fromkeys([spread[0], *last, *spread]):
-        if len(probes) < 2 or (len(probes) < N_PROBES and sum(lengths[one] for one in probes) + lengths[prompt] <= room):
-            probes.append(prompt)
-    return probes
-
-
-def _error(packed: np.ndarray, plain: np.ndarray) -> float:
-    norms = np.linalg.norm(plain.astype(np.float64), axis=-1)
-    # a prompt of one token has no mean: its row is zero in both
-    errors = np.linalg.norm(packed.astype(np.float64) - plain, axis=-1) / np.maximum(norms, np.finfo(np.float32).tiny)
-    return float(errors.max(initial=0.0)) if np.isfinite(errors).all() else float("inf")
+def _spread(n: int) -> list[int]:
+    """At most N_PROBES places among n, the first and the last included."""
+    return sorted(set(np.linspace(0, n - 1, N_PROBES).astype(int).tolist())) if n else []

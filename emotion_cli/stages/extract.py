@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from emotion_cli.errors import UsageError
+from emotion_cli.errors import CheckFailedError, UsageError
 from emotion_cli.models.loading import find
 from emotion_cli.prompts.words import WordList, read_words
 from emotion_cli.settings import Layers, Settings, layer_numbers
 from emotion_cli.stages.job import NOT_THERE, Job, Listener, Task, fingerprint
-from emotion_cli.stages.resume import Group, Pairs, Work, as_pairs, as_set, group_of, work
+from emotion_cli.stages.resume import Group, Pairs, Work, as_pairs, as_set, group_of, groups_of, work
 from emotion_cli.stages.scope import COMPLETE, Scope, Version
 from emotion_cli.stages.stopping import Stop, stop_between_parts
 from warehouse.schema import SCHEMA_VERSION
-from warehouse.store import FileEntry, Partition, Store, content_hash, table_of
+from warehouse.store import FileEntry, Manifest, Partition, Store, content_hash, table_of
 
 if TYPE_CHECKING:
     from emotion_cli.models.extraction import Pooled
@@ -160,7 +160,7 @@ def _words_changed(activations: Partition, poolings: Sequence[str], words: WordL
 
 def _run(job: Job, scope: Scope, poolings: Sequence[str]) -> None:
     from emotion_cli.models.extraction import BATCH_TOKENS, BATCH_TOKENS_ELSEWHERE, SPARSE
-    from emotion_cli.models.proof import choose_strategy, said
+    from emotion_cli.models.proof import choose_strategy
     from emotion_cli.models.tokens import template_sha256, tokenize
     from emotion_cli.stages.model_checks import refuse_unsound
 
@@ -186,10 +186,6 @@ def _run(job: Job, scope: Scope, poolings: Sequence[str]) -> None:
     if tokens.truncated:
         listener.note(f"{scope.subject}: {len(tokens.truncated)} prompts were cut")
     batch_tokens = settings.batch_tokens or BATCH_TOKENS.get(loaded.device, BATCH_TOKENS_ELSEWHERE)
-    choice = choose_strategy(loaded, tokens.ids, layers=layers, batch_tokens=batch_tokens, sparse=SPARSE.issuperset(poolings),
-                             wanted=settings.strategy)  # fmt: skip
-    rejected = "".join(f"; {strategy}: {said(error)}" for strategy, error in choice.rejected.items())
-    listener.note(f"{scope.subject}: strategy {choice.strategy}, {said(choice.error)} of a row's norm{rejected}")
     partition, target = (scope.partition(job.store, table) for table in ("activations", "extractions"))
     with partition.hold(), target.hold():
         manifest = partition.manifest()
@@ -202,18 +198,34 @@ def _run(job: Job, scope: Scope, poolings: Sequence[str]) -> None:
             files = [entry for entry in files if WORD not in group_of(entry.part).poolings]
             held = as_pairs(as_set(held) - made_again)
             wanted = as_pairs(as_set(wanted) | made_again)
+        progress = [] if job.forces("extract") else partition.progress()
+        n_prompts, lengths = len(tokens.ids), list(map(len, tokens.ids))
+        # whatever will be computed is of one of these groups
+        groups = [*dict.fromkeys(group_of(entry.part) for entry in progress), *groups_of(wanted, held)] or groups_of(wanted, {})
+        choice = choose_strategy(
+            loaded, tokens.ids, layers=layers, batch_tokens=batch_tokens, sparse=SPARSE.issuperset(poolings),
+            wanted=settings.strategy,
+            pieces=[piece for group in groups for chunk in chunks_of(n_prompts, group, loaded.d_model)
+                    for piece in pieces_of(lengths, chunk, group, loaded.d_model, batch_tokens)],
+        )  # fmt: skip
+        rejected = "".join(f"; {strategy}: {proof}" for strategy, proof in choice.rejected.items())
+        listener.note(f"{scope.subject}: strategy {choice.strategy}, {choice.proof}{rejected}")
         writer = _Writer(partition, scope, loaded, prompts, tokens, choice, layers[-1], batch_tokens, words, listener)
-        noted = [] if job.forces("extract") else [
-            entry for entry in partition.progress()
+        noted = [
+            entry for entry in progress
             if WORD not in group_of(entry.part).poolings or (WORD in wanted and entry.recipe == writer.recipe)
         ]  # fmt: skip
         todo = work(wanted, held, noted, writer.recipe, writer.chunks)
         with stop_between_parts(listener.note) as stop:
-            files += [*todo.ready, *writer.write(todo, stop)]
+            new = [*todo.ready, *writer.write(todo, stop)]
+            recomputed = writer.recomputed(new, manifest, keep=todo.left, earlier=bool(held))
+            files += new
             pairs = todo.pairs(held)
             words_sha256 = words.sha256 if WORD in wanted else manifest.inputs.get("words_sha256") if manifest and held else None
-            made = partition.commit(files, {"pairs": pairs, "words_sha256": words_sha256}, unfinished=todo.left)
-            row = _extraction_row(scope, loaded, settings, pairs, files, choice, tokens, words_sha256)
+            made = partition.commit(
+                files, {"pairs": pairs, "words_sha256": words_sha256, "recomputed": recomputed}, unfinished=todo.left
+            )
+            row = _extraction_row(scope, loaded, settings, pairs, files, choice, tokens, words_sha256) | recomputed
             entry = target.write([table_of("extractions", {key: [value] for key, value in row.items()})])
             target.commit([entry], {"activations": made.fingerprint}, reads={"activations": partition.place})
 
@@ -238,7 +250,7 @@ class _Writer:
         self.partition, self.scope, self.loaded, self.prompts, self.tokens = partition, scope, loaded, prompts, tokens
         self.choice, self.last_layer, self.words, self.listener = choice, last_layer, words, listener
         self.batch_tokens = self.batch_tokens_asked = batch_tokens
-        self.ids, self.recipe = tokens.ids, self._recipe()
+        self.ids, self.lengths, self.recipe = tokens.ids, list(map(len, tokens.ids)), self._recipe()
 
     def _recipe(self) -> str:
         """What a part must have been made with to be used again: a change of these can change its bytes."""
@@ -278,7 +290,7 @@ class _Writer:
                 file.add(self._row_groups(group, piece, pooled))
                 file.sync()
 
-            for piece in self._pieces(group, chunk):
+            for piece in pieces_of(self.lengths, chunk, group, self.loaded.d_model, self.batch_tokens_asked):
                 started = time.perf_counter()
                 pooled = self._compute(group, piece, advance)
                 file.cost["seconds"] += time.perf_counter() - started
@@ -292,17 +304,38 @@ class _Writer:
 
     def chunks(self, group: Group) -> list[range]:
         """The prompts of each part of a group."""
-        return _ranges(range(len(self.ids)), self._prompts_in_part(group))
+        return chunks_of(len(self.ids), group, self.loaded.d_model)
 
-    def _pieces(self, group: Group, chunk: range) -> list[range]:
-        wanted = -(-len(chunk) * PIECES_OF_PART // self._prompts_in_part(group))
-        # a piece ends a batch: two are enough where more would leave most batches half empty
-        batches = sum(len(self.ids[i]) for i in chunk) // self.batch_tokens_asked
-        count = min(len(chunk), wanted, max(2, batches))
-        return _ranges(chunk, -(-len(chunk) // count))
+    def recomputed(
+        self, files: Sequence[FileEntry], before: Manifest | None, keep: Sequence[FileEntry], *, earlier: bool
+    ) -> dict[str, Any]:
+        """Compare a sample of the rows in new files with passes of these prompts alone; what came of it and of earlier files.
 
-    def _prompts_in_part(self, group: Group) -> int:
-        return max(1, PART_BYTES // (len(group.pairs) * self.loaded.d_model * 4))
+        `earlier` says that files of the manifest `before` stay. CheckFailedError when a row is not exact: the new files but those
+        to `keep` are removed, with the notes of them.
+        """
+        from emotion_cli.stages.sample import WrongRowsError, recompute_sample
+
+        known = before.inputs.get("recomputed", {}) if before and earlier else {}
+        if not files:
+            return {"n_recomputed": None, "recomputed_error": None} | known
+        try:
+            found = recompute_sample(
+                self.partition, files, self.loaded, self.prompts["prompt_id"], self.tokens, seed=self.scope.extraction_id
+            )
+        except WrongRowsError as error:
+            committed = {entry.name for entry in before.files} if before else set()
+            self.partition.discard(files, keep={entry.name for entry in keep} | committed)
+            self.partition.save_progress(keep)
+            raise CheckFailedError(
+                f"{self.scope.subject}: {error}; nothing was kept of them",
+                hint="run it again with --strategy single, and report this",
+            ) from error
+        self.listener.note(
+            f"{self.scope.subject}: {found.n_prompts} prompts computed again singly, "
+            f"stored rows differ by at most {found.distance:.1e}"
+        )
+        return {"n_recomputed": found.n_prompts, "recomputed_error": max(found.distance, known.get("recomputed_error") or 0.0)}
 
     def _compute(self, group: Group, piece: range, advance: Any) -> "Pooled":
         from emotion_cli.models.extraction import SPARSE, pooled_activations
@@ -310,10 +343,18 @@ class _Writer:
         # as it was proven: for these poolings, in this block
         sparse = self.choice.sparse and SPARSE.issuperset(group.poolings) and group.layers[-1] == self.last_layer
         pooled = pooled_activations(
-            self.loaded, [self.ids[i] for i in piece], poolings=group.poolings, layers=group.layers,
-            batch_tokens=self.batch_tokens, strategy=self.choice.strategy, fast=self.choice.fast, sparse=sparse,
-            words=[self.tokens.words[i] for i in piece], progress=advance, notify=self.listener.note,
-        )  # fmt: skip
+            self.loaded,
+            [self.ids[i] for i in piece],
+            poolings=group.poolings,
+            layers=group.layers,
+            batch_tokens=self.batch_tokens,
+            strategy=self.choice.strategy,
+            fast=self.choice.fast,
+            sparse=sparse,
+            words=[self.tokens.words[i] for i in piece],
+            progress=advance,
+            notify=self.listener.note,
+        )
         self.batch_tokens = pooled.batch_tokens  # what memory holds is known now
         return pooled
 
@@ -345,6 +386,24 @@ class _Writer:
                     "n_tokens": [len(self.ids[i]) for i in members],
                     "activation": pa.FixedSizeListArray.from_arrays(flat, self.loaded.d_model),
                 }, d_model=self.loaded.d_model)  # fmt: skip
+
+
+def chunks_of(n_prompts: int, group: Group, d_model: int) -> list[range]:
+    """The prompts of each part of a group."""
+    return _ranges(range(n_prompts), _prompts_in_part(group, d_model))
+
+
+def pieces_of(lengths: Sequence[int], chunk: range, group: Group, d_model: int, batch_tokens: int) -> list[range]:
+    """The prompts of a part that are packed and computed together; `lengths` are those of all prompts (tokens)."""
+    wanted = -(-len(chunk) * PIECES_OF_PART // _prompts_in_part(group, d_model))
+    # a piece ends a batch: two are enough where more would leave most batches half empty
+    batches = sum(lengths[i] for i in chunk) // batch_tokens
+    count = min(len(chunk), wanted, max(2, batches))
+    return _ranges(chunk, -(-len(chunk) // count))
+
+
+def _prompts_in_part(group: Group, d_model: int) -> int:
+    return max(1, PART_BYTES // (len(group.pairs) * d_model * 4))
 
 
 def _ranges(of: range, size: int) -> list[range]:

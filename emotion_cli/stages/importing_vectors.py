@@ -21,7 +21,8 @@ Rows = dict[Key, tuple[dict[str, Any], np.ndarray]]
 """What is known of each vector, and the vector."""
 
 MAY_DIFFER = (
-    "poolings", "layers", "created_at", "seconds", "n_tokens_computed", "versions", "strategy", "strategy_error",
+    "poolings", "layers", "created_at", "seconds", "n_tokens_computed", "versions", "strategy", "strategy_error", "n_recomputed",
+    "recomputed_error",
 )  # fmt: skip
 """Columns of `extractions` that say how far, how and when it was run; in all others two files of one extraction must agree."""
 

@@ -76,6 +76,12 @@ def group_of(part: str) -> Group:
     return Group(tuple(poolings.split(",")), tuple(int(layer) for layer in layers.split(",")))
 
 
+def chunk_of(part: str) -> range:
+    """The prompts that a part's name stands for, as places in the order of the extraction."""
+    start, stop = part.split("|")[2].split("-")
+    return range(int(start), int(stop))
+
+
 def as_set(pairs: Pairs) -> set[tuple[str, int]]:
     """The pairs one by one."""
     return {(pooling, layer) for pooling, layers in pairs.items() for layer in layers}
@@ -87,6 +93,11 @@ def as_pairs(found: Iterable[tuple[str, int]]) -> Pairs:
     for pooling, layer in sorted(found):
         pairs.setdefault(pooling, []).append(layer)
     return pairs
+
+
+def groups_of(wanted: Pairs, held: Pairs) -> list[Group]:
+    """The groups in which what is wanted and not held would be computed."""
+    return _missing(wanted, as_set(held))
 
 
 def _missing(wanted: Pairs, taken: set[tuple[str, int]]) -> list[Group]:

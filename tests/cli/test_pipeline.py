@@ -6,7 +6,6 @@ import json
 import shutil
 import signal
 import subprocess
-import time
 
 import numpy as np
 import pytest
@@ -191,27 +190,24 @@ def test_a_killed_extraction_goes_on_where_it_stopped(workplace, tmp_path):
     write_prompts(tmp_path / "mine.jsonl")
     emo_ok("datasets", "import", tmp_path / "mine.jsonl", "--dataset", "mine", "--store", tmp_path)
     words = ["extract", "-d", "mine", "-m", workplace.models[0], "--store", tmp_path, "--cache", workplace.cache]
-    slow = (
-        "import time, emotion_cli.stages.extract as e, emotion_cli.models.extraction as x; e.PART_BYTES = 4 * 512; "
-        "run = x.pooled_activations; x.pooled_activations = lambda *a, **k: (time.sleep({seconds}), run(*a, **k))[1]; "
+    killed = (
+        "import os, signal, emotion_cli.stages.extract as e, emotion_cli.models.extraction as x; e.PART_BYTES = 4 * 512; "
+        "run, calls = x.pooled_activations, []; "
+        # two pieces make a part: the third one is half done
+        "x.pooled_activations = lambda *a, **k: (calls.append(1), len(calls) == {call} and "
+        "os.kill(os.getpid(), signal.SIGKILL), run(*a, **k))[2]; "
         "from emotion_cli.cli.app import main; main()"
     )
     command = arguments(*words)
-    command[2] = slow.format(seconds=0.5)
-    with subprocess.Popen(command, env=environment(), stderr=subprocess.PIPE) as process:
-        for _ in range(600):
-            # a part counts once the progress lists it
-            if any(len(partition.progress()) >= 2 for partition in Store(tmp_path).folders("activations")):
-                break
-            time.sleep(0.1)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+    command[2] = killed.format(call=6)
+    died = subprocess.run(command, env=environment(), capture_output=True, check=False)
+    assert died.returncode == -signal.SIGKILL, died.stderr
     assert Catalog(Store(tmp_path)).dicts("activations") == []
     (partition,) = Store(tmp_path).folders("activations")
     paths = [partition.folder / entry.name for entry in partition.progress()]
     kept = {path: path.stat().st_mtime_ns for path in paths}
-    assert len(kept) >= 2
-    command[2] = slow.format(seconds=0)
+    assert len(kept) == 2
+    command[2] = killed.format(call=0)
     again = subprocess.run(command, env=environment(), capture_output=True, text=True, check=True)
     assert "going on behind" in again.stderr
     assert all(path.stat().st_mtime_ns == changed for path, changed in kept.items())

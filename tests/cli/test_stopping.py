@@ -2,7 +2,6 @@
 
 import signal
 import subprocess
-import time
 
 import pytest
 from command import arguments, emo_ok, environment
@@ -10,41 +9,35 @@ from command import arguments, emo_ok, environment
 from warehouse.store import Store
 from warehouse.verify import verify
 
-SLOW = (
-    "import time, emotion_cli.stages.extract as e, emotion_cli.models.extraction as x; e.PART_BYTES = 4 * 512; "
-    "run = x.pooled_activations; x.pooled_activations = lambda *a, **k: (time.sleep({seconds}), run(*a, **k))[1]; "
+SIGNALLED = (
+    "import signal, emotion_cli.stages.extract as e, emotion_cli.models.extraction as x; e.PART_BYTES = 4 * 512; "
+    "run, calls = x.pooled_activations, []; "
+    "x.pooled_activations = lambda *a, **k: (calls.append(1), len(calls) == {call} and "
+    "[signal.raise_signal(number) for number in {signals}], run(*a, **k))[2]; "
     "from emotion_cli.cli.app import main; main()"
 )
+"""Parts of two pieces; while a piece of that number is made, the process gets signals: no clock decides when."""
 
 
 def parts(store):
     return [path.name for path in store.glob("activations/**/part-*.parquet")]
 
 
-def signalled(workplace, store, *signals, seconds, wait=0.2):
-    """A run in small parts of two slow pieces that gets these signals `wait` seconds behind its first part: exit code, stderr."""
+def signalled(workplace, store, *signals, call):
+    """An extraction in small parts that gets these signals while it makes its piece number `call`: exit code, stderr."""
     emo_ok("datasets", "import", workplace.prompts, "--dataset", "mine", "--store", store)
     command = arguments("extract", "-d", "mine", "-m", workplace.models[0], "--store", store, "--cache", workplace.cache)
-    command[2] = SLOW.format(seconds=seconds)
-    with subprocess.Popen(command, env=environment(), stderr=subprocess.PIPE, text=True) as process:
-        for _ in range(900):
-            if len(parts(store)) >= 1 or process.poll() is not None:
-                break
-            time.sleep(0.05)
-        time.sleep(wait)
-        for number in signals:
-            process.send_signal(number)
-            time.sleep(0.3)
-        _, err = process.communicate(timeout=60)
-    return process.returncode, err
+    command[2] = SIGNALLED.format(call=call, signals=[int(number) for number in signals])
+    done = subprocess.run(command, env=environment(), capture_output=True, text=True, check=False)
+    return done.returncode, done.stderr
 
 
 def test_sigterm_stops_at_the_end_of_the_part(workplace, tmp_path):
-    code, err = signalled(workplace, tmp_path, signal.SIGTERM, seconds=1)
+    code, err = signalled(workplace, tmp_path, signal.SIGTERM, call=3)
     assert code == 130, err
     assert "stopping at the end of this part" in err
     assert "to go on: emo extract -d mine -m " in err
-    assert len(parts(tmp_path)) >= 2
+    assert len(parts(tmp_path)) == 2
     assert verify(Store(tmp_path)) == []
     (partition,) = Store(tmp_path).folders("activations")
     assert len(partition.progress()) == len(parts(tmp_path))
@@ -55,10 +48,10 @@ def test_sigterm_stops_at_the_end_of_the_part(workplace, tmp_path):
 
 @pytest.mark.parametrize("number", [signal.SIGINT])
 def test_a_second_signal_stops_at_once(workplace, tmp_path, number):
-    # a piece of the second part is written by then, and the other one is being computed
-    code, err = signalled(workplace, tmp_path, number, number, seconds=3, wait=4)
+    # the first piece of the second part is being written by then, and the other one is about to be computed
+    code, err = signalled(workplace, tmp_path, number, number, call=4)
     assert code == 130, err
     assert "to go on: emo extract" in err
     assert "Traceback" not in err and "ignored" not in err
-    assert not list(tmp_path.rglob(".tmp-*"))
+    assert len(parts(tmp_path)) == 1 and not list(tmp_path.rglob(".tmp-*"))
     assert verify(Store(tmp_path)) == []

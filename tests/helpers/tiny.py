@@ -91,6 +91,15 @@ CONFIGS = {
     ),
     "rwkv": lambda: transformers.RwkvConfig(**_SIZES, hidden_size=32, num_hidden_layers=3, context_length=64),
     "ctrl": lambda: transformers.CTRLConfig(**_SIZES, n_embd=32, n_layer=3, n_head=4, dff=64, n_positions=64),
+    # other angles for prompts beyond 8 tokens, which many are
+    "phi3-longrope": lambda: transformers.Phi3Config(
+        **_ROTARY, original_max_position_embeddings=8,
+        rope_parameters={"rope_type": "longrope", "rope_theta": 10000.0, "original_max_position_embeddings": 8,
+                         "short_factor": [1.0, 1.5, 2.0, 3.0], "long_factor": [4.0, 6.0, 9.0, 12.0]},
+    ),
+    "llama-dynamic": lambda: transformers.LlamaConfig(
+        **_ROTARY, rope_parameters={"rope_type": "dynamic", "rope_theta": 10000.0, "factor": 4.0}
+    ),
 }  # fmt: skip
 """One small config for each architecture that is tested in every way."""
 

@@ -47,7 +47,7 @@ def test_changed_prompts_weights_tokenizer_or_schema_are_another_extraction(sett
         id_of(settings, VERSION, replace(source, weights_sha256="v" * 64)),
         id_of(settings, VERSION, replace(source, tokenizer_sha256="u" * 64)),
     }
-    monkeypatch.setattr(extract, "SCHEMA_VERSION", 2)
+    monkeypatch.setattr(extract, "SCHEMA_VERSION", extract.SCHEMA_VERSION + 1)
     others.add(id_of(settings, VERSION, source))
     assert len(others - {before}) == 4
 

@@ -148,19 +148,19 @@ def test_finished_parts_are_found_again_if_whole(store):
 
 
 HOLDER = """
-import sys, time
+import sys
 from pathlib import Path
 from warehouse.store import Store
 dataset, model, extraction_id = sys.argv[2:]
 with Store(Path(sys.argv[1])).partition("vectors", dataset=dataset, model=model, extraction_id=extraction_id).hold():
     print("held", flush=True)
-    time.sleep(60)
+    sys.stdin.read()
 """
 
 
 def test_one_process_writes_a_partition_and_a_killed_one_lets_go(store):
     command = [sys.executable, "-c", HOLDER, str(store.root), *KEYS.values()]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as other:
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
         assert other.stdout.readline() == "held\n"
         with pytest.raises(HeldError, match=f"process {other.pid}"), store.partition("vectors", **KEYS).hold():
             pass

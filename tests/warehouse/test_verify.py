@@ -1,5 +1,6 @@
 """`emo verify` finds each kind of damage and names its file; `--repair` mends it without deleting what was committed."""
 
+import dataclasses
 import json
 import os
 import shutil
@@ -189,9 +190,11 @@ def test_stale_derived_tables_are_named_until_they_are_made_again(store):
 def test_files_of_a_living_writer_are_left_alone(store):
     partition = store.partitions("vectors")[0]
     path = written(partition.folder / ".tmp-live")
-    code = (f"import sys, time; from warehouse.lock import held; from pathlib import Path\n"
-            f"with held(Path({str(partition.folder)!r})): print('held', flush=True); time.sleep(60)")  # fmt: skip
-    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as other:
+    code = (
+        f"import sys; from warehouse.lock import held; from pathlib import Path\n"
+        f"with held(Path({str(partition.folder)!r})): print('held', flush=True); sys.stdin.read()"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
         assert other.stdout.readline() == "held\n"
         assert verify(store) == []
         other.kill()
@@ -218,17 +221,18 @@ def test_where_no_lock_is_known_a_file_stands_in(store, monkeypatch):
 
 
 def test_an_older_store_is_refused_and_migrated(store, monkeypatch):
-    """A made-up version 2, in which an emotion's label got a mark: what was derived still counts as made of it."""
+    """A made-up later version, in which an emotion's label got a mark: what was derived still counts as made of it."""
     before = verify(store)
     assert before == []
-    monkeypatch.setattr(schema, "SCHEMA_VERSION", 2)
+    newest = schema.SCHEMA_VERSION
+    monkeypatch.setattr(schema, "SCHEMA_VERSION", newest + 1)
 
     def step(table, columns):
         if table == "vectors":
             columns["emotion"] = [f"{label} (2)" for label in columns["emotion"].to_pylist()]
         return columns
 
-    monkeypatch.setitem(migrations.STEPS, 1, step)
+    monkeypatch.setitem(migrations.STEPS, newest, step)
     with pytest.raises(OlderError, match="older emo"):
         store.partitions("vectors")[0].read(["layer"])
     with pytest.raises(StoreError, match="older emo"):
@@ -240,15 +244,40 @@ def test_an_older_store_is_refused_and_migrated(store, monkeypatch):
     assert {row["emotion"] for row in Catalog(store).dicts("vectors")} == {"rage (2)", "thanks (2)"}
 
 
+def test_a_store_of_version_1_is_migrated(store, monkeypatch):
+    """As version 1 wrote it: its extractions say nothing of rows that were computed again, and so they do afterwards."""
+    new = migrations.NEW_IN_2
+    now = Catalog(store).dicts("extractions")
+    assert all(row["n_recomputed"] == 8 for row in now)
+    held = [(partition, partition.manifest()) for table in schema.TABLES for partition in store.partitions(table)]
+    with monkeypatch.context() as before:
+        before.setattr(schema, "SCHEMA_VERSION", 1)
+        for partition, manifest in held:
+            files = []
+            for entry in manifest.files:
+                rows = pq.ParquetFile(partition.folder / entry.name).read()
+                rows = rows.drop_columns([name for name in new if name in rows.column_names])
+                versioned = {**rows.schema.metadata, b"emo.schema_version": b"1"}
+                written = partition.write([rows.replace_schema_metadata(versioned)])
+                files.append(dataclasses.replace(written, part=entry.part, cost=entry.cost, recipe=entry.recipe))
+            partition.commit(files, manifest.inputs, reads=manifest.reads)
+    with pytest.raises(OlderError, match="older emo"):
+        store.partitions("extractions")[0].read(["layers"])
+    repair(store, verify(store))
+    assert {fault.check for fault in verify(store)} <= {"orphan", "stale"}
+    assert Catalog(store).dicts("extractions") == [row | dict.fromkeys(new) for row in now]
+
+
 def test_a_file_of_a_newer_schema_is_refused_when_it_is_read(store, monkeypatch):
     partition = store.partitions("vectors")[0]
     manifest = partition.manifest()
-    monkeypatch.setattr(schema, "SCHEMA_VERSION", 2)
+    newest = schema.SCHEMA_VERSION
+    monkeypatch.setattr(schema, "SCHEMA_VERSION", newest + 1)
     rows = pq.ParquetFile(partition.paths()[0]).read()
-    entry = partition.write([rows.replace_schema_metadata({"emo.table": "vectors", "emo.schema_version": "2"})])
-    monkeypatch.setattr(schema, "SCHEMA_VERSION", 1)
+    entry = partition.write([rows.replace_schema_metadata({"emo.table": "vectors", "emo.schema_version": str(newest + 1)})])
+    monkeypatch.setattr(schema, "SCHEMA_VERSION", newest)
     partition.commit([entry], manifest.inputs)
-    with pytest.raises(StoreError, match=r"newer emo \(schema 2"):
+    with pytest.raises(StoreError, match=rf"newer emo \(schema {newest + 1}"):
         partition.read(["layer"])
 
 

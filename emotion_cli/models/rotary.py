@@ -1,0 +1,64 @@
+"""Rotary positions whose angles depend on the longest prompt of a batch, and what a pass leaves behind in them."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from emotion_cli.models.loading import LoadedModel
+
+WHATEVER_THE_LENGTH = frozenset({"default", "linear", "yarn", "llama3", "proportional"})
+"""Types of rotary positions whose angles depend on the position alone."""
+
+Regime = Callable[[int], int]
+"""From a prompt's length to what prompts of one batch must have in common: which angles its length stands for."""
+
+
+def regimes(loaded: "LoadedModel") -> tuple[Regime, ...]:
+    """One rule for each kind of rotary positions of the model that depends on the length; empty for most models."""
+    config = loaded.model.config.get_text_config()
+    rope = getattr(config, "rope_parameters", None) or getattr(config, "rope_scaling", None) or {}
+    # one for all layers, or one for each type of layer
+    kinds = [kind for kind in rope.values() if isinstance(kind, Mapping)] or [rope]
+    return tuple(regime for kind in kinds if (regime := _regime(kind, config)) is not None)
+
+
+def length_class(rules: tuple[Regime, ...], length: int) -> tuple[int, ...]:
+    """What a prompt of this length must have in common with the others of its batch."""
+    return tuple(rule(length) for rule in rules)
+
+
+def _regime(kind: Mapping[str, Any], config: Any) -> Regime | None:
+    name = kind.get("rope_type") or kind.get("type") or "default"
+    if name in WHATEVER_THE_LENGTH:
+        return None
+    longest = getattr(config, "max_position_embeddings", None)
+    name_of_switch = "original_max_position_embeddings"
+    original = kind.get(name_of_switch) or getattr(config, name_of_switch, None) or longest
+    if name == "longrope" and original:
+        return lambda length: int(length > original)
+    if name == "dynamic" and longest:
+        # beyond it every length has angles of its own
+        return lambda length: 0 if length <= longest else length
+    return lambda length: length
+
+
+@contextmanager
+def as_it_was(model: Any) -> Iterator[None]:
+    """While open, a pass may change the model's rotary modules (they remember the longest prompt seen); then all is as before."""
+    kept = []
+    for module in model.modules():
+        buffers = {name: buffer for name, buffer in module.named_buffers(recurse=False) if "inv_freq" in name}
+        if buffers:
+            copies = {name: (buffer, buffer.clone()) for name, buffer in buffers.items()}
+            kept.append((module, dict(vars(module)), copies))
+    try:
+        yield
+    finally:
+        for module, attributes, buffers in kept:
+            vars(module).clear()
+            vars(module).update(attributes)
+            for name, (buffer, values) in buffers.items():
+                module._buffers[name] = buffer
+                if not bool((buffer == values).all()):
+                    buffer.copy_(values)
