@@ -219,6 +219,16 @@ def make_folder(folder: Path) -> None:
             sync_folder(made.parent)
 
 
+def remove_empty(folder: Path, root: Path) -> None:
+    """Remove a folder below `root`, and those above it, as far as they are empty."""
+    with naming(folder):
+        for empty in (folder, *folder.parents):
+            if empty == root or any(empty.iterdir()):
+                break
+            os.rmdir(empty)  # noqa: PTH106 - the system calls of the protocol are spelled out
+            sync_folder(empty.parent)
+
+
 def sync_folder(folder: Path) -> None:
     """Flush a folder, so that a rename in it survives a power cut."""
     with naming(folder):

@@ -233,7 +233,8 @@ def _of_origins(store: Store) -> Iterator[Fault]:
             current = origin.fingerprint if origin else None
             if manifest and current != manifest.inputs.get(name):
                 how = "has changed since" if origin else "is not there"
-                yield Fault("stale", folder, f"it was made of {place}, which {how}")
+                part = name[1 : name.index("] ")] if name.startswith("[") else ""
+                yield Fault("stale", folder, f"{part or 'it'} was made of {place}, which {how}")
 
 
 def _manifest(folder: Path) -> Manifest | None:

@@ -2,12 +2,13 @@
 
 import shlex
 import sys
+from dataclasses import replace
 from typing import Annotated
 
 import typer
 
 from emotion_cli.cli import options as o
-from emotion_cli.cli.output import Format, write_records
+from emotion_cli.cli.output import format_of, write_records
 from emotion_cli.errors import UsageError
 
 Dataset = Annotated[list[str] | None, typer.Option("--dataset", "-d", help="Prompt set to remove, repeatable.")]
@@ -28,12 +29,13 @@ def rm(
     yes: Yes = False,
     dry_run: DryRun = False,
     store: o.StoreDir = None,
-    format: o.RowFormat = Format.table,
+    format: o.RowFormat = None,
     quiet: o.Quiet = False,
 ) -> None:
     """Remove a dataset, a model, what is of both, or an extraction, with all derived from it; lists it and asks first."""
-    _, console, opened = o.start(store=store, quiet=quiet)
+    settings, console, opened = o.start(store=store, quiet=quiet, reads=True)
     from emotion_cli.prompts.shipped import shipped_sets
+    from emotion_cli.stages.known import refuse_not_made, refuse_unknown_names
     from emotion_cli.stages.scope import model_name
     from warehouse.removal import Wanted, doomed, left_stale, remove
 
@@ -45,9 +47,12 @@ def rm(
             hint="emo rm --dry-run --dataset NAME --prompts-version SHA",
         )
     wanted = Wanted(dataset or (), [model_name(name) for name in model or ()], extraction or (), prompts_version)
+    named = replace(settings, dataset=tuple(dataset or ()), model=tuple(model or ()))
+    refuse_unknown_names(opened, named)
+    refuse_not_made(opened, named)
     folders = doomed(opened, wanted)
     rows = [{"place": one.place, "rows": one.rows, "files": len(one.files), "bytes": one.size} for one in folders]
-    write_records(rows, format)
+    write_records(rows, format_of(format))
     n_rows, n_files, n_bytes = (sum(row[name] for row in rows) for name in ("rows", "files", "bytes"))
     total = f"{n_rows:,} rows in {n_files:,} files, {_size(n_bytes)}"
     if dry_run:
@@ -64,7 +69,11 @@ def rm(
         console.note(f"{folder}: stays, for it holds files that are none of the store's")
     console.note(f"removed {total}")
     for kind, folder in left_stale(opened):
-        then = "emo report writes it again" if kind == "report" else "emo track logs a new run; what was logged stays"
+        then = (
+            "emo report with the same options writes it again"
+            if kind == "report"
+            else "emo track logs a new run; what was logged stays"
+        )
         console.note(f"{folder}: the {kind} says what was there before; {then}")
     for name in dataset or ():
         if name in shipped_sets() and not model:

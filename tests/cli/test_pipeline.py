@@ -97,7 +97,7 @@ def test_the_kernel_of_attention_is_the_one_asked_for_and_is_kept(workplace, tmp
 
 
 def test_a_plan_says_what_follows_and_changes_nothing(workplace, tmp_path):
-    plan = json.loads(emo_ok("run", *run_options(workplace), "--draws", 60, "--dry-run", "--format", "json").out)
+    plan = json.loads(emo_ok("run", *run_options(workplace), "--draws", 120, "--dry-run", "--format", "json").out)
     reasons = {(step["stage"], step["subject"]): step["reason"] for step in plan}
     assert reasons["compare", "mine, tiny-gpt2"] == "changed: draws"
     assert reasons["plot", "mine, tiny-gpt2"] == "what it is made of changes"
