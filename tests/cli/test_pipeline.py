@@ -264,7 +264,7 @@ def test_a_dataset_is_compared_with_the_rest_of_one_that_shares_prompts(workplac
     expected = (a @ b.T).mean() / np.sqrt(unbiased(a) * unbiased(b))
     (row,) = [row for row in found if row["layer"] == "2" and row["emotion"] == "rage"]
     assert float(row["cosine_unbiased"]) == pytest.approx(expected, rel=1e-4)
-    assert (store / "figures/mine/tiny-gpt2/dataset_shift_zz/dataset_shift.svg").exists()
+    assert (store / "figures/mine/tiny-gpt2/mean_difference,calm,last/dataset_shift_zz/dataset_shift.svg").exists()
     assert "50% of mine is in zz, too" in (store / "report.md").read_text()
     assert "0 tasks done" in emo_ok("run", *options).err
 
