@@ -78,6 +78,16 @@ class Manifest:
         """Content hash of the files, in any order; two folders with equal bytes have equal fingerprints."""
         return content_hash(sorted(entry.sha256 for entry in self.files))
 
+    def fingerprint_of(self, part: str) -> str | None:
+        """As `fingerprint`, of the files of one part and of its families (`family:part`); None where there are none."""
+        digests = sorted(entry.sha256 for entry in self.files if part in (entry.part, entry.part.partition(":")[2]))
+        return content_hash(digests) if digests else None
+
+    @property
+    def origins(self) -> frozenset[str]:
+        """The places of the partitions that it was made of, whole or of some part (`place#part`)."""
+        return frozenset(place.partition("#")[0] for place in self.reads.values())
+
     def to_json(self) -> str:
         """The manifest as it is written to disk; what may differ between two equal runs is in `ran` alone."""
         ran = {

@@ -66,7 +66,7 @@ def doomed(store: Store, wanted: Wanted) -> list[Doomed]:
     for origin in reached:
         place = origin.relative_to(store.root).as_posix()
         for folder, manifest in manifests.items():
-            if place in manifest.reads.values() and manifest.table not in STAY:
+            if place in manifest.origins and manifest.table not in STAY:
                 before[origin].add(folder)
                 if folder not in before:
                     before[folder] = set()
@@ -95,7 +95,7 @@ def left_stale(store: Store) -> list[tuple[str, Path]]:
     found = ((_manifest(folder), folder) for folder in store.artifact_folders())
     return [
         (manifest.table, folder) for manifest, folder in found
-        if manifest and manifest.table in STAY and not all((store.root / place).is_dir() for place in manifest.reads.values())
+        if manifest and manifest.table in STAY and not all((store.root / place).is_dir() for place in manifest.origins)
     ]  # fmt: skip
 
 
@@ -179,8 +179,9 @@ def _doomed_pages(store: Store, folders: Collection[Path], manifests: Mapping[Pa
     for folder, manifest in manifests.items():
         for artifacts in parts_of(folder, manifest) if manifest.table in STAY else ():
             own = artifacts.committed()
-            made_of = {place for place in own.reads.values() if place.startswith("vectors/")} if own else set()
-            if own and artifacts.part and made_of and made_of <= places:
+            made_of = {place for place in own.origins if place.startswith("vectors/")} if own else set()
+            left = {place for place in made_of - places if (store.root / place).is_dir()}
+            if own and artifacts.part and made_of & places and not left:
                 files = tuple(folder / entry.name for entry in own.files)
                 place = (folder / artifacts.part).relative_to(store.root).as_posix()
                 found.append(Doomed(folder, place, 0, files, artifacts.part))

@@ -75,6 +75,10 @@ class Partition:
         """The folder as seen from the store's root."""
         return "/".join([self.table.name, *(f"{key}={quote(value)}" for key, value in self.keys.items())])
 
+    def place_of(self, part: str) -> str:
+        """The place of one part of it, for what is made of that part alone; of the whole where the part has no name."""
+        return f"{self.place}#{part}" if part else self.place
+
     def manifest(self) -> Manifest | None:
         """The committed manifest, or None; StoreError when it is damaged, of a newer version or of another folder."""
         manifest = protocol.read_manifest(self.folder)
@@ -91,17 +95,17 @@ class Partition:
             case About.pair:
                 ids = self.keys["pair"].split("-")
             case About.group:
-                ids = _ids_in(self._reads())
+                ids = _ids_in(self._origins())
             case _:
                 ids = []
         return tuple(dict.fromkeys(ids))
 
-    def _reads(self) -> Iterable[str]:
+    def _origins(self) -> Iterable[str]:
         try:
             manifest = self.manifest()
         except StoreError:
             return ()  # damaged: what it was made of is not known
-        return manifest.reads.values() if manifest else ()
+        return manifest.origins if manifest else ()
 
     def paths(self) -> list[Path]:
         """The committed files."""

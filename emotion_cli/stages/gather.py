@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import unquote
@@ -10,7 +10,7 @@ from urllib.parse import unquote
 from emotion_cli.reporting.report import Picture
 from emotion_cli.stages.job import Job, fingerprint
 from emotion_cli.stages.plot import CROSS_MODEL, Figures, planned
-from emotion_cli.stages.vectors import Variant
+from emotion_cli.stages.vectors import Variant, part_shown
 from warehouse.artifacts import Artifacts
 from warehouse.catalog import Catalog
 from warehouse.library import queries
@@ -57,14 +57,14 @@ def _distinct(values: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(values))
 
 
-def fingerprints(read: dict[str, Partition]) -> dict[str, str | None]:
-    """The content of partitions."""
-    return {name: fingerprint(partition) for name, partition in read.items()}
+def fingerprints(read: Mapping[str, Partition], variant: Variant) -> dict[str, str | None]:
+    """The content of partitions, as far as it is about a variant: what is added for another one changes nothing."""
+    return {name: fingerprint(partition, part_shown(partition, variant)) for name, partition in read.items()}
 
 
-def places(read: dict[str, Partition]) -> dict[str, str]:
-    """Where those partitions are in the store, so that `emo verify` finds what has changed since."""
-    return {name: partition.place for name, partition in read.items()}
+def places(read: Mapping[str, Partition], variant: Variant) -> dict[str, str]:
+    """Where that content is in the store, so that `emo verify` finds what has changed since."""
+    return {name: partition.place_of(part_shown(partition, variant)) for name, partition in read.items()}
 
 
 def rows(job: Job, variant: Variant, names: Sequence[str]) -> dict[str, Rows]:

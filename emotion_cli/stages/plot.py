@@ -15,7 +15,7 @@ from emotion_cli.stages.job import Job, Task, fingerprint, why
 from emotion_cli.stages.known import with_emotions
 from emotion_cli.stages.scope import Scope
 from emotion_cli.stages.selection import Parts, named, of_figures, shown_variant_of, variant_name
-from emotion_cli.stages.vectors import Variant, variants_of
+from emotion_cli.stages.vectors import Variant, part_shown, variants_of
 from warehouse.artifacts import Artifacts
 from warehouse.catalog import Catalog
 from warehouse.lock import held
@@ -113,12 +113,13 @@ def _task(job: Job, one: Figures) -> Task:
         "figures_version": figures.FIGURES_VERSION,
         "variant": one.variant.part,
         **{name: list(values) for name, values in one.selected.items()},
-        **{name: fingerprint(partition) for name, partition in one.reads.items()},
+        **{name: fingerprint(partition, part_shown(partition, one.variant)) for name, partition in one.reads.items()},
     }
 
     def run(job: Job) -> None:
         drawn = one.draw(job, one.scopes, one.variant)
-        artifacts.commit(drawn, inputs, reads={name: partition.place for name, partition in one.reads.items()})
+        reads = {name: partition.place_of(part_shown(partition, one.variant)) for name, partition in one.reads.items()}
+        artifacts.commit(drawn, inputs, reads=reads)
         _retire(one.former_folder(root), inputs, root)
 
     folders = tuple(partition.folder for partition in one.reads.values())

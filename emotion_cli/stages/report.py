@@ -37,7 +37,7 @@ def tasks(job: Job) -> list[Task]:
     def run(job: Job) -> None:
         made = pages(job, artifacts.folder)
         contents = {target.with_name(f"{target.stem}{ending}").name: content for ending, content in made.items()}
-        artifacts.commit(contents, _inputs(job, variant), reads=places(partitions(job, report.READS)))
+        artifacts.commit(contents, _inputs(job, variant), reads=places(partitions(job, report.READS), variant))
 
     subject = target.relative_to(job.store.root).as_posix()
     return [Task("report", subject, (*folders, track.folder(job)), target, reason, run)]
@@ -65,6 +65,6 @@ def _inputs(job: Job, variant: Variant) -> dict[str, Any]:
         "selected": {name: values for name, values in of_report(job, variant).items() if values},
         **{name: getattr(job.settings, name) for name in SETTINGS},
         "tracked": content_hash(json.dumps(tracked)) if tracked else None,
-        **fingerprints(partitions(job, report.READS)),
+        **fingerprints(partitions(job, report.READS), variant),
         **figure_fingerprints(job),
     }

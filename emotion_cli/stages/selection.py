@@ -51,7 +51,7 @@ def of_report(job: Job, variant: Variant) -> dict[str, list[str]]:
     datasets, models = ([*dict.fromkeys(pair[i] for pair in sorted(own))] for i in (0, 1))
     parts = {
         "dataset": _narrower(datasets, {dataset for dataset, _ in every}),
-        "model": _narrower(models, {model for _, model in every}),
+        "model": _narrower(models, {model for dataset, model in every if dataset in datasets}),
         "extraction": _older(job, scopes),
     }
     within = {pair for pair in every if pair[0] in datasets and pair[1] in models}

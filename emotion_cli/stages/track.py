@@ -85,7 +85,9 @@ def _log(job: Job, variant: Variant, uri: str, artifacts: Artifacts) -> None:
         "n_artifacts": len(files),
     }
     content = json.dumps(record, indent=1, ensure_ascii=False).encode()
-    artifacts.commit({_record(artifacts): content}, _inputs(job, variant, uri), reads=places(partitions(job, tracking.READS)))
+    artifacts.commit(
+        {_record(artifacts): content}, _inputs(job, variant, uri), reads=places(partitions(job, tracking.READS), variant)
+    )
     state = "was there already" if logged.was_there else "logged"
     job.listener.note(f"track: run {logged.run_id} {state}: {len(values)} values, {len(files)} files, at {_shown(uri)}")
 
@@ -97,7 +99,7 @@ def _inputs(job: Job, variant: Variant, uri: str) -> dict[str, Any]:
         "experiment": os.environ.get("MLFLOW_EXPERIMENT_NAME") or tracking.EXPERIMENT,
         "params": _params(job, variant),
         "selected": {name: values for name, values in of_report(job, variant).items() if values},
-        **fingerprints(partitions(job, tracking.READS)),
+        **fingerprints(partitions(job, tracking.READS), variant),
         **figure_fingerprints(job),
     }
 

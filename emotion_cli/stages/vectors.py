@@ -31,6 +31,11 @@ class Variant(NamedTuple):
         return "/".join(self)
 
 
+def part_shown(partition: Partition, variant: Variant) -> str:
+    """The part of a partition that is about a variant; empty for the whole where a table knows no variants."""
+    return variant.part if {*Variant._fields} <= {*partition.table.column_names} else ""
+
+
 def variant_of(part: str) -> Variant:
     """The variant that a part's name stands for (a reference may hold a slash, the others may not)."""
     method, rest = part.split("/", 1)

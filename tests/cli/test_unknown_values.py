@@ -163,5 +163,5 @@ def test_suggestions():
     assert str(unknown("-x", "jou", ["joy", "rage"])) == "-x: 'jou' is none of joy, rage; did you mean joy?"
     assert unknown("-x", "jou", ["joy"]).hint == "-x joy" and unknown("-x", "q", ["joy"], hint="h").hint == "h"
     assert "and 10 more" in str(unknown("-x", "q", map(str, range(30))))
-    assert known.POOLINGS == tuple(POOLINGS)
+    assert tuple(POOLINGS) == known.POOLINGS
     assert Settings().draws >= 100
