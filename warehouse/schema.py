@@ -131,18 +131,13 @@ STATISTIC_COLUMNS = (
 
 
 class About(StrEnum):
-    """What one partition of a table is about: the order is that in which the kinds stand on one another."""
+    """What one partition of a table is about, in words that a page can say."""
 
-    dataset = "dataset"
-    """One version of a prompt set."""
-    model = "model"
-    """The weights of a model."""
+    dataset = "version of a dataset"
+    model = "model's weights in one number format"
     extraction = "extraction"
-    """One extraction: a version of a prompt set under a model."""
-    pair = "pair"
-    """Two extractions; the key `pair` holds both ids."""
-    group = "group"
-    """Three or more extractions; the manifest says of which it was made."""
+    pair = "pair of extractions"
+    group = "group of three or more extractions"
 
 
 @dataclass(frozen=True)

@@ -151,7 +151,8 @@ def _run(job: Job, scope: Scope, poolings: Sequence[str]) -> None:
     layers = layer_numbers(settings.layer, loaded.n_layers) or list(range(loaded.n_layers + 1))
     too_high = [layer for layer in layers if layer > loaded.n_layers]
     if too_high:
-        raise UsageError(f"--layer {too_high[0]}: {scope.model} has layers 0 to {loaded.n_layers}")
+        raise UsageError(f"--layer {too_high[0]}: {scope.model} has layers 0 to {loaded.n_layers}",
+                         hint=f"--layer 0-{loaded.n_layers}")  # fmt: skip
     spans = None
     if WORD in poolings:
         spans = [words.spans(text, label) for text, label in zip(prompts["text"], prompts["emotion"], strict=True)]

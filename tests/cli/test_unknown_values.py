@@ -165,3 +165,16 @@ def test_suggestions():
     assert "and 10 more" in str(unknown("-x", "q", map(str, range(30))))
     assert tuple(POOLINGS) == known.POOLINGS
     assert Settings().draws >= 100
+
+
+def test_a_layer_that_was_not_kept_is_missing(workplace, tmp_path):
+    emo_ok("datasets", "import", workplace.prompts, "--dataset", "mine", "--store", tmp_path)
+    base = ["--store", tmp_path, "-m", workplace.models[0]]
+    emo_ok("extract", "-d", "mine", *base, "--layer", "0-1", "--cache", workplace.cache)
+    emo_ok("vectors", *CALM, *base)
+    for command in ("plot", "export"):
+        ran = emo(command, *CALM, *base, "--layer", "3", cwd=tmp_path)
+        assert ran.code == 3 and "emo extract -d mine -m tiny-gpt2 --layer 3" in ran.err
+    ran = emo("sql", "vector_norms_by_layer", *base, "--layer", "3")
+    assert ran.code == 3 and "layer 3 is not in the store" in ran.err
+    assert not (tmp_path / "figures").exists() and not (tmp_path / "exports").exists()
