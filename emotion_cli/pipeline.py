@@ -11,6 +11,7 @@ from emotion_cli.stages import STAGES, Stage
 from emotion_cli.stages.audit import tokens_by_label
 from emotion_cli.stages.extract import find_sources, refuse_taken_names, scope_of, template_of
 from emotion_cli.stages.job import Job, Listener, Task
+from emotion_cli.stages.known import refuse_unknown_layers, refuse_unknown_names, refuse_unknown_settings, with_emotions
 from emotion_cli.stages.scope import Scope, ensure_imported, known_datasets, newest_version, scopes_in_store, with_activations
 from warehouse.store import Store
 
@@ -60,10 +61,14 @@ def job_in_store(
 
     Extractions of which only vectors were imported are left out, unless those suffice; MissingError when no other is there.
     """
+    refuse_unknown_names(store, settings)
     scopes = scopes_in_store(store, settings)
+    refuse_unknown_settings(store, settings, [scope for scope in scopes if scope.role == "train"])
+    if settings.sources.get("layer") == "--layer":
+        refuse_unknown_layers(store, settings, scopes)
     if not vectors_suffice:
         scopes = with_activations(scopes, listener.note)
-    return Job(store, settings, scopes, listener, forced=forced)
+    return Job(store, settings, with_emotions(store, settings, scopes, listener.note), listener, forced=forced)
 
 
 def job_on_prompts(store: Store, settings: Settings, listener: Listener, *, forced: Collection[str] = ()) -> Job:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from emotion_cli.errors import UsageError
+from emotion_cli.suggestions import unknown
 
 DEFAULT = "default"
 
@@ -52,7 +53,7 @@ def find(name: str, own: Mapping[str, Recipe]) -> Recipe:
         return recipe_of_file(Path(name).expanduser())
     known = {**shipped(), **own}
     if name not in known:
-        raise UsageError(f"no recipe is called {name!r}; recipes are {', '.join(known)}", hint="emo info --recipes")
+        raise unknown("--recipe", name, known, hint="emo info --recipes")
     return known[name]
 
 

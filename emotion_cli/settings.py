@@ -16,6 +16,7 @@ import platformdirs
 
 from emotion_cli.errors import UsageError
 from emotion_cli.recipes import DEFAULT, Recipe, find, recipes_of
+from emotion_cli.suggestions import did_you_mean, unknown
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 DTYPES = ("auto", "float32", "bfloat16", "float16")
@@ -30,6 +31,9 @@ LAYER_RANGES: dict[str, Callable[[int], range]] = {
 """Layers by the name of the hook that TransformerLens reads them with, for a model of n_layers blocks."""
 
 NOT_IN_RECIPES = ("recipe", "store", "cache")
+
+LEAST = {"batch_tokens": 1, "draws": 100, "max_length": 1}
+"""The smallest value of a number: with fewer draws an interval of 95 % rests on one or two of them at each end."""
 
 Names = tuple[str, ...]
 Layers = tuple[int | str, ...]
@@ -95,19 +99,17 @@ _TYPES = typing.get_type_hints(Settings)
 def resolve(flags: Mapping[str, Any], *, environment: Mapping[str, str] | None = None, folder: Path | None = None) -> Settings:
     """The settings of a run; UsageError naming the flag, variable or file of a wrong one.
 
-    A flag that is None, empty or False was not given. Files are read in `folder`, the current one by default.
+    A flag that is None or empty was not given; False and 0 are values. Files are read in `folder`, the current one by default.
     """
     values: dict[str, Any] = {}
     sources: dict[str, str] = {}
     folder = folder or Path.cwd()
     given = _from_files(folder) + _from_environment(os.environ if environment is None else environment)
-    given += [(f"--{name.replace('_', '-')}", name, value) for name, value in flags.items() if value not in (None, (), [], False)]
+    flagged = {name: value for name, value in flags.items() if value is not None and value not in ((), [])}
+    given += [(f"--{name.replace('_', '-')}", name, value) for name, value in flagged.items()]
     recipe = find(next((value for _, name, value in reversed(given) if name == "recipe"), DEFAULT), own_recipes(folder))
     for source, name, value in _from_recipe(recipe) + given:
         values[name], sources[name] = _checked(source, name, value), source
-    for source, name, value in _from_recipe(recipe) + given:
-        if name in ("batch_tokens", "draws", "max_length") and values[name] is not None and values[name] < 1:
-            raise UsageError(f"{source}: {value} is not a positive number")
     return replace(Settings(), **values, sources=sources)
 
 
@@ -146,9 +148,9 @@ def _from_recipe(recipe: Recipe) -> list[tuple[str, str, Any]]:
     source = f"recipe {recipe.name}"
     for name in recipe.values:
         if name not in SETTINGS or name in NOT_IN_RECIPES:
-            allowed = ", ".join(known for known in SETTINGS if known not in NOT_IN_RECIPES)
-            raise UsageError(f"{source} ({recipe.source}): it cannot set {name!r}; a recipe sets {allowed}",
-                             hint="emo info --recipes")  # fmt: skip
+            allowed = [known for known in SETTINGS if known not in NOT_IN_RECIPES]
+            message = f"{source} ({recipe.source}): it cannot set {name!r}; a recipe sets {', '.join(allowed)}"
+            raise UsageError(message + did_you_mean(name, allowed), hint="emo info --recipes")
     return [(source, name, value) for name, value in recipe.values.items()]
 
 
@@ -156,7 +158,8 @@ def _from_environment(environment: Mapping[str, str]) -> list[tuple[str, str, An
     known = {f"EMO_{name.upper()}": name for name in SETTINGS}
     for variable in environment:
         if variable.startswith("EMO_") and variable not in known:
-            raise UsageError(f"{variable}: no such setting; settings are {', '.join(known)}", hint=f"unset {variable}")
+            message = f"{variable}: no such setting; settings are {', '.join(known)}"
+            raise UsageError(message + did_you_mean(variable, known), hint=f"unset {variable}")
     return [(variable, name, environment[variable]) for variable, name in known.items() if environment.get(variable)]
 
 
@@ -165,7 +168,8 @@ def _from_files(folder: Path) -> list[tuple[str, str, Any]]:
     for path, table in _tables(folder):
         for name, value in table.items():
             if name not in SETTINGS:
-                raise UsageError(f"{path.name}: no setting is called {name!r}; settings are {', '.join(SETTINGS)}")
+                message = f"{path.name}: no setting is called {name!r}; settings are {', '.join(SETTINGS)}"
+                raise UsageError(message + did_you_mean(name, SETTINGS), hint="emo info")
             if name != "recipe" or not isinstance(value, dict):
                 given.append((path.name, name, value))
     return given
@@ -195,7 +199,10 @@ def _checked(source: str, name: str, value: Any) -> Any:
     choices = SETTINGS[name].metadata["choices"]
     wrong = [item for item in (parsed if isinstance(parsed, tuple) else (parsed,)) if choices and item not in choices]
     if wrong:
-        raise UsageError(f"{source}: {wrong[0]!r} is none of {', '.join(choices)}")
+        raise unknown(source, wrong[0], choices, hint="emo info")
+    if name in LEAST and isinstance(parsed, int) and parsed < LEAST[name]:
+        flag = f"--{name.replace('_', '-')}"
+        raise UsageError(f"{source}: {value} is too small for {name}; the least is {LEAST[name]}", hint=f"{flag} {LEAST[name]}")
     return parsed
 
 

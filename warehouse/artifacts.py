@@ -1,34 +1,48 @@
 """Files for people that were derived from tables (pictures, pages): a folder with a manifest of what they were made from."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from warehouse import protocol
 from warehouse.lock import held
-from warehouse.protocol import FileEntry, Manifest
+from warehouse.protocol import MANIFEST, FileEntry, Manifest
 
 
 @dataclass(frozen=True)
 class Artifacts:
-    """Derived files under fixed names in one folder."""
+    """Derived files under fixed names in one folder, or one `part` of such a folder: files that are made apart from the others.
+
+    The folder has one manifest. In it the inputs of a part are named `[part] input`, and its files say their part.
+    """
 
     folder: Path
     kind: str = "figures"
+    part: str = ""
 
     def manifest(self) -> Manifest | None:
         """What was committed, or None; None too when a file is not as it was committed, so that it is made again."""
-        manifest = protocol.read_manifest(self.folder)
+        manifest = self.committed()
         if manifest and all(entry.is_whole(self.folder) for entry in manifest.files):
             return manifest
         return None
 
+    def committed(self) -> Manifest | None:
+        """What was committed, whatever became of the files since, or None."""
+        manifest = protocol.read_manifest(self.folder)
+        if manifest is None:
+            return None
+        files = self._own(manifest.files)
+        if not files and (self.part or manifest.files):
+            return None  # only others were committed
+        return replace(manifest, files=files, inputs=self._named(manifest.inputs), reads=self._named(manifest.reads))
+
     def commit(
         self, contents: Mapping[str, bytes], inputs: Mapping[str, Any], *, reads: Mapping[str, str] | None = None
     ) -> list[Path]:
-        """Replace the folder's files one by one, then the manifest; files that are no longer made are removed.
+        """Replace the files one by one, then the manifest; files that are no longer made are removed, other parts stay.
 
         `reads` says at which places (of partitions) those `inputs` are that are fingerprints.
         """
@@ -36,11 +50,64 @@ class Artifacts:
             former = protocol.read_manifest(self.folder)
             for name, content in contents.items():
                 protocol.replace_file(self.folder / name, content)
-            entries = tuple(FileEntry(name, 0, len(content), sha256(content).hexdigest()) for name, content in contents.items())
-            protocol.commit(self.folder, Manifest(self.kind, {}, entries, dict(inputs), protocol.now(), reads=dict(reads or {})))
+            entries = [
+                FileEntry(name, 0, len(content), sha256(content).hexdigest(), part=self.part)
+                for name, content in contents.items()
+            ]
+            inputs_of_others, reads_of_others = ({}, {}) if former is None else map(self._without, (former.inputs, former.reads))
+            manifest = Manifest(
+                self.kind,
+                {},
+                (*entries, *self._others(former)),
+                {self._key(name): value for name, value in inputs.items()} | inputs_of_others,
+                protocol.now(),
+                reads={self._key(name): place for name, place in (reads or {}).items()} | reads_of_others,
+            )
+            protocol.commit(self.folder, manifest)
             with protocol.naming(self.folder):
-                for entry in former.files if former else ():
+                for entry in self._own(former.files) if former else ():
                     if entry.name not in contents:
                         (self.folder / entry.name).unlink(missing_ok=True)
             protocol.sync_folder(self.folder)
         return [self.folder / name for name in contents]
+
+    def withdraw(self) -> None:
+        """Remove the files, then what the manifest says of them; whoever calls it holds the folder.
+
+        A crash in between leaves a manifest that lists files which are gone: they do not count, and are found again.
+        """
+        with protocol.naming(self.folder):
+            former = protocol.read_manifest(self.folder)
+            for entry in self._own(former.files) if former else ():
+                (self.folder / entry.name).unlink(missing_ok=True)
+                protocol.sync_folder(self.folder)
+            if former and (others := self._others(former)):
+                left = replace(former, files=others, inputs=self._without(former.inputs), reads=self._without(former.reads))
+                protocol.commit(self.folder, left)
+            else:
+                (self.folder / MANIFEST).unlink(missing_ok=True)
+                protocol.sync_folder(self.folder)
+
+    def _key(self, name: str) -> str:
+        return f"[{self.part}] {name}" if self.part else name
+
+    def _is_own(self, key: str) -> bool:
+        return key.startswith(f"[{self.part}] ") if self.part else not key.startswith("[")
+
+    def _named(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        prefix = len(self._key(""))
+        return {key[prefix:]: value for key, value in values.items() if self._is_own(key)}
+
+    def _without(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        return {key: value for key, value in values.items() if not self._is_own(key)}
+
+    def _own(self, files: Iterable[FileEntry]) -> tuple[FileEntry, ...]:
+        return tuple(entry for entry in files if entry.part == self.part)
+
+    def _others(self, manifest: Manifest | None) -> tuple[FileEntry, ...]:
+        return tuple(entry for entry in manifest.files if entry.part != self.part) if manifest else ()
+
+
+def parts_of(folder: Path, manifest: Manifest) -> list[Artifacts]:
+    """The parts that a committed folder of artifacts consists of, sorted; the files of no part first."""
+    return [Artifacts(folder, manifest.table, part) for part in sorted({entry.part for entry in manifest.files})]

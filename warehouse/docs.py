@@ -57,8 +57,10 @@ def _table(table: Table) -> str:
     columns += [(f"`{key}`", str(COLUMNS[key].type), "", "", COLUMNS[key].doc)
                 for key in table.partition_by if key not in table.column_names]  # fmt: skip
     grain = ", ".join(f"`{name}`" for name in table.grain)
-    return f"## {table.name}\n\n{table.doc}\n\nOne row for each {grain}. In the store: `{place}/`.\n\n" + _grid(
-        ("column", "type", "may be NULL", "unit", "about"), columns
+    return (
+        f"## {table.name}\n\n{table.doc}\n\nOne row for each {grain}. "
+        f"In the store: `{place}/`, a folder for each {table.about}.\n\n"
+        + _grid(("column", "type", "may be NULL", "unit", "about"), columns)
     )
 
 

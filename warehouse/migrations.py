@@ -14,7 +14,6 @@ from warehouse.parquet import table_of
 from warehouse.schema import TABLES
 from warehouse.store import Partition, Store
 
-
 NEW_IN_2 = ("n_recomputed", "recomputed_error", "template_sha256", "ignores_mean")
 """Columns of `extractions` of which older rows know nothing."""
 
@@ -48,6 +47,11 @@ def migrate(store: Store) -> None:
                     ]  # fmt: skip
                     made = partition.commit(files, manifest.inputs, reads=manifest.reads)
                 renamed[manifest.fingerprint] = made.fingerprint
+                for part in {entry.part for entry in manifest.files}:
+                    for name in (part, part.partition(":")[2]):
+                        former, current = manifest.fingerprint_of(name), made.fingerprint_of(name)
+                        if former and current:
+                            renamed[former] = current
     for folder in _folders(store):
         manifest = protocol.read_manifest(folder)
         if manifest and any(value in renamed for value in manifest.inputs.values() if isinstance(value, str)):

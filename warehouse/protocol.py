@@ -78,6 +78,16 @@ class Manifest:
         """Content hash of the files, in any order; two folders with equal bytes have equal fingerprints."""
         return content_hash(sorted(entry.sha256 for entry in self.files))
 
+    def fingerprint_of(self, part: str) -> str | None:
+        """As `fingerprint`, of the files of one part and of its families (`family:part`); None where there are none."""
+        digests = sorted(entry.sha256 for entry in self.files if part in (entry.part, entry.part.partition(":")[2]))
+        return content_hash(digests) if digests else None
+
+    @property
+    def origins(self) -> frozenset[str]:
+        """The places of the partitions that it was made of, whole or of some part (`place#part`)."""
+        return frozenset(place.partition("#")[0] for place in self.reads.values())
+
     def to_json(self) -> str:
         """The manifest as it is written to disk; what may differ between two equal runs is in `ran` alone."""
         ran = {
@@ -217,6 +227,16 @@ def make_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         for made in reversed(new):
             sync_folder(made.parent)
+
+
+def remove_empty(folder: Path, root: Path) -> None:
+    """Remove a folder below `root`, and those above it, as far as they are empty."""
+    with naming(folder):
+        for empty in (folder, *folder.parents):
+            if empty == root or any(empty.iterdir()):
+                break
+            os.rmdir(empty)  # noqa: PTH106 - the system calls of the protocol are spelled out
+            sync_folder(empty.parent)
 
 
 def sync_folder(folder: Path) -> None:

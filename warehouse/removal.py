@@ -5,17 +5,18 @@ and in the folder at hand parts that no manifest lists, which `emo verify` names
 """
 
 import os
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack
 from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import NamedTuple
 
 from warehouse import protocol
+from warehouse.artifacts import Artifacts, parts_of
 from warehouse.errors import NotInStoreError, StoreError
 from warehouse.lock import HOLDER, LOCK, held
 from warehouse.protocol import MANIFEST, PROGRESS, TEMPORARY, Manifest
-from warehouse.schema import TABLES
+from warehouse.schema import TABLES, About
 from warehouse.store import Partition, Store
 
 LIST = 'emo sql "select extraction_id, dataset, model from extractions"'
@@ -34,12 +35,16 @@ class Wanted(NamedTuple):
 
 
 class Doomed(NamedTuple):
-    """One folder that goes: its place in the store, rows, and files, in the order in which they are removed."""
+    """One folder that goes: its place in the store, rows, and files, in the order in which they are removed.
+
+    With a `part` only that part of a folder of artifacts goes.
+    """
 
     folder: Path
     place: str
     rows: int
     files: tuple[Path, ...]
+    part: str = ""
 
     @property
     def size(self) -> int:
@@ -61,7 +66,7 @@ def doomed(store: Store, wanted: Wanted) -> list[Doomed]:
     for origin in reached:
         place = origin.relative_to(store.root).as_posix()
         for folder, manifest in manifests.items():
-            if place in manifest.reads.values() and manifest.table not in STAY:
+            if place in manifest.origins and manifest.table not in STAY:
                 before[origin].add(folder)
                 if folder not in before:
                     before[folder] = set()
@@ -71,7 +76,7 @@ def doomed(store: Store, wanted: Wanted) -> list[Doomed]:
     sorter = TopologicalSorter({folder: sorted(before[folder]) for folder in ranked})
     # what no manifest names as read, but all stands on: texts go last
     found = sorted(sorter.static_order(), key=lambda folder: _rank(store, order, folder) == 0)
-    return [_doomed(store, folder, manifests.get(folder)) for folder in found]
+    return _doomed_pages(store, found, manifests) + [_doomed(store, folder, manifests.get(folder)) for folder in found]
 
 
 def remove(store: Store, folders: list[Doomed]) -> list[Path]:
@@ -80,37 +85,37 @@ def remove(store: Store, folders: list[Doomed]) -> list[Path]:
     HeldError when another process is writing one of them; then nothing is removed.
     """
     with ExitStack() as locks:
-        for one in folders:
-            locks.enter_context(held(one.folder))
+        for folder in dict.fromkeys(one.folder for one in folders):
+            locks.enter_context(held(folder))
         return [one.folder for one in folders if not _removed(store, one)]
 
 
 def left_stale(store: Store) -> list[tuple[str, Path]]:
-    """Kind and folder of what is about everything in the store, and so says what is no longer there."""
+    """Kind and folder of what is about everything in the store, where it says what is no longer there."""
     found = ((_manifest(folder), folder) for folder in store.artifact_folders())
-    return [(manifest.table, folder) for manifest, folder in found if manifest and manifest.table in STAY]
+    return [
+        (manifest.table, folder) for manifest, folder in found
+        if manifest and manifest.table in STAY and not all((store.root / place).is_dir() for place in manifest.origins)
+    ]  # fmt: skip
 
 
 def _roots(store: Store, wanted: Wanted) -> Iterator[Partition]:
-    by_keys: dict[bool, list[Partition]] = {True: [], False: []}
-    for table in TABLES:
-        for partition in store.folders(table):
-            by_keys["extraction_id" in partition.keys].append(partition)
-    ids = _ids(store, wanted, by_keys[True])
-    yield from (partition for partition in by_keys[True] if _extraction(partition) in ids)
-    doomed_ids = {id_ for _, _, id_ in ids}
-    for partition in by_keys[False]:
-        keys = partition.keys
-        if "pair" in keys:
-            goes = not doomed_ids.isdisjoint(keys["pair"].split("-"))
-        elif wanted.extractions or (wanted.datasets and wanted.models):
-            goes = False
-        elif "prompts_sha256" in keys:
-            goes = keys["dataset"] in wanted.datasets and keys["prompts_sha256"].startswith(wanted.version)
-        else:
-            goes = keys.get("model") in wanted.models  # what has none of these keys is reached by what it reads
-        if goes:
-            yield partition
+    by_about: dict[About, list[Partition]] = {about: [] for about in About}
+    for table in TABLES.values():
+        by_about[table.about] += store.folders(table.name)
+    extractions = _ids(store, wanted, by_about[About.extraction])
+    ids = {id_ for _, _, id_ in extractions}
+    # an id names rows of one dataset and model; what is of both, or of one extraction, leaves texts and checks
+    whole = not (wanted.extractions or (wanted.datasets and wanted.models))
+    goes: dict[About, Callable[[Partition], bool]] = {
+        About.dataset: lambda one: whole and one.keys["dataset"] in wanted.datasets
+        and one.keys["prompts_sha256"].startswith(wanted.version),
+        About.model: lambda one: whole and one.keys["model"] in wanted.models,
+        About.extraction: lambda one: _extraction(one) in extractions,
+        About.pair: lambda one: not ids.isdisjoint(one.extractions()),
+        About.group: lambda one: not ids.isdisjoint(one.extractions()),
+    }  # fmt: skip
+    yield from (partition for about, members in by_about.items() for partition in members if goes[about](partition))
 
 
 def _ids(store: Store, wanted: Wanted, partitions: list[Partition]) -> set[tuple[str, str, str]]:
@@ -167,6 +172,22 @@ def _doomed(store: Store, folder: Path, manifest: Manifest | None) -> Doomed:
     return Doomed(folder, folder.relative_to(store.root).as_posix(), manifest.rows if manifest else 0, tuple(ordered))
 
 
+def _doomed_pages(store: Store, folders: Collection[Path], manifests: Mapping[Path, Manifest]) -> list[Doomed]:
+    """The named reports and records that are about nothing but vectors which go; those of anything else stay, and are stale."""
+    places = {folder.relative_to(store.root).as_posix() for folder in folders}
+    found = []
+    for folder, manifest in manifests.items():
+        for artifacts in parts_of(folder, manifest) if manifest.table in STAY else ():
+            own = artifacts.committed()
+            made_of = {place for place in own.origins if place.startswith("vectors/")} if own else set()
+            left = {place for place in made_of - places if (store.root / place).is_dir()}
+            if own and artifacts.part and made_of & places and not left:
+                files = tuple(folder / entry.name for entry in own.files)
+                place = (folder / artifacts.part).relative_to(store.root).as_posix()
+                found.append(Doomed(folder, place, 0, files, artifacts.part))
+    return found
+
+
 def _is_own_part(path: Path) -> bool:
     return path.name.startswith("part-") and path.suffix == ".parquet"
 
@@ -179,6 +200,10 @@ def _is_listed(manifest: Manifest | None) -> Callable[[Path], bool]:
 def _removed(store: Store, one: Doomed) -> bool:
     """Remove one folder's files, then the folder and those above it that are empty; whether it is gone."""
     with protocol.naming(one.folder):
+        if one.part:
+            Artifacts(one.folder, part=one.part).withdraw()
+            if _manifest(one.folder):
+                return True  # other parts are there
         for path in one.files:
             if path.exists():
                 os.unlink(path)  # noqa: PTH108 - the system calls of the protocol are spelled out
@@ -187,10 +212,6 @@ def _removed(store: Store, one: Doomed) -> bool:
         for name in (HOLDER, LOCK):
             (one.folder / name).unlink(missing_ok=True)
         if strangers:
-            return False
-        for folder in (one.folder, *one.folder.parents):
-            if folder == store.root or any(folder.iterdir()):
-                break
-            os.rmdir(folder)  # noqa: PTH106
-            protocol.sync_folder(folder.parent)
+            return bool(one.part)  # of a part the folder may stay, with what else is in it
+        protocol.remove_empty(one.folder, store.root)
     return True

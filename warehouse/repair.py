@@ -90,7 +90,7 @@ def _described_by(store: Store, partition: Partition) -> list[Partition]:
             manifest = other.manifest()
         except StoreError:
             continue
-        if manifest and partition.place in manifest.reads.values():
+        if manifest and partition.place in manifest.origins:
             found.append(other)
     return found
 

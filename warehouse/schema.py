@@ -5,6 +5,7 @@ A column is declared once in `COLUMNS` (a name means the same thing in every tab
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import cached_property
 
 import pyarrow as pa
@@ -146,11 +147,22 @@ STATISTIC_COLUMNS = (
 )  # fmt: skip
 
 
+class About(StrEnum):
+    """What one partition of a table is about, in words that a page can say."""
+
+    dataset = "version of a dataset"
+    model = "model's weights in one number format"
+    extraction = "extraction"
+    pair = "pair of extractions"
+    group = "group of three or more extractions"
+
+
 @dataclass(frozen=True)
 class Table:
-    """One stored table: the grain that is unique in it, its partition keys, its other columns, and which may be NULL."""
+    """One stored table: what its partitions are about, its unique grain, partition keys, other columns, and which may be NULL."""
 
     name: str
+    about: About
     doc: str
     grain: tuple[str, ...]
     partition_by: tuple[str, ...]
@@ -185,11 +197,11 @@ class Table:
         return pa.field(column.name, type_, nullable=column.name in self.nullable, metadata={"doc": column.doc})
 
 
-def _statistics(name: str, doc: str, grain: Iterable[str], partition_by: tuple[str, ...], others: tuple[str, ...],
+def _statistics(name: str, about: About, doc: str, grain: Iterable[str], partition_by: tuple[str, ...], others: tuple[str, ...],
                 nullable: Iterable[str]) -> Table:  # fmt: skip
     always = {"n"}  # every statistic says what it rests on
     return Table(
-        name, doc, tuple(grain), partition_by, others + STATISTIC_COLUMNS,
+        name, about, doc, tuple(grain), partition_by, others + STATISTIC_COLUMNS,
         frozenset(nullable) | (frozenset(STATISTIC_COLUMNS) - always),
     )  # fmt: skip
 
@@ -202,6 +214,7 @@ TABLES: dict[str, Table] = {
     for table in (
         Table(
             "prompts",
+            About.dataset,
             "The texts of every version of every prompt set.",
             grain=("dataset", "prompts_sha256", "prompt_id"),
             partition_by=("dataset", "prompts_sha256"),
@@ -211,6 +224,7 @@ TABLES: dict[str, Table] = {
         ),
         _statistics(
             "prompt_audits",
+            About.dataset,
             "What a label's texts, or two labels' texts, look like from outside, and how well that alone tells them apart.",
             grain=("dataset", "prompts_sha256", "emotion_a", "emotion_b", "measure"),
             partition_by=("dataset", "prompts_sha256"),
@@ -219,6 +233,7 @@ TABLES: dict[str, Table] = {
         ),
         Table(
             "extractions",
+            About.extraction,
             "What was run to get activations, and everything that changed their numbers.",
             grain=("extraction_id",),
             partition_by=_BY_EXTRACTION,
@@ -238,6 +253,7 @@ TABLES: dict[str, Table] = {
         ),
         Table(
             "model_checks",
+            About.model,
             "Whether a model is read rightly, as proven by `emo models check`; extract refuses one that failed.",
             grain=("model", "weights_sha256", "tokenizer_sha256", "dtype", "check_name"),
             partition_by=("model", "weights_sha256", "tokenizer_sha256", "dtype"),
@@ -246,6 +262,7 @@ TABLES: dict[str, Table] = {
         ),
         Table(
             "activations",
+            About.extraction,
             "The residual stream of each prompt at each layer, pooled over tokens.",
             grain=("extraction_id", "pooling", "layer", "prompt_id"),
             partition_by=_BY_EXTRACTION,
@@ -255,6 +272,7 @@ TABLES: dict[str, Table] = {
         ),
         Table(
             "vectors",
+            About.extraction,
             "Emotion directions at each layer.",
             grain=_VECTOR_GRAIN,
             partition_by=_BY_EXTRACTION,
@@ -263,6 +281,7 @@ TABLES: dict[str, Table] = {
         ),
         _statistics(
             "vector_quality",
+            About.extraction,
             "How reliable and how separating each direction is; a row with layer NULL covers all layers.",
             grain=(*_VECTOR_GRAIN, "measure"),
             partition_by=_BY_EXTRACTION,
@@ -271,6 +290,7 @@ TABLES: dict[str, Table] = {
         ),
         _statistics(
             "within_model_statistics",
+            About.extraction,
             "How alike two emotions are in one model; a row with layer NULL is the mean over layers.",
             grain=("extraction_id", "method", "reference", "pooling", "layer", "emotion_a", "emotion_b", "measure"),
             partition_by=_BY_EXTRACTION,
@@ -279,6 +299,7 @@ TABLES: dict[str, Table] = {
         ),
         _statistics(
             "cross_model_statistics",
+            About.pair,
             "How alike two models are, over all prompts or for one emotion.",
             grain=("extraction_a", "extraction_b", "method", "reference", "pooling", "layer_a", "layer_b", "emotion",
                    "measure", "direction", "fit", "k"),
@@ -288,6 +309,7 @@ TABLES: dict[str, Table] = {
         ),
         _statistics(
             "consensus_statistics",
+            About.group,
             "What three or more models hold in common, by model; a row with layer NULL is the mean over layers.",
             grain=("consensus_id", "extraction_id", "method", "reference", "pooling", "layer", "emotion", "measure"),
             partition_by=("dataset", "consensus_id"),
@@ -296,6 +318,7 @@ TABLES: dict[str, Table] = {
         ),
         _statistics(
             "cross_dataset_statistics",
+            About.pair,
             "How alike an emotion's direction is on two datasets of one model; a row with layer NULL is the mean over layers.",
             grain=("extraction_a", "extraction_b", "method", "reference", "pooling", "emotion", "layer", "measure"),
             partition_by=("model", "pair"),

@@ -16,7 +16,7 @@ from warehouse.lock import held
 from warehouse.names import quote, quote_glob, refuse_case_twins, unquote
 from warehouse.parquet import UNREADABLE, ParquetRows, column_type, read_parquet, table_of
 from warehouse.protocol import MANIFEST, PROGRESS, FileEntry, Manifest, content_hash, file_sha256
-from warehouse.schema import TABLES, Table
+from warehouse.schema import TABLES, About, Table
 
 __all__ = [
     "FileEntry", "Manifest", "Partition", "Store", "column_type", "content_hash", "file_sha256", "quote", "table_of",
@@ -76,6 +76,10 @@ class Partition:
         """The folder as seen from the store's root."""
         return "/".join([self.table.name, *(f"{key}={quote(value)}" for key, value in self.keys.items())])
 
+    def place_of(self, part: str) -> str:
+        """The place of one part of it, for what is made of that part alone; of the whole where the part has no name."""
+        return f"{self.place}#{part}" if part else self.place
+
     def manifest(self) -> Manifest | None:
         """The committed manifest, or None; StoreError when it is damaged, of a newer version or of another folder."""
         manifest = protocol.read_manifest(self.folder)
@@ -83,6 +87,26 @@ class Partition:
             raise StoreError(f"{self.folder / MANIFEST}: the manifest is of another folder: {manifest.table} {manifest.keys}",
                              hint="emo verify --repair")  # fmt: skip
         return manifest
+
+    def extractions(self) -> tuple[str, ...]:
+        """The ids of the extractions that it is about, each once; of a group those that its manifest names as read."""
+        match self.table.about:
+            case About.extraction:
+                ids = [self.keys["extraction_id"]]
+            case About.pair:
+                ids = self.keys["pair"].split("-")
+            case About.group:
+                ids = _ids_in(self._origins())
+            case _:
+                ids = []
+        return tuple(dict.fromkeys(ids))
+
+    def _origins(self) -> Iterable[str]:
+        try:
+            manifest = self.manifest()
+        except StoreError:
+            return ()  # damaged: what it was made of is not known
+        return manifest.origins if manifest else ()
 
     def paths(self) -> list[Path]:
         """The committed files."""
@@ -240,6 +264,12 @@ class Store:
     def _at(table: Table, folder: Path) -> Partition:
         pairs = (name.split("=", 1) for name in folder.parts[-len(table.partition_by) :])
         return Partition(table, {key: unquote(value) for key, value in pairs}, folder)
+
+
+def _ids_in(places: Iterable[str]) -> list[str]:
+    """The extractions' ids in places of partitions, sorted."""
+    pairs = (name.partition("=") for place in places for name in place.split("/"))
+    return sorted({unquote(value) for key, _, value in pairs if key == "extraction_id"})
 
 
 def refuse_older(manifest: Manifest, folder: Path) -> None:

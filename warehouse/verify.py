@@ -229,15 +229,17 @@ def _of_origins(store: Store) -> Iterator[Fault]:
     folders = [partition.folder for table in TABLES for partition in store.folders(table)] + store.artifact_folders()
     for folder in folders:
         manifest = _manifest(folder)
-        for name, place in manifest.reads.items() if manifest else ():
+        for name, read in manifest.reads.items() if manifest else ():
+            place, _, part = read.partition("#")
             try:
                 origin = protocol.read_manifest(store.root / place)
             except StoreError:
                 continue  # a fault of its own
-            current = origin.fingerprint if origin else None
+            current = (origin.fingerprint_of(part) if part else origin.fingerprint) if origin else None
             if manifest and current != manifest.inputs.get(name):
                 how = "has changed since" if origin else "is not there"
-                yield Fault("stale", folder, f"it was made of {place}, which {how}")
+                page = name[1 : name.index("] ")] if name.startswith("[") else ""
+                yield Fault("stale", folder, f"{page or 'it'} was made of {place}, which {how}")
 
 
 def _manifest(folder: Path) -> Manifest | None:

@@ -1,7 +1,7 @@
 """`emo compare`: how alike emotions are in one model, and one emotion in two models."""
 
 from emotion_cli.cli import options as o
-from emotion_cli.cli.output import Format, write_heading, write_rows
+from emotion_cli.cli.output import Format, format_of, write_heading, write_rows
 
 SUMMARIES = {
     "within_model_similarity_by_model": (
@@ -36,20 +36,22 @@ def compare(
     extraction: o.Extraction = None,
     seed: o.Seed = None,
     draws: o.Draws = None,
-    all_layers: o.AllLayers = False,
-    subspaces: o.Subspaces = False,
+    all_layers: o.AllLayers = None,
+    subspaces: o.Subspaces = None,
     store: o.StoreDir = None,
     force: o.Force = False,
-    format: o.RowFormat = Format.table,
+    format: o.RowFormat = None,
     quiet: o.Quiet = False,
     verbose: o.Verbose = False,
 ) -> None:
     """Compare emotions within and across models, and print the summary tables (machine formats: the first of them)."""
     settings, console, opened = o.start(
-        quiet=quiet, verbose=verbose, recipe=recipe, dataset=dataset, model=model, emotion=emotion, pooling=pooling,
+        reads=True, quiet=quiet, verbose=verbose,
+        recipe=recipe, dataset=dataset, model=model, emotion=emotion, pooling=pooling,
         method=method, reference=reference, over_layers=over_layers, neutral=neutral, extraction=extraction,
         seed=seed, draws=draws, all_layers=all_layers, subspaces=subspaces, store=store,
     )  # fmt: skip
+    format = format_of(format)
     from emotion_cli import pipeline
     from warehouse.catalog import Catalog
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from emotion_cli.cli import options as o
-from emotion_cli.cli.output import Format, write_heading, write_records, write_rows
+from emotion_cli.cli.output import Format, format_of, write_heading, write_records, write_rows
 from emotion_cli.errors import CheckFailedError, UsageError
 from emotion_cli.settings import Settings
 
@@ -56,9 +56,9 @@ Role = Annotated[str, typer.Option("--role", help="train, or test: a test set ne
 
 
 @app.command("list")
-def list_(store: o.StoreDir = None, format: o.RowFormat = Format.table) -> None:
+def list_(store: o.StoreDir = None, format: o.RowFormat = None) -> None:
     """List the sets that ship and those in the store, with their labels and sizes."""
-    _, _, opened = o.start(store=store)
+    _, _, opened = o.start(store=store, reads=store is not None)
     from emotion_cli.prompts.shipped import shipped_prompt_set, shipped_sets
     from emotion_cli.stages.scope import known_datasets, newest_version
 
@@ -76,14 +76,14 @@ def list_(store: o.StoreDir = None, format: o.RowFormat = Format.table) -> None:
             "in_store": stored,
             "about": shipped_sets()[name].about if name in shipped_sets() else "imported",
         })  # fmt: skip
-    write_records(rows, format)
+    write_records(rows, format_of(format))
 
 
 @app.command()
 def show(
     dataset: Name,
     store: o.StoreDir = None,
-    format: o.RowFormat = Format.table,
+    format: o.RowFormat = None,
     formulas: o.Formulas = False,
     output: o.Output = None,
     text_column: TextColumn = None,
@@ -92,9 +92,11 @@ def show(
     label_names: LabelNames = None,
     label_columns: LabelColumns = None,
     ignore_other_columns: IgnoreOthers = False,
+    force: o.Overwrite = False,
 ) -> None:
     """Print the prompts of a set: its newest version in the store, else as it ships; or those of a file."""
-    _, console, opened = o.start(store=store)
+    format = format_of(format, output, force=force)
+    _, console, opened = o.start(store=store, reads=store is not None)
     from emotion_cli.prompts.reading import READERS, read_prompt_set
     from emotion_cli.prompts.shipped import shipped_prompt_set
     from emotion_cli.stages.scope import newest_version
@@ -201,13 +203,14 @@ def audit(
     cache: o.Cache = None,
     store: o.StoreDir = None,
     force: o.Force = False,
-    format: o.RowFormat = Format.table,
+    format: o.RowFormat = None,
     quiet: o.Quiet = False,
 ) -> None:
     """Check whether labels can be told apart by how texts look; exit code 4 if so (machine formats: pairs of labels only)."""
     settings, console, opened = o.start(
         quiet=quiet, dataset=dataset, model=model, seed=seed, draws=draws, cache=cache, store=store
     )
+    format = format_of(format)
     from emotion_cli import pipeline
     from emotion_cli.prompts.audit import verdict as audit_verdict
     from emotion_cli.stages.audit import areas_of, audit_partition, findings

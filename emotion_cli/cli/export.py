@@ -45,7 +45,8 @@ def export(
 ) -> None:
     """Write vectors as safetensors or as GGUF control vectors, and print the paths; vectors that are stale are made first."""
     settings, console, opened = o.start(
-        quiet=quiet, verbose=verbose, recipe=recipe, dataset=dataset, model=model, emotion=emotion, layer=layer, pooling=pooling,
+        reads=True, quiet=quiet, verbose=verbose,
+        recipe=recipe, dataset=dataset, model=model, emotion=emotion, layer=layer, pooling=pooling,
         method=method, reference=reference, over_layers=over_layers, neutral=neutral, extraction=extraction, store=store,
     )  # fmt: skip
     from emotion_cli import pipeline

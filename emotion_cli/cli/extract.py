@@ -1,7 +1,7 @@
 """`emo extract`: activations of datasets under models."""
 
 from emotion_cli.cli import options as o
-from emotion_cli.cli.output import Format, write_records
+from emotion_cli.cli.output import format_of, write_records
 
 
 def extract(
@@ -20,14 +20,14 @@ def extract(
     attention: o.Attention = None,
     batch_tokens: o.BatchTokens = None,
     max_length: o.MaxLength = None,
-    truncate: o.Truncate = False,
-    chat_template: o.ChatTemplate = False,
-    trust_remote_code: o.TrustRemoteCode = False,
+    truncate: o.Truncate = None,
+    chat_template: o.ChatTemplate = None,
+    trust_remote_code: o.TrustRemoteCode = None,
     cache: o.Cache = None,
     store: o.StoreDir = None,
     force: o.Force = False,
     dry_run: o.DryRun = False,
-    format: o.RowFormat = Format.table,
+    format: o.RowFormat = None,
     quiet: o.Quiet = False,
     verbose: o.Verbose = False,
 ) -> None:
@@ -44,7 +44,7 @@ def extract(
     job = pipeline.job_with_models(opened, settings, console, forced={"extract"} if force else (), write=not dry_run)
     if dry_run:
         steps = pipeline.plan(job, wanted)
-        write_records([{**step._asdict(), "reason": step.reason or "up to date"} for step in steps], format)
+        write_records([{**step._asdict(), "reason": step.reason or "up to date"} for step in steps], format_of(format))
         return
     outcome = pipeline.run(job, wanted)
     done, left = ([task for task in tasks if task.stage == "extract"] for tasks in (outcome.done, outcome.left))

@@ -8,7 +8,7 @@ import typer
 
 from emotion_cli import __version__, recipes
 from emotion_cli.cli import options as o
-from emotion_cli.cli.output import Format, write_records
+from emotion_cli.cli.output import format_of, write_records
 from emotion_cli.settings import SETTINGS, own_recipes
 
 PACKAGES = (
@@ -20,14 +20,12 @@ PACKAGES = (
 Recipes = Annotated[bool, typer.Option("--recipes", help="List the recipes instead, and what each sets.")]
 
 
-def info(
-    recipes_: Recipes = False, recipe: o.Recipe = None, store: o.StoreDir = None, format: o.RowFormat = Format.table
-) -> None:
+def info(recipes_: Recipes = False, recipe: o.Recipe = None, store: o.StoreDir = None, format: o.RowFormat = None) -> None:
     """Print versions, and every setting with the place that it came from."""
     if recipes_:
         known = recipes.shipped() | own_recipes(Path.cwd())
         rows = [{"recipe": one.name, "source": one.source, "sets": _sets(one), "about": one.about} for one in known.values()]
-        write_records(rows, format)
+        write_records(rows, format_of(format))
         return
     settings, _, _ = o.start(recipe=recipe, store=store)
     rows = [{"what": "emo", "value": __version__, "source": "installed"}]
@@ -36,7 +34,7 @@ def info(
         value = getattr(settings, name)
         text = ", ".join(map(str, value)) if isinstance(value, tuple) else str("" if value is None else value)
         rows.append({"what": name, "value": text, "source": settings.sources.get(name, "default")})
-    write_records(rows, format)
+    write_records(rows, format_of(format))
 
 
 def _version(package: str) -> str:

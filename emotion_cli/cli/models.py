@@ -5,16 +5,16 @@ from typing import Annotated
 import typer
 
 from emotion_cli.cli import options as o
-from emotion_cli.cli.output import Format, write_records
+from emotion_cli.cli.output import format_of, write_records
 from emotion_cli.errors import CheckFailedError
 
 app = typer.Typer(name="models", no_args_is_help=True, help="List and check models.")
 
 
 @app.command("list")
-def list_(store: o.StoreDir = None, format: o.RowFormat = Format.table) -> None:
+def list_(store: o.StoreDir = None, format: o.RowFormat = None) -> None:
     """List the aliases of embedded models, and the models that the store has activations or a check of."""
-    _, _, opened = o.start(store=store)
+    _, _, opened = o.start(store=store, reads=store is not None)
     from emotion_cli.models.embedded import EMBEDDED, is_installed
     from emotion_cli.stages.model_checks import verdicts
 
@@ -32,7 +32,7 @@ def list_(store: o.StoreDir = None, format: o.RowFormat = Format.table) -> None:
         }
         for name in [*EMBEDDED, *sorted({*stored, *checked} - set(EMBEDDED))]
     ]
-    write_records(rows, format)
+    write_records(rows, format_of(format))
 
 
 @app.command()
@@ -42,14 +42,16 @@ def check(
     revision: o.Revision = None,
     device: o.Device = None,
     dtype: o.Dtype = None,
-    trust_remote_code: o.TrustRemoteCode = False,
+    trust_remote_code: o.TrustRemoteCode = None,
     cache: o.Cache = None,
     store: o.StoreDir = None,
-    format: o.RowFormat = Format.table,
+    format: o.RowFormat = None,
     output: o.Output = None,
+    force: o.Overwrite = False,
     quiet: o.Quiet = False,
 ) -> None:
     """Prove that a model is read rightly: layers, tokens, padding, batches, number format; keeps the verdict in the store."""
+    format = format_of(format, output, force=force)
     settings, console, opened = o.start(quiet=quiet, model=model, name=name, revision=revision, device=device, dtype=dtype,
                                         trust_remote_code=trust_remote_code, cache=cache, store=store)  # fmt: skip
     from emotion_cli.stages import model_checks

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from emotion_cli.errors import EmoError, UsageError
+from emotion_cli.suggestions import did_you_mean
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -28,8 +29,40 @@ class Format(StrEnum):
     parquet = "parquet"
 
 
+ENDINGS = {
+    ".csv": Format.csv, ".tsv": Format.tsv, ".json": Format.json, ".jsonl": Format.jsonl, ".md": Format.markdown,
+    ".parquet": Format.parquet, ".txt": Format.table,
+}  # fmt: skip
+"""What a file's ending says of its format."""
+
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 """Spreadsheets run a text cell that begins with one of these; numbers are no texts and stay as they are."""
+
+
+def format_of(format: Format | None, output: Path | None = None, *, force: bool = False) -> Format:
+    """The format of a command's rows: as named, else by the ending of --output, else a table.
+
+    UsageError where the ending is not known or says otherwise, and where the file is there and `force` is not given.
+    """
+    if output is None:
+        return format or Format.table
+    ending = output.suffix.lower()
+    is_device = output.exists() and not output.is_file() and not output.is_dir()  # /dev/stdout, or a pipe of the shell
+    if format is None or not (is_device or (ending and ENDINGS.get(ending) is format)):
+        if ending not in ENDINGS:
+            raise UsageError(f"--output {output}: the ending {ending!r} says no format; endings are {', '.join(ENDINGS)}"
+                             f"{did_you_mean(ending, ENDINGS)}", hint=f"--output {output.with_suffix('.csv')}")  # fmt: skip
+        if format not in (None, ENDINGS[ending]):
+            raise UsageError(f"--output {output}: the ending says {ENDINGS[ending]}, and --format says {format}",
+                             hint=f"--output {output}, without --format")  # fmt: skip
+    refuse_there(output, force=force)
+    return format or ENDINGS[ending]
+
+
+def refuse_there(output: Path, *, force: bool) -> None:
+    """UsageError when a file is at --output, and --force was not given."""
+    if output.is_file() and not force:
+        raise UsageError(f"--output {output}: the file is there already", hint="--force writes over it")
 
 
 def write_rows(
@@ -95,10 +128,17 @@ def _write(content: bytes, output: Path | None) -> None:
         sys.stdout.buffer.write(content)
         sys.stdout.buffer.flush()
         return
+    write_file(output, content)
+
+
+def write_file(output: Path, content: bytes) -> None:
+    """Write what was asked for to --output; EmoError when the operating system refuses."""
     try:
         output.write_bytes(content)
     except OSError as error:
-        raise EmoError(f"--output {output}: {error.strerror}") from error
+        raise EmoError(
+            f"--output {output}: {error.strerror}", hint="name a file that can be written with --output FILE"
+        ) from error
 
 
 def _parquet(rows: "pa.Table") -> bytes:

@@ -2,13 +2,14 @@
 
 import shlex
 import sys
+from dataclasses import replace
 from typing import Annotated
 
 import typer
 
 from emotion_cli.cli import options as o
-from emotion_cli.cli.output import Format, write_records
-from emotion_cli.errors import MissingError, UsageError
+from emotion_cli.cli.output import format_of, write_records
+from emotion_cli.errors import UsageError
 
 Dataset = Annotated[list[str] | None, typer.Option("--dataset", "-d", help="Prompt set to remove, repeatable.")]
 Model = Annotated[list[str] | None, typer.Option("--model", "-m", help="Model to remove; with -d, only what it is of.")]
@@ -28,13 +29,13 @@ def rm(
     yes: Yes = False,
     dry_run: DryRun = False,
     store: o.StoreDir = None,
-    format: o.RowFormat = Format.table,
+    format: o.RowFormat = None,
     quiet: o.Quiet = False,
 ) -> None:
     """Remove a dataset, a model, what is of both, or an extraction, with all derived from it; lists it and asks first."""
-    settings, console, opened = o.start(store=store, quiet=quiet)
+    settings, console, opened = o.start(store=store, quiet=quiet, reads=True)
     from emotion_cli.prompts.shipped import shipped_sets
-    from emotion_cli.stages.scope import asked_model
+    from emotion_cli.stages.known import names_of, refuse_not_made, refuse_unknown_names
     from warehouse.removal import Wanted, doomed, left_stale, remove
 
     if not (dataset or model or extraction):
@@ -44,14 +45,13 @@ def rm(
             "--prompts-version goes with one --dataset and nothing else",
             hint="emo rm --dry-run --dataset NAME --prompts-version SHA",
         )
-    asked = [asked_model(opened, settings.cache, given) for given in model or ()]
-    unknown = [named.given for named in asked if not named.names]
-    if unknown:
-        raise MissingError(f"{unknown[0]}: the store holds no model with these weights", hint="emo models list")
-    wanted = Wanted(dataset or (), [name for named in asked for name in named.names], extraction or (), prompts_version)
+    named = replace(settings, dataset=tuple(dataset or ()), model=tuple(model or ()))
+    refuse_unknown_names(opened, named)
+    refuse_not_made(opened, named)
+    wanted = Wanted(dataset or (), names_of(opened, named), extraction or (), prompts_version)
     folders = doomed(opened, wanted)
     rows = [{"place": one.place, "rows": one.rows, "files": len(one.files), "bytes": one.size} for one in folders]
-    write_records(rows, format)
+    write_records(rows, format_of(format))
     n_rows, n_files, n_bytes = (sum(row[name] for row in rows) for name in ("rows", "files", "bytes"))
     total = f"{n_rows:,} rows in {n_files:,} files, {_size(n_bytes)}"
     if dry_run:
@@ -68,7 +68,11 @@ def rm(
         console.note(f"{folder}: stays, for it holds files that are none of the store's")
     console.note(f"removed {total}")
     for kind, folder in left_stale(opened):
-        then = "emo report writes it again" if kind == "report" else "emo track logs a new run; what was logged stays"
+        then = (
+            "emo report with the same options writes it again"
+            if kind == "report"
+            else "emo track logs a new run; what was logged stays"
+        )
         console.note(f"{folder}: the {kind} says what was there before; {then}")
     for name in dataset or ():
         if name in shipped_sets() and not model:

@@ -1,9 +1,15 @@
 """`emo run`: everything that is missing, in order."""
 
 import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from emotion_cli.cli import options as o
-from emotion_cli.cli.output import Format, write_records
+from emotion_cli.cli.output import format_of, write_records
+from emotion_cli.settings import Settings
+
+if TYPE_CHECKING:
+    from emotion_cli.pipeline import Outcome
 
 
 def run(
@@ -26,9 +32,9 @@ def run(
     attention: o.Attention = None,
     batch_tokens: o.BatchTokens = None,
     max_length: o.MaxLength = None,
-    truncate: o.Truncate = False,
-    chat_template: o.ChatTemplate = False,
-    trust_remote_code: o.TrustRemoteCode = False,
+    truncate: o.Truncate = None,
+    chat_template: o.ChatTemplate = None,
+    trust_remote_code: o.TrustRemoteCode = None,
     seed: o.Seed = None,
     draws: o.Draws = None,
     cache: o.Cache = None,
@@ -36,7 +42,7 @@ def run(
     track: o.Track = False,
     force: o.Force = False,
     dry_run: o.DryRun = False,
-    format: o.RowFormat = Format.table,
+    format: o.RowFormat = None,
     quiet: o.Quiet = False,
     verbose: o.Verbose = False,
 ) -> None:
@@ -57,14 +63,22 @@ def run(
     wanted = pipeline.stages("audit", "report", without=() if track else ("track",))
     forced = {stage.name for stage in wanted} if force else set()
     job = pipeline.job_with_models(opened, settings, console, forced=forced, write=not dry_run)
+    pipeline.refuse_unknown_settings(opened, settings, [scope for scope in job.scopes if scope.role == "train"])
     if dry_run:
         steps = pipeline.plan(job, wanted)
-        write_records([{**step._asdict(), "reason": step.reason or "up to date"} for step in steps], format)
+        write_records([{**step._asdict(), "reason": step.reason or "up to date"} for step in steps], format_of(format))
         return
     outcome = pipeline.run(job, wanted)
     for task in outcome.left:
         console.detail(f"{task.stage}: {task.subject} (up to date)")
     console.note(
         f"{len(outcome.done)} tasks done, {len(outcome.left)} up to date, in {time.monotonic() - started:.1f} s; "
-        f"store: {settings.store}"
+        f"store: {settings.store}{''.join(_elsewhere(outcome, settings))}"
     )
+
+
+def _elsewhere(outcome: "Outcome", settings: Settings) -> Iterator[str]:
+    """Where the report is, when it is not the one of everything in the store."""
+    for task in (*outcome.done, *outcome.left):
+        if task.stage == "report" and task.writes.parent != settings.store:
+            yield f"; report of this selection: {task.writes} (of everything: emo report)"

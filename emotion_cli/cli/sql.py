@@ -6,8 +6,9 @@ from typing import Annotated
 import typer
 
 from emotion_cli.cli import options as o
-from emotion_cli.cli.output import Format, write_records, write_rows
+from emotion_cli.cli.output import format_of, write_records, write_rows
 from emotion_cli.errors import UsageError
+from emotion_cli.suggestions import unknown
 
 
 def sql(
@@ -23,11 +24,13 @@ def sql(
         bool, typer.Option("--unsafe", help="Any statements over any files, with your rights; only for SQL that you wrote.")
     ] = False,
     store: o.StoreDir = None,
-    format: o.RowFormat = Format.table,
+    format: o.RowFormat = None,
     formulas: o.Formulas = False,
     output: o.Output = None,
+    force: o.Overwrite = False,
 ) -> None:
     """Run SQL over the stored tables and the bundled queries; the options -d, -m, -e and --layer filter bundled queries."""
+    format = format_of(format, output, force=force)
     settings, console, opened = o.start(dataset=dataset, model=model, emotion=emotion, layer=layer, store=store)
     from warehouse.catalog import Catalog
     from warehouse.library import queries
@@ -42,14 +45,19 @@ def sql(
     if any(isinstance(one, str) for one in settings.layer):
         raise UsageError("--layer: a query filters by numbers of layers", hint="--layer 0-11")
     name = statement.strip()
-    filters = {"dataset": settings.dataset, "model": settings.model, "emotion": settings.emotion, "layer": settings.layer}
+    filters = {
+        "dataset": settings.dataset, "model": settings.model, "emotion": settings.emotion, "layer": settings.layer
+    }  # fmt: skip
     if name not in queries():
+        text = _text(name)
         given = [option for option, values in filters.items() if values and f"--{option}" == settings.sources.get(option)]
         if given:
             raise UsageError(f"--{given[0]} filters bundled queries only", hint="put a WHERE into the statement")
-        rows = Catalog(opened, unsafe=unsafe).rows(_text(name))
+        o.refuse_no_store(settings)
+        rows = Catalog(opened, unsafe=unsafe).rows(text)
         write_rows(rows, format, output, formulas=formulas, note=console.note)
         return
+    o.refuse_no_store(settings)
     catalog = Catalog(opened)
     columns = [row["column_name"] for row in catalog.rows(f'select column_name from (describe "{name}")').to_pylist()]
     bound = {}
@@ -58,13 +66,28 @@ def sql(
         if values and not targets:
             raise UsageError(f"--{option}: {name} has no column {option}", hint=f"emo tables {name}")
         bound |= dict.fromkeys(targets, values)
-    write_rows(catalog.select(name, **bound), format, output, formulas=formulas, note=console.note)
+    if any(bound.values()):
+        # here, for it loads what a query alone does not need
+        from emotion_cli.stages.known import names_of, refuse_unknown_filters
+
+        refuse_unknown_filters(opened, settings)
+        models = names_of(opened, settings)
+        bound |= {column: models for column in bound if column.startswith("model")}
+    rows = catalog.select(name, **bound)
+    if not rows.num_rows:
+        console.note(f"{name}: no rows")
+    write_rows(rows, format, output, formulas=formulas, note=console.note)
 
 
 def _text(statement: str) -> str:
+    from warehouse.library import queries
+    from warehouse.schema import TABLES
+
     if not statement.endswith(".sql"):
+        if statement in TABLES:
+            raise UsageError(f"{statement} is a table, not a bundled query", hint=f'emo sql "select * from {statement}"')
         if statement.replace("_", "").isalnum():
-            raise UsageError(f"no bundled query is called {statement}", hint="emo sql --list")
+            raise unknown("bundled query", statement, queries(), hint="emo sql --list")
         return statement
     try:
         return Path(statement).read_text(encoding="utf-8")

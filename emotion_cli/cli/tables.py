@@ -5,8 +5,8 @@ from typing import Annotated
 import typer
 
 from emotion_cli.cli import options as o
-from emotion_cli.cli.output import Format, write_rows
-from emotion_cli.errors import MissingError
+from emotion_cli.cli.output import format_of, write_rows
+from emotion_cli.suggestions import unknown
 
 LIST = """
 select views.view_name as name, stored.rows, views.comment as about
@@ -27,12 +27,15 @@ order by column_index
 def tables(
     name: Annotated[str | None, typer.Argument(help="A table or view, to see its columns.", show_default=False)] = None,
     store: o.StoreDir = None,
-    format: o.RowFormat = Format.table,
+    format: o.RowFormat = None,
     output: o.Output = None,
+    force: o.Overwrite = False,
 ) -> None:
     """List tables and bundled queries with row counts, or the columns of one with what each means."""
-    _, _, opened = o.start(store=store)
+    format = format_of(format, output, force=force)
+    _, _, opened = o.start(store=store, reads=True)
     from warehouse.catalog import Catalog
+    from warehouse.library import queries
     from warehouse.schema import TABLES
 
     catalog = Catalog(opened, comments=True)
@@ -42,5 +45,5 @@ def tables(
         return
     rows = catalog.rows(COLUMNS, {"name": name})
     if not rows.num_rows:
-        raise MissingError(f"no table or view is called {name}", hint="emo tables")
+        raise unknown("table or view", name, [*TABLES, *queries()], hint="emo tables")
     write_rows(rows, format, output)

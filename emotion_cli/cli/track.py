@@ -25,7 +25,8 @@ def track(
 ) -> None:
     """Log parameters, metrics (step = layer) and figures to MLflow: MLFLOW_TRACKING_URI, else a database in the store."""
     settings, console, opened = o.start(
-        quiet=quiet, verbose=verbose, recipe=recipe, dataset=dataset, model=model, emotion=emotion, pooling=pooling,
+        reads=True, quiet=quiet, verbose=verbose,
+        recipe=recipe, dataset=dataset, model=model, emotion=emotion, pooling=pooling,
         method=method, reference=reference, over_layers=over_layers, neutral=neutral, extraction=extraction, seed=seed,
         draws=draws, phase=phase, task=task, store=store,
     )  # fmt: skip

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from emotion_cli.cli import options as o
-from emotion_cli.cli.output import Format, write_rows
+from emotion_cli.cli.output import format_of, write_rows
 
 BEST = "best_layers_by_emotion"
 COLUMNS = (
@@ -33,13 +33,14 @@ def vectors(
     draws: o.Draws = None,
     store: o.StoreDir = None,
     force: o.Force = False,
-    format: o.RowFormat = Format.table,
+    format: o.RowFormat = None,
     quiet: o.Quiet = False,
     verbose: o.Verbose = False,
 ) -> None:
     """Make each emotion's direction at every layer of the stored activations."""
     settings, console, opened = o.start(
-        quiet=quiet, verbose=verbose, recipe=recipe, dataset=dataset, model=model, pooling=pooling, method=method,
+        reads=True, quiet=quiet, verbose=verbose,
+        recipe=recipe, dataset=dataset, model=model, pooling=pooling, method=method,
         reference=reference, over_layers=over_layers, neutral=neutral, extraction=extraction, emotion=emotion, seed=seed,
         draws=draws, store=store,
     )  # fmt: skip
@@ -54,6 +55,6 @@ def vectors(
             BEST, COLUMNS, extraction_id=[scope.extraction_id for scope in job.train_scopes], pooling=settings.pooling,
             reference=[settings.reference], method=[settings.method], emotion=settings.emotion,
         )  # fmt: skip
-        write_rows(rows, format)
+        write_rows(rows, format_of(format))
     done, left = ([task for task in tasks if task.stage == "vectors"] for tasks in (outcome.done, outcome.left))
     console.note(f"{len(done)} done, {len(left)} up to date; see: emo sql vector_norms_by_layer")

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from emotion_cli.cli import options as o
-from emotion_cli.cli.output import Format, write_records
+from emotion_cli.cli.output import format_of, write_records
 from emotion_cli.errors import CheckFailedError
 
 Repair = Annotated[
@@ -19,12 +19,14 @@ Repair = Annotated[
 def verify(
     repair: Repair = False,
     store: o.StoreDir = None,
-    format: o.RowFormat = Format.table,
+    format: o.RowFormat = None,
     output: o.Output = None,
+    force: o.Overwrite = False,
     quiet: o.Quiet = False,
 ) -> None:
     """Check every checksum, schema, row count, grain, value, orphan and origin; print the faults and exit with 4 if any."""
-    _, console, opened = o.start(store=store, quiet=quiet)
+    format = format_of(format, output, force=force)
+    _, console, opened = o.start(store=store, quiet=quiet, reads=True)
     from warehouse.repair import repair as mend
     from warehouse.verify import KINDS, unfinished
     from warehouse.verify import verify as find

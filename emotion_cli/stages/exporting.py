@@ -15,6 +15,7 @@ from emotion_cli.stages.job import Job
 from emotion_cli.stages.scope import Scope
 from emotion_cli.stages.vector_files import FIRST_GGUF_LAYER, RAW, UNIT, VectorFile, to_gguf, to_safetensors
 from emotion_cli.stages.vectors import Variant, matrix, variants_of
+from emotion_cli.suggestions import unknown
 from warehouse.errors import StoreError
 from warehouse.protocol import replace_file
 from warehouse.schema import COLUMNS, TABLES
@@ -85,8 +86,7 @@ def _vectors(job: Job, scope: Scope, variant: Variant, *, normalize: bool) -> Ve
     known = sorted({row["emotion"] for row in rows})
     for emotion in emotions:
         if emotion not in known:
-            raise MissingError(f"{scope.subject}: there is no vector of {emotion!r}; there are {', '.join(known)}",
-                               hint=f"emo export --emotion {known[0]}")  # fmt: skip
+            raise unknown("--emotion", emotion, known)
     chosen = [
         i for i, row in enumerate(rows)
         if (not emotions or row["emotion"] in emotions) and (not layers or row["layer"] in layers)

@@ -8,12 +8,14 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 
 from emotion_cli.errors import CheckFailedError, UsageError
+from emotion_cli.models.embedded import EMBEDDED
 from emotion_cli.models.loading import find
 from emotion_cli.prompts.words import WordList, read_words
 from emotion_cli.settings import Layers, Settings, layer_numbers
@@ -21,6 +23,7 @@ from emotion_cli.stages.job import NOT_THERE, Job, Listener, Task, fingerprint
 from emotion_cli.stages.resume import Group, Pairs, Work, as_pairs, as_set, group_of, groups_of, work
 from emotion_cli.stages.scope import COMPLETE, Scope, Version
 from emotion_cli.stages.stopping import Stop, stop_between_parts
+from emotion_cli.suggestions import nearest, unknown
 from warehouse.schema import SCHEMA_VERSION
 from warehouse.store import FileEntry, Manifest, Partition, Store, content_hash, table_of
 
@@ -51,6 +54,9 @@ def find_sources(settings: Settings, models: Sequence[str], listener: Listener) 
         raise UsageError(f"--name: names one model, and {len(models)} are given", hint=f"-m MODEL --name {settings.name}")
     sources: dict[str, ModelSource] = {}
     for model in models:
+        if model not in EMBEDDED and "/" not in model and not Path(model).exists() and nearest(model, EMBEDDED):
+            # no Hub id of an organisation and no place on this machine: an alias was meant
+            raise unknown("--model", model, EMBEDDED)
         source = find(model, name=settings.name, revision=settings.revision, cache=settings.cache, notify=listener.note)
         former = sources.setdefault(source.name, source)
         if former.hashes != source.hashes:
@@ -121,9 +127,9 @@ def _task(job: Job, scope: Scope) -> Task:
     from emotion_cli.models.extraction import POOLINGS
 
     poolings = job.settings.pooling or DEFAULT_POOLINGS
-    unknown = [pooling for pooling in poolings if pooling not in POOLINGS]
-    if unknown:
-        raise UsageError(f"--pooling: {unknown[0]!r} is none of {', '.join(POOLINGS)}")
+    for pooling in poolings:
+        if pooling not in POOLINGS:
+            raise unknown("--pooling", pooling, POOLINGS)
     partition = scope.partition(job.store, "activations")
     reason = _reason(partition, scope.partition(job.store, "extractions"), poolings, job.settings.layer)
     if not reason and _words_changed(partition, poolings, read_words(job.settings.words)):
@@ -174,7 +180,8 @@ def _run(job: Job, scope: Scope, poolings: Sequence[str]) -> None:
     layers = layer_numbers(settings.layer, loaded.n_layers) or list(range(loaded.n_layers + 1))
     too_high = [layer for layer in layers if layer > loaded.n_layers]
     if too_high:
-        raise UsageError(f"--layer {too_high[0]}: {scope.model} has layers 0 to {loaded.n_layers}")
+        raise UsageError(f"--layer {too_high[0]}: {scope.model} has layers 0 to {loaded.n_layers}",
+                         hint=f"--layer 0-{loaded.n_layers}")  # fmt: skip
     spans = None
     if WORD in poolings:
         spans = [words.spans(text, label) for text, label in zip(prompts["text"], prompts["emotion"], strict=True)]

@@ -1,20 +1,21 @@
 """Rows of bundled queries for everything that a job is about, and a fingerprint of what they were made from."""
 
 import json
-from collections.abc import Iterable, Sequence
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
 from emotion_cli.reporting.report import Picture
-from emotion_cli.stages import dataset_shift
 from emotion_cli.stages.job import Job, fingerprint
-from emotion_cli.stages.plot import CROSS_MODEL, folder, shift_folder
-from emotion_cli.stages.vectors import Variant
+from emotion_cli.stages.plot import CROSS_MODEL, Figures, planned
+from emotion_cli.stages.vectors import Variant, part_shown
 from warehouse.artifacts import Artifacts
 from warehouse.catalog import Catalog
 from warehouse.library import queries
-from warehouse.schema import TABLES
-from warehouse.store import Partition, quote
+from warehouse.schema import TABLES, About, Table
+from warehouse.store import Partition
 
 Rows = list[dict[str, Any]]
 
@@ -28,39 +29,57 @@ def tables(names: Iterable[str]) -> list[str]:
 
 
 def partitions(job: Job, names: Iterable[str]) -> dict[str, Partition]:
-    """The partitions of the job's train scopes that queries read, committed or not, by a name of their own."""
-    found: list[Partition] = []
-    for table in tables(names):
-        keys = TABLES[table].partition_by
-        if "pair" in keys:
-            ids = {scope.extraction_id for scope in job.train_scopes}
-            found += [p for p in job.store.partitions(table) if set(p.keys["pair"].split("-")) <= ids]
-        elif "prompts_sha256" in keys:
-            found += [scope.prompts(job.store) for scope in job.train_scopes]
-        else:
-            found += [scope.partition(job.store, table) for scope in job.train_scopes]
+    """The partitions of the job's train scopes that queries read, committed or not, by a name of their own.
+
+    Of pairs and groups those that are committed and about no other extraction.
+    """
+    found = [partition for table in tables(names) for partition in _of_scopes(job, TABLES[table])]
     return {f"{partition.table.name} of {'/'.join(partition.keys.values())}": partition for partition in found}
 
 
-def fingerprints(read: dict[str, Partition]) -> dict[str, str | None]:
-    """The content of partitions."""
-    return {name: fingerprint(partition) for name, partition in read.items()}
+def _of_scopes(job: Job, table: Table) -> list[Partition]:
+    scopes, store = job.train_scopes, job.store
+    match table.about:
+        case About.dataset:
+            return [store.partition(table.name, dataset=scope.dataset, prompts_sha256=scope.prompts_sha256) for scope in scopes]
+        case About.model:
+            return [
+                one for model in _distinct(scope.model for scope in scopes) for one in store.partitions(table.name, model=model)
+            ]
+        case About.extraction:
+            return [scope.partition(store, table.name) for scope in scopes]
+        case About.pair | About.group:
+            known = {scope.extraction_id for scope in scopes}
+            return [one for one in store.partitions(table.name) if (ids := one.extractions()) and known.issuperset(ids)]
 
 
-def places(read: dict[str, Partition]) -> dict[str, str]:
-    """Where those partitions are in the store, so that `emo verify` finds what has changed since."""
-    return {name: partition.place for name, partition in read.items()}
+def _distinct(values: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(values))
+
+
+def fingerprints(read: Mapping[str, Partition], variant: Variant) -> dict[str, str | None]:
+    """The content of partitions, as far as it is about a variant: what is added for another one changes nothing."""
+    return {name: fingerprint(partition, part_shown(partition, variant)) for name, partition in read.items()}
+
+
+def places(read: Mapping[str, Partition], variant: Variant) -> dict[str, str]:
+    """Where that content is in the store, so that `emo verify` finds what has changed since."""
+    return {name: partition.place_of(part_shown(partition, variant)) for name, partition in read.items()}
 
 
 def rows(job: Job, variant: Variant, names: Sequence[str]) -> dict[str, Rows]:
     """Rows of each query or table for the job's train scopes, of one variant and the emotions asked for, in the job's order."""
     catalog = Catalog(job.store)
     ids = [scope.extraction_id for scope in job.train_scopes]
+    groups = [one.keys["consensus_id"] for table in TABLES.values() if table.about is About.group
+              for one in _of_scopes(job, table)]  # fmt: skip
     wanted: dict[str, Sequence[str]] = {
         "extraction_id": ids,
         "extraction_a": ids,
         "extraction_b": ids,
         "prompts_sha256": [scope.prompts_sha256 for scope in job.train_scopes],
+        "consensus_id": groups or [""],  # an empty list would not filter
+        "model": _distinct(scope.model for scope in job.train_scopes),
         **{name: [value] for name, value in variant._asdict().items()},
         **{name: job.settings.emotion for name in ("emotion", "emotion_a", "emotion_b") if job.settings.emotion},
     }
@@ -81,7 +100,10 @@ def rows(job: Job, variant: Variant, names: Sequence[str]) -> dict[str, Rows]:
 
 
 class Folder(NamedTuple):
-    """A folder of figures: the dataset that it is of, what else it is of, and its path inside the store's folder of figures."""
+    """A folder of figures: the dataset that it is of, what else it is of, and its path inside the store's folder of figures.
+
+    The path is that of the folder, with names as they are.
+    """
 
     dataset: str
     subject: str
@@ -90,17 +112,20 @@ class Folder(NamedTuple):
 
 
 def figures(job: Job) -> list[Folder]:
-    """The folders of figures of the job, those of one dataset together."""
-    scopes, root = job.train_scopes, job.store.root / "figures"
-    found = [(scope.dataset, scope.model, folder(job, scope, quote(scope.model))) for scope in scopes]
-    found += [(pair.b.dataset, f"{pair.b.model} against {pair.a.dataset}", shift_folder(job, pair))
-              for pair in dataset_shift.pairs(job)]  # fmt: skip
-    found += [(scope.dataset, "across models", folder(job, scope, CROSS_MODEL)) for scope in scopes]
-    order = list(dict.fromkeys(scope.dataset for scope in scopes))
-    return [
-        Folder(dataset, subject, Artifacts(path), tuple(map(unquote, path.relative_to(root).parts)))
-        for dataset, subject, path in sorted(dict.fromkeys(found), key=lambda one: order.index(one[0]))
+    """The folders of figures of the job, those of one dataset together: of each model, of two datasets, across models."""
+    found = [
+        Folder(one.dataset, _subject(one), Artifacts(one.folder(job.store.root)), one.parts)
+        for one in sorted(planned(job), key=lambda one: one.place[1] == CROSS_MODEL)
     ]
+    order = list(dict.fromkeys(scope.dataset for scope in job.vector_scopes))
+    return sorted(found, key=lambda one: order.index(one.dataset))
+
+
+def _subject(one: Figures) -> str:
+    _, model, *shift = one.place
+    if model == CROSS_MODEL:
+        return "across models"
+    return f"{model} against {one.scopes[0].dataset}" if shift else model
 
 
 def figure_fingerprints(job: Job) -> dict[str, str | None]:
@@ -109,8 +134,8 @@ def figure_fingerprints(job: Job) -> dict[str, str | None]:
     return {name: manifest.fingerprint if manifest else None for name, manifest in manifests.items()}
 
 
-def pictures(job: Job) -> list[Picture]:
-    """Every figure that is there, as the report shows it."""
+def pictures(job: Job, page: Path) -> list[Picture]:
+    """Every figure that is there, as the report shows it; paths lead there from the folder `page`."""
     found = []
     for dataset, subject, artifacts, _ in figures(job):
         manifest = artifacts.manifest()
@@ -118,6 +143,6 @@ def pictures(job: Job) -> list[Picture]:
             if entry.name.endswith(".svg"):
                 svg = artifacts.folder / entry.name
                 about = unquote(svg.stem.removeprefix(f"{CROSS_MODEL}_")).replace("_", " ")
-                png = svg.with_suffix(".png").relative_to(job.store.root)
+                png = Path(os.path.relpath(svg.with_suffix(".png"), page))
                 found.append(Picture(png.as_posix(), svg.read_bytes(), f"{dataset}, {subject}: {about}", dataset))
     return found

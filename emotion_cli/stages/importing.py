@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from emotion_cli.errors import MissingError, UsageError
+from emotion_cli.errors import UsageError
 from emotion_cli.prompts.matching import KnownPrompts, NewPrompts, Prompts
 from emotion_cli.prompts.prompt_set import MOST_FAULTS_SHOWN, ROLES, PromptSet
 from emotion_cli.prompts.shipped import shipped_prompt_set
@@ -27,6 +27,7 @@ from emotion_cli.stages.incoming import NAMES, Faults, Source, TooManyFaultsErro
 from emotion_cli.stages.job import Listener, Silence
 from emotion_cli.stages.placing import Index, Layout, Scratch
 from emotion_cli.stages.scope import COMPLETE, Scope, Version, ensure_imported, known_datasets, newest_version
+from emotion_cli.suggestions import unknown
 from warehouse.schema import SCHEMA_VERSION, TABLES
 from warehouse.store import FileEntry, Partition, Store, content_hash, table_of
 
@@ -49,7 +50,7 @@ class Declared:
             raise UsageError(f"--n-layers: {self.n_layers} is not a positive number")
         for flag, value, choices in (("dtype", self.dtype, DTYPES[1:]), ("bos", self.bos, BOS_RULES)):
             if value is not None and value not in choices:
-                raise UsageError(f"--{flag}: {value!r} is none of {', '.join(choices)}")
+                raise unknown(f"--{flag}", value, choices)
 
 
 class Imported(NamedTuple):
@@ -75,12 +76,12 @@ def import_activations(
 ) -> Imported:
     """Make an extraction of Parquet files or Arrow tables, whose columns docs/import.md lists.
 
-    UsageError lists every fault with its file and row; MissingError when the dataset is not known and not to be created.
+    UsageError lists every fault with its file and row; and when the dataset is not known and not to be created.
     The store is as it was before when either is raised.
     """
     declared, listener = declared or Declared(), listener or Silence()
     if role is not None and role not in ROLES:
-        raise UsageError(f"--role: {role!r} is none of {', '.join(ROLES)}")
+        raise unknown("--role", role, ROLES)
     store.partition("activations", dataset=dataset, model=model, extraction_id="x")  # refuses names that no folder can have
     known = _known_version(store, dataset, role, create_dataset)
     prompts = KnownPrompts(dataset, _prompt_columns(store, known)) if known else NewPrompts()
@@ -115,8 +116,7 @@ def _known_version(store: Store, dataset: str, role: str | None, create: bool) -
     if dataset not in known_datasets(store):
         if create:
             return None
-        raise MissingError(f"no dataset is called {dataset}; there are {', '.join(known_datasets(store))}",
-                           hint="--create-dataset makes it of the texts in the files")  # fmt: skip
+        raise unknown("--dataset", dataset, known_datasets(store), hint="--create-dataset makes it of the texts in the files")
     found = newest_version(store, dataset)
     if role not in (None, found.role):
         raise UsageError(f"--role {role}: dataset {dataset} has role {found.role}", hint="choose another name for the dataset")

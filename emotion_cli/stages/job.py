@@ -116,10 +116,12 @@ def why(manifest: Manifest | None, inputs: Mapping[str, Any]) -> str:
     return f"changed: {', '.join(changed)}" if changed else ""
 
 
-def fingerprint(partition: Partition) -> str | None:
-    """Content hash of a committed partition, or None."""
+def fingerprint(partition: Partition, part: str = "") -> str | None:
+    """Content hash of a committed partition, or of one part of it; None where it is not there."""
     manifest = partition.manifest()
-    return manifest.fingerprint if manifest else None
+    if manifest is None:
+        return None
+    return manifest.fingerprint_of(part) if part else manifest.fingerprint
 
 
 def parts_task(

@@ -3,19 +3,22 @@
 from collections.abc import Callable, Mapping, Sequence
 from itertools import combinations_with_replacement, groupby
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from emotion_cli.errors import UsageError
 from emotion_cli.reporting import figures
 from emotion_cli.settings import layer_numbers
 from emotion_cli.stages import dataset_shift
 from emotion_cli.stages.consensus import consensus_id, consensus_partition, together
-from emotion_cli.stages.extract import DEFAULT_POOLINGS, depth
+from emotion_cli.stages.extract import depth
 from emotion_cli.stages.job import Job, Task, fingerprint, why
+from emotion_cli.stages.known import with_emotions
 from emotion_cli.stages.scope import Scope
-from emotion_cli.stages.vectors import Variant, variants_of
+from emotion_cli.stages.selection import Parts, named, of_figures, shown_variant_of, variant_name
+from emotion_cli.stages.vectors import Variant, part_shown, variants_of
 from warehouse.artifacts import Artifacts
 from warehouse.catalog import Catalog
+from warehouse.lock import held
 from warehouse.store import Partition, quote
 
 CROSS_MODEL = "cross_model"
@@ -32,52 +35,105 @@ PER_MODEL = (
 """Name of the figure, the query that it shows, how it is drawn, and its title."""
 
 
+class Figures(NamedTuple):
+    """The figures of one folder, before they are drawn: what they are of, the variant that they show, where, of what, and how."""
+
+    dataset: str
+    subject: str
+    variant: Variant
+    selected: Parts
+    place: tuple[str, ...]
+    """Dataset, model (or CROSS_MODEL) and what else there is, as in the metrics' names."""
+    scopes: Sequence[Scope]
+    reads: Mapping[str, Partition]
+    draw: Callable[[Job, Sequence[Scope], Variant], dict[str, bytes]]
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The folder below the store's folder of figures, part by part, before it is quoted."""
+        dataset, model, *more = self.place
+        return (dataset, model, variant_name(self.variant), *more, *filter(None, [named(self.selected)]))
+
+    def folder(self, root: Path) -> Path:
+        """The folder: figures/DATASET/MODEL/VARIANT, below it what else it is of, and the selection where there is one."""
+        dataset, model, variant, *more = self.parts
+        return root.joinpath("figures", quote(dataset), model if model == CROSS_MODEL else quote(model), variant, *more)
+
+    def former_folder(self, root: Path) -> Path:
+        """Where stores of before had them, whatever variant or selection they showed."""
+        dataset, model, *more = self.place
+        return root.joinpath("figures", quote(dataset), model if model == CROSS_MODEL else quote(model), *more)
+
+
 def tasks(job: Job) -> list[Task]:
-    """One task a scope, and one for each dataset that has two models."""
-    scopes = job.vector_scopes
-    per_model = [_task(job, [scope], quote(scope.model), scope.subject) for scope in scopes]
+    """One task a scope, one for each dataset that has two models, and one for each two datasets of a model."""
+    return [_task(job, one) for one in planned(job)]
+
+
+def planned(job: Job) -> list[Figures]:
+    """All figures of a job, by folder; scopes that have none of the emotions asked for are left out."""
+    scopes = with_emotions(job.store, job.settings, job.vector_scopes, lambda _: None)
     across = [list(members) for _, members in groupby(scopes, key=lambda scope: scope.dataset)]
-    cross = [_task(job, members, CROSS_MODEL, f"{members[0].dataset}, across models") for members in across if len(members) > 1]
-    return per_model + cross + [_shift_task(job, pair) for pair in dataset_shift.pairs(job)]
+    return [
+        *(_of_model(job, scope) for scope in scopes),
+        *(_across(job, members) for members in across if len(members) > 1),
+        *(_of_shift(job, pair) for pair in dataset_shift.pairs(job) if pair.a in scopes and pair.b in scopes),
+    ]
 
 
-def shift_folder(job: Job, pair: dataset_shift.Pair) -> Path:
-    """Where the figure of two datasets of a model is: with those of the larger one."""
-    return folder(job, pair.b, quote(pair.b.model)) / f"{DATASET_SHIFT}_{quote(pair.a.dataset)}"
+def _of_model(job: Job, scope: Scope) -> Figures:
+    tables = ("vectors", "vector_quality", "within_model_statistics")
+    reads = {f"{table} of {scope.extraction_id}": scope.partition(job.store, table) for table in tables}
+    return Figures(scope.dataset, scope.subject, shown_variant(job, [scope]), of_figures(job, [scope]),
+                   (scope.dataset, scope.model), [scope], reads, _draw_model)  # fmt: skip
 
 
-def folder(job: Job, scope: Scope, name: str) -> Path:
-    """Where the figures of a dataset and model (or CROSS_MODEL) are."""
-    return job.store.root / "figures" / quote(scope.dataset) / name
+def _across(job: Job, scopes: Sequence[Scope]) -> Figures:
+    dataset = scopes[0].dataset
+    reads = {f"vectors of {scope.extraction_id}": scope.partition(job.store, "vectors") for scope in scopes}
+    reads |= {f"statistics of {one.keys['pair']}": one for one in cross_model_partitions(job, scopes)}
+    reads |= {f"consensus of {dataset}": consensus_partition(job, one) for one in _in_consensus(job, scopes)}
+    return Figures(dataset, f"{dataset}, across models", shown_variant(job, scopes), of_figures(job, scopes, across=True),
+                   (dataset, CROSS_MODEL), scopes, reads, _draw_across)  # fmt: skip
 
 
-def _task(job: Job, scopes: Sequence[Scope], name: str, subject: str) -> Task:
-    tables = ("vectors",) if name == CROSS_MODEL else ("vectors", "vector_quality", "within_model_statistics")
-    reads = {f"{table} of {scope.extraction_id}": scope.partition(job.store, table) for scope in scopes for table in tables}
-    if name == CROSS_MODEL:
-        reads |= {f"statistics of {one.keys['pair']}": one for one in cross_model_partitions(job, scopes)}
-        reads |= {f"consensus of {scopes[0].dataset}": consensus_partition(job, one) for one in _in_consensus(job, scopes)}
-    draw = _draw_across if name == CROSS_MODEL else _draw_model
-    return _figures_task(job, folder(job, scopes[0], name), subject, scopes, reads, draw)
+def _of_shift(job: Job, pair: dataset_shift.Pair) -> Figures:
+    """With the figures of the larger of the two datasets."""
+    reads = {f"vectors of {scope.extraction_id}": scope.partition(job.store, "vectors") for scope in pair}
+    reads["cross_dataset_statistics"] = pair.partition(job)
+    return Figures(pair.b.dataset, pair.subject, shown_variant(job, list(pair)), of_figures(job, list(pair)),
+                   (pair.b.dataset, pair.b.model, f"{DATASET_SHIFT}_{quote(pair.a.dataset)}"), list(pair), reads,
+                   lambda job, scopes, variant: _draw_shift(job, pair, variant))  # fmt: skip
 
 
-def _figures_task(job: Job, target: Path, subject: str, scopes: Sequence[Scope], reads: Mapping[str, Partition],
-                  draw: Callable[[Job, Sequence[Scope], Variant], dict[str, bytes]]) -> Task:  # fmt: skip
-    variant = shown_variant(job, scopes)
-    artifacts = Artifacts(target)
+def _task(job: Job, one: Figures) -> Task:
+    root = job.store.root
+    artifacts = Artifacts(one.folder(root))
     inputs: dict[str, Any] = {
         "figures_version": figures.FIGURES_VERSION,
-        "variant": variant.part,
-        "emotion": list(job.settings.emotion),
-        "layer": list(job.settings.layer),
-        **{name: fingerprint(partition) for name, partition in reads.items()},
+        "variant": one.variant.part,
+        **{name: list(values) for name, values in one.selected.items()},
+        **{name: fingerprint(partition, part_shown(partition, one.variant)) for name, partition in one.reads.items()},
     }
 
     def run(job: Job) -> None:
-        artifacts.commit(draw(job, scopes, variant), inputs, reads={name: partition.place for name, partition in reads.items()})
+        drawn = one.draw(job, one.scopes, one.variant)
+        reads = {name: partition.place_of(part_shown(partition, one.variant)) for name, partition in one.reads.items()}
+        artifacts.commit(drawn, inputs, reads=reads)
+        _retire(one.former_folder(root), inputs, root)
 
-    reads_folders = tuple(partition.folder for partition in reads.values())
-    return Task("plot", subject, reads_folders, artifacts.folder, why(artifacts.manifest(), inputs), run)
+    folders = tuple(partition.folder for partition in one.reads.values())
+    return Task("plot", one.subject, folders, artifacts.folder, why(artifacts.manifest(), inputs), run)
+
+
+def _retire(former: Path, inputs: Mapping[str, Any], root: Path) -> None:
+    """Remove what an earlier emo drew of the same variant and selection, where variants had no folders of their own."""
+    artifacts = Artifacts(former)
+    there = artifacts.committed()
+    same = ("variant", "emotion", "layer")
+    if there and all(there.inputs.get(name) == inputs.get(name) for name in same):
+        with held(former, wait=True):
+            artifacts.withdraw()
 
 
 def cross_model_partitions(job: Job, scopes: Sequence[Scope]) -> list[Partition]:
@@ -88,21 +144,12 @@ def cross_model_partitions(job: Job, scopes: Sequence[Scope]) -> list[Partition]
     return [job.store.partition("cross_model_statistics", dataset=dataset, pair=f"{a}-{b}") for a, b in pairs]
 
 
-def _shift_task(job: Job, pair: dataset_shift.Pair) -> Task:
-    reads = {f"vectors of {scope.extraction_id}": scope.partition(job.store, "vectors") for scope in pair}
-    reads["cross_dataset_statistics"] = pair.partition(job)
-    return _figures_task(job, shift_folder(job, pair), pair.subject, list(pair), reads,
-                         lambda job, scopes, variant: _draw_shift(job, pair, variant))  # fmt: skip
-
-
 def shown_variant(job: Job, scopes: Sequence[Scope]) -> Variant:
     """The variant to draw: what was asked for, else the default pooling, else the first that all scopes have."""
-    held = [variants_of(job, scope) for scope in scopes]
-    shared = [variant for variant in held[0] if all(variant in others for others in held)]
-    default = [variant for variant in shared if variant.pooling in DEFAULT_POOLINGS and not job.settings.pooling]
-    if not shared:
+    variant = shown_variant_of([variants_of(job, scope) for scope in scopes], job.settings)
+    if variant is None:
         raise UsageError(f"{scopes[0].dataset}: the models have no pooling in common", hint="emo extract --pooling last")
-    return (default or shared)[0]
+    return variant
 
 
 def _draw_model(job: Job, scopes: Sequence[Scope], variant: Variant) -> dict[str, bytes]:
@@ -111,6 +158,9 @@ def _draw_model(job: Job, scopes: Sequence[Scope], variant: Variant) -> dict[str
     files = {}
     for name, query, draw, about in PER_MODEL:
         rows = _selected(job, scopes, catalog.dicts(query, extraction_id=[scope.extraction_id], **_where(variant)))
+        if not rows:
+            job.listener.note(f"{scope.subject}: no {name} is drawn, there is nothing to show in it")
+            continue
         title = f"{scope.model}, {scope.dataset}: {about}\n{_caption(variant)}"
         files |= {f"{name}.{ending}": content for ending, content in draw(rows, title).items()}
     return files
@@ -185,6 +235,9 @@ def _draw_pairs(job: Job, scopes: Sequence[Scope], variant: Variant) -> dict[str
 def _draw_shift(job: Job, pair: dataset_shift.Pair, variant: Variant) -> dict[str, bytes]:
     ids = {"extraction_a": [pair.a.extraction_id], "extraction_b": [pair.b.extraction_id]}
     rows = _selected(job, pair, Catalog(job.store).dicts("dataset_shift_by_layer", **ids, **_where(variant)))
+    if not rows:
+        job.listener.note(f"{pair.subject}: no {DATASET_SHIFT} is drawn, there is nothing to show in it")
+        return {}
     shares = sorted({row["share_in_common"] for row in rows})
     common = f"; {shares[0]:.0%} of {pair.b.dataset} is in both and left out" if shares else ""
     title = f"{pair.subject}{common}\n{_caption(variant)}"

@@ -1,6 +1,7 @@
 """Tables, figures and the MLflow record to the report."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 from emotion_cli.reporting import report
@@ -8,6 +9,7 @@ from emotion_cli.stages import track
 from emotion_cli.stages.gather import figure_fingerprints, figures, fingerprints, partitions, pictures, places, rows
 from emotion_cli.stages.job import Job, Task, why
 from emotion_cli.stages.plot import shown_variant
+from emotion_cli.stages.selection import name_of_report, of_report
 from emotion_cli.stages.vectors import Variant, caveat
 from warehouse.artifacts import Artifacts
 from warehouse.store import content_hash
@@ -16,29 +18,43 @@ SETTINGS = ("neutral", "over_layers", "seed", "draws")
 """The settings that the report names."""
 
 
+PAGES = "reports"
+"""Folder of the store with the reports that are not the default one."""
+
+
 def tasks(job: Job) -> list[Task]:
     """One task for everything that the job is about."""
     if not job.train_scopes:
         return []
     variant = shown_variant(job, job.train_scopes)
-    artifacts = Artifacts(job.store.root, "report")
+    name = name_of_report(job, variant)
+    artifacts = Artifacts(job.store.root / PAGES, "report", name) if name else Artifacts(job.store.root, "report")
     read = partitions(job, report.READS)
     folders = [partition.folder for partition in read.values()] + [figure.artifacts.folder for figure in figures(job)]
     reason = why(artifacts.manifest(), _inputs(job, variant))
-    target = job.store.root / "report.html"
+    target = artifacts.folder / f"{name or 'report'}.html"
 
     def run(job: Job) -> None:
-        facts = report.Facts(
-            rows=rows(job, variant, report.READS),
-            variant=variant._asdict(),
-            settings={name: getattr(job.settings, name) for name in SETTINGS},
-            pictures=pictures(job),
-            tracked=track.current_record(job),
-            notes=sorted({said for scope in job.train_scopes if (said := caveat(job.store, scope, variant.method))}),
-        )
-        artifacts.commit(report.pages(facts), _inputs(job, variant), reads=places(partitions(job, report.READS)))
+        made = pages(job, artifacts.folder)
+        contents = {target.with_name(f"{target.stem}{ending}").name: content for ending, content in made.items()}
+        artifacts.commit(contents, _inputs(job, variant), reads=places(partitions(job, report.READS), variant))
 
-    return [Task("report", target.name, (*folders, track.folder(job)), target, reason, run)]
+    subject = target.relative_to(job.store.root).as_posix()
+    return [Task("report", subject, (*folders, track.folder(job)), target, reason, run)]
+
+
+def pages(job: Job, folder: Path) -> dict[str, bytes]:
+    """The report by the ending of its file (`.md`, `.html`), with links to figures as they are seen from a folder."""
+    variant = shown_variant(job, job.train_scopes)
+    facts = report.Facts(
+        rows=rows(job, variant, report.READS),
+        variant=variant._asdict(),
+        settings={name: getattr(job.settings, name) for name in SETTINGS},
+        pictures=pictures(job, folder),
+        tracked=track.current_record(job),
+        notes=sorted({said for scope in job.train_scopes if (said := caveat(job.store, scope, variant.method))}),
+    )
+    return {Path(name).suffix: content for name, content in report.pages(facts).items()}
 
 
 def _inputs(job: Job, variant: Variant) -> dict[str, Any]:
@@ -46,9 +62,9 @@ def _inputs(job: Job, variant: Variant) -> dict[str, Any]:
     return {
         "report_version": report.REPORT_VERSION,
         "variant": variant.part,
-        "emotion": list(job.settings.emotion),
+        "selected": {name: values for name, values in of_report(job, variant).items() if values},
         **{name: getattr(job.settings, name) for name in SETTINGS},
         "tracked": content_hash(json.dumps(tracked)) if tracked else None,
-        **fingerprints(partitions(job, report.READS)),
+        **fingerprints(partitions(job, report.READS), variant),
         **figure_fingerprints(job),
     }

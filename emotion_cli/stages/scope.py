@@ -13,6 +13,7 @@ from emotion_cli.models.loading import find
 from emotion_cli.prompts.shipped import shipped_prompt_set, shipped_sets
 from emotion_cli.recipes import DEFAULT
 from emotion_cli.settings import Settings
+from emotion_cli.suggestions import unknown
 from warehouse.store import Partition, Store, table_of
 
 MADE_WITH = ("bos", "dtype", "chat_template")
@@ -65,7 +66,7 @@ def known_datasets(store: Store) -> list[str]:
 
 
 def newest_version(store: Store, dataset: str) -> Version:
-    """The newest version of a dataset in the store, else the shipped set; MissingError when neither is there."""
+    """The newest version of a dataset in the store, else the shipped set; UsageError when neither is there."""
     partitions = store.partitions("prompts", dataset=dataset)
     if partitions:
         newest = max(partitions, key=_committed_at)
@@ -73,10 +74,7 @@ def newest_version(store: Store, dataset: str) -> Version:
     if dataset in shipped_sets():
         prompt_set = shipped_prompt_set(dataset)
         return Version(dataset, prompt_set.role, prompt_set.sha256)
-    known = ", ".join(known_datasets(store))
-    raise MissingError(
-        f"no dataset is called {dataset}; there are {known}", hint=f"emo datasets import FILE.jsonl --dataset {dataset}"
-    )
+    raise unknown("--dataset", dataset, known_datasets(store), hint=f"emo datasets import FILE.jsonl --dataset {dataset}")
 
 
 def ensure_imported(store: Store, dataset: str) -> Version:

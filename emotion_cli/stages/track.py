@@ -11,6 +11,7 @@ from emotion_cli.reporting import tracking
 from emotion_cli.stages.gather import figure_fingerprints, figures, fingerprints, partitions, places, rows
 from emotion_cli.stages.job import NOT_THERE, Job, Task, why
 from emotion_cli.stages.plot import shown_variant
+from emotion_cli.stages.selection import name_of_report, of_report
 from emotion_cli.stages.vectors import Variant
 from warehouse.artifacts import Artifacts
 from warehouse.store import content_hash
@@ -18,7 +19,9 @@ from warehouse.store import content_hash
 TRACKING_VERSION = 1
 """Raise it when other things are logged, so that they are logged again."""
 
-RECORD = "run.json"
+RECORD = "run"
+"""Stem of the file that names the run of the default report; of another it is that report's name."""
+
 DATABASE = "mlflow.db"
 
 
@@ -26,8 +29,8 @@ def tasks(job: Job) -> list[Task]:
     """One task for everything that the job is about."""
     if not job.train_scopes:
         return []
-    artifacts, uri = _artifacts(job), _uri(job)
-    variant = shown_variant(job, job.train_scopes)
+    variant, uri = shown_variant(job, job.train_scopes), _uri(job)
+    artifacts = _artifacts(job, variant)
     read = partitions(job, tracking.READS)
     inputs = _inputs(job, variant, uri)
     reason = why(artifacts.manifest(), inputs)
@@ -45,11 +48,11 @@ def tasks(job: Job) -> list[Task]:
 
 def current_record(job: Job) -> Mapping[str, Any] | None:
     """The MLflow run of the numbers as they are now, or None where there is none."""
-    artifacts = _artifacts(job)
-    manifest = artifacts.manifest()
-    if why(manifest, _inputs(job, shown_variant(job, job.train_scopes), _uri(job))):
+    variant = shown_variant(job, job.train_scopes)
+    artifacts = _artifacts(job, variant)
+    if why(artifacts.manifest(), _inputs(job, variant, _uri(job))):
         return None
-    return json.loads((artifacts.folder / RECORD).read_text(encoding="utf-8"))
+    return json.loads((artifacts.folder / _record(artifacts)).read_text(encoding="utf-8"))
 
 
 def folder(job: Job) -> Path:
@@ -82,7 +85,9 @@ def _log(job: Job, variant: Variant, uri: str, artifacts: Artifacts) -> None:
         "n_artifacts": len(files),
     }
     content = json.dumps(record, indent=1, ensure_ascii=False).encode()
-    artifacts.commit({RECORD: content}, _inputs(job, variant, uri), reads=places(partitions(job, tracking.READS)))
+    artifacts.commit(
+        {_record(artifacts): content}, _inputs(job, variant, uri), reads=places(partitions(job, tracking.READS), variant)
+    )
     state = "was there already" if logged.was_there else "logged"
     job.listener.note(f"track: run {logged.run_id} {state}: {len(values)} values, {len(files)} files, at {_shown(uri)}")
 
@@ -93,7 +98,8 @@ def _inputs(job: Job, variant: Variant, uri: str) -> dict[str, Any]:
         "tracking_uri": _shown(uri),
         "experiment": os.environ.get("MLFLOW_EXPERIMENT_NAME") or tracking.EXPERIMENT,
         "params": _params(job, variant),
-        **fingerprints(partitions(job, tracking.READS)),
+        "selected": {name: values for name, values in of_report(job, variant).items() if values},
+        **fingerprints(partitions(job, tracking.READS), variant),
         **figure_fingerprints(job),
     }
 
@@ -115,8 +121,12 @@ def _params(job: Job, variant: Variant) -> dict[str, str]:
     }
 
 
-def _artifacts(job: Job) -> Artifacts:
-    return Artifacts(folder(job), "tracking")
+def _artifacts(job: Job, variant: Variant) -> Artifacts:
+    return Artifacts(folder(job), "tracking", name_of_report(job, variant))
+
+
+def _record(artifacts: Artifacts) -> str:
+    return f"{artifacts.part or RECORD}.json"
 
 
 def _database(job: Job) -> Path:

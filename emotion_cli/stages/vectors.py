@@ -11,7 +11,9 @@ from emotion_cli.measures.directions import CENTRED, METHODS, OTHERS, Direction,
 from emotion_cli.settings import LAYER_RANGES, Settings
 from emotion_cli.stages.extract import DEFAULT_POOLINGS, WORD, depth, pairs_of
 from emotion_cli.stages.job import Job, Task, parts_task
+from emotion_cli.stages.known import no_reference
 from emotion_cli.stages.scope import Scope
+from emotion_cli.suggestions import unknown
 from warehouse.store import Partition, Store, table_of
 
 
@@ -26,6 +28,11 @@ class Variant(NamedTuple):
     def part(self) -> str:
         """The variant as the name of a part."""
         return "/".join(self)
+
+
+def part_shown(partition: Partition, variant: Variant) -> str:
+    """The part of a partition that is about a variant; empty for the whole where a table knows no variants."""
+    return variant.part if {*Variant._fields} <= {*partition.table.column_names} else ""
 
 
 def variant_of(part: str) -> Variant:
@@ -50,7 +57,7 @@ def tasks(job: Job) -> list[Task]:
 def variants(settings: Settings, activations: Partition) -> list[Variant]:
     """The variants asked for; every pooling that is there where none was named. UsageError for an unknown one."""
     if settings.method not in METHODS:
-        raise UsageError(f"--method: {settings.method!r} is none of {', '.join(METHODS)}")
+        raise unknown("--method", settings.method, METHODS)
     held = pairs_of(activations)
     refuse_words_against_a_label(settings)
     poolings = settings.pooling or sorted(held) or DEFAULT_POOLINGS
@@ -140,8 +147,7 @@ def emotions_and_reference(labels: Sequence[str], settings: Settings, variant: V
     emotions = [emotion for emotion in emotions if emotion != variant.reference]
     known = ", ".join(sorted(set(labels)))
     if variant.reference != OTHERS and variant.reference not in labels:
-        raise UsageError(f"{subject}: no prompt is labelled {variant.reference!r}; labels are {known}",
-                         hint=f"--reference {OTHERS}")  # fmt: skip
+        raise no_reference(settings, subject, labels)
     if len(emotions) < (2 if variant.reference == OTHERS else 1):
         raise UsageError(f"{subject}: too few labels for reference {variant.reference!r}; labels are {known}")
     return emotions

@@ -45,14 +45,14 @@ def test_import_rules_hold():
     (["sql", "prompt_counts_by_emotion", "--layer", "3"], 2, "no column layer"),
     (["sql", "vector_norms_by_layer", "--layer", "x"], 2, "--layer"),
     (["sql"], 2, "nothing to run"),
-    (["tables", "nothing"], 3, "emo tables"),
+    (["tables", "nothing"], 2, "emo tables"),
     (["vectors", "-d", "baseline"], 3, "emo extract -d baseline"),
-    (["compare", "-m", "gpt2"], 3, "emo extract -m gpt2"),
+    (["compare", "-m", "gpt2"], 2, "did you mean tiny-gpt2?"),
     (["vectors", "--pooling", "word"], 2, "no emotion word to read"),
     (["vectors", "--method", "pca"], 2, "--method"),
     (["vectors", "--reference", "nobody", "--neutral", "calm"], 2, "no prompt is labelled 'nobody'"),
     (["vectors", "--extraction", "zz"], 3, "no extraction's id begins with zz"),
-    (["extract", "-d", "nothing", "-m", "MODEL"], 3, "emo datasets import"),
+    (["extract", "-d", "nothing", "-m", "MODEL"], 2, "emo datasets import"),
     (["extract", "-d", "mine", "-m", "nobody/nothing"], 3, "nobody/nothing"),
     (["extract", "-d", "mine", "-m", "MODEL", "--pooling", "max"], 2, "--pooling"),
     (["extract", "-d", "mine", "-m", "MODEL", "--dtype", "int8"], 2, "--dtype"),
@@ -60,7 +60,7 @@ def test_import_rules_hold():
     (["extract", "-d", "mine", "-m", "MODEL", "--attention", "flex", "--force"], 1, "--attention auto"),
     (["extract", "-d", "mine", "-m", "MODEL", "--max-length", "2"], 2, "longer than 2 tokens"),
     (["extract", "-d", "mine", "-m", "MODEL", "--layer", "9", "--bos", "never"], 2, "layers 0 to 3"),
-    (["datasets", "show", "nothing"], 3, "no dataset is called nothing"),
+    (["datasets", "show", "nothing"], 2, "--dataset: 'nothing' is none of baseline"),
     (["datasets", "validate", "gone.jsonl"], 2, "no such file"),
     (["no-such-command"], 2, "emo --help"),
     (["run", "--no-such-option"], 2, "emo --help"),
@@ -161,7 +161,7 @@ def test_json_is_one_array(tmp_path):
 
 
 def test_an_output_that_cannot_be_written_is_said(workplace, tmp_path):
-    ran = emo("sql", "select 1", "--store", workplace.store, "-o", tmp_path / "no/such/folder")
+    ran = emo("sql", "select 1", "--store", workplace.store, "-o", tmp_path / "no/such/folder.csv")
     assert ran.code == 1 and "--output" in ran.err
 
 

@@ -34,4 +34,4 @@ def test_from_a_store_to_files_to_another_store(tmp_path):
 
 def test_without_activations_there_is_nothing_to_export(tmp_path):
     ran = emo("export", cwd=tmp_path)
-    assert ran.code == 3 and "emo extract" in ran.err
+    assert ran.code == 3 and "emo run --store store" in ran.err

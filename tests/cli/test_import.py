@@ -85,7 +85,7 @@ def test_a_test_set_makes_no_vector(tmp_path):
 @pytest.mark.parametrize(("words", "code", "said"), [
     (["rows.parquet", "-m", "m"], 2, "emo import rows.parquet --dataset NAME --model m"),
     (["rows.parquet", "-d", "d"], 2, "--model is needed"),
-    (["rows.parquet", "-d", "d", "-m", "m"], 3, "--create-dataset"),
+    (["rows.parquet", "-d", "d", "-m", "m"], 2, "--create-dataset"),
     (["gone.parquet", "-d", "d", "-m", "m", "--create-dataset"], 2, "gone.parquet: there is no such file"),
     (["text.parquet", "-d", "d", "-m", "m", "--create-dataset"], 2, "text.parquet: not readable as Parquet"),
     ([".", "-d", "d", "-m", "m", "--create-dataset"], 2, ".: there is no such file"),

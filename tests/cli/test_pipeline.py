@@ -96,7 +96,7 @@ def test_the_kernel_of_attention_is_the_one_asked_for_and_is_kept(workplace, tmp
 
 
 def test_a_plan_says_what_follows_and_changes_nothing(workplace, tmp_path):
-    plan = json.loads(emo_ok("run", *run_options(workplace), "--draws", 60, "--dry-run", "--format", "json").out)
+    plan = json.loads(emo_ok("run", *run_options(workplace), "--draws", 120, "--dry-run", "--format", "json").out)
     reasons = {(step["stage"], step["subject"]): step["reason"] for step in plan}
     assert reasons["compare", "mine, tiny-gpt2"] == "changed: draws"
     assert reasons["plot", "mine, tiny-gpt2"] == "what it is made of changes"
@@ -260,7 +260,7 @@ def test_a_dataset_is_compared_with_the_rest_of_one_that_shares_prompts(workplac
     expected = (a @ b.T).mean() / np.sqrt(unbiased(a) * unbiased(b))
     (row,) = [row for row in found if row["layer"] == "2" and row["emotion"] == "rage"]
     assert float(row["cosine_unbiased"]) == pytest.approx(expected, rel=1e-4)
-    assert (store / "figures/mine/tiny-gpt2/dataset_shift_zz/dataset_shift.svg").exists()
+    assert (store / "figures/mine/tiny-gpt2/mean_difference,calm,last/dataset_shift_zz/dataset_shift.svg").exists()
     assert "50% of mine is in zz, too" in (store / "report.md").read_text()
     assert "0 tasks done" in emo_ok("run", *options).err
 

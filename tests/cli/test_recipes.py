@@ -27,11 +27,11 @@ def test_the_recipes_that_ship_are_those_of_the_methods():
 
 
 def test_flag_environment_file_recipe_default_in_this_order(tmp_path):
-    (tmp_path / "emo.toml").write_text("method = 'mean_difference'\ndraws = 5\n")
-    environment = {"EMO_RECIPE": "report", "EMO_DRAWS": "6"}
+    (tmp_path / "emo.toml").write_text("method = 'mean_difference'\ndraws = 500\n")
+    environment = {"EMO_RECIPE": "report", "EMO_DRAWS": "600"}
     found = resolve({"reference": "joy"}, environment=environment, folder=tmp_path)
     assert (found.reference, found.sources["reference"]) == ("joy", "--reference")
-    assert (found.draws, found.sources["draws"]) == (6, "EMO_DRAWS")
+    assert (found.draws, found.sources["draws"]) == (600, "EMO_DRAWS")
     assert (found.method, found.sources["method"]) == ("mean_difference", "emo.toml")
     assert (found.bos, found.sources["bos"]) == ("always", "recipe report")
     assert found.seed == 0 and "seed" not in found.sources
@@ -39,21 +39,21 @@ def test_flag_environment_file_recipe_default_in_this_order(tmp_path):
 
 
 def test_own_recipes_in_a_settings_file_and_in_a_file_of_their_own(tmp_path):
-    (tmp_path / "emo.toml").write_text("[recipe.mine]\nabout = 'a'\nlayer = [0, 'resid_post']\ndraws = 9\n")
+    (tmp_path / "emo.toml").write_text("[recipe.mine]\nabout = 'a'\nlayer = [0, 'resid_post']\ndraws = 900\n")
     (tmp_path / "other.toml").write_text("seed = 3\n")
     found = resolve({"recipe": "mine"}, environment={}, folder=tmp_path)
-    assert (found.layer, found.draws, found.sources["draws"]) == ((0, "resid_post"), 9, "recipe mine")
+    assert (found.layer, found.draws, found.sources["draws"]) == ((0, "resid_post"), 900, "recipe mine")
     assert resolve({"recipe": str(tmp_path / "other.toml")}, environment={}, folder=tmp_path).seed == 3
     rows = json.loads(emo_ok("info", "--recipes", "--format", "json", cwd=tmp_path).out)
     assert [row["recipe"] for row in rows] == ["default", "report", "concepts", "mine"]
-    assert rows[-1] == {"recipe": "mine", "source": "emo.toml", "sets": "layer 0 resid_post, draws 9", "about": "a"}
+    assert rows[-1] == {"recipe": "mine", "source": "emo.toml", "sets": "layer 0 resid_post, draws 900", "about": "a"}
 
 
 @pytest.mark.parametrize(("text", "said"), [
     ("[recipe.x]\nstor = 1\n", "it cannot set 'stor'"), ("[recipe.x]\nstore = 'a'\n", "it cannot set 'store'"),
     ("[recipe.x]\nrecipe = 'report'\n", "it cannot set 'recipe'"), ("[recipe]\nx = 1\n", "'x' is not a table"),
-    ("[recipe.x]\nbos = 'maybe'\n", "recipe x: 'maybe' is none of"), ("[recipe.x]\ndraws = 0\n", "recipe x: 0 is not a positive"),
-    ("", "no recipe is called 'x'"),
+    ("[recipe.x]\nbos = 'maybe'\n", "recipe x: 'maybe' is none of"), ("[recipe.x]\ndraws = 0\n", "recipe x: 0 is too small for draws"),
+    ("", "--recipe: 'x' is none of"),
 ])  # fmt: skip
 def test_faults_of_recipes_name_them(text, said, tmp_path):
     (tmp_path / "emo.toml").write_text(text)
@@ -76,6 +76,12 @@ def test_named_layers_depend_on_the_depth():
         layer_numbers(("resid_pre",), None)
 
 
+def only_page(store):
+    """The one report of a selection or another way, as Markdown."""
+    (path,) = (store / "reports").glob("*.md")
+    return path
+
+
 def test_a_run_with_a_recipe_makes_what_it_says_and_answers_to_it(workplace, tmp_path):
     store = tmp_path / "store"
     shutil.copytree(workplace.store, store)
@@ -84,7 +90,7 @@ def test_a_run_with_a_recipe_makes_what_it_says_and_answers_to_it(workplace, tmp
     ran = emo_ok("run", *words, *models, "--cache", workplace.cache)
     # the second model has no LayerNorm; that is said, in the report too
     assert "tiny-wide: centred activations" in ran.err and "tiny-gpt2: centred" not in ran.err
-    assert "tiny-wide: centred activations" in (store / "report.md").read_text()
+    assert "tiny-wide: centred activations" in only_page(store).read_text()
     catalog = Catalog(Store(store))
     made = {row["model"]: row for row in catalog.dicts("extractions") if row["bos"] == "always"}
     assert {model: row["layers"] for model, row in made.items()} == {"tiny-gpt2": [0, 1, 2], "tiny-wide": [0, 1]}

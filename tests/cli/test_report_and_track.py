@@ -51,7 +51,7 @@ def test_the_record_holds_every_number_of_the_queries(tracked):
         params = dict(database.execute("select key, value from params"))
     assert (params["phase"], params["task"]) == ("phase3", "emotion_vectors_extraction")
     assert json.loads(params["models"]) == ["tiny-gpt2", "tiny-neox", "tiny-wide"]
-    assert (params["method"], params["reference"], params["draws"]) == ("mean_difference", "calm", "50")
+    assert (params["method"], params["reference"], params["draws"]) == ("mean_difference", "calm", "100")
     catalog = Catalog(Store(tracked.store))
     for row in catalog.dicts("vector_norms_by_layer", pooling=["last"]):
         assert logged[f"l2_norm/mine/{row['model']}/{row['emotion']}", row["layer"]] == row["l2_norm"]
@@ -161,7 +161,11 @@ def test_the_report_is_stale_when_a_figure_goes_and_only_then(workplace, tmp_pat
     emo_ok(*words, "--force")
     assert (store / "report.html").read_bytes() == second
     emo_ok(*words, "-e", "rage")
-    assert b"thanks" not in (store / "report.html").read_bytes().split(b"Emotion vectors</h2>")[1].split(b"</section>")[0]
+    assert (store / "report.html").read_bytes() == second
+    assert (
+        b"thanks"
+        not in (store / "reports/emotion=rage.html").read_bytes().split(b"Emotion vectors</h2>")[1].split(b"</section>")[0]
+    )
 
 
 @settings(deadline=None)

@@ -30,6 +30,8 @@ TEXTS = {
     "apology": "so sorry {} .",
     "neutral": "the bus is {} .",
 }
+USUAL = "mean_difference,neutral,last"
+
 TOPICS = {"small": ["today", "late", "a bus"], "large": ["today", "late", "a bus", "the bus and you", "of the bus"]}
 
 
@@ -50,7 +52,7 @@ def store(tmp_path_factory):
         tiny.save_config(root / name, config())
     sets = [word for name in TOPICS for word in ("-d", name)]
     models = [word for name in MODELS for word in ("-m", root / name)]
-    emo_ok("run", *sets, *models, "--draws", 20, "--store", root / "store", "--cache", root / "cache")
+    emo_ok("run", *sets, *models, "--draws", 100, "--store", root / "store", "--cache", root / "cache")
     return root / "store"
 
 
@@ -82,6 +84,11 @@ def test_twelve_plots_a_dataset(store):
     for dataset in TOPICS:
         drawn = {str(path.relative_to(store / "figures" / dataset)) for path in (store / "figures" / dataset).rglob("*.png")}
         per_model = {
-            f"{model}/{name}.png" for model in MODELS for name in ("layer_norms", "emotion_distances", "similarity_heatmap")
+            f"{model}/{USUAL}/{name}.png"
+            for model in MODELS
+            for name in ("layer_norms", "emotion_distances", "similarity_heatmap")
         }
-        assert per_model | {f"cross_model/cross_model_{emotion}.png" for emotion in ("gratitude", "anger", "apology")} <= drawn
+        assert (
+            per_model | {f"cross_model/{USUAL}/cross_model_{emotion}.png" for emotion in ("gratitude", "anger", "apology")}
+            <= drawn
+        )

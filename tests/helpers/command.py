@@ -18,8 +18,8 @@ class Ran(NamedTuple):
 
 def environment(**changes: str) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("EMO_") or name == "EMO_CACHE"}
-    # few draws, so that tests are fast
-    return kept | {"HF_HUB_OFFLINE": "1", "COLUMNS": "80", "EMO_DRAWS": "50"} | changes
+    # as few draws as are allowed, so that tests are fast
+    return kept | {"HF_HUB_OFFLINE": "1", "COLUMNS": "80", "EMO_DRAWS": "100"} | changes
 
 
 def arguments(*words: object) -> list[str]:

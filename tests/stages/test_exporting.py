@@ -177,11 +177,12 @@ def test_what_is_there_is_not_overwritten(store, tmp_path):
     assert not [path for path in (tmp_path / "out").rglob("*") if path.is_file() and path not in paths]
 
 
-@pytest.mark.parametrize(("settings", "said"), [
-    ({"emotion": ("awe",)}, "no vector of 'awe'; there are joy, rage"), ({"layer": (9,)}, "none of the layers"),
+@pytest.mark.parametrize(("settings", "error", "said"), [
+    ({"emotion": ("awe",)}, UsageError, "--emotion: 'awe' is none of joy, rage"),
+    ({"layer": (9,)}, MissingError, "none of the layers"),
 ], ids=str)  # fmt: skip
-def test_what_is_not_there_is_named(store, tmp_path, settings, said):
-    with pytest.raises(MissingError, match=said):
+def test_what_is_not_there_is_named(store, tmp_path, settings, error, said):
+    with pytest.raises(error, match=said):
         exported(store, tmp_path / "out", **settings)
     assert not (tmp_path / "out").exists()
 

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from emotion_cli.errors import MissingError, UsageError
+from emotion_cli.errors import UsageError
 from emotion_cli.prompts.prompt_set import Prompt
 from emotion_cli.stages import importing
 from emotion_cli.stages.importing import Declared, import_activations
@@ -132,7 +132,7 @@ def test_a_shipped_set_is_known(store):
     prompts = shipped_prompt_set("baseline").prompts[:20]
     rows = [{"prompt_id": prompt.prompt_id, "emotion": prompt.emotion, "pooling": "last", "layer": 3, "activation": [1.0, float(i)]}
             for i, prompt in enumerate(prompts)]  # fmt: skip
-    with pytest.raises(MissingError, match="no dataset is called mine"):
+    with pytest.raises(UsageError, match="--dataset: 'mine' is none of baseline, extended, heldout"):
         imported(store, [made.table_of(rows)], create_dataset=False)
     found = imported(store, [made.table_of(rows)], dataset="baseline", create_dataset=False)
     assert found.n_prompts == 20

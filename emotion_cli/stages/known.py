@@ -1,0 +1,189 @@
+"""Which values of -d, -m, -e, --layer and the settings of directions can be meant: a wrong one is refused, with the nearest one.
+
+A name that is neither shipped nor stored is a UsageError; one that is known, but of which nothing was made yet, a MissingError.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+
+from emotion_cli.errors import MissingError, UsageError
+from emotion_cli.measures.directions import METHODS, OTHERS, emotions_of
+from emotion_cli.models.embedded import EMBEDDED
+from emotion_cli.prompts.shipped import shipped_prompt_set, shipped_sets
+from emotion_cli.settings import Settings, layer_numbers
+from emotion_cli.stages.extract import depth, pairs_of
+from emotion_cli.stages.scope import Scope, asked_model
+from emotion_cli.suggestions import unknown
+from warehouse.errors import StoreError
+from warehouse.schema import TABLES
+from warehouse.store import Partition, Store
+
+POOLINGS = ("last", "mean", "word")
+"""As in `emotion_cli.models.extraction`, which needs torch; a test holds them equal."""
+
+
+def stored_names(store: Store, key: str) -> list[str]:
+    """The values of a partition key (`dataset` or `model`) over all folders of all tables, sorted."""
+    names = {partition.keys[key] for name, table in TABLES.items() if key in table.partition_by
+             for partition in store.folders(name)}  # fmt: skip
+    return sorted(names)
+
+
+def names_of(store: Store, settings: Settings) -> list[str]:
+    """The names in the store of the models that were asked for; a folder or file stands for its weights."""
+    return [name for given in settings.model for name in asked_model(store, settings.cache, given).names]
+
+
+def refuse_unknown_names(store: Store, settings: Settings) -> None:
+    """UsageError when a dataset or model was asked for that neither ships nor is in the store."""
+    datasets = list(dict.fromkeys([*shipped_sets(), *stored_names(store, "dataset")]))
+    for name in settings.dataset:
+        if name not in datasets:
+            raise unknown(_source(settings, "dataset"), name, datasets,
+                          hint=f"emo datasets import FILE.jsonl --dataset {name}")  # fmt: skip
+    models = list(dict.fromkeys([*EMBEDDED, *stored_names(store, "model")]))
+    for given in settings.model:
+        asked = asked_model(store, settings.cache, given)
+        if asked.hashes is None and given not in models:
+            raise unknown(_source(settings, "model"), given, models, hint=f"emo extract -m {given}")
+
+
+def refuse_not_made(store: Store, settings: Settings) -> None:
+    """MissingError when a known dataset or model was asked for of which the store holds nothing."""
+    datasets, models = (stored_names(store, key) for key in ("dataset", "model"))
+    for name in settings.dataset:
+        if name not in datasets:
+            raise MissingError(f"{_source(settings, 'dataset')}: nothing of {name} is in this store", hint=f"emo run -d {name}")
+    for given in settings.model:
+        if not set(asked_model(store, settings.cache, given).names) & set(models):
+            raise MissingError(f"{_source(settings, 'model')}: nothing of {given} is in this store", hint=f"emo run -m {given}")
+
+
+def refuse_unknown_filters(store: Store, settings: Settings) -> None:
+    """The errors of this module for the filters of a bundled query: datasets, models, emotions and layers."""
+    refuse_unknown_names(store, settings)
+    refuse_not_made(store, settings)
+    if settings.emotion:
+        stored = sorted({label for one in store.partitions("prompts") for label in _column(one, "emotion")}
+                        | {label for one in store.partitions("vectors") for label in _column(one, "emotion")})  # fmt: skip
+        shipped = sorted({label for name in shipped_sets() for label in shipped_prompt_set(name).emotions} - set(stored))
+        for label in settings.emotion:
+            if label in shipped:
+                raise MissingError(
+                    f"{_source(settings, 'emotion')}: no prompt labelled {label!r} is in this store", hint="emo run"
+                )
+            if label not in stored:
+                raise unknown(_source(settings, "emotion"), label, stored or shipped, hint="emo datasets list")
+    if settings.layer:
+        _refuse_layers_of_none(store, settings)
+
+
+def refuse_unknown_settings(store: Store, settings: Settings, scopes: Sequence[Scope]) -> None:
+    """UsageError for a method, pooling, reference, neutral label or emotion that no prompts or vectors of the scopes have."""
+    if settings.method not in METHODS:
+        raise unknown(_source(settings, "method"), settings.method, METHODS, hint="--method mean_difference")
+    for pooling in settings.pooling:
+        if pooling not in POOLINGS:
+            raise unknown(_source(settings, "pooling"), pooling, POOLINGS, hint="--pooling last")
+    made_elsewhere = any(not scope.has_activations for scope in scopes)  # what the reference was called, vectors do not say
+    labels = {scope: labels_of(store, scope) for scope in scopes}
+    every = sorted(set().union(*labels.values()))
+    if "neutral" in settings.sources and scopes and not made_elsewhere and settings.neutral not in every:
+        raise unknown(_source(settings, "neutral"), settings.neutral, every, hint="emo datasets list")
+    if "reference" in settings.sources and settings.reference != OTHERS:
+        for scope, own in labels.items():
+            if scope.has_activations and settings.reference not in own:
+                raise no_reference(settings, scope.dataset, own)
+    shown = sorted(set().union(*(emotions_in(settings, own) for own in labels.values())))
+    for label in settings.emotion:
+        if scopes and label not in shown:
+            option = _source(settings, "emotion")
+            if label in every:
+                raise UsageError(f"{option}: {label!r} is what others are measured against, so it has no direction",
+                                 hint=f"{option} {shown[0]}" if shown else None)  # fmt: skip
+            raise unknown(option, label, shown, hint="emo datasets list")
+
+
+def refuse_unknown_layers(store: Store, settings: Settings, scopes: Iterable[Scope]) -> None:
+    """UsageError for a layer beyond a model's last one; MissingError for one of which no activations were kept."""
+    option = _source(settings, "layer")
+    for scope in scopes:
+        n_layers, held = depth(store, scope), layers_of(store, scope)
+        for layer in layer_numbers(settings.layer, n_layers):
+            if n_layers is not None and layer > n_layers:
+                raise UsageError(f"{option}: {layer} is none of the layers of {scope.model}, 0 to {n_layers}",
+                                 hint=f"--layer 0-{n_layers}")  # fmt: skip
+            if held and layer not in held and scope.has_activations:
+                raise MissingError(f"{option}: layer {layer} of {scope.subject} is not in the store",
+                                   hint=f"emo extract -d {scope.dataset} -m {scope.model} --layer {layer}")  # fmt: skip
+            if held and layer not in held:
+                raise unknown(option, layer, sorted(held), hint=f"--layer {min(held)}")
+
+
+def no_reference(settings: Settings, subject: str, labels: Iterable[str]) -> UsageError:
+    """The error for a reference that is none of the labels of a dataset, which is what `subject` names."""
+    known = [*sorted(set(labels)), OTHERS]
+    error = unknown(_source(settings, "reference"), settings.reference, known, hint=f"--reference {OTHERS}")
+    return UsageError(f"{subject}: no prompt is labelled {settings.reference!r}: {error}", hint=error.hint)
+
+
+def with_emotions(store: Store, settings: Settings, scopes: Sequence[Scope], note: Callable[[str], None]) -> list[Scope]:
+    """The scopes that have an emotion that was asked for, with a note of the others; all where none was."""
+    if not settings.emotion:
+        return list(scopes)
+    asked = set(settings.emotion)
+    kept = [scope for scope in scopes if asked & emotions_in(settings, labels_of(store, scope))]
+    for scope in scopes:
+        if scope not in kept:
+            note(f"{scope.subject}: left out, it has none of the emotions asked for")
+    return kept
+
+
+def labels_of(store: Store, scope: Scope) -> set[str]:
+    """The labels of a scope's prompts; those of a shipped set before it is stored, and of vectors alone those that have one."""
+    if not scope.has_activations:
+        return set(_column(scope.partition(store, "vectors"), "emotion"))
+    partition = scope.prompts(store)
+    return set(_column(partition, "emotion") if partition.manifest() else shipped_prompt_set(scope.dataset).columns()["emotion"])
+
+
+def emotions_in(settings: Settings, labels: Iterable[str]) -> set[str]:
+    """The labels among these that get a direction."""
+    return set(emotions_of(list(labels), settings.neutral)) - {settings.reference}
+
+
+def layers_of(store: Store, scope: Scope) -> set[int]:
+    """The layers of which activations (or, where there are none, vectors) are stored; empty before anything is."""
+    if scope.has_activations:
+        return {layer for layers in pairs_of(scope.partition(store, "activations")).values() for layer in layers}
+    return set(_column(scope.partition(store, "vectors"), "layer"))
+
+
+def _refuse_layers_of_none(store: Store, settings: Settings) -> None:
+    models = names_of(store, settings)
+    held: set[int] = set()
+    depths: set[int] = set()
+    for partition in store.partitions("extractions"):
+        keys = partition.keys
+        if (settings.dataset and keys["dataset"] not in settings.dataset) or (models and keys["model"] not in models):
+            continue
+        try:
+            (row,) = partition.read(["n_layers", "layers"]).to_pylist()
+        except StoreError:
+            continue  # the query says so, if it reads it
+        held.update(row["layers"])
+        depths.update(row["layers"] if row["n_layers"] is None else [row["n_layers"]])
+    option, deepest = _source(settings, "layer"), max(depths, default=None)
+    for layer in layer_numbers(settings.layer, deepest):
+        if deepest is not None and layer > deepest:
+            raise UsageError(f"{option}: {layer} is none of the layers of {', '.join(models) or 'these models'}, 0 to {deepest}",
+                             hint=f"--layer 0-{deepest}")  # fmt: skip
+        if layer not in held:
+            raise MissingError(f"{option}: layer {layer} is not in the store", hint=f"emo extract --layer {layer}")
+
+
+def _source(settings: Settings, name: str) -> str:
+    return settings.sources.get(name, f"--{name}")
+
+
+def _column(partition: Partition, name: str) -> list:
+    return partition.read([name])[name].unique().to_pylist() if partition.manifest() else []

@@ -1,0 +1,39 @@
+"""One sentence for every value that is none of the known: which option, which value, and what was probably meant."""
+
+import difflib
+from collections.abc import Iterable
+
+from emotion_cli.errors import UsageError
+
+SHOWN = 20
+"""Known values that a message lists; of more it says how many there are."""
+
+
+def unknown(option: str, value: object, known: Iterable[object], *, hint: str | None = None) -> UsageError:
+    """A UsageError for a value of an option (or variable, or file) that is none of the known; it names the nearest one.
+
+    `hint` is the next command where no known value is near.
+    """
+    names = list(dict.fromkeys(map(str, known)))
+    shown = ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
+    meant = nearest(str(value), names)
+    among = f"none of {shown}" if shown else "not known, and nothing of its kind is there"
+    message = f"{option}: {str(value)!r} is {among}{did_you_mean(str(value), names)}"
+    return UsageError(message, hint=f"{option} {meant}" if meant and option.startswith("-") else hint)
+
+
+def did_you_mean(value: str, known: Iterable[str]) -> str:
+    """The end of a sentence about a wrong value: the nearest known one as a question, or nothing."""
+    meant = nearest(value, known)
+    return f"; did you mean {meant}?" if meant else ""
+
+
+def nearest(value: str, known: Iterable[str]) -> str | None:
+    """The known value that a typing error would most easily make this one of, or None; case does not count."""
+    by_folded = {name.casefold(): name for name in reversed(list(known))}
+    folded = value.strip().casefold()
+    close = difflib.get_close_matches(folded, by_folded, n=1, cutoff=0.6)
+    # `-m smollm2` and `-d ext` are beginnings, which the ratio does not call near
+    longer = sorted(name for name in by_folded if len(folded) > 2 and name.startswith(folded))
+    chosen = [*close, *longer]
+    return by_folded[chosen[0]] if chosen else None
