@@ -40,10 +40,10 @@ changed. `aligned` is of as many pairs of layers as a model has layers, `CKA` an
 
 
 def _real(models: list[str], sets: tuple[str, ...]) -> list[dict]:
+    from emotion_cli.job.extractions import extractions_in_store
+    from emotion_cli.job.job import Job
     from emotion_cli.settings import Settings
     from emotion_cli.stages import cross_model
-    from emotion_cli.stages.job import Job
-    from emotion_cli.stages.scope import scopes_in_store
     from warehouse.store import Store
 
     rows = []
@@ -55,7 +55,7 @@ def _real(models: list[str], sets: tuple[str, ...]) -> list[dict]:
         matched = Settings(store=store.root, pooling=("last",), draws=DRAWS)
         # what is there already is not made again: the second round makes the rest of the layer pairs only
         for what, settings in (("matched", matched), ("layer x layer", replace(matched, all_layers=True))):
-            job = Job(store, settings, scopes_in_store(store, settings))
+            job = Job(store, settings, extractions_in_store(store, settings))
             for name in sets:
                 tasks = [task for task in cross_model.tasks(job) if task.subject.startswith(f"{name},") and task.reason]
                 wall, cpu = time.perf_counter(), time.process_time()

@@ -34,10 +34,10 @@ The same statistics of random activations, four labels, one reference; processor
 
 
 def _real(models: list[str], sets: tuple[str, ...]) -> list[dict]:
+    from emotion_cli.job.extractions import extractions_in_store
+    from emotion_cli.job.job import Job
     from emotion_cli.settings import Settings
     from emotion_cli.stages import quality, vectors, within_model
-    from emotion_cli.stages.job import Job
-    from emotion_cli.stages.scope import scopes_in_store
     from warehouse.store import Store
 
     rows = []
@@ -49,7 +49,7 @@ def _real(models: list[str], sets: tuple[str, ...]) -> list[dict]:
         _emo("extract", *chosen, "--store", str(store.root))
         for reference in ("neutral", "others"):
             settings = Settings(store=store.root, pooling=("last",), reference=reference, draws=DRAWS)
-            job = Job(store, settings, scopes_in_store(store, settings))
+            job = Job(store, settings, extractions_in_store(store, settings))
             wall, cpu = time.perf_counter(), time.process_time()
             for stage in (vectors, quality, within_model):
                 for task in stage.tasks(job):

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from emotion_cli.stages.extract import PART_BYTES, PIECES_OF_PART
+from emotion_cli.engines.local import PART_BYTES, PIECES_OF_PART
 from warehouse.protocol import read_manifest
 from warehouse.schema import TABLES
 from warehouse.store import Store, table_of

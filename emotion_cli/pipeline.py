@@ -5,14 +5,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from emotion_cli.job.datasets import ensure_imported, known_datasets, newest_version
+from emotion_cli.job.extractions import Extraction, extractions_in_store, planned_extraction, with_activations
+from emotion_cli.job.job import Job, Task
+from emotion_cli.job.known import refuse_unknown_layers, refuse_unknown_names, refuse_unknown_settings, with_emotions
+from emotion_cli.job.listener import Listener
+from emotion_cli.job.sources import find_sources, refuse_taken_names, template_of
 from emotion_cli.models.embedded import EMBEDDED
 from emotion_cli.settings import Settings
 from emotion_cli.stages import STAGES, Stage
 from emotion_cli.stages.audit import tokens_by_label
-from emotion_cli.stages.extract import find_sources, refuse_taken_names, scope_of, template_of
-from emotion_cli.stages.job import Job, Listener, Task
-from emotion_cli.stages.known import refuse_unknown_layers, refuse_unknown_names, refuse_unknown_settings, with_emotions
-from emotion_cli.stages.scope import Scope, ensure_imported, known_datasets, newest_version, scopes_in_store, with_activations
 from warehouse.store import Store
 
 FORCED = "forced"
@@ -50,7 +52,10 @@ def job_with_models(
     templates = {name: template_of(settings, source, listener) for name, source in sources.items()}
     version_of = ensure_imported if write else newest_version
     versions = [version_of(store, dataset) for dataset in settings.dataset or known_datasets(store)]
-    scopes = [scope_of(settings, version, source, templates[name]) for version in versions for name, source in sources.items()]
+    scopes = [
+        planned_extraction(settings, version, source, templates[name])
+        for version in versions for name, source in sources.items()
+    ]  # fmt: skip
     return Job(store, settings, scopes, listener, sources, forced)
 
 
@@ -62,7 +67,7 @@ def job_in_store(
     Extractions of which only vectors were imported are left out, unless those suffice; MissingError when no other is there.
     """
     refuse_unknown_names(store, settings)
-    scopes = scopes_in_store(store, settings)
+    scopes = extractions_in_store(store, settings)
     refuse_unknown_settings(store, settings, [scope for scope in scopes if scope.role == "train"])
     if settings.sources.get("layer") == "--layer":
         refuse_unknown_layers(store, settings, scopes)
@@ -75,7 +80,7 @@ def job_on_prompts(store: Store, settings: Settings, listener: Listener, *, forc
     """A job over the newest version of each dataset asked for, under the models that were named, if any."""
     sources = find_sources(settings, settings.model, listener)
     versions = [ensure_imported(store, dataset) for dataset in settings.dataset or known_datasets(store)]
-    scopes = [Scope(version.dataset, version.role, version.prompts_sha256, "", "") for version in versions]
+    scopes = [Extraction(version.dataset, version.role, version.prompts_sha256, "", "") for version in versions]
     return Job(store, settings, scopes, listener, sources, forced)
 
 

@@ -59,8 +59,8 @@ Role = Annotated[str, typer.Option("--role", help="train, or test: a test set ne
 def list_(store: o.StoreDir = None, format: o.RowFormat = None) -> None:
     """List the sets that ship and those in the store, with their labels and sizes."""
     _, _, opened = o.start(store=store, reads=store is not None)
+    from emotion_cli.job.datasets import known_datasets, newest_version
     from emotion_cli.prompts.shipped import shipped_prompt_set, shipped_sets
-    from emotion_cli.stages.scope import known_datasets, newest_version
 
     rows = []
     for name in known_datasets(opened):
@@ -97,9 +97,9 @@ def show(
     """Print the prompts of a set: its newest version in the store, else as it ships; or those of a file."""
     format = format_of(format, output, force=force)
     _, console, opened = o.start(store=store, reads=store is not None)
+    from emotion_cli.job.datasets import newest_version
     from emotion_cli.prompts.reading import READERS, read_prompt_set
     from emotion_cli.prompts.shipped import shipped_prompt_set
-    from emotion_cli.stages.scope import newest_version
     from warehouse.store import table_of
 
     columns = ["emotion", "topic", "text", "n_copies"]

@@ -50,7 +50,7 @@ def export(
         method=method, reference=reference, over_layers=over_layers, neutral=neutral, extraction=extraction, store=store,
     )  # fmt: skip
     from emotion_cli import pipeline
-    from emotion_cli.stages.exporting import export_vectors
+    from emotion_cli.exchange.exporting import export_vectors
 
     job = pipeline.job_in_store(opened, settings, console, vectors_suffice=True)
     pipeline.run(job, pipeline.stages("vectors", "vectors"))

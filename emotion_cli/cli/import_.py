@@ -43,8 +43,8 @@ def import_(
 ) -> None:
     """Import activations from Parquet files, or vectors from files of emo export; a fault is named and nothing is imported."""
     _, console, opened = o.start(store=store, quiet=quiet)
-    from emotion_cli.stages.importing import Declared, import_activations
-    from emotion_cli.stages.vector_files import ENDINGS
+    from emotion_cli.exchange.importing import Declared, import_activations
+    from emotion_cli.exchange.vector_files import ENDINGS
 
     if any(file.suffix.lower() in ENDINGS for file in files):
         declared = (dataset, model, n_layers, create_dataset or None, role, dtype, bos, chat_template, revision)
@@ -68,7 +68,7 @@ def import_(
 
 
 def _import_vectors(opened: Any, files: list[Path], endings: Sequence[str], declared: bool, console: Console) -> None:
-    from emotion_cli.stages.importing_vectors import import_vectors
+    from emotion_cli.exchange.importing_vectors import import_vectors
 
     others = [file for file in files if file.suffix.lower() not in endings]
     if others:

@@ -15,8 +15,8 @@ app = typer.Typer(name="models", no_args_is_help=True, help="List and check mode
 def list_(store: o.StoreDir = None, format: o.RowFormat = None) -> None:
     """List the aliases of embedded models, and the models that the store has activations or a check of."""
     _, _, opened = o.start(store=store, reads=store is not None)
+    from emotion_cli.job.model_checks import verdicts
     from emotion_cli.models.embedded import EMBEDDED, is_installed
-    from emotion_cli.stages.model_checks import verdicts
 
     stored: dict[str, list[str]] = {}
     for partition in opened.partitions("extractions"):
@@ -54,8 +54,8 @@ def check(
     format = format_of(format, output, force=force)
     settings, console, opened = o.start(quiet=quiet, model=model, name=name, revision=revision, device=device, dtype=dtype,
                                         trust_remote_code=trust_remote_code, cache=cache, store=store)  # fmt: skip
-    from emotion_cli.stages import model_checks
-    from emotion_cli.stages.extract import find_sources
+    from emotion_cli.job import model_checks
+    from emotion_cli.job.sources import find_sources
 
     found = {
         source.name: model_checks.check(opened, settings, source, console)

@@ -34,8 +34,8 @@ def rm(
 ) -> None:
     """Remove a dataset, a model, what is of both, or an extraction, with all derived from it; lists it and asks first."""
     settings, console, opened = o.start(store=store, quiet=quiet, reads=True)
+    from emotion_cli.job.known import names_of, refuse_not_made, refuse_unknown_names
     from emotion_cli.prompts.shipped import shipped_sets
-    from emotion_cli.stages.known import names_of, refuse_not_made, refuse_unknown_names
     from warehouse.removal import Wanted, doomed, left_stale, remove
 
     if not (dataset or model or extraction):

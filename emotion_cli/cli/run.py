@@ -55,7 +55,7 @@ def run(
         draws=draws, cache=cache, store=store,
     )  # fmt: skip
     from emotion_cli import pipeline
-    from emotion_cli.stages.vectors import refuse_words_against_a_label
+    from emotion_cli.job.variants import refuse_words_against_a_label
 
     refuse_words_against_a_label(settings)
 

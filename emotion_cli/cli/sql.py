@@ -68,7 +68,7 @@ def sql(
         bound |= dict.fromkeys(targets, values)
     if any(bound.values()):
         # here, for it loads what a query alone does not need
-        from emotion_cli.stages.known import names_of, refuse_unknown_filters
+        from emotion_cli.job.known import names_of, refuse_unknown_filters
 
         refuse_unknown_filters(opened, settings)
         models = names_of(opened, settings)

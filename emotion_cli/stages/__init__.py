@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from emotion_cli.job.job import Job, Task
 from emotion_cli.stages import (
     audit,
     consensus,
@@ -16,7 +17,6 @@ from emotion_cli.stages import (
     vectors,
     within_model,
 )  # fmt: skip
-from emotion_cli.stages.job import Job, Task
 
 
 @dataclass(frozen=True)

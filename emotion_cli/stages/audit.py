@@ -6,6 +6,9 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
+from emotion_cli.job.extractions import Extraction
+from emotion_cli.job.job import Job, Task, fingerprint, why
+from emotion_cli.job.statistics import statistic_columns
 from emotion_cli.measures.contrast import Contrast, draws_of
 from emotion_cli.measures.quality import surface_auroc
 from emotion_cli.measures.resampling import Null, Statistic
@@ -21,9 +24,6 @@ from emotion_cli.prompts.audit import (
     verdict,
 )
 from emotion_cli.prompts.words import WordList, read_words
-from emotion_cli.stages.job import Job, Task, fingerprint, why
-from emotion_cli.stages.scope import Scope
-from emotion_cli.stages.statistics import statistic_columns
 from warehouse.store import Partition, Store, table_of
 
 SURFACE = "surface_auroc"
@@ -111,7 +111,7 @@ def audit(rows: Sequence[PromptRow], dataset: str, *, seed: int, draws: int, wor
     return found
 
 
-def tokens_by_label(job: Job, scope: Scope, model: str) -> list[dict[str, Any]]:
+def tokens_by_label(job: Job, scope: Extraction, model: str) -> list[dict[str, Any]]:
     """Tokens of each label's prompts of a dataset under a model, BOS included."""
     from emotion_cli.models.tokens import tokenize
 

@@ -1,22 +1,21 @@
 """Activations of three or more models over one dataset to what they hold in common."""
 
 from collections.abc import Sequence
-from itertools import groupby
 
 import numpy as np
 import pyarrow as pa
 
-from emotion_cli.measures.between.consensus import MIN_MODELS, Share, plane, shares
+from emotion_cli.job.comparisons import consensus_groups, consensus_partition, matched_all, settings_of_statistics, shared_prompts
+from emotion_cli.job.extractions import Extraction, depth, pairs_of
+from emotion_cli.job.job import Job, Task, parts_task
+from emotion_cli.job.layers import Layers, averaged_layers
+from emotion_cli.job.statistics import statistic_columns
+from emotion_cli.job.threads import in_threads
+from emotion_cli.job.variants import Variant, emotions_and_reference, variant_of, variants
+from emotion_cli.measures.between.consensus import Share, plane, shares
 from emotion_cli.measures.between.design import MIN_TOPICS, Design, design_of
 from emotion_cli.measures.resampling import NO_INTERVAL, Null, Statistic, defined, jackknife_interval, null_above
-from emotion_cli.stages.cross_model import inputs
-from emotion_cli.stages.extract import depth, pairs_of
-from emotion_cli.stages.job import Job, Task, parts_task
-from emotion_cli.stages.pairing import Layers, in_threads, matched_all, shared_prompts
-from emotion_cli.stages.scope import Scope
-from emotion_cli.stages.statistics import statistic_columns
-from emotion_cli.stages.vectors import Variant, averaged_layers, emotions_and_reference, variant_of, variants
-from warehouse.store import Partition, content_hash, table_of
+from warehouse.store import table_of
 
 AXES = ("consensus_x", "consensus_y")
 """Measures that are coordinates in the consensus plane."""
@@ -27,42 +26,26 @@ Row = tuple[int, int | None, str, str, int | None, Statistic]
 
 def tasks(job: Job) -> list[Task]:
     """One task for every dataset that three or more models have; extractions that differ were refused with the pairs."""
-    return [_task(job, members) for members in together(job)]
+    return [_task(job, members) for members in consensus_groups(job)]
 
 
-def together(job: Job) -> list[list[Scope]]:
-    """The scopes of each dataset that three or more models have, in the order of the models' names."""
-    by_dataset = [sorted(members, key=lambda one: one.model) for _, members in groupby(job.train_scopes, lambda one: one.dataset)]
-    return [scopes for scopes in by_dataset if len({scope.model for scope in scopes}) == len(scopes) >= MIN_MODELS]
-
-
-def consensus_partition(job: Job, scopes: Sequence[Scope]) -> Partition:
-    """The part of the table that is about these extractions, in whatever order."""
-    return job.store.partition("consensus_statistics", dataset=scopes[0].dataset, consensus_id=consensus_id(scopes))
-
-
-def consensus_id(scopes: Sequence[Scope]) -> str:
-    """The id of the consensus of these extractions, in whatever order."""
-    return content_hash(sorted(scope.extraction_id for scope in scopes))[:16]
-
-
-def _task(job: Job, scopes: Sequence[Scope]) -> Task:
+def _task(job: Job, scopes: Sequence[Extraction]) -> Task:
     activations = [scope.partition(job.store, "activations") for scope in scopes]
     reads = {f"activations of {scope.extraction_id}": one for scope, one in zip(scopes, activations, strict=True)}
     reads |= {f"prompts of {scope.extraction_id}": scope.prompts(job.store) for scope in scopes}
     asked = [variants(job.settings, one) for one in activations]
     return parts_task(
-        "compare", _subject(scopes), consensus_partition(job, scopes), reads=reads, inputs=inputs(job),
+        "compare", _subject(scopes), consensus_partition(job, scopes), reads=reads, inputs=settings_of_statistics(job),
         wanted=[variant.part for variant in asked[0] if all(variant in others for others in asked)],
         make=lambda job, part: _part(job, scopes, variant_of(part)),
     )  # fmt: skip
 
 
-def _subject(scopes: Sequence[Scope]) -> str:
+def _subject(scopes: Sequence[Extraction]) -> str:
     return f"{scopes[0].dataset}, consensus of {len(scopes)} models"
 
 
-def _part(job: Job, scopes: Sequence[Scope], variant: Variant) -> pa.Table:
+def _part(job: Job, scopes: Sequence[Extraction], variant: Variant) -> pa.Table:
     rows = _measured(job, scopes, variant)
     return table_of("consensus_statistics", {
         "extraction_id": [scopes[row[0]].extraction_id for row in rows],
@@ -73,7 +56,7 @@ def _part(job: Job, scopes: Sequence[Scope], variant: Variant) -> pa.Table:
     })  # fmt: skip
 
 
-def _measured(job: Job, scopes: Sequence[Scope], variant: Variant) -> list[Row]:
+def _measured(job: Job, scopes: Sequence[Extraction], variant: Variant) -> list[Row]:
     subject, depths = _subject(scopes), [depth(job.store, scope) for scope in scopes]
     known = [one for one in depths if one is not None]
     if len(known) < len(scopes):
@@ -118,7 +101,7 @@ def _placed(placed: np.ndarray | None, match: Sequence[int], emotions: Sequence[
 
 
 def _means(
-    job: Job, scopes: Sequence[Scope], matches: Sequence[tuple[int, ...]], found: dict[int, list[Share]], design: Design
+    job: Job, scopes: Sequence[Extraction], matches: Sequence[tuple[int, ...]], found: dict[int, list[Share]], design: Design
 ) -> list[Row]:
     """Means over the matched layers that every model's averages cover, null and interval from the same draws."""
     covered = [averaged_layers(job.store, job.settings, scope, [match[i] for match in matches]) for i, scope in enumerate(scopes)]

@@ -2,25 +2,32 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from itertools import combinations, groupby
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
+from emotion_cli.job.comparisons import (
+    Shared,
+    matched,
+    refuse_incomparable,
+    refuse_other_vectors,
+    settings_of_statistics,
+    shared_prompts,
+)
+from emotion_cli.job.extractions import Extraction, depth, pairs_of
+from emotion_cli.job.job import Job, Task, parts_task
+from emotion_cli.job.layers import Layers, averaged_layers, matrix
+from emotion_cli.job.statistics import statistic_columns
+from emotion_cli.job.threads import in_threads
+from emotion_cli.job.variants import Variant, emotions_and_reference, variant_of, variants
 from emotion_cli.measures.between.alignment import FEWER, Curve, aligned, ceilings
 from emotion_cli.measures.between.cosine import raw_cosine
 from emotion_cli.measures.between.design import MIN_TOPICS, N_SPLITS, Design, design_of, kept_without_groups
 from emotion_cli.measures.between.similarity import Similarity, best_depths, similarities
+from emotion_cli.measures.between.subspaces import is_upper, subspaces_of_model, subspaces_of_pair
 from emotion_cli.measures.directions import ZERO_RELATIVE_NORM
 from emotion_cli.measures.resampling import NO_INTERVAL, Interval, Null, Statistic, defined, jackknife_interval, null_above
-from emotion_cli.stages.comparable import refuse_incomparable, refuse_other_vectors
-from emotion_cli.stages.extract import depth, pairs_of
-from emotion_cli.stages.job import Job, Task, parts_task
-from emotion_cli.stages.pairing import Layers, Shared, in_threads, matched, shared_prompts
-from emotion_cli.stages.scope import Scope
-from emotion_cli.stages.statistics import statistic_columns
-from emotion_cli.stages.subspaces import is_upper, subspaces_of_model, subspaces_of_pair
-from emotion_cli.stages.vectors import Variant, averaged_layers, emotions_and_reference, matrix, variant_of, variants
 from warehouse.store import Partition, table_of
 
 
@@ -58,17 +65,11 @@ def tasks(job: Job) -> list[Task]:
     return together
 
 
-def inputs(job: Job) -> dict:
-    """The settings that the statistics depend on."""
-    settings = job.settings
-    return {"neutral": settings.neutral, "seed": settings.seed, "draws": settings.draws, "over_layers": settings.over_layers}
-
-
-FAMILIES: dict[str, Callable[[Job, Scope, Scope, Variant], list[Row]]] = {}
+FAMILIES: dict[str, Callable[[Job, Extraction, Extraction, Variant], list[Row]]] = {}
 """What is measured besides the matched layers; a part of its own for every variant, so that one is added without the others."""
 
 
-def _task(job: Job, a: Scope, b: Scope) -> Task:
+def _task(job: Job, a: Extraction, b: Extraction) -> Task:
     partition = job.store.partition("cross_model_statistics", dataset=a.dataset, pair=f"{a.extraction_id}-{b.extraction_id}")
     reads = {
         f"{table}_{name}": scope.partition(job.store, table)
@@ -78,26 +79,26 @@ def _task(job: Job, a: Scope, b: Scope) -> Task:
     families = [""] + ["layers:"] * job.settings.all_layers + ["subspaces:"] * job.settings.subspaces
     return parts_task(
         "compare", f"{a.dataset}, {a.model} and {b.model}", partition,
-        reads=reads | {"prompts": a.prompts(job.store)}, inputs=inputs(job),
+        reads=reads | {"prompts": a.prompts(job.store)}, inputs=settings_of_statistics(job),
         wanted=[f"{family}{variant.part}" for variant in asked[0] if variant in asked[1] for family in families],
         make=lambda job, part: _part(job, a, b, part),
     )  # fmt: skip
 
 
-def _part(job: Job, a: Scope, b: Scope, part: str) -> pa.Table:
+def _part(job: Job, a: Extraction, b: Extraction, part: str) -> pa.Table:
     family, _, rest = part.partition(":")
     measured, name = (FAMILIES[family], rest) if family in FAMILIES else (_matched, part)
     return _table(a, b, variant_of(name), measured(job, a, b, variant_of(name)))
 
 
-def _ceiling_task(job: Job, scope: Scope) -> Task:
+def _ceiling_task(job: Job, scope: Extraction) -> Task:
     partition = job.store.partition(
         "cross_model_statistics", dataset=scope.dataset, pair=f"{scope.extraction_id}-{scope.extraction_id}"
     )
     activations = scope.partition(job.store, "activations")
     return parts_task(
         "compare", f"{scope.subject} with itself", partition,
-        reads={"activations": activations, "prompts": scope.prompts(job.store)}, inputs=inputs(job),
+        reads={"activations": activations, "prompts": scope.prompts(job.store)}, inputs=settings_of_statistics(job),
         wanted=[
             f"{family}:{variant.part}" for variant in variants(job.settings, activations)
             for family in ["ceilings"] + ["subspaces"] * job.settings.subspaces
@@ -106,7 +107,7 @@ def _ceiling_task(job: Job, scope: Scope) -> Task:
     )  # fmt: skip
 
 
-def _table(a: Scope, b: Scope, variant: Variant, rows: Sequence[Row]) -> pa.Table:
+def _table(a: Extraction, b: Extraction, variant: Variant, rows: Sequence[Row]) -> pa.Table:
     n = len(rows)
     same = {"extraction_a": a.extraction_id, "extraction_b": b.extraction_id, "model_a": a.model, "model_b": b.model,
             **variant._asdict()}  # fmt: skip
@@ -118,7 +119,7 @@ def _table(a: Scope, b: Scope, variant: Variant, rows: Sequence[Row]) -> pa.Tabl
     })  # fmt: skip
 
 
-def _matched(job: Job, a: Scope, b: Scope, variant: Variant) -> list[Row]:
+def _matched(job: Job, a: Extraction, b: Extraction, variant: Variant) -> list[Row]:
     """Raw cosines, and everything else at the layers of equal relative depth."""
     rows = _raw_cosines(job, a, b, variant)
     depths = depth(job.store, a), depth(job.store, b)
@@ -146,7 +147,7 @@ def _matched(job: Job, a: Scope, b: Scope, variant: Variant) -> list[Row]:
     return rows + _curve_rows(curves, pairs, averaged, design.n_topics)
 
 
-def _all_layers(job: Job, a: Scope, b: Scope, variant: Variant) -> list[Row]:
+def _all_layers(job: Job, a: Extraction, b: Extraction, variant: Variant) -> list[Row]:
     """CKA and RSA of the pairs of layers that are not matched, and the best matching depth of every layer."""
     depths = depth(job.store, a), depth(job.store, b)
     held = [pairs_of(scope.partition(job.store, "activations"))[variant.pooling] for scope in (a, b)]
@@ -172,7 +173,7 @@ def _all_layers(job: Job, a: Scope, b: Scope, variant: Variant) -> list[Row]:
     return rows
 
 
-def _ceilings(job: Job, a: Scope, b: Scope, variant: Variant) -> list[Row]:
+def _ceilings(job: Job, a: Extraction, b: Extraction, variant: Variant) -> list[Row]:
     """What two thirds of one model reach, at every layer."""
     held = pairs_of(a.partition(job.store, "activations"))[variant.pooling]
     shared = shared_prompts(job, (a,), variant.pooling)
@@ -190,7 +191,7 @@ def _ceilings(job: Job, a: Scope, b: Scope, variant: Variant) -> list[Row]:
     return _curve_rows(curves, pairs, _averaged(job, (a, a), pairs), design.n_topics)
 
 
-def _subspaces(job: Job, a: Scope, b: Scope, variant: Variant) -> list[Row]:
+def _subspaces(job: Job, a: Extraction, b: Extraction, variant: Variant) -> list[Row]:
     """Overlap of subspaces at the matched layers, carried or as they stand; of one model with itself, within it."""
     held = [pairs_of(scope.partition(job.store, "activations"))[variant.pooling] for scope in (a, b)]
     depths = depth(job.store, a), depth(job.store, b)
@@ -205,23 +206,19 @@ def _subspaces(job: Job, a: Scope, b: Scope, variant: Variant) -> list[Row]:
         return []
     layers = Layers(job, a, variant, shared), Layers(job, b, variant, shared)
     emotions = emotions_and_reference(shared.labels, job.settings, variant, subject)
-    each = in_threads(job, f"{subject}: subspaces")
+    options: dict[str, Any] = {
+        "emotions": emotions, "dataset": a.dataset, "seed": job.settings.seed, "draws": job.settings.draws,
+        "each": in_threads(job, f"{subject}: subspaces"),
+    }  # fmt: skip
     if alone:
         width = layers[0].rows(held[0][0]).shape[1]
-        found = subspaces_of_model(
-            job, a.dataset, [layers[0].space(i) for i, _ in pairs], design, emotions, variant.reference, width, each
-        )
+        spaces = [layers[0].space(layer) for layer, _ in pairs]
+        found = subspaces_of_model(spaces, design, reference=variant.reference, width=width, **options)
     else:
-        spaces = [(layers[0].space(i), layers[1].space(j)) for i, j in pairs]
         found = subspaces_of_pair(
-            job,
-            a.dataset,
-            spaces,
-            design,
-            emotions,
-            each,
-            lambda pair: (layers[0].rows(pairs[pair][0]), layers[1].rows(pairs[pair][1])),
-        )
+            [(layers[0].space(i), layers[1].space(j)) for i, j in pairs], design,
+            lambda pair: (layers[0].rows(pairs[pair][0]), layers[1].rows(pairs[pair][1])), **options,
+        )  # fmt: skip
     rows = []
     for pair, one in found:
         value = defined(one.value)
@@ -244,7 +241,7 @@ def _enough(job: Job, subject: str, design: Design) -> bool:
     return design.n_topics >= MIN_TOPICS
 
 
-def _averaged(job: Job, scopes: tuple[Scope, Scope], pairs: Sequence[tuple[int, int]]) -> list[bool]:
+def _averaged(job: Job, scopes: tuple[Extraction, Extraction], pairs: Sequence[tuple[int, int]]) -> list[bool]:
     """Which pairs of layers the means over layers cover: those of two layers that are both averaged."""
     a, b = (averaged_layers(job.store, job.settings, scope, [pair[i] for pair in pairs]) for i, scope in enumerate(scopes))
     return [i in a and j in b for i, j in pairs]
@@ -314,7 +311,7 @@ def _fewer(job: Job) -> int:
     return max(1, job.settings.draws // FEWER)
 
 
-def _raw_cosines(job: Job, a: Scope, b: Scope, variant: Variant) -> list[Row]:
+def _raw_cosines(job: Job, a: Extraction, b: Extraction, variant: Variant) -> list[Row]:
     refuse_other_vectors(job.store, a, b)
     directions_a, directions_b = (_directions(scope.partition(job.store, "vectors"), variant) for scope in (a, b))
     shared = sorted(set(directions_a) & set(directions_b), key=lambda key: (key[1], key[0]))

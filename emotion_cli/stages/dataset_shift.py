@@ -1,57 +1,25 @@
 """Activations of two datasets that share prompts to how alike an emotion's direction is on what they do not share."""
 
-from itertools import combinations
-from typing import NamedTuple
-
 import numpy as np
 import pyarrow as pa
 
+from emotion_cli.job.comparisons import DatasetPair, dataset_pairs, settings_of_statistics
+from emotion_cli.job.extractions import pairs_of, prompt_ids
+from emotion_cli.job.job import Job, Task, parts_task
+from emotion_cli.job.layers import averaged_layers, prepare, read_layer
+from emotion_cli.job.variants import Variant, emotions_and_reference, variant_of, variants
 from emotion_cli.measures.gram import gram
 from emotion_cli.measures.shift import dataset_shifts
-from emotion_cli.stages.extract import pairs_of
-from emotion_cli.stages.job import Job, Task, parts_task
-from emotion_cli.stages.scope import SAME_SETTINGS, Scope, prompt_ids
-from emotion_cli.stages.vectors import Variant, averaged_layers, emotions_and_reference, prepare, read_layer, variant_of, variants
 from warehouse.schema import STATISTIC_COLUMNS
-from warehouse.store import Partition, table_of
-
-
-class Pair(NamedTuple):
-    """Two extractions of one model; `b` is the larger set, some of whose prompts `a` has, too."""
-
-    a: Scope
-    b: Scope
-
-    @property
-    def subject(self) -> str:
-        """What a person calls it."""
-        return f"{self.a.dataset} and the rest of {self.b.dataset}, {self.a.model}"
-
-    def partition(self, job: Job) -> Partition:
-        """Its part of the table."""
-        return job.store.partition("cross_dataset_statistics", model=self.a.model,
-                                   pair=f"{self.a.extraction_id}-{self.b.extraction_id}")  # fmt: skip
-
-
-def pairs(job: Job) -> list[Pair]:
-    """Every two train sets of one model that have some prompts in common, and not all."""
-    found = []
-    for one, other in combinations(job.train_scopes, 2):
-        if one.model != other.model or one.dataset == other.dataset or not _made_alike(job, one, other):
-            continue
-        ids = {scope: prompt_ids(job.store, scope) for scope in (one, other)}
-        a, b = sorted((one, other), key=lambda scope: (len(ids[scope]), scope.dataset))
-        if ids[a] & ids[b] and ids[b] - ids[a]:
-            found.append(Pair(a, b))
-    return found
+from warehouse.store import table_of
 
 
 def tasks(job: Job) -> list[Task]:
     """One task a pair."""
-    return [_task(job, pair) for pair in pairs(job)]
+    return [_task(job, pair) for pair in dataset_pairs(job)]
 
 
-def _task(job: Job, pair: Pair) -> Task:
+def _task(job: Job, pair: DatasetPair) -> Task:
     settings = job.settings
     activations = [scope.partition(job.store, "activations") for scope in pair]
     asked = [variants(settings, one) for one in activations]
@@ -59,13 +27,13 @@ def _task(job: Job, pair: Pair) -> Task:
         "compare", pair.subject, pair.partition(job),
         reads={"activations_a": activations[0], "activations_b": activations[1],
                "prompts_a": pair.a.prompts(job.store), "prompts_b": pair.b.prompts(job.store)},
-        inputs={"neutral": settings.neutral, "seed": settings.seed, "draws": settings.draws, "over_layers": settings.over_layers},
+        inputs=settings_of_statistics(job),
         wanted=[variant.part for variant in asked[0] if variant in asked[1]],
         make=lambda job, part: _part(job, pair, variant_of(part)),
     )  # fmt: skip
 
 
-def _part(job: Job, pair: Pair, variant: Variant) -> pa.Table:
+def _part(job: Job, pair: DatasetPair, variant: Variant) -> pa.Table:
     settings = job.settings
     activations = [scope.partition(job.store, "activations") for scope in pair]
     known = prompt_ids(job.store, pair.a)
@@ -101,11 +69,3 @@ def _part(job: Job, pair: Pair, variant: Variant) -> pa.Table:
         "emotion": [one.emotion for one in found],
         **{name: [row[i] for row in statistics] for i, name in enumerate(STATISTIC_COLUMNS)},
     })  # fmt: skip
-
-
-def _made_alike(job: Job, one: Scope, other: Scope) -> bool:
-    partitions = [scope.partition(job.store, "extractions") for scope in (one, other)]
-    if any(partition.manifest() is None for partition in partitions):
-        return True  # planned together, with the same settings
-    a, b = (partition.read(SAME_SETTINGS).to_pylist()[0] for partition in partitions)
-    return a == b

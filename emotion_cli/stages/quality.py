@@ -2,14 +2,15 @@
 
 import pyarrow as pa
 
+from emotion_cli.job.comparisons import settings_of_statistics
+from emotion_cli.job.extractions import Extraction, extractions_of_test_sets
+from emotion_cli.job.job import Job, Task, parts_task
+from emotion_cli.job.layers import averaged_layers, inner_products
+from emotion_cli.job.statistics import statistic_columns
+from emotion_cli.job.variants import Variant, emotions_and_reference, variant_of, variants
 from emotion_cli.measures.quality import qualities
 from emotion_cli.measures.surface import Surface, surface_of
 from emotion_cli.prompts.audit import first_word
-from emotion_cli.stages.grams import inner_products
-from emotion_cli.stages.job import Job, Task, parts_task
-from emotion_cli.stages.scope import Scope, test_scopes
-from emotion_cli.stages.statistics import statistic_columns
-from emotion_cli.stages.vectors import Variant, averaged_layers, emotions_and_reference, variant_of, variants
 from warehouse.store import table_of
 
 
@@ -18,25 +19,25 @@ def tasks(job: Job) -> list[Task]:
     return [_task(job, scope) for scope in job.train_scopes]
 
 
-def _task(job: Job, scope: Scope) -> Task:
+def _task(job: Job, scope: Extraction) -> Task:
     settings = job.settings
     activations = scope.partition(job.store, "activations")
     reads = {"activations": activations, "prompts": scope.prompts(job.store)}
-    for test in test_scopes(job.store, scope):
+    for test in extractions_of_test_sets(job.store, scope):
         reads[f"activations of {test.dataset}"] = test.partition(job.store, "activations")
         reads[f"prompts of {test.dataset}"] = test.prompts(job.store)
     return parts_task(
         "quality", scope.subject, scope.partition(job.store, "vector_quality"),
         reads=reads,
-        inputs={"neutral": settings.neutral, "seed": settings.seed, "draws": settings.draws, "over_layers": settings.over_layers},
+        inputs=settings_of_statistics(job),
         wanted=[variant.part for variant in variants(settings, activations)],
         make=lambda job, part: _part(job, scope, variant_of(part)),
     )  # fmt: skip
 
 
-def _part(job: Job, scope: Scope, variant: Variant) -> pa.Table:
+def _part(job: Job, scope: Extraction, variant: Variant) -> pa.Table:
     settings = job.settings
-    inner = inner_products(job, scope, variant, tests=test_scopes(job.store, scope), n_random=settings.draws)
+    inner = inner_products(job, scope, variant, tests=extractions_of_test_sets(job.store, scope), n_random=settings.draws)
     found = qualities(
         inner.grams, inner.labels, inner.topics,
         averaged=averaged_layers(job.store, settings, scope, inner.grams),
@@ -55,7 +56,7 @@ def _part(job: Job, scope: Scope, variant: Variant) -> pa.Table:
     })  # fmt: skip
 
 
-def _surface(job: Job, scope: Scope, prompt_ids: list[str]) -> Surface:
+def _surface(job: Job, scope: Extraction, prompt_ids: list[str]) -> Surface:
     rows = scope.prompts(job.store).read(["prompt_id", "text", "final_char", "n_words"]).to_pylist()
     known = {row["prompt_id"]: row for row in rows}
     own = [known[prompt_id] for prompt_id in prompt_ids]

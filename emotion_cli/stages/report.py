@@ -4,13 +4,12 @@ import json
 from pathlib import Path
 from typing import Any
 
+from emotion_cli.job.job import Job, Task, why
+from emotion_cli.job.outputs import figure_fingerprints, figures, fingerprints, partitions, pictures, places, rows
+from emotion_cli.job.selection import name_of_report, of_report
+from emotion_cli.job.variants import Variant, caveat, shown_variant
 from emotion_cli.reporting import report
 from emotion_cli.stages import track
-from emotion_cli.stages.gather import figure_fingerprints, figures, fingerprints, partitions, pictures, places, rows
-from emotion_cli.stages.job import Job, Task, why
-from emotion_cli.stages.plot import shown_variant
-from emotion_cli.stages.selection import name_of_report, of_report
-from emotion_cli.stages.vectors import Variant, caveat
 from warehouse.artifacts import Artifacts
 from warehouse.store import content_hash
 

@@ -7,12 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from emotion_cli.job.job import NOT_THERE, Job, Task, why
+from emotion_cli.job.outputs import figure_fingerprints, figures, fingerprints, partitions, places, rows
+from emotion_cli.job.selection import name_of_report, of_report
+from emotion_cli.job.variants import Variant, shown_variant
 from emotion_cli.reporting import tracking
-from emotion_cli.stages.gather import figure_fingerprints, figures, fingerprints, partitions, places, rows
-from emotion_cli.stages.job import NOT_THERE, Job, Task, why
-from emotion_cli.stages.plot import shown_variant
-from emotion_cli.stages.selection import name_of_report, of_report
-from emotion_cli.stages.vectors import Variant
 from warehouse.artifacts import Artifacts
 from warehouse.store import content_hash
 

@@ -2,12 +2,13 @@
 
 import pyarrow as pa
 
+from emotion_cli.job.comparisons import settings_of_statistics
+from emotion_cli.job.extractions import Extraction
+from emotion_cli.job.job import Job, Task, parts_task
+from emotion_cli.job.layers import averaged_layers, inner_products
+from emotion_cli.job.statistics import statistic_columns
+from emotion_cli.job.variants import Variant, emotions_and_reference, variant_of, variants
 from emotion_cli.measures.within import comparisons
-from emotion_cli.stages.grams import inner_products
-from emotion_cli.stages.job import Job, Task, parts_task
-from emotion_cli.stages.scope import Scope
-from emotion_cli.stages.statistics import statistic_columns
-from emotion_cli.stages.vectors import Variant, averaged_layers, emotions_and_reference, variant_of, variants
 from warehouse.store import table_of
 
 
@@ -16,19 +17,19 @@ def tasks(job: Job) -> list[Task]:
     return [_task(job, scope) for scope in job.train_scopes]
 
 
-def _task(job: Job, scope: Scope) -> Task:
+def _task(job: Job, scope: Extraction) -> Task:
     settings = job.settings
     activations = scope.partition(job.store, "activations")
     return parts_task(
         "compare", scope.subject, scope.partition(job.store, "within_model_statistics"),
         reads={"activations": activations, "prompts": scope.prompts(job.store)},
-        inputs={"neutral": settings.neutral, "seed": settings.seed, "draws": settings.draws, "over_layers": settings.over_layers},
+        inputs=settings_of_statistics(job),
         wanted=[variant.part for variant in variants(settings, activations)],
         make=lambda job, part: _part(job, scope, variant_of(part)),
     )  # fmt: skip
 
 
-def _part(job: Job, scope: Scope, variant: Variant) -> pa.Table:
+def _part(job: Job, scope: Extraction, variant: Variant) -> pa.Table:
     inner = inner_products(job, scope, variant)
     found = comparisons(
         inner.grams, inner.labels, inner.topics,

@@ -9,8 +9,8 @@ import made_elsewhere as made
 import pytest
 from command import arguments, emo, emo_ok, environment
 
-from emotion_cli.stages.importing import import_activations
-from emotion_cli.stages.scope import ensure_imported
+from emotion_cli.exchange.importing import import_activations
+from emotion_cli.job.datasets import ensure_imported
 from warehouse.store import Store
 
 

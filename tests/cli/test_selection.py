@@ -7,7 +7,7 @@ import pytest
 from command import emo, emo_ok
 from workplaces import run_options
 
-from emotion_cli.stages.selection import LONGEST, named
+from emotion_cli.job.selection import LONGEST, named
 from warehouse.artifacts import Artifacts
 from warehouse.removal import left_stale
 from warehouse.store import Store

@@ -17,11 +17,11 @@ import tiny
 import torch
 from forking import contents, fresh, in_child, killed_after
 
-import emotion_cli.stages.extract as extraction
+import emotion_cli.engines.local as extraction
 from emotion_cli import pipeline
+from emotion_cli.job.listener import Silence
 from emotion_cli.prompts.reading import read_prompt_set
 from emotion_cli.settings import Settings
-from emotion_cli.stages.job import Silence
 from warehouse.catalog import Catalog
 from warehouse.repair import repair
 from warehouse.store import Store, table_of

@@ -16,12 +16,12 @@ import pytest
 
 from emotion_cli import pipeline
 from emotion_cli.errors import EmoError
+from emotion_cli.exchange.exporting import export_vectors
+from emotion_cli.exchange.importing import Declared, import_activations
+from emotion_cli.exchange.importing_vectors import import_vectors
+from emotion_cli.job.listener import Silence
 from emotion_cli.prompts.reading import READERS, read_prompt_set
 from emotion_cli.settings import Settings
-from emotion_cli.stages.exporting import export_vectors
-from emotion_cli.stages.importing import Declared, import_activations
-from emotion_cli.stages.importing_vectors import import_vectors
-from emotion_cli.stages.job import Silence
 from warehouse.errors import StoreError
 from warehouse.store import Store
 

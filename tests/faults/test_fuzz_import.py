@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 from forking import in_child
 
 from emotion_cli.errors import EmoError
-from emotion_cli.stages.importing import Declared, import_activations
+from emotion_cli.exchange.importing import Declared, import_activations
 from warehouse.store import Store
 
 SEED = 20

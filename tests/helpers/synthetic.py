@@ -6,10 +6,10 @@ import numpy as np
 import pyarrow as pa
 
 from emotion_cli import pipeline
+from emotion_cli.exchange.importing import Declared, import_activations
+from emotion_cli.job.extractions import extractions_in_store
+from emotion_cli.job.job import Job
 from emotion_cli.settings import Settings
-from emotion_cli.stages.importing import Declared, import_activations
-from emotion_cli.stages.job import Job
-from emotion_cli.stages.scope import scopes_in_store
 from warehouse.catalog import Catalog
 from warehouse.store import Store
 
@@ -53,6 +53,6 @@ def compared(folder: Path, models: dict[str, list[np.ndarray]], topics: int, **s
     for name, layers in models.items():
         add_model(store, name, layers, topics)
     chosen = Settings(store=folder, dataset=("synthetic",), **settings)
-    job = Job(store, chosen, scopes_in_store(store, chosen))
+    job = Job(store, chosen, extractions_in_store(store, chosen))
     pipeline.run(job, pipeline.stages("vectors", "compare"))
     return Catalog(store)

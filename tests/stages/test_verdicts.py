@@ -5,9 +5,9 @@ import pyarrow as pa
 import pytest
 
 from emotion_cli import pipeline
+from emotion_cli.exchange.importing import import_activations
+from emotion_cli.job.listener import Silence
 from emotion_cli.settings import Settings
-from emotion_cli.stages.importing import import_activations
-from emotion_cli.stages.job import Silence
 from warehouse.catalog import Catalog
 from warehouse.store import Store
 

@@ -10,8 +10,8 @@ from command import emo
 from given import write_rows
 
 from emotion_cli.errors import EmoError
+from emotion_cli.exchange import incoming, vector_files
 from emotion_cli.prompts.reading import read_prompt_set
-from emotion_cli.stages import incoming, vector_files
 from warehouse import parquet, verify
 from warehouse.catalog import Catalog
 from warehouse.machine import cores

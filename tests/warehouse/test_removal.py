@@ -11,9 +11,9 @@ import made_elsewhere as made
 import pytest
 
 from emotion_cli import pipeline
+from emotion_cli.exchange.importing import import_activations
+from emotion_cli.job.listener import Silence
 from emotion_cli.settings import Settings
-from emotion_cli.stages.importing import import_activations
-from emotion_cli.stages.job import Silence
 from warehouse import removal
 from warehouse.artifacts import Artifacts
 from warehouse.errors import HeldError, NotInStoreError

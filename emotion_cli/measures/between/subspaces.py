@@ -205,3 +205,54 @@ def _basis(gram: np.ndarray, n_labels: int, k: int) -> np.ndarray:
     vectors = spectrum.vectors[:, :k] / np.sqrt(spectrum.values[:k])
     shaped = vectors.reshape(len(gram) // n_labels, n_labels, -1)
     return (shaped - shaped.mean(0)).reshape(len(gram), -1)
+
+
+Found = list[tuple[int, Overlap]]
+"""Overlaps by the number of their pair of layers."""
+
+
+DRAWS = 100
+"""Draws from the nulls of subspaces: each repeats a decomposition."""
+
+
+def subspaces_of_model(
+    spaces: Sequence[Space], design: Design, *, emotions: Sequence[str], reference: str, width: int, dataset: str, seed: int,
+    draws: int, each: Callable,
+) -> Found:  # fmt: skip
+    """Explained variance, of prompts and of directions, and overlap with the other labels, at every layer of one model."""
+    options = {"dataset": dataset, "seed": seed, "draws": min(DRAWS, draws)}
+    found: list[list[Overlap]] = [[] for _ in spaces]
+
+    def work(layer: int) -> None:
+        space = spaces[layer]
+        found[layer] = [
+            *explained(space, design, emotions, width, **options),
+            *overlaps_within(space, design, emotions, width, **options),
+            *explained_directions(space, design, emotions, reference, **options),
+        ]
+
+    each(work, range(len(spaces)))
+    return [(i, one) for i, members in enumerate(found) for one in members]
+
+
+def subspaces_of_pair(
+    spaces: Sequence[tuple[Space, Space]], design: Design, rows: Callable[[int], tuple[np.ndarray, np.ndarray]], *,
+    emotions: Sequence[str], dataset: str, seed: int, draws: int, each: Callable,
+) -> Found:  # fmt: skip
+    """Overlap at every matched pair of layers: after alignment, and before it where `rows` of a pair have equal widths."""
+    options = {"dataset": dataset, "seed": seed, "draws": min(DRAWS, draws)}
+    found: list[list[Overlap]] = [[] for _ in spaces]
+
+    def work(pair: int) -> None:
+        found[pair] = overlaps_between(*spaces[pair], design, emotions, **options)
+        a, b = rows(pair)
+        if a.shape[1] == b.shape[1]:
+            found[pair] += overlaps_unaligned(a, b, design, emotions, **options)
+
+    each(work, range(len(spaces)))
+    return [(i, one) for i, members in enumerate(found) for one in members]
+
+
+def is_upper(measure: str) -> bool:
+    """Whether more of a measure means more in common (small angles do)."""
+    return measure not in MEASURES or measure == "subspace_overlap"

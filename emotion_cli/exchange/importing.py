@@ -17,21 +17,24 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
+from emotion_cli.engines.local import PART_BYTES
 from emotion_cli.errors import UsageError
+from emotion_cli.exchange.incoming import NAMES, Faults, Source, TooManyFaultsError, sources_of
+from emotion_cli.exchange.placing import Index, Layout, Scratch
+from emotion_cli.job.datasets import Version, ensure_imported, known_datasets, newest_version
+from emotion_cli.job.extractions import COMPLETE, Extraction, Pairs
+from emotion_cli.job.listener import Listener, Silence
 from emotion_cli.prompts.matching import KnownPrompts, NewPrompts, Prompts
 from emotion_cli.prompts.prompt_set import MOST_FAULTS_SHOWN, ROLES, PromptSet
 from emotion_cli.prompts.shipped import shipped_prompt_set
 from emotion_cli.settings import BOS_RULES, DTYPES
-from emotion_cli.stages.extract import PART_BYTES, Pairs
-from emotion_cli.stages.incoming import NAMES, Faults, Source, TooManyFaultsError, sources_of
-from emotion_cli.stages.job import Listener, Silence
-from emotion_cli.stages.placing import Index, Layout, Scratch
-from emotion_cli.stages.scope import COMPLETE, Scope, Version, ensure_imported, known_datasets, newest_version
 from emotion_cli.suggestions import unknown
 from warehouse.schema import SCHEMA_VERSION, TABLES
 from warehouse.store import FileEntry, Partition, Store, content_hash, table_of
 
 PACKAGES = ("emo", "pyarrow")
+
+
 AGAIN = "mend these places, then run the same command again; nothing was changed"
 
 
@@ -56,7 +59,7 @@ class Declared:
 class Imported(NamedTuple):
     """What an import made, or found to be there already (`is_new` False)."""
 
-    scope: Scope
+    scope: Extraction
     pairs: Pairs
     n_prompts: int
     d_model: int
@@ -102,7 +105,7 @@ def import_activations(
             "schema_version": SCHEMA_VERSION,
             **asdict(declared),
         }
-        scope = Scope(dataset, version_.role, version_.prompts_sha256, model, content_hash(identity)[:16])
+        scope = Extraction(dataset, version_.role, version_.prompts_sha256, model, content_hash(identity)[:16])
         numbers = _numbers_in_order(layout, prompts)
         imported = Imported(scope, layout.layers, len(numbers), width, is_new=not _is_there(store, scope))
         if imported.is_new:
@@ -192,7 +195,7 @@ def _numbers_in_order(layout: Layout, prompts: Prompts) -> list[int]:
     return [number for number in prompts.order if number in present]
 
 
-def _is_there(store: Store, scope: Scope) -> bool:
+def _is_there(store: Store, scope: Extraction) -> bool:
     return all(scope.partition(store, table).manifest() is not None for table in ("activations", "extractions"))
 
 

@@ -2,52 +2,23 @@
 
 import gc
 from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from emotion_cli.job.extractions import Extraction
+from emotion_cli.job.listener import Listener, Silence
 from emotion_cli.settings import ATTENTIONS, Settings
-from emotion_cli.stages.scope import Scope
 from warehouse.store import FileEntry, Manifest, Partition, Store
 
 if TYPE_CHECKING:
     from emotion_cli.models.loading import LoadedModel, ModelSource
 
+
 NOT_THERE = "not there yet"
-
-
-class Listener(Protocol):
-    """Who hears how the work goes."""
-
-    def note(self, text: str) -> None:
-        """Say one sentence to the person."""
-
-    def progress(self, what: str, prompts: int, tokens: int) -> AbstractContextManager[Callable[[int, int], None]]:
-        """A bar over that many prompts; call what it gives with (prompts, tokens) done."""
-        ...
-
-    def rows(self, what: str, total: int) -> AbstractContextManager[Callable[[int], None]]:
-        """A bar over that many rows; call what it gives with the rows done."""
-        ...
-
-
-class Silence:
-    """A listener that says nothing."""
-
-    def note(self, text: str) -> None:
-        """Say nothing."""
-
-    def progress(self, what: str, prompts: int, tokens: int) -> AbstractContextManager[Callable[[int, int], None]]:
-        """Show nothing."""
-        return nullcontext(lambda prompts, tokens: None)
-
-    def rows(self, what: str, total: int) -> AbstractContextManager[Callable[[int], None]]:
-        """Show nothing."""
-        return nullcontext(lambda rows: None)
 
 
 @dataclass
@@ -56,7 +27,7 @@ class Job:
 
     store: Store
     settings: Settings
-    scopes: Sequence[Scope]
+    scopes: Sequence[Extraction]
     listener: Listener = field(default_factory=Silence)
     sources: "Mapping[str, ModelSource]" = field(default_factory=dict)
     forced: Collection[str] = ()
@@ -86,12 +57,12 @@ class Job:
         return stage in self.forced
 
     @cached_property
-    def train_scopes(self) -> list[Scope]:
+    def train_scopes(self) -> list[Extraction]:
         """The scopes whose activations may make vectors."""
         return [scope for scope in self.vector_scopes if scope.has_activations]
 
     @cached_property
-    def vector_scopes(self) -> list[Scope]:
+    def vector_scopes(self) -> list[Extraction]:
         """The scopes that have vectors or may make them: `train_scopes`, and those of which vectors were imported."""
         return [scope for scope in self.scopes if scope.role == "train"]
 

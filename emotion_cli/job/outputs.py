@@ -1,23 +1,108 @@
-"""Rows of bundled queries for everything that a job is about, and a fingerprint of what they were made from."""
+"""Rows, figures and fingerprints of everything that a job is about, for pages and records."""
 
 import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
+from emotion_cli.job.comparisons import DatasetPair, consensus_groups, consensus_partition, cross_model_partitions, dataset_pairs
+from emotion_cli.job.extractions import Extraction
+from emotion_cli.job.job import Job, fingerprint
+from emotion_cli.job.known import with_emotions
+from emotion_cli.job.selection import Parts, named, of_figures, variant_name
+from emotion_cli.job.variants import Variant, part_shown, shown_variant
 from emotion_cli.reporting.report import Picture
-from emotion_cli.stages.job import Job, fingerprint
-from emotion_cli.stages.plot import CROSS_MODEL, Figures, planned
-from emotion_cli.stages.vectors import Variant, part_shown
 from warehouse.artifacts import Artifacts
 from warehouse.catalog import Catalog
 from warehouse.library import queries
 from warehouse.schema import TABLES, About, Table
-from warehouse.store import Partition
+from warehouse.store import Partition, quote
 
 Rows = list[dict[str, Any]]
+
+
+MODEL = "model"
+
+CROSS_MODEL = "cross_model"
+"""Folder of a dataset's figures across models."""
+
+DATASET_SHIFT = "dataset_shift"
+
+
+class Figures(NamedTuple):
+    """The figures of one folder, before they are drawn: what they are of, the variant that they show, where, and of what."""
+
+    dataset: str
+    subject: str
+    variant: Variant
+    selected: Parts
+    place: tuple[str, ...]
+    """Dataset, model (or CROSS_MODEL) and what else there is, as in the metrics' names."""
+    scopes: Sequence[Extraction]
+    reads: Mapping[str, Partition]
+    kind: str
+    """`model`, `cross_model` or `dataset_shift`: which figures they are."""
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The folder below the store's folder of figures, part by part, before it is quoted."""
+        dataset, model, *more = self.place
+        return (dataset, model, variant_name(self.variant), *more, *filter(None, [named(self.selected)]))
+
+    def folder(self, root: Path) -> Path:
+        """The folder: figures/DATASET/MODEL/VARIANT, below it what else it is of, and the selection where there is one."""
+        dataset, model, variant, *more = self.parts
+        return root.joinpath("figures", quote(dataset), model if model == CROSS_MODEL else quote(model), variant, *more)
+
+    def former_folder(self, root: Path) -> Path:
+        """Where stores of before had them, whatever variant or selection they showed."""
+        dataset, model, *more = self.place
+        return root.joinpath("figures", quote(dataset), model if model == CROSS_MODEL else quote(model), *more)
+
+
+def planned(job: Job) -> list[Figures]:
+    """All figures of a job, by folder; scopes that have none of the emotions asked for are left out."""
+    scopes = with_emotions(job.store, job.settings, job.vector_scopes, lambda _: None)
+    across = [list(members) for _, members in groupby(scopes, key=lambda scope: scope.dataset)]
+    return [
+        *(_of_model(job, scope) for scope in scopes),
+        *(_across(job, members) for members in across if len(members) > 1),
+        *(_of_shift(job, pair) for pair in dataset_pairs(job) if pair.a in scopes and pair.b in scopes),
+    ]
+
+
+def _of_model(job: Job, scope: Extraction) -> Figures:
+    tables = ("vectors", "vector_quality", "within_model_statistics")
+    reads = {f"{table} of {scope.extraction_id}": scope.partition(job.store, table) for table in tables}
+    return Figures(scope.dataset, scope.subject, shown_variant(job, [scope]), of_figures(job, [scope]),
+                   (scope.dataset, scope.model), [scope], reads, MODEL)  # fmt: skip
+
+
+def _across(job: Job, scopes: Sequence[Extraction]) -> Figures:
+    dataset = scopes[0].dataset
+    reads = {f"vectors of {scope.extraction_id}": scope.partition(job.store, "vectors") for scope in scopes}
+    reads |= {f"statistics of {one.keys['pair']}": one for one in cross_model_partitions(job, scopes)}
+    reads |= {f"consensus of {dataset}": consensus_partition(job, one) for one in consensus_groups_of(job, scopes)}
+    return Figures(dataset, f"{dataset}, across models", shown_variant(job, scopes), of_figures(job, scopes, across=True),
+                   (dataset, CROSS_MODEL), scopes, reads, CROSS_MODEL)  # fmt: skip
+
+
+def _of_shift(job: Job, pair: DatasetPair) -> Figures:
+    """With the figures of the larger of the two datasets."""
+    reads = {f"vectors of {scope.extraction_id}": scope.partition(job.store, "vectors") for scope in pair}
+    reads["cross_dataset_statistics"] = pair.partition(job)
+    place = (pair.b.dataset, pair.b.model, f"{DATASET_SHIFT}_{quote(pair.a.dataset)}")
+    scopes = list(pair)
+    variant, selected = shown_variant(job, scopes), of_figures(job, scopes)
+    return Figures(pair.b.dataset, pair.subject, variant, selected, place, scopes, reads, DATASET_SHIFT)
+
+
+def consensus_groups_of(job: Job, scopes: Sequence[Extraction]) -> list[list[Extraction]]:
+    """The groups of models whose consensus is on the dataset of these extractions."""
+    return [members for members in consensus_groups(job) if members[0].dataset == scopes[0].dataset]
 
 
 def tables(names: Iterable[str]) -> list[str]:

@@ -6,12 +6,11 @@ A name that is neither shipped nor stored is a UsageError; one that is known, bu
 from collections.abc import Callable, Iterable, Sequence
 
 from emotion_cli.errors import MissingError, UsageError
+from emotion_cli.job.extractions import Extraction, asked_model, depth, pairs_of
 from emotion_cli.measures.directions import METHODS, OTHERS, emotions_of
 from emotion_cli.models.embedded import EMBEDDED
 from emotion_cli.prompts.shipped import shipped_prompt_set, shipped_sets
 from emotion_cli.settings import Settings, layer_numbers
-from emotion_cli.stages.extract import depth, pairs_of
-from emotion_cli.stages.scope import Scope, asked_model
 from emotion_cli.suggestions import unknown
 from warehouse.errors import StoreError
 from warehouse.schema import TABLES
@@ -77,7 +76,7 @@ def refuse_unknown_filters(store: Store, settings: Settings) -> None:
         _refuse_layers_of_none(store, settings)
 
 
-def refuse_unknown_settings(store: Store, settings: Settings, scopes: Sequence[Scope]) -> None:
+def refuse_unknown_settings(store: Store, settings: Settings, scopes: Sequence[Extraction]) -> None:
     """UsageError for a method, pooling, reference, neutral label or emotion that no prompts or vectors of the scopes have."""
     if settings.method not in METHODS:
         raise unknown(_source(settings, "method"), settings.method, METHODS, hint="--method mean_difference")
@@ -103,7 +102,7 @@ def refuse_unknown_settings(store: Store, settings: Settings, scopes: Sequence[S
             raise unknown(option, label, shown, hint="emo datasets list")
 
 
-def refuse_unknown_layers(store: Store, settings: Settings, scopes: Iterable[Scope]) -> None:
+def refuse_unknown_layers(store: Store, settings: Settings, scopes: Iterable[Extraction]) -> None:
     """UsageError for a layer beyond a model's last one; MissingError for one of which no activations were kept."""
     option = _source(settings, "layer")
     for scope in scopes:
@@ -126,7 +125,9 @@ def no_reference(settings: Settings, subject: str, labels: Iterable[str]) -> Usa
     return UsageError(f"{subject}: no prompt is labelled {settings.reference!r}: {error}", hint=error.hint)
 
 
-def with_emotions(store: Store, settings: Settings, scopes: Sequence[Scope], note: Callable[[str], None]) -> list[Scope]:
+def with_emotions(
+    store: Store, settings: Settings, scopes: Sequence[Extraction], note: Callable[[str], None]
+) -> list[Extraction]:
     """The scopes that have an emotion that was asked for, with a note of the others; all where none was."""
     if not settings.emotion:
         return list(scopes)
@@ -138,7 +139,7 @@ def with_emotions(store: Store, settings: Settings, scopes: Sequence[Scope], not
     return kept
 
 
-def labels_of(store: Store, scope: Scope) -> set[str]:
+def labels_of(store: Store, scope: Extraction) -> set[str]:
     """The labels of a scope's prompts; those of a shipped set before it is stored, and of vectors alone those that have one."""
     if not scope.has_activations:
         return set(_column(scope.partition(store, "vectors"), "emotion"))
@@ -151,7 +152,7 @@ def emotions_in(settings: Settings, labels: Iterable[str]) -> set[str]:
     return set(emotions_of(list(labels), settings.neutral)) - {settings.reference}
 
 
-def layers_of(store: Store, scope: Scope) -> set[int]:
+def layers_of(store: Store, scope: Extraction) -> set[int]:
     """The layers of which activations (or, where there are none, vectors) are stored; empty before anything is."""
     if scope.has_activations:
         return {layer for layers in pairs_of(scope.partition(store, "activations")).values() for layer in layers}

@@ -6,10 +6,10 @@ import tiny
 from command import emo, emo_ok
 from oracle import Oracle
 
-import emotion_cli.stages.extract as extract
+import emotion_cli.engines.local as extract
+from emotion_cli.engines import sample
 from emotion_cli.models import extraction, proof
 from emotion_cli.models.loading import find, load
-from emotion_cli.stages import sample
 from warehouse.catalog import Catalog
 from warehouse.store import Partition, Store
 from warehouse.verify import verify

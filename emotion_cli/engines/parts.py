@@ -7,10 +7,8 @@ with other layers, and of an extraction that lost a file are all read alike.
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
+from emotion_cli.job.extractions import Pairs
 from warehouse.store import FileEntry
-
-Pairs = dict[str, list[int]]
-"""Layers by pooling."""
 
 
 class Group(NamedTuple):

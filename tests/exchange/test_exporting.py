@@ -11,12 +11,12 @@ from safetensors.numpy import load_file, save_file
 
 from emotion_cli import pipeline
 from emotion_cli.errors import MissingError, UsageError
+from emotion_cli.exchange.exporting import export_vectors
+from emotion_cli.exchange.importing import Declared, import_activations
+from emotion_cli.exchange.importing_vectors import import_vectors
+from emotion_cli.exchange.vector_files import to_safetensors
+from emotion_cli.job.listener import Silence
 from emotion_cli.settings import Settings
-from emotion_cli.stages.exporting import export_vectors
-from emotion_cli.stages.importing import Declared, import_activations
-from emotion_cli.stages.importing_vectors import import_vectors
-from emotion_cli.stages.job import Silence
-from emotion_cli.stages.vector_files import to_safetensors
 from warehouse.catalog import Catalog
 from warehouse.store import Store
 from warehouse.verify import verify
@@ -226,7 +226,7 @@ def test_faulty_files_are_named_and_nothing_is_imported(store, tmp_path, name):
 
 
 def test_another_vector_under_the_same_name_is_refused(store, tmp_path):
-    from emotion_cli.stages.vector_files import read_vector_file
+    from emotion_cli.exchange.vector_files import read_vector_file
 
     (path,) = exported(store, tmp_path / "out", pooling=("last",))
     other = Store(tmp_path / "other")

@@ -12,8 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from emotion_cli.errors import EmoError
-from emotion_cli.prompts.matching import Claim, Prompts
-from emotion_cli.stages.incoming import (
+from emotion_cli.exchange.incoming import (
     MOST_ROWS,
     NAMES,
     NO_LAYER,
@@ -27,15 +26,19 @@ from emotion_cli.stages.incoming import (
     layers_of,
     reading,
 )
+from emotion_cli.prompts.matching import Claim, Prompts
 
 POOLING_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 """What a pooling may be called: it is joined with others by commas and slashes."""
 
+
 HIGHEST_LAYER = 100_000
 """A layer above this is a mistake even where the depth is not known."""
 
+
 Pair = tuple[str, int]
 """A pooling and a layer."""
+
 
 Advance = Callable[[int], None]
 """Told how many rows were read."""

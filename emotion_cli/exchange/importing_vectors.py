@@ -10,15 +10,17 @@ import numpy as np
 import pyarrow as pa
 
 from emotion_cli.errors import EmoError, UsageError
-from emotion_cli.stages.exporting import DESCRIBED, ROW_COLUMNS, SOURCE, described, text_of
-from emotion_cli.stages.scope import VECTORS_ONLY, Scope
-from emotion_cli.stages.vector_files import RAW, Key, VectorFile, read_vector_file
-from emotion_cli.stages.vectors import Variant, matrix, variant_of
+from emotion_cli.exchange.exporting import DESCRIBED, ROW_COLUMNS, SOURCE, described, text_of
+from emotion_cli.exchange.vector_files import RAW, Key, VectorFile, read_vector_file
+from emotion_cli.job.extractions import VECTORS_ONLY, Extraction
+from emotion_cli.job.layers import matrix
+from emotion_cli.job.variants import Variant, variant_of
 from warehouse.schema import TABLES
 from warehouse.store import FileEntry, Store, table_of
 
 Rows = dict[Key, tuple[dict[str, Any], np.ndarray]]
 """What is known of each vector, and the vector."""
+
 
 MAY_DIFFER = (
     "poolings", "layers", "created_at", "seconds", "n_tokens_computed", "versions", "strategy", "strategy_error", "n_recomputed",
@@ -30,7 +32,7 @@ MAY_DIFFER = (
 class ImportedVectors(NamedTuple):
     """The vectors of one extraction: how many there were in the files, and how many are new to the store."""
 
-    scope: Scope
+    scope: Extraction
     n_vectors: int
     n_new: int
 
@@ -131,7 +133,7 @@ def _commit(store: Store, members: Sequence[tuple[Path, VectorFile]]) -> Importe
     return imported
 
 
-def _held(store: Store, scope: Scope) -> dict[Variant, Rows]:
+def _held(store: Store, scope: Extraction) -> dict[Variant, Rows]:
     partition = scope.partition(store, "vectors")
     held: dict[Variant, Rows] = {}
     manifest = partition.manifest()
@@ -148,9 +150,9 @@ def _identity(about: Mapping[str, str]) -> dict[str, str | None]:
     return {name: about.get(name) for name in DESCRIBED if name not in MAY_DIFFER}
 
 
-def _scope(file: VectorFile) -> Scope:
+def _scope(file: VectorFile) -> Extraction:
     dataset, version_, model, id_ = (file.about[name] for name in ("dataset", "prompts_sha256", "model", "extraction_id"))
-    return Scope(dataset, "train", version_, model, id_, has_activations=False)
+    return Extraction(dataset, "train", version_, model, id_, has_activations=False)
 
 
 def _variant(file: VectorFile) -> Variant:

@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from emotion_cli.errors import CheckFailedError
+from emotion_cli.job.listener import Listener
+from emotion_cli.job.versions import versions
 from emotion_cli.models.loading import load
 from emotion_cli.settings import ATTENTIONS, Settings
-from emotion_cli.stages.extract import versions
-from emotion_cli.stages.job import Listener
 from warehouse.store import Partition, Store, table_of
 
 if TYPE_CHECKING:

@@ -3,11 +3,11 @@
 import pytest
 
 from emotion_cli import pipeline
+from emotion_cli.job.comparisons import consensus_partition, together
+from emotion_cli.job.listener import Silence
+from emotion_cli.job.outputs import fingerprints, partitions, rows
+from emotion_cli.job.variants import shown_variant
 from emotion_cli.settings import Settings
-from emotion_cli.stages.consensus import consensus_partition, together
-from emotion_cli.stages.gather import fingerprints, partitions, rows
-from emotion_cli.stages.job import Silence
-from emotion_cli.stages.plot import shown_variant
 from warehouse.catalog import Catalog
 from warehouse.library import queries
 from warehouse.schema import TABLES, About

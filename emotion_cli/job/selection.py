@@ -4,18 +4,18 @@ import urllib.parse
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from emotion_cli.errors import MissingError
+from emotion_cli.job.extractions import DEFAULT_POOLINGS, VECTORS_ONLY, Extraction, depth
+from emotion_cli.job.job import Job
+from emotion_cli.job.known import emotions_in, labels_of, layers_of
+from emotion_cli.job.variants import Variant, variants_of
 from emotion_cli.settings import Settings, layer_numbers
-from emotion_cli.stages.extract import DEFAULT_POOLINGS, depth
-from emotion_cli.stages.job import Job
-from emotion_cli.stages.known import emotions_in, labels_of, layers_of
-from emotion_cli.stages.scope import VECTORS_ONLY, Scope
-from emotion_cli.stages.vectors import Variant, variants_of
 from warehouse.artifacts import Artifacts
 from warehouse.errors import StoreError
 from warehouse.store import Partition, Store, content_hash
 
 LONGEST = 120
 """Characters of a name; of a longer one the end is a hash of the whole."""
+
 
 Parts = Mapping[str, Sequence[str]]
 
@@ -33,7 +33,7 @@ def variant_name(variant: Variant) -> str:
     return _short(",".join(map(_quoted, variant)))
 
 
-def of_figures(job: Job, scopes: Sequence[Scope], *, across: bool = False) -> dict[str, list[str]]:
+def of_figures(job: Job, scopes: Sequence[Extraction], *, across: bool = False) -> dict[str, list[str]]:
     """What figures of these scopes leave out: emotions, layers, a newer extraction and, `across` models, other models."""
     return {
         "model": _narrower([scope.model for scope in scopes], _models_beside(job, scopes)) if across else [],
@@ -75,7 +75,7 @@ def name_of_report(job: Job, variant: Variant) -> str:
     return named({name: [value] for name, value in variant._asdict().items()}) if is_other else ""
 
 
-def emotions(job: Job, scopes: Iterable[Scope]) -> list[str]:
+def emotions(job: Job, scopes: Iterable[Extraction]) -> list[str]:
     """The emotions asked for that these scopes have, sorted; none where that is all of them, or none was asked for."""
     if not job.settings.emotion:
         return []
@@ -83,14 +83,7 @@ def emotions(job: Job, scopes: Iterable[Scope]) -> list[str]:
     return _narrower([emotion for emotion in job.settings.emotion if emotion in held], held)
 
 
-def shown_variant_of(held: Sequence[Sequence[Variant]], settings: Settings) -> Variant | None:
-    """The variant to show of those that each scope has: the default pooling where none was asked for, else the first shared."""
-    shared = [variant for variant in held[0] if all(variant in others for others in held)]
-    default = [variant for variant in shared if variant.pooling in DEFAULT_POOLINGS and not settings.pooling]
-    return next(iter(default or shared), None)
-
-
-def _default(job: Job, scopes: Sequence[Scope]) -> dict[str, Collection[str]]:
+def _default(job: Job, scopes: Sequence[Extraction]) -> dict[str, Collection[str]]:
     """The values of a variant that make a report the default one.
 
     A reference is the default one where it is the setting's default, and, where no prompt has that label, where it is the label
@@ -116,17 +109,17 @@ def _pairs(job: Job, table: str) -> set[tuple[str, str]]:
     return {(one.keys["dataset"], one.keys["model"]) for one in job.store.partitions(table)}
 
 
-def _models_beside(job: Job, scopes: Sequence[Scope]) -> set[str]:
+def _models_beside(job: Job, scopes: Sequence[Extraction]) -> set[str]:
     datasets = {scope.dataset for scope in scopes}
     return {model for dataset, model in _pairs(job, "vectors") if dataset in datasets}
 
 
-def _older(job: Job, scopes: Iterable[Scope]) -> list[str]:
+def _older(job: Job, scopes: Iterable[Extraction]) -> list[str]:
     """The extractions among these that are not the newest of their dataset and model."""
     return sorted(scope.extraction_id for scope in scopes if not _is_newest(job.store, scope))
 
 
-def _is_newest(store: Store, scope: Scope) -> bool:
+def _is_newest(store: Store, scope: Extraction) -> bool:
     others = store.partitions("extractions", dataset=scope.dataset, model=scope.model)
     own = [one for one in others if one.keys["extraction_id"] == scope.extraction_id]
     if not own or len(others) == 1:
@@ -135,7 +128,7 @@ def _is_newest(store: Store, scope: Scope) -> bool:
 
 
 def _age(partition: Partition) -> tuple:
-    """As in `scopes_in_store`: activations before vectors alone, then the newest."""
+    """As in `extractions_in_store`: activations before vectors alone, then the newest."""
     try:
         (row,) = partition.read(["status", "created_at"]).to_pylist()
     except StoreError:
@@ -143,7 +136,7 @@ def _age(partition: Partition) -> tuple:
     return True, row["status"] != VECTORS_ONLY, row["created_at"], partition.keys["extraction_id"]
 
 
-def _layers(job: Job, scopes: Sequence[Scope]) -> list[str]:
+def _layers(job: Job, scopes: Sequence[Extraction]) -> list[str]:
     """The layers asked for, as they are named; none where they leave out no stored layer, or none was asked for."""
     asked, narrower = job.settings.layer, False
     for scope in scopes if asked else ():

@@ -8,13 +8,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from emotion_cli.errors import EmoError, MissingError, UsageError
+from emotion_cli.exchange.vector_files import FIRST_GGUF_LAYER, RAW, UNIT, VectorFile, to_gguf, to_safetensors
+from emotion_cli.job.extractions import Extraction, depth
+from emotion_cli.job.job import Job
+from emotion_cli.job.layers import matrix
+from emotion_cli.job.variants import Variant, variants_of
 from emotion_cli.measures.directions import ZERO_RELATIVE_NORM
 from emotion_cli.settings import layer_numbers
-from emotion_cli.stages.extract import depth
-from emotion_cli.stages.job import Job
-from emotion_cli.stages.scope import Scope
-from emotion_cli.stages.vector_files import FIRST_GGUF_LAYER, RAW, UNIT, VectorFile, to_gguf, to_safetensors
-from emotion_cli.stages.vectors import Variant, matrix, variants_of
 from emotion_cli.suggestions import unknown
 from warehouse.errors import StoreError
 from warehouse.protocol import replace_file
@@ -24,8 +24,10 @@ from warehouse.store import Store, quote
 ROW_COLUMNS = tuple(name for name in TABLES["vectors"].file_column_names if name not in (*Variant._fields, "d_model", "vector"))
 """What a file says of each of its vectors."""
 
+
 SOURCE = "imported_from"
 """Under which a manifest names the files that its vectors came from: no setting that they were made with."""
+
 
 DESCRIBED = tuple(name for name in TABLES["extractions"].file_column_names if name != "status")
 """What a file says of the extraction, beside the partition's keys: all but whether its activations are at hand."""
@@ -62,7 +64,7 @@ def export_vectors(job: Job, folder: Path, kind: str, *, normalize: bool = False
     return sorted(planned)
 
 
-def described(store: Store, scope: Scope) -> dict[str, str]:
+def described(store: Store, scope: Extraction) -> dict[str, str]:
     """The row of an extraction as text, but for its status: texts as they are, other values as JSON, NULL left out."""
     (row,) = scope.partition(store, "extractions").read(DESCRIBED).to_pylist()
     row |= {"dataset": scope.dataset, "model": scope.model, "extraction_id": scope.extraction_id}
@@ -77,7 +79,7 @@ def text_of(name: str, value: str) -> Any:
     return value if pa.types.is_string(COLUMNS[name].type) or name == "created_at" else json.loads(value)
 
 
-def _vectors(job: Job, scope: Scope, variant: Variant, *, normalize: bool) -> VectorFile:
+def _vectors(job: Job, scope: Extraction, variant: Variant, *, normalize: bool) -> VectorFile:
     partition = scope.partition(job.store, "vectors")
     stored = partition.read([*ROW_COLUMNS, "vector"], **variant._asdict())
     vectors = matrix(stored["vector"].combine_chunks())
@@ -110,11 +112,11 @@ def _vectors(job: Job, scope: Scope, variant: Variant, *, normalize: bool) -> Ve
     return VectorFile(about, [rows[i] for i in chosen], vectors[chosen])
 
 
-def _as_safetensors(job: Job, scope: Scope, variant: Variant, file: VectorFile) -> Mapping[Path, _Planned]:
+def _as_safetensors(job: Job, scope: Extraction, variant: Variant, file: VectorFile) -> Mapping[Path, _Planned]:
     return {_folder(scope) / f"{_name(variant)}.safetensors": _Planned(file, to_safetensors)}
 
 
-def _as_gguf(job: Job, scope: Scope, variant: Variant, file: VectorFile) -> Mapping[Path, _Planned]:
+def _as_gguf(job: Job, scope: Extraction, variant: Variant, file: VectorFile) -> Mapping[Path, _Planned]:
     expressible = [i for i, row in enumerate(file.rows) if row["layer"] >= FIRST_GGUF_LAYER]
     left_out = sorted({row["layer"] for row in file.rows if row["layer"] < FIRST_GGUF_LAYER})
     if not expressible:
@@ -131,7 +133,7 @@ def _as_gguf(job: Job, scope: Scope, variant: Variant, file: VectorFile) -> Mapp
     return planned
 
 
-def _folder(scope: Scope) -> Path:
+def _folder(scope: Extraction) -> Path:
     return Path(quote(scope.dataset)) / quote(scope.model)
 
 
@@ -140,4 +142,6 @@ def _name(variant: Variant) -> str:
 
 
 _PLANS = {"safetensors": _as_safetensors, "gguf": _as_gguf}
+
+
 KINDS = tuple(_PLANS)

@@ -6,15 +6,17 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from emotion_cli.stages.resume import Group, chunk_of, group_of
+from emotion_cli.engines.parts import Group, chunk_of, group_of
 from warehouse.store import FileEntry, Partition
 
 if TYPE_CHECKING:
     from emotion_cli.models.loading import LoadedModel
     from emotion_cli.models.tokens import Tokens
 
+
 N_SAMPLED = 8
 """Prompts that are computed again."""
+
 
 SHOWN = 3
 """Prompts at fault that a message names."""

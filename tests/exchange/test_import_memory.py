@@ -14,7 +14,7 @@ N_PROMPTS, WIDTH, MIB = 200, 576, 2**20
 CHILD = """
 import re, sys
 from pathlib import Path
-from emotion_cli.stages.importing import import_activations
+from emotion_cli.exchange.importing import import_activations
 from warehouse.store import Store
 import_activations(Store(Path(sys.argv[2])), [Path(sys.argv[1])], dataset="mine", model="lab/m", create_dataset=True)
 print(re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1])

@@ -17,21 +17,32 @@ from emotion_cli.errors import EmoError, short_of_memory
 from emotion_cli.models.headers import gguf_weights, safetensors_shapes
 
 FORMAT = "emo vectors, version 1"
+
+
 ENDINGS = (".safetensors", ".gguf")
+
 
 RAW, UNIT = "raw", "unit length"
 """Scales of vectors: as they were made, or divided by their length."""
 
+
 HOOK_POINT = "residual stream after `layer` decoder blocks (layer 0: the embeddings), before the final norm"
+
+
 LAYERS = "layer k is hook_resid_post of block k - 1 (counted from 0, as TransformerLens does); GGUF direction.k is layer k + 1"
+
 
 FIRST_GGUF_LAYER = 2
 """llama.cpp adds direction.k to the output of block k (counted from 0), which is layer k + 1 here, and refuses direction.0."""
 
+
 UNREADABLE = (OSError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError)
 """What the two libraries and JSON raise for a damaged file."""
 
+
 _PREFIX = "emo."
+
+
 _ARCHITECTURE = "controlvector"
 
 

@@ -1,30 +1,38 @@
-"""What the work is about: the extractions of the datasets and models that were asked for."""
+"""Extractions, planned or in the store: which dataset under which model with which settings."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow as pa
 
 from emotion_cli.errors import MissingError, UsageError
+from emotion_cli.job.datasets import Version, _role, known_datasets
 from emotion_cli.models.embedded import EMBEDDED
 from emotion_cli.models.loading import find
-from emotion_cli.prompts.shipped import shipped_prompt_set, shipped_sets
+from emotion_cli.prompts.shipped import shipped_prompt_set
 from emotion_cli.recipes import DEFAULT
 from emotion_cli.settings import Settings
-from emotion_cli.suggestions import unknown
-from warehouse.store import Partition, Store, table_of
+from warehouse.schema import SCHEMA_VERSION
+from warehouse.store import Partition, Store, content_hash
+
+if TYPE_CHECKING:
+    from emotion_cli.models.loading import ModelSource
+
+Pairs = dict[str, list[int]]
+"""Layers by pooling."""
 
 MADE_WITH = ("bos", "dtype", "chat_template")
 """Settings of an extraction that, where they are given, say which of several extractions is meant."""
+
 
 COMPLETE, VECTORS_ONLY = "complete", "vectors only"
 """Status of an extraction: its activations are there, or only vectors that were made of them elsewhere."""
 
 
 @dataclass(frozen=True)
-class Scope:
+class Extraction:
     """One extraction, planned or in the store: a version of a dataset under a model with its settings."""
 
     dataset: str
@@ -50,47 +58,7 @@ class Scope:
         return store.partition("prompts", dataset=self.dataset, prompts_sha256=self.prompts_sha256)
 
 
-@dataclass(frozen=True)
-class Version:
-    """The newest version of a dataset."""
-
-    dataset: str
-    role: str
-    prompts_sha256: str
-
-
-def known_datasets(store: Store) -> list[str]:
-    """Names of all prompt sets: those that ship, then those that were imported."""
-    stored = {partition.keys["dataset"] for partition in store.partitions("prompts")}
-    return [*shipped_sets(), *sorted(stored - set(shipped_sets()))]
-
-
-def newest_version(store: Store, dataset: str) -> Version:
-    """The newest version of a dataset in the store, else the shipped set; UsageError when neither is there."""
-    partitions = store.partitions("prompts", dataset=dataset)
-    if partitions:
-        newest = max(partitions, key=_committed_at)
-        return Version(dataset, _role(newest), newest.keys["prompts_sha256"])
-    if dataset in shipped_sets():
-        prompt_set = shipped_prompt_set(dataset)
-        return Version(dataset, prompt_set.role, prompt_set.sha256)
-    raise unknown("--dataset", dataset, known_datasets(store), hint=f"emo datasets import FILE.jsonl --dataset {dataset}")
-
-
-def ensure_imported(store: Store, dataset: str) -> Version:
-    """The newest version, with a shipped set written to the store on its first use."""
-    version = newest_version(store, dataset)
-    partition = store.partition("prompts", dataset=dataset, prompts_sha256=version.prompts_sha256)
-    if partition.manifest() is None:
-        prompt_set = shipped_prompt_set(dataset)
-        # two runs that begin at once both come here: the second finds it done
-        with partition.hold(wait=True):
-            if partition.manifest() is None:
-                partition.commit([partition.write([table_of("prompts", prompt_set.columns())])], {"source": "shipped"})
-    return version
-
-
-def scopes_in_store(store: Store, settings: Settings) -> list[Scope]:
+def extractions_in_store(store: Store, settings: Settings) -> list[Extraction]:
     """The newest complete extraction of each dataset and model asked for; MissingError when one asked for is not there."""
     asked = [asked_model(store, settings.cache, model) for model in settings.model]
     # only what was asked for is read: a damaged row of another model must not be in the way
@@ -120,7 +88,7 @@ def scopes_in_store(store: Store, settings: Settings) -> list[Scope]:
     _refuse_absent(settings, asked, found)
     order = {name: i for i, name in enumerate(known_datasets(store))}
     scopes = [
-        Scope(row["dataset"], _role_of(store, row), row["prompts_sha256"], row["model"], row["extraction_id"],
+        Extraction(row["dataset"], _role_of(store, row), row["prompts_sha256"], row["model"], row["extraction_id"],
               row["status"] != VECTORS_ONLY)
         for row in sorted(found, key=lambda row: (order.get(row["dataset"], len(order)), row["dataset"], row["model"]))
     ]  # fmt: skip
@@ -134,7 +102,7 @@ SAME_SETTINGS = (
 """Columns of an extraction in which two that are compared must not differ."""
 
 
-def test_scopes(store: Store, scope: Scope) -> list[Scope]:
+def extractions_of_test_sets(store: Store, scope: Extraction) -> list[Extraction]:
     """The newest extraction of each test set under the same model with the same settings."""
     own = scope.partition(store, "extractions")
     if own.manifest() is None:
@@ -149,12 +117,12 @@ def test_scopes(store: Store, scope: Scope) -> list[Scope]:
             if former is None or rank > (former["created_at"], former["extraction_id"]):
                 newest[row["dataset"]] = row
     return [
-        Scope(dataset, "test", row["prompts_sha256"], row["model"], row["extraction_id"])
+        Extraction(dataset, "test", row["prompts_sha256"], row["model"], row["extraction_id"])
         for dataset, row in sorted(newest.items())
     ]  # fmt: skip
 
 
-def with_activations(scopes: Sequence[Scope], note: Callable[[str], None]) -> list[Scope]:
+def with_activations(scopes: Sequence[Extraction], note: Callable[[str], None]) -> list[Extraction]:
     """Those that have activations, with a note of the others; MissingError when no scope has."""
     lacking = [scope for scope in scopes if not scope.has_activations]
     if lacking and len(lacking) == len(scopes):
@@ -166,7 +134,7 @@ def with_activations(scopes: Sequence[Scope], note: Callable[[str], None]) -> li
     return [scope for scope in scopes if scope.has_activations]
 
 
-def refuse_test_sets(settings: Settings, scopes: Iterable[Scope]) -> None:
+def refuse_test_sets(settings: Settings, scopes: Iterable[Extraction]) -> None:
     """UsageError when a test set was named for work that makes vectors."""
     named = sorted({scope.dataset for scope in scopes if scope.role == "test" and scope.dataset in settings.dataset})
     if named:
@@ -204,7 +172,7 @@ def asked_model(store: Store, cache: Path, given: str) -> AskedModel:
     return AskedModel(given, (), source.hashes)
 
 
-def prompt_ids(store: Store, scope: Scope) -> set[str]:
+def prompt_ids(store: Store, scope: Extraction) -> set[str]:
     """The prompts of a scope; those of a shipped set before it is in the store."""
     partition = scope.prompts(store)
     if partition.manifest() is None:
@@ -212,7 +180,7 @@ def prompt_ids(store: Store, scope: Scope) -> set[str]:
     return set(partition.read(["prompt_id"])["prompt_id"].to_pylist())
 
 
-def prompt_rows(store: Store, scope: Scope, columns: Sequence[str]) -> pa.Table:
+def prompt_rows(store: Store, scope: Extraction, columns: Sequence[str]) -> pa.Table:
     """Columns of the prompts of a scope, in file order."""
     return scope.prompts(store).read(columns)
 
@@ -260,10 +228,50 @@ def _role_of(store: Store, row: dict) -> str:
     return _role(store.partition("prompts", dataset=row["dataset"], prompts_sha256=row["prompts_sha256"]))
 
 
-def _role(partition: Partition) -> str:
-    return partition.read(["role"])["role"][0].as_py()
+DEFAULT_POOLINGS = ("last",)
 
 
-def _committed_at(partition: Partition) -> str:
+WORD = "word"
+"""The pooling that needs a word list."""
+
+
+def planned_extraction(
+    settings: Settings, version_: Version, source: "ModelSource", template_sha256: str | None = None
+) -> Extraction:
+    """The scope of one dataset under one model; its id is a hash of all that changes the numbers, and of the two names.
+
+    The names, because two datasets may hold the same texts and two names stand for the same weights: tables are joined by the id.
+    """
+    identity = {
+        "dataset": version_.dataset,
+        "model": source.name,
+        "prompts_sha256": version_.prompts_sha256,
+        "weights_sha256": source.weights_sha256,
+        "tokenizer_sha256": source.tokenizer_sha256,
+        "dtype": _dtype(settings),
+        "bos": settings.bos,
+        "chat_template": settings.chat_template,
+        "template_sha256": template_sha256,
+        "max_length": settings.max_length,
+        "truncate": settings.truncate,
+        "trust_remote_code": settings.trust_remote_code,
+        "schema_version": SCHEMA_VERSION,
+    }
+    return Extraction(version_.dataset, version_.role, version_.prompts_sha256, source.name, content_hash(identity)[:16],
+                 template_sha256=template_sha256)  # fmt: skip
+
+
+def pairs_of(partition: Partition) -> Pairs:
+    """The (pooling, layer) pairs that a partition of activations holds."""
     manifest = partition.manifest()
-    return manifest.committed_at if manifest else ""
+    return manifest.inputs["pairs"] if manifest else {}
+
+
+def depth(store: Store, scope: Extraction) -> int | None:
+    """Decoder blocks of a scope's model; None before the first extraction and where it is not known."""
+    partition = scope.partition(store, "extractions")
+    return partition.read(["n_layers"])["n_layers"][0].as_py() if partition.manifest() else None
+
+
+def _dtype(settings: Settings) -> str:
+    return "float32" if settings.dtype == "auto" else settings.dtype

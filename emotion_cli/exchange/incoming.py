@@ -17,18 +17,27 @@ from emotion_cli.errors import short_of_memory
 TEXTS = ("text", "prompt_id", "emotion", "topic", "pooling")
 """Columns of text, in the order of `Claim`, then the pooling."""
 
+
 NEEDED = ("emotion", "layer", "pooling", "activation")
+
+
 NAMES = (*TEXTS, "layer", "activation")
 """Columns that are read: those needed, `text` or `prompt_id` or both, and `topic` if known."""
 
+
 BATCH_BYTES = 16 * 2**20
+
+
 MOST_ROWS = 2**15
 """Rows in a batch; their square squared stays below 2^63, so that four columns of codes fit into one integer."""
+
 
 MOST_FAULTS = 10_000
 """Faults that are kept in memory; reading stops behind them."""
 
+
 NO_LAYER = int(np.iinfo(np.int64).min)
+
 
 UNREADABLE = (OSError, pa.ArrowException, UnicodeError, OverflowError)
 """What pyarrow raises for a damaged file."""

@@ -10,15 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emotion_cli import pipeline
+from emotion_cli.engines.parts import Group, as_set, group_of, work
 from emotion_cli.errors import UsageError
+from emotion_cli.job import extractions
+from emotion_cli.job.comparisons import SETTINGS, refuse_other_vectors
+from emotion_cli.job.datasets import Version
+from emotion_cli.job.listener import Silence
 from emotion_cli.models import fingerprint
 from emotion_cli.models.loading import ModelSource
 from emotion_cli.settings import Settings
-from emotion_cli.stages import cross_model, extract
-from emotion_cli.stages.comparable import SETTINGS, refuse_other_vectors
-from emotion_cli.stages.job import Silence
-from emotion_cli.stages.resume import Group, as_set, group_of, work
-from emotion_cli.stages.scope import Version
+from emotion_cli.stages import cross_model
 from warehouse.store import FileEntry, Store, table_of
 
 VERSION = Version("mine", "train", "p" * 64)
@@ -30,7 +31,7 @@ def source(tmp_path):
 
 
 def id_of(settings, version, source):
-    return extract.scope_of(settings, version, source).extraction_id
+    return extractions.planned_extraction(settings, version, source).extraction_id
 
 
 @pytest.mark.parametrize("change", [
@@ -47,7 +48,7 @@ def test_changed_prompts_weights_tokenizer_or_schema_are_another_extraction(sett
         id_of(settings, VERSION, replace(source, weights_sha256="v" * 64)),
         id_of(settings, VERSION, replace(source, tokenizer_sha256="u" * 64)),
     }
-    monkeypatch.setattr(extract, "SCHEMA_VERSION", extract.SCHEMA_VERSION + 1)
+    monkeypatch.setattr(extractions, "SCHEMA_VERSION", extractions.SCHEMA_VERSION + 1)
     others.add(id_of(settings, VERSION, source))
     assert len(others - {before}) == 4
 

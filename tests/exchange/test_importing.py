@@ -8,9 +8,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from emotion_cli.errors import UsageError
+from emotion_cli.exchange import importing
+from emotion_cli.exchange.importing import Declared, import_activations
 from emotion_cli.prompts.prompt_set import Prompt
-from emotion_cli.stages import importing
-from emotion_cli.stages.importing import Declared, import_activations
 from warehouse.catalog import Catalog
 from warehouse.store import Store
 

@@ -1,0 +1,1 @@
+"""Makes the parts of an extraction, here or elsewhere."""

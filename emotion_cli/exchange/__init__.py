@@ -1,0 +1,1 @@
+"""Rows and vectors that come in and go out as files."""

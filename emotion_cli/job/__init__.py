@@ -1,0 +1,1 @@
+"""What stages share: extractions, variants, layers as arrays, comparisons, outputs."""

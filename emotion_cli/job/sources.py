@@ -1,0 +1,56 @@
+"""Models that were asked for: found, named, and told apart from those in the store."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from emotion_cli.errors import UsageError
+from emotion_cli.job.listener import Listener
+from emotion_cli.models.embedded import EMBEDDED
+from emotion_cli.models.loading import find
+from emotion_cli.settings import Settings
+from emotion_cli.suggestions import nearest, unknown
+from warehouse.store import Store
+
+if TYPE_CHECKING:
+    from emotion_cli.models.loading import ModelSource
+
+
+def find_sources(settings: Settings, models: Sequence[str], listener: Listener) -> "dict[str, ModelSource]":
+    """Each model found (not loaded), by its name in the store; MissingError when one cannot be had."""
+    if settings.name and len(models) != 1:
+        raise UsageError(f"--name: names one model, and {len(models)} are given", hint=f"-m MODEL --name {settings.name}")
+    sources: dict[str, ModelSource] = {}
+    for model in models:
+        if model not in EMBEDDED and "/" not in model and not Path(model).exists() and nearest(model, EMBEDDED):
+            # no Hub id of an organisation and no place on this machine: an alias was meant
+            raise unknown("--model", model, EMBEDDED)
+        source = find(model, name=settings.name, revision=settings.revision, cache=settings.cache, notify=listener.note)
+        former = sources.setdefault(source.name, source)
+        if former.hashes != source.hashes:
+            raise UsageError(f"two models are called {source.name}: {former.given} and {source.given}",
+                             hint=f"emo extract -m {source.given} --name OTHER-NAME, and then -m OTHER-NAME")  # fmt: skip
+    return sources
+
+
+def refuse_taken_names(store: Store, sources: Iterable["ModelSource"]) -> None:
+    """UsageError for a model whose name in the store belongs to other weights: no command could tell the two apart."""
+    for source in sources:
+        for partition in store.partitions("extractions", model=source.name):
+            (weights,) = partition.read(["weights_sha256"])["weights_sha256"].to_pylist()
+            if weights not in (None, source.weights_sha256):
+                raise UsageError(
+                    f"{source.given}: the store holds a model called {source.name} with other weights",
+                    hint=f"-m {source.given} --name OTHER-NAME, or first: emo rm -m {source.name}",
+                )
+
+
+def template_of(settings: Settings, source: "ModelSource", listener: Listener) -> str | None:
+    """Hash of what the model's chat template makes of a text now; None where the template is not used."""
+    if not settings.chat_template:
+        return None
+    from emotion_cli.models.loading import load_tokenizer
+    from emotion_cli.models.tokens import template_sha256
+
+    tokenizer = load_tokenizer(source, trust_remote_code=settings.trust_remote_code, notify=listener.note)
+    return template_sha256(tokenizer, source.name)

@@ -1,0 +1,123 @@
+"""Ways of making directions: method, reference and pooling, and which of them a job is about."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from emotion_cli.errors import MissingError, UsageError
+from emotion_cli.job.extractions import DEFAULT_POOLINGS, WORD, Extraction, pairs_of
+from emotion_cli.job.job import Job
+from emotion_cli.job.known import no_reference
+from emotion_cli.measures.directions import CENTRED, METHODS, OTHERS, emotions_of
+from emotion_cli.settings import Settings
+from emotion_cli.suggestions import unknown
+from warehouse.store import Partition, Store
+
+
+class Variant(NamedTuple):
+    """How directions are made: method, reference and pooling; written as one part of a partition."""
+
+    method: str
+    reference: str
+    pooling: str
+
+    @property
+    def part(self) -> str:
+        """The variant as the name of a part."""
+        return "/".join(self)
+
+
+def part_shown(partition: Partition, variant: Variant) -> str:
+    """The part of a partition that is about a variant; empty for the whole where a table knows no variants."""
+    return variant.part if {*Variant._fields} <= {*partition.table.column_names} else ""
+
+
+def variant_of(part: str) -> Variant:
+    """The variant that a part's name stands for (a reference may hold a slash, the others may not)."""
+    method, rest = part.split("/", 1)
+    return Variant(method, *rest.rsplit("/", 1))
+
+
+def variants(settings: Settings, activations: Partition) -> list[Variant]:
+    """The variants asked for; every pooling that is there where none was named. UsageError for an unknown one."""
+    if settings.method not in METHODS:
+        raise unknown("--method", settings.method, METHODS)
+    held = pairs_of(activations)
+    refuse_words_against_a_label(settings)
+    poolings = settings.pooling or sorted(held) or DEFAULT_POOLINGS
+    if settings.reference != OTHERS:
+        # a store may hold what this reference cannot use
+        poolings = [pooling for pooling in poolings if pooling != WORD]
+    absent = [pooling for pooling in poolings if held and pooling not in held]
+    if absent:
+        keys = activations.keys
+        hint = f"emo extract -d {keys['dataset']} -m {keys['model']} --pooling {absent[0]}"
+        raise MissingError(f"{keys['dataset']}, {keys['model']}: no activations with pooling {absent[0]}", hint=hint)
+    return [Variant(settings.method, settings.reference, pooling) for pooling in poolings]
+
+
+def refuse_words_against_a_label(settings: Settings) -> None:
+    """UsageError when pooling word is to be measured against a label: its prompts have none of an emotion's words."""
+    if WORD in settings.pooling and settings.reference != OTHERS:
+        raise UsageError(f"--pooling word: prompts labelled {settings.reference!r} have no emotion word to read",
+                         hint=f"--reference {OTHERS}")  # fmt: skip
+
+
+def variants_of(job: Job, scope: Extraction) -> list[Variant]:
+    """`variants` of a scope; of one that has vectors only, those that are there. MissingError when what was asked for is not."""
+    if scope.has_activations:
+        return variants(job.settings, scope.partition(job.store, "activations"))
+    settings, manifest = job.settings, scope.partition(job.store, "vectors").manifest()
+    held = [variant_of(entry.part) for entry in manifest.files] if manifest else []
+    found = [
+        variant for variant in held
+        if (variant.method, variant.reference) == (settings.method, settings.reference)
+        and variant.pooling in (settings.pooling or [variant.pooling])
+    ]  # fmt: skip
+    if not found:
+        raise MissingError(
+            f"{scope.subject}: there are no vectors with method {settings.method}, reference {settings.reference}; "
+            f"imported are {', '.join(variant.part for variant in held) or 'none'}",
+            hint="choose with --method, --reference and --pooling",
+        )
+    return found
+
+
+def caveat(store: Store, scope: Extraction, method: str) -> str | None:
+    """What must be said of a method under a model: that centring is only without effect where the model centres, too."""
+    if method not in CENTRED:
+        return None
+    row = scope.partition(store, "extractions").read(["architecture", "ignores_mean"]).to_pylist()[0]
+    if row["ignores_mean"]:
+        return None
+    known = "is not known to" if row["ignores_mean"] is None else "does not"
+    return (
+        f"{scope.model}: centred activations are all that a model reads which subtracts the mean first, as LayerNorm does; "
+        f"{row['architecture'] or 'its architecture'} {known}, so {method} takes away something that the model does read"
+    )
+
+
+def emotions_and_reference(labels: Sequence[str], settings: Settings, variant: Variant, subject: str) -> list[str]:
+    """The labels that get a direction; UsageError when the reference is not a label, or too few labels are left."""
+    emotions = emotions_of(labels, settings.neutral)
+    emotions = [emotion for emotion in emotions if emotion != variant.reference]
+    known = ", ".join(sorted(set(labels)))
+    if variant.reference != OTHERS and variant.reference not in labels:
+        raise no_reference(settings, subject, labels)
+    if len(emotions) < (2 if variant.reference == OTHERS else 1):
+        raise UsageError(f"{subject}: too few labels for reference {variant.reference!r}; labels are {known}")
+    return emotions
+
+
+def shown_variant(job: Job, scopes: Sequence[Extraction]) -> Variant:
+    """The variant to draw: what was asked for, else the default pooling, else the first that all scopes have."""
+    variant = shown_variant_of([variants_of(job, scope) for scope in scopes], job.settings)
+    if variant is None:
+        raise UsageError(f"{scopes[0].dataset}: the models have no pooling in common", hint="emo extract --pooling last")
+    return variant
+
+
+def shown_variant_of(held: Sequence[Sequence[Variant]], settings: Settings) -> Variant | None:
+    """The variant to show of those that each scope has: the default pooling where none was asked for, else the first shared."""
+    shared = [variant for variant in held[0] if all(variant in others for others in held)]
+    default = [variant for variant in shared if variant.pooling in DEFAULT_POOLINGS and not settings.pooling]
+    return next(iter(default or shared), None)
