@@ -45,20 +45,24 @@ def _regime(kind: Mapping[str, Any], config: Any) -> Regime | None:
 
 @contextmanager
 def as_it_was(model: Any) -> Iterator[None]:
-    """While open, a pass may change the model's rotary modules (they remember the longest prompt seen); then all is as before."""
+    """While open, a pass may change what the model keeps beside its weights; then all is as before.
+
+    Rotary modules remember the longest prompt seen. Others put a buffer in the place of a buffer, in the format of the pass.
+    """
     kept = []
     for module in model.modules():
-        buffers = {name: buffer for name, buffer in module.named_buffers(recurse=False) if "inv_freq" in name}
+        buffers = dict(module.named_buffers(recurse=False))
         if buffers:
-            copies = {name: (buffer, buffer.clone()) for name, buffer in buffers.items()}
-            kept.append((module, dict(vars(module)), copies))
+            # only those of rotary modules are written into
+            copies = {name: buffer.clone() for name, buffer in buffers.items() if "inv_freq" in name}
+            kept.append((module, dict(vars(module)), buffers, copies))
     try:
         yield
     finally:
-        for module, attributes, buffers in kept:
+        for module, attributes, buffers, copies in kept:
             vars(module).clear()
             vars(module).update(attributes)
-            for name, (buffer, values) in buffers.items():
-                module._buffers[name] = buffer
-                if not bool((buffer == values).all()):
-                    buffer.copy_(values)
+            module._buffers.update(buffers)
+            for name, values in copies.items():
+                if not bool((buffers[name] == values).all()):
+                    buffers[name].copy_(values)

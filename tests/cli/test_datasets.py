@@ -38,6 +38,7 @@ def test_the_name_of_a_shipped_set_is_only_taken_when_asked(path, tmp_path, name
     ran = emo("datasets", "import", path, "--dataset", name, *store)
     assert ran.code == 2 and f"{name} is the name of a set that ships" in ran.err and "--replace" in ran.err
     assert not (tmp_path / "store").exists()
+    (tmp_path / "store").mkdir()
     (before,) = versions(name, store)
     ran = emo_ok("datasets", "import", path, "--dataset", name, "--replace", *store)
     assert f"in this store {name} is this set now, not the one that ships; emo rm --dataset {name} undoes it" in ran.err
