@@ -33,7 +33,7 @@ PIECES_OF_PART = 4
 """Pieces of a whole part, at most: one is computed while the one before it is written, and memory holds the two."""
 
 
-class _Writer:
+class PartWriter:
     """Runs one scope's prompts through the model and writes a part at a time, going on where a killed run stopped."""
 
     def __init__(self, partition: Partition, scope: Extraction, loaded: "LoadedModel", prompts: dict[str, list], tokens: "Tokens",

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from emotion_cli.engines.local import _Writer, chunks_of, pieces_of
+from emotion_cli.engines.local import PartWriter, chunks_of, pieces_of
 from emotion_cli.engines.parts import as_pairs, as_set, group_of, groups_of, work
 from emotion_cli.engines.stopping import stop_between_parts
 from emotion_cli.errors import UsageError
@@ -116,7 +116,7 @@ def _run(job: Job, scope: Extraction, poolings: Sequence[str]) -> None:
         )  # fmt: skip
         rejected = "".join(f"; {strategy}: {proof}" for strategy, proof in choice.rejected.items())
         listener.note(f"{scope.subject}: strategy {choice.strategy}, {choice.proof}{rejected}")
-        writer = _Writer(partition, scope, loaded, prompts, tokens, choice, layers[-1], batch_tokens, words, listener)
+        writer = PartWriter(partition, scope, loaded, prompts, tokens, choice, layers[-1], batch_tokens, words, listener)
         noted = [
             entry for entry in progress
             if WORD not in group_of(entry.part).poolings or (WORD in wanted and entry.recipe == writer.recipe)

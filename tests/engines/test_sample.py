@@ -6,8 +6,8 @@ import tiny
 from command import emo, emo_ok
 from oracle import Oracle
 
-import emotion_cli.engines.local as extract
-from emotion_cli.engines import sample
+import emotion_cli.engines.local as local
+from emotion_cli.engines import parts, sample
 from emotion_cli.models import extraction, proof
 from emotion_cli.models.loading import find, load
 from warehouse.catalog import Catalog
@@ -97,8 +97,8 @@ def test_a_run_that_fails_leaves_what_was_committed(place, monkeypatch):
     emo_ok(*words, "--layer", "0-1")
     before, row = Catalog(store).dicts("activations"), row_of(store)
     with monkeypatch.context() as patched:
-        compute = extract._Writer._compute
-        patched.setattr(extract._Writer, "_compute", lambda *given: doubled(compute(*given)))
+        compute = local.PartWriter._compute
+        patched.setattr(local.PartWriter, "_compute", lambda *given: doubled(compute(*given)))
         assert emo(*words).code == 4
         assert emo(*words, "--layer", "0-1", "--force").code == 4
     assert Catalog(store).dicts("activations") == before and row_of(store) == row
@@ -122,7 +122,7 @@ def test_only_new_parts_are_sampled_and_the_largest_difference_stays(place, monk
         sample,
         "recompute_sample",
         lambda partition, files, *given, **options: (
-            groups.extend(extract.group_of(entry.part).layers for entry in files) or sampled(partition, files, *given, **options)
+            groups.extend(parts.group_of(entry.part).layers for entry in files) or sampled(partition, files, *given, **options)
         ),
     )
     emo_ok(*words)
@@ -142,7 +142,7 @@ def test_parts_of_a_stopped_run_are_in_the_sample(place, monkeypatch):
     """They were finished and noted, but never compared."""
     words, store = place
     monkeypatch.setattr(extract, "PART_BYTES", 4 * 512)
-    compute, calls = extract._Writer._compute, []
+    compute, calls = local.PartWriter._compute, []
 
     def stopping(self, *given):
         calls.append(1)
@@ -151,7 +151,7 @@ def test_parts_of_a_stopped_run_are_in_the_sample(place, monkeypatch):
         return doubled(compute(self, *given))
 
     with monkeypatch.context() as patched:
-        patched.setattr(extract._Writer, "_compute", stopping)
+        patched.setattr(local.PartWriter, "_compute", stopping)
         assert emo(*words).code != 0
     (partition,) = store.folders("activations")
     assert partition.progress()

@@ -17,7 +17,7 @@ import tiny
 import torch
 from forking import contents, fresh, in_child, killed_after
 
-import emotion_cli.engines.local as extraction
+import emotion_cli.engines.local as local
 from emotion_cli import pipeline
 from emotion_cli.job.listener import Silence
 from emotion_cli.prompts.reading import read_prompt_set
@@ -52,9 +52,9 @@ def import_prompts(root: Path, path: Path) -> None:
 
 def main(folder: Path, kills: int, seed: int) -> dict:
     torch.set_num_threads(1)
-    extraction.PART_BYTES = 4 * 32 * 4 * PROMPTS_A_PART
+    local.PART_BYTES = 4 * 32 * 4 * PROMPTS_A_PART
     computed = folder / "computed"
-    compute = extraction._Writer._compute
+    compute = local.PartWriter._compute
 
     def counted(*given):
         found = compute(*given)
@@ -62,7 +62,7 @@ def main(folder: Path, kills: int, seed: int) -> dict:
             sink.write(b".")
         return found
 
-    extraction._Writer._compute = counted
+    local.PartWriter._compute = counted
     base, store = folder / "base", folder / "store"
     path = prompts(folder / "mine.jsonl")
     in_child(lambda: import_prompts(base, path))

@@ -3,7 +3,7 @@
 import pytest
 
 from emotion_cli import pipeline
-from emotion_cli.job.comparisons import consensus_partition, together
+from emotion_cli.job.comparisons import consensus_groups, consensus_partition
 from emotion_cli.job.listener import Silence
 from emotion_cli.job.outputs import fingerprints, partitions, rows
 from emotion_cli.job.variants import shown_variant
@@ -55,7 +55,7 @@ def test_rows_are_of_the_jobs_own_extractions(job, name):
 def test_a_group_knows_its_extractions(workplace):
     settings = Settings(store=workplace.store, reference="calm", neutral="calm")
     job = pipeline.job_in_store(Store(workplace.store), settings, Silence())
-    (members,) = together(job)
+    (members,) = consensus_groups(job)
     ids = tuple(sorted(scope.extraction_id for scope in members))
     assert consensus_partition(job, members).extractions() == ids and len(ids) == 3
     found = partitions(job, ["consensus_by_emotion"])
