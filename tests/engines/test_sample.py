@@ -38,7 +38,7 @@ def test_what_came_of_the_sample_is_kept(place):
 def test_rows_of_one_batch_that_are_wrong_are_not_committed(place, monkeypatch):
     """As a fault would have it that the proof did not meet: it shows from the second part on."""
     words, store = place
-    monkeypatch.setattr(extract, "PART_BYTES", 4 * 512)
+    monkeypatch.setattr(local, "PART_BYTES", 4 * 512)
     forward, ran = extraction._forward, []
 
     def faulty(*given, **options):
@@ -141,7 +141,7 @@ def test_only_new_parts_are_sampled_and_the_largest_difference_stays(place, monk
 def test_parts_of_a_stopped_run_are_in_the_sample(place, monkeypatch):
     """They were finished and noted, but never compared."""
     words, store = place
-    monkeypatch.setattr(extract, "PART_BYTES", 4 * 512)
+    monkeypatch.setattr(local, "PART_BYTES", 4 * 512)
     compute, calls = local.PartWriter._compute, []
 
     def stopping(self, *given):
