@@ -69,9 +69,9 @@ def _real(models: list[str], sets: tuple[str, ...]) -> list[dict]:
 
 def _grown(*, topics: int, width: int, layers: int) -> dict:
     from emotion_cli.measures.between.alignment import aligned
-    from emotion_cli.measures.between.design import design_of, kept_without_groups, topic_numbers
-    from emotion_cli.measures.between.similarity import correlations_of, similarities
+    from emotion_cli.measures.between.geometry import correlations_of, similarities
     from emotion_cli.measures.between.space import space_of
+    from emotion_cli.measures.inference.relabelling import design_of, kept_without_groups, topic_numbers
 
     rng = np.random.default_rng(0)
     names = [f"topic {i // len(LABELS)}" for i in range(topics * len(LABELS))]

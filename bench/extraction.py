@@ -46,7 +46,8 @@ def _measure(model: str, options: Namespace) -> tuple[list[dict[str, Any]], list
     import torch
     import transformers
 
-    from emotion_cli.models.loading import find, load
+    from emotion_cli.models.loading import load
+    from emotion_cli.models.sources.finding import find
     from emotion_cli.models.tokens import tokenize
     from emotion_cli.settings import resolve
 

@@ -29,9 +29,10 @@ def _measure(model: str, options: Namespace) -> list[dict[str, str]]:
     import torch
 
     from emotion_cli.measures.directions import directions
-    from emotion_cli.models.extraction import BATCH_TOKENS, pooled_activations
-    from emotion_cli.models.loading import find, load
-    from emotion_cli.models.proof import choose_strategy
+    from emotion_cli.models.loading import load
+    from emotion_cli.models.packing.proof import choose_strategy
+    from emotion_cli.models.pooling import BATCH_TOKENS, pooled_activations
+    from emotion_cli.models.sources.finding import find
     from emotion_cli.models.tokens import tokenize
     from emotion_cli.prompts.shipped import shipped_prompt_set
     from emotion_cli.settings import resolve

@@ -15,7 +15,8 @@ BATCH = 32
 def emo(work):
     sys.path.insert(0, str(Path(__file__).parents[1]))
     from bench.recipes import ours
-    from emotion_cli.models.loading import find, load
+    from emotion_cli.models.loading import load
+    from emotion_cli.models.sources.finding import find
     from emotion_cli.settings import resolve
 
     loaded = load(find(work["model"], cache=resolve({}, folder=Path("/")).cache))

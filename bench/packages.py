@@ -45,7 +45,8 @@ def run(options: Namespace) -> str:
 
 
 def _measure(model: str, options: Namespace) -> list[dict[str, Any]]:
-    from emotion_cli.models.loading import find, load
+    from emotion_cli.models.loading import load
+    from emotion_cli.models.sources.finding import find
     from emotion_cli.models.tokens import tokenize
     from emotion_cli.settings import resolve
 

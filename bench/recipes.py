@@ -11,8 +11,8 @@ BATCH = 32
 
 def ours(loaded: Any, ids: Sequence[list[int]]) -> Any:
     """Proof included, as an extraction does it; also the choice, tokens computed and the proof's processor seconds."""
-    from emotion_cli.models.extraction import BATCH_TOKENS, pooled_activations
-    from emotion_cli.models.proof import choose_strategy
+    from emotion_cli.models.packing.proof import choose_strategy
+    from emotion_cli.models.pooling import BATCH_TOKENS, pooled_activations
 
     layers = list(range(loaded.n_layers + 1))
     budget = BATCH_TOKENS[loaded.device]

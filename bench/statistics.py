@@ -64,8 +64,8 @@ def _real(models: list[str], sets: tuple[str, ...]) -> list[dict]:
 
 def _grown(*, layers: int, width: int, topics: int) -> dict:
     from emotion_cli.measures.gram import gram
-    from emotion_cli.measures.quality import qualities
-    from emotion_cli.measures.within import comparisons
+    from emotion_cli.measures.within.likeness import comparisons
+    from emotion_cli.measures.within.quality import qualities
 
     rng = np.random.default_rng(0)
     labels = [label for _ in range(topics) for label in LABELS]

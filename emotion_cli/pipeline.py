@@ -11,7 +11,7 @@ from emotion_cli.job.job import Job, Task
 from emotion_cli.job.known import refuse_unknown_layers, refuse_unknown_names, refuse_unknown_settings, with_emotions
 from emotion_cli.job.listener import Listener
 from emotion_cli.job.sources import find_sources, refuse_taken_names, template_of
-from emotion_cli.models.embedded import EMBEDDED
+from emotion_cli.models.sources.embedded import EMBEDDED
 from emotion_cli.settings import Settings
 from emotion_cli.stages import STAGES, Stage
 from emotion_cli.stages.audit import tokens_by_label

@@ -16,7 +16,7 @@ def list_(store: o.StoreDir = None, format: o.RowFormat = None) -> None:
     """List the aliases of embedded models, and the models that the store has activations or a check of."""
     _, _, opened = o.start(store=store, reads=store is not None)
     from emotion_cli.job.model_checks import verdicts
-    from emotion_cli.models.embedded import EMBEDDED, is_installed
+    from emotion_cli.models.sources.embedded import EMBEDDED, is_installed
 
     stored: dict[str, list[str]] = {}
     for partition in opened.partitions("extractions"):

@@ -19,9 +19,9 @@ from emotion_cli.prompts.words import WordList
 from warehouse.store import FileEntry, Manifest, Partition, content_hash, table_of
 
 if TYPE_CHECKING:
-    from emotion_cli.models.extraction import Pooled
-    from emotion_cli.models.loading import LoadedModel
-    from emotion_cli.models.proof import Choice
+    from emotion_cli.models.loaded import LoadedModel
+    from emotion_cli.models.packing.proof import Choice
+    from emotion_cli.models.pooling import Pooled
     from emotion_cli.models.tokens import Tokens
 
 
@@ -129,7 +129,7 @@ class PartWriter:
         return {"n_recomputed": found.n_prompts, "recomputed_error": max(found.distance, known.get("recomputed_error") or 0.0)}
 
     def _compute(self, group: Group, piece: range, advance: Any) -> "Pooled":
-        from emotion_cli.models.extraction import SPARSE, pooled_activations
+        from emotion_cli.models.pooling import SPARSE, pooled_activations
 
         # as it was proven: for these poolings, in this block
         sparse = self.choice.sparse and SPARSE.issuperset(group.poolings) and group.layers[-1] == self.last_layer
@@ -151,7 +151,7 @@ class PartWriter:
 
     def _say_absent(self, groups: Sequence[Group]) -> None:
         """Say which prompts have no row, by label: too short for a pooling, or without a word of theirs."""
-        from emotion_cli.models.extraction import POOLINGS
+        from emotion_cli.models.pooling import POOLINGS
 
         for pooling in sorted({pooling for group in groups for pooling in group.poolings}):
             labels = Counter(

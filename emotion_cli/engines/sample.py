@@ -10,7 +10,7 @@ from emotion_cli.engines.parts import Group, chunk_of, group_of
 from warehouse.store import FileEntry, Partition
 
 if TYPE_CHECKING:
-    from emotion_cli.models.loading import LoadedModel
+    from emotion_cli.models.loaded import LoadedModel
     from emotion_cli.models.tokens import Tokens
 
 

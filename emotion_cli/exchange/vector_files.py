@@ -14,7 +14,7 @@ import numpy as np
 
 from emotion_cli import __version__
 from emotion_cli.errors import EmoError, short_of_memory
-from emotion_cli.models.headers import gguf_weights, safetensors_shapes
+from emotion_cli.models.sources.headers import gguf_weights, safetensors_shapes
 
 FORMAT = "emo vectors, version 1"
 

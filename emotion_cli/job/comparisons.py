@@ -12,7 +12,7 @@ from emotion_cli.errors import UsageError
 from emotion_cli.job.extractions import SAME_SETTINGS, Extraction, pairs_of, prompt_ids
 from emotion_cli.job.job import Job
 from emotion_cli.measures.between.consensus import MIN_MODELS
-from emotion_cli.measures.between.design import topic_numbers
+from emotion_cli.measures.inference.relabelling import topic_numbers
 from warehouse.store import Partition, Store, content_hash
 
 

@@ -9,8 +9,8 @@ import pyarrow as pa
 
 from emotion_cli.errors import MissingError, UsageError
 from emotion_cli.job.datasets import Version, _role, known_datasets
-from emotion_cli.models.embedded import EMBEDDED
-from emotion_cli.models.loading import find
+from emotion_cli.models.sources.embedded import EMBEDDED
+from emotion_cli.models.sources.finding import find
 from emotion_cli.prompts.shipped import shipped_prompt_set
 from emotion_cli.recipes import DEFAULT
 from emotion_cli.settings import Settings
@@ -18,7 +18,7 @@ from warehouse.schema import SCHEMA_VERSION
 from warehouse.store import Partition, Store, content_hash
 
 if TYPE_CHECKING:
-    from emotion_cli.models.loading import ModelSource
+    from emotion_cli.models.sources.finding import ModelSource
 
 Pairs = dict[str, list[int]]
 """Layers by pooling."""

@@ -15,7 +15,8 @@ from emotion_cli.settings import ATTENTIONS, Settings
 from warehouse.store import FileEntry, Manifest, Partition, Store
 
 if TYPE_CHECKING:
-    from emotion_cli.models.loading import LoadedModel, ModelSource
+    from emotion_cli.models.loaded import LoadedModel
+    from emotion_cli.models.sources.finding import ModelSource
 
 
 NOT_THERE = "not there yet"

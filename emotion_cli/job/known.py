@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from emotion_cli.errors import MissingError, UsageError
 from emotion_cli.job.extractions import Extraction, asked_model, depth, pairs_of
 from emotion_cli.measures.directions import METHODS, OTHERS, emotions_of
-from emotion_cli.models.embedded import EMBEDDED
+from emotion_cli.models.sources.embedded import EMBEDDED
 from emotion_cli.prompts.shipped import shipped_prompt_set, shipped_sets
 from emotion_cli.settings import Settings, layer_numbers
 from emotion_cli.suggestions import unknown
@@ -17,7 +17,7 @@ from warehouse.schema import TABLES
 from warehouse.store import Partition, Store
 
 POOLINGS = ("last", "mean", "word")
-"""As in `emotion_cli.models.extraction`, which needs torch; a test holds them equal."""
+"""As in `emotion_cli.models.pooling`, which needs torch; a test holds them equal."""
 
 
 def stored_names(store: Store, key: str) -> list[str]:

@@ -11,12 +11,12 @@ from emotion_cli.job.comparisons import Shared
 from emotion_cli.job.extractions import Extraction, depth, pairs_of
 from emotion_cli.job.job import Job
 from emotion_cli.job.variants import Variant
-from emotion_cli.measures.between.similarity import correlations_of
+from emotion_cli.measures.between.geometry import correlations_of
 from emotion_cli.measures.between.space import Space, space_of
 from emotion_cli.measures.directions import METHODS
 from emotion_cli.measures.gram import Gram, gram
-from emotion_cli.measures.quality import HeldOut
-from emotion_cli.measures.resampling import generator
+from emotion_cli.measures.inference.resampling import generator
+from emotion_cli.measures.within.quality import HeldOut
 from emotion_cli.settings import LAYER_RANGES, Settings
 from warehouse.store import Partition, Store
 

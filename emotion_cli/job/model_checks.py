@@ -14,7 +14,8 @@ from warehouse.store import Partition, Store, table_of
 
 if TYPE_CHECKING:
     from emotion_cli.models.checks import Check
-    from emotion_cli.models.loading import LoadedModel, ModelSource
+    from emotion_cli.models.loaded import LoadedModel
+    from emotion_cli.models.sources.finding import ModelSource
 
 
 def check(store: Store, settings: Settings, source: "ModelSource", listener: Listener) -> "Sequence[Check]":

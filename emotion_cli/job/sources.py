@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 from emotion_cli.errors import UsageError
 from emotion_cli.job.listener import Listener
-from emotion_cli.models.embedded import EMBEDDED
-from emotion_cli.models.loading import find
+from emotion_cli.models.sources.embedded import EMBEDDED
+from emotion_cli.models.sources.finding import find
 from emotion_cli.settings import Settings
 from emotion_cli.suggestions import nearest, unknown
 from warehouse.store import Store
 
 if TYPE_CHECKING:
-    from emotion_cli.models.loading import ModelSource
+    from emotion_cli.models.sources.finding import ModelSource
 
 
 def find_sources(settings: Settings, models: Sequence[str], listener: Listener) -> "dict[str, ModelSource]":

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from emotion_cli.measures.resampling import Statistic
+from emotion_cli.measures.inference.resampling import Statistic
 from warehouse.schema import STATISTIC_COLUMNS
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from emotion_cli.measures.directions import OTHERS, ZERO_RELATIVE_NORM, reference_prompts, weights
 from emotion_cli.measures.gram import Gram
-from emotion_cli.measures.resampling import Null, generator, null_of, permutations_within
+from emotion_cli.measures.inference.resampling import Null, generator, null_of, permutations_within
 
 MOST_UNDEFINED = 0.025
 """Share of bootstrap draws without a value above which there is no interval."""

@@ -13,7 +13,7 @@ from emotion_cli.models.tokens import first_token, tokenize
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from emotion_cli.models.loading import LoadedModel
+    from emotion_cli.models.loaded import LoadedModel
 
 CAUSAL_TOLERANCE = {"float32": 1e-5, "float16": 1e-2, "bfloat16": 2e-2}
 """Largest change over norm of a token's state that another token behind it may cause, by rounding, in each number format."""
@@ -191,7 +191,7 @@ def _states(loaded: "LoadedModel", row: Sequence[int]) -> "tuple[dict[int, Tenso
 def _invariance(loaded: "LoadedModel", name: str, groups: Sequence[Sequence[list[int]]], what: str) -> Check:
     """The largest error, for what is allowed, over layers and poolings, of prompts that run in one batch."""
     from emotion_cli.models.exactness import FACTOR, FLOOR, POOLED, Agreement, agreement, positions_of, reference
-    from emotion_cli.models.extraction import NotFiniteError, pooled_activations
+    from emotion_cli.models.pooling import NotFiniteError, pooled_activations
 
     layers = range(loaded.n_layers + 1)
     worst, why = Agreement(0.0, FACTOR * FLOOR[loaded.dtype]), ""

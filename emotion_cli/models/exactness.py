@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from emotion_cli.models.extraction import POOLINGS, NotFiniteError
+from emotion_cli.models.pooling import POOLINGS, NotFiniteError
 from emotion_cli.models.refusals import refusal_of
 from emotion_cli.models.residual import residual_stream
 from emotion_cli.models.rotary import as_it_was
@@ -18,7 +18,7 @@ from emotion_cli.models.rotary import as_it_was
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from emotion_cli.models.loading import LoadedModel
+    from emotion_cli.models.loaded import LoadedModel
 
 FACTOR = 4
 """How many times the error of the plain pass is allowed: two orders of the same sums differ by chance, rarely by more."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from emotion_cli.models.loading import LoadedModel
+    from emotion_cli.models.loaded import LoadedModel
 
 
 SUMMED_AT_ONCE = 192

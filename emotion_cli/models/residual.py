@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from emotion_cli.models.loading import LoadedModel
+    from emotion_cli.models.loaded import LoadedModel
 
 
 class _Seen(Exception):  # noqa: N818

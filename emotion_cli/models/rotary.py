@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from emotion_cli.models.loading import LoadedModel
+    from emotion_cli.models.loaded import LoadedModel
 
 WHATEVER_THE_LENGTH = frozenset({"default", "linear", "yarn", "llama3", "proportional"})
 """Types of rotary positions whose angles depend on the position alone."""

@@ -15,7 +15,7 @@ from emotion_cli.errors import UsageError
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from emotion_cli.models.loading import LoadedModel
+    from emotion_cli.models.loaded import LoadedModel
 
 TWO_TOKENS = (1, 2)
 """Ids that every vocabulary has."""

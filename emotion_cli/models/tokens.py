@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from emotion_cli.errors import UsageError, short_of_memory
 
 if TYPE_CHECKING:
-    from emotion_cli.models.loading import LoadedModel
+    from emotion_cli.models.loaded import LoadedModel
 
 TEMPLATE_PROBE = "The kettle is on."
 """Any text would do."""

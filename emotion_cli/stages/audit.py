@@ -9,10 +9,10 @@ import pyarrow as pa
 from emotion_cli.job.extractions import Extraction
 from emotion_cli.job.job import Job, Task, fingerprint, why
 from emotion_cli.job.statistics import statistic_columns
-from emotion_cli.measures.contrast import Contrast, draws_of
-from emotion_cli.measures.quality import surface_auroc
-from emotion_cli.measures.resampling import Null, Statistic
+from emotion_cli.measures.inference.draws import Contrast, draws_of
+from emotion_cli.measures.inference.resampling import Null, Statistic
 from emotion_cli.measures.surface import surface_of
+from emotion_cli.measures.within.quality import surface_auroc
 from emotion_cli.prompts.audit import (
     FEATURES,
     Area,

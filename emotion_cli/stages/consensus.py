@@ -13,8 +13,8 @@ from emotion_cli.job.statistics import statistic_columns
 from emotion_cli.job.threads import in_threads
 from emotion_cli.job.variants import Variant, emotions_and_reference, variant_of, variants
 from emotion_cli.measures.between.consensus import Share, plane, shares
-from emotion_cli.measures.between.design import MIN_TOPICS, Design, design_of
-from emotion_cli.measures.resampling import NO_INTERVAL, Null, Statistic, defined, jackknife_interval, null_above
+from emotion_cli.measures.inference.relabelling import MIN_TOPICS, Design, design_of
+from emotion_cli.measures.inference.resampling import NO_INTERVAL, Null, Statistic, defined, jackknife_interval, null_above
 from warehouse.store import table_of
 
 AXES = ("consensus_x", "consensus_y")

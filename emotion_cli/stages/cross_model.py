@@ -23,11 +23,19 @@ from emotion_cli.job.threads import in_threads
 from emotion_cli.job.variants import Variant, emotions_and_reference, variant_of, variants
 from emotion_cli.measures.between.alignment import FEWER, Curve, aligned, ceilings
 from emotion_cli.measures.between.cosine import raw_cosine
-from emotion_cli.measures.between.design import MIN_TOPICS, N_SPLITS, Design, design_of, kept_without_groups
-from emotion_cli.measures.between.similarity import Similarity, best_depths, similarities
+from emotion_cli.measures.between.geometry import Similarity, best_depths, similarities
 from emotion_cli.measures.between.subspaces import is_upper, subspaces_of_model, subspaces_of_pair
 from emotion_cli.measures.directions import ZERO_RELATIVE_NORM
-from emotion_cli.measures.resampling import NO_INTERVAL, Interval, Null, Statistic, defined, jackknife_interval, null_above
+from emotion_cli.measures.inference.relabelling import MIN_TOPICS, N_SPLITS, Design, design_of, kept_without_groups
+from emotion_cli.measures.inference.resampling import (
+    NO_INTERVAL,
+    Interval,
+    Null,
+    Statistic,
+    defined,
+    jackknife_interval,
+    null_above,
+)
 from warehouse.store import Partition, table_of
 
 

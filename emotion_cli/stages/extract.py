@@ -18,8 +18,8 @@ from emotion_cli.suggestions import unknown
 from warehouse.store import FileEntry, Partition, table_of
 
 if TYPE_CHECKING:
-    from emotion_cli.models.loading import LoadedModel
-    from emotion_cli.models.proof import Choice
+    from emotion_cli.models.loaded import LoadedModel
+    from emotion_cli.models.packing.proof import Choice
     from emotion_cli.models.tokens import Tokens
 
 
@@ -29,7 +29,7 @@ def tasks(job: Job) -> list[Task]:
 
 
 def _task(job: Job, scope: Extraction) -> Task:
-    from emotion_cli.models.extraction import POOLINGS
+    from emotion_cli.models.pooling import POOLINGS
 
     poolings = job.settings.pooling or DEFAULT_POOLINGS
     for pooling in poolings:
@@ -65,8 +65,8 @@ def _words_changed(activations: Partition, poolings: Sequence[str], words: WordL
 
 def _run(job: Job, scope: Extraction, poolings: Sequence[str]) -> None:
     from emotion_cli.job.model_checks import refuse_unsound
-    from emotion_cli.models.extraction import BATCH_TOKENS, BATCH_TOKENS_ELSEWHERE, SPARSE
-    from emotion_cli.models.proof import choose_strategy
+    from emotion_cli.models.packing.proof import choose_strategy
+    from emotion_cli.models.pooling import BATCH_TOKENS, BATCH_TOKENS_ELSEWHERE, SPARSE
     from emotion_cli.models.tokens import template_sha256, tokenize
 
     settings, listener = job.settings, job.listener

@@ -8,8 +8,8 @@ from emotion_cli.job.job import Job, Task, parts_task
 from emotion_cli.job.layers import averaged_layers, inner_products
 from emotion_cli.job.statistics import statistic_columns
 from emotion_cli.job.variants import Variant, emotions_and_reference, variant_of, variants
-from emotion_cli.measures.quality import qualities
 from emotion_cli.measures.surface import Surface, surface_of
+from emotion_cli.measures.within.quality import qualities
 from emotion_cli.prompts.audit import first_word
 from warehouse.store import table_of
 

@@ -8,7 +8,7 @@ from emotion_cli.job.job import Job, Task, parts_task
 from emotion_cli.job.layers import averaged_layers, inner_products
 from emotion_cli.job.statistics import statistic_columns
 from emotion_cli.job.variants import Variant, emotions_and_reference, variant_of, variants
-from emotion_cli.measures.within import comparisons
+from emotion_cli.measures.within.likeness import comparisons
 from warehouse.store import table_of
 
 

@@ -6,7 +6,7 @@ import tiny
 from command import emo, emo_ok
 from workplaces import write_prompts
 
-from emotion_cli.models.loading import find
+from emotion_cli.models.sources.finding import find
 from warehouse.catalog import Catalog
 from warehouse.store import Store
 

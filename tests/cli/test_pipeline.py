@@ -191,7 +191,7 @@ def test_a_killed_extraction_goes_on_where_it_stopped(workplace, tmp_path):
     emo_ok("datasets", "import", tmp_path / "mine.jsonl", "--dataset", "mine", "--store", tmp_path)
     words = ["extract", "-d", "mine", "-m", workplace.models[0], "--store", tmp_path, "--cache", workplace.cache]
     killed = (
-        "import os, signal, emotion_cli.engines.local as e, emotion_cli.models.extraction as x; e.PART_BYTES = 4 * 512; "
+        "import os, signal, emotion_cli.engines.local as e, emotion_cli.models.pooling as x; e.PART_BYTES = 4 * 512; "
         "run, calls = x.pooled_activations, []; "
         # two pieces make a part: the third one is half done
         "x.pooled_activations = lambda *a, **k: (calls.append(1), len(calls) == {call} and "

@@ -10,7 +10,7 @@ from warehouse.store import Store
 from warehouse.verify import verify
 
 SIGNALLED = (
-    "import signal, emotion_cli.engines.local as e, emotion_cli.models.extraction as x; e.PART_BYTES = 4 * 512; "
+    "import signal, emotion_cli.engines.local as e, emotion_cli.models.pooling as x; e.PART_BYTES = 4 * 512; "
     "run, calls = x.pooled_activations, []; "
     "x.pooled_activations = lambda *a, **k: (calls.append(1), len(calls) == {call} and "
     "[signal.raise_signal(number) for number in {signals}], run(*a, **k))[2]; "

@@ -5,7 +5,7 @@ from command import emo, emo_ok
 
 from emotion_cli.errors import UsageError
 from emotion_cli.job import known
-from emotion_cli.models.extraction import POOLINGS
+from emotion_cli.models.pooling import POOLINGS
 from emotion_cli.settings import Settings, resolve
 from emotion_cli.suggestions import unknown
 

@@ -8,8 +8,10 @@ from oracle import Oracle
 
 import emotion_cli.engines.local as local
 from emotion_cli.engines import parts, sample
-from emotion_cli.models import extraction, proof
-from emotion_cli.models.loading import find, load
+from emotion_cli.models import pooling
+from emotion_cli.models.loading import load
+from emotion_cli.models.packing import proof
+from emotion_cli.models.sources.finding import find
 from warehouse.catalog import Catalog
 from warehouse.store import Partition, Store
 from warehouse.verify import verify
@@ -39,7 +41,7 @@ def test_rows_of_one_batch_that_are_wrong_are_not_committed(place, monkeypatch):
     """As a fault would have it that the proof did not meet: it shows from the second part on."""
     words, store = place
     monkeypatch.setattr(local, "PART_BYTES", 4 * 512)
-    forward, ran = extraction._forward, []
+    forward, ran = pooling._forward, []
 
     def faulty(*given, **options):
         ran.append(1)
@@ -54,7 +56,7 @@ def test_rows_of_one_batch_that_are_wrong_are_not_committed(place, monkeypatch):
         return found
 
     with monkeypatch.context() as patched:
-        patched.setattr(extraction, "_forward", faulty)
+        patched.setattr(pooling, "_forward", faulty)
         patched.setattr(proof.Trial, "prove", proven)
         failed = emo(*words)
     assert failed.code == 4

@@ -21,8 +21,9 @@ from tokenizers import Tokenizer
 
 from emotion_cli.errors import CheckFailedError, EmoError
 from emotion_cli.models.checks import Check, tokens
-from emotion_cli.models.extraction import pooled_activations
-from emotion_cli.models.loading import ModelSource, find, load
+from emotion_cli.models.loading import load
+from emotion_cli.models.pooling import pooled_activations
+from emotion_cli.models.sources.finding import ModelSource, find
 from emotion_cli.models.tokens import tokenize
 
 SEED = 0

@@ -14,8 +14,9 @@ from pathlib import Path
 import numpy as np
 from oracle import FLOOR, Oracle
 
-from emotion_cli.models.extraction import pooled_activations
-from emotion_cli.models.loading import find, load
+from emotion_cli.models.loading import load
+from emotion_cli.models.pooling import pooled_activations
+from emotion_cli.models.sources.finding import find
 from emotion_cli.models.tokens import tokenize
 from emotion_cli.prompts.shipped import shipped_prompt_set
 from emotion_cli.settings import resolve

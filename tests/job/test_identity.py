@@ -16,8 +16,8 @@ from emotion_cli.job import extractions
 from emotion_cli.job.comparisons import SETTINGS, refuse_other_vectors
 from emotion_cli.job.datasets import Version
 from emotion_cli.job.listener import Silence
-from emotion_cli.models import fingerprint
-from emotion_cli.models.loading import ModelSource
+from emotion_cli.models.sources import fingerprint
+from emotion_cli.models.sources.finding import ModelSource
 from emotion_cli.settings import Settings
 from emotion_cli.stages import cross_model
 from warehouse.store import FileEntry, Store, table_of

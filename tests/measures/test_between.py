@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from emotion_cli.measures.between.alignment import aligned, ceilings
-from emotion_cli.measures.between.design import as_labelled, contrast, design_of, exchanged, groups_left_out, thirds_of
+from emotion_cli.measures.between.geometry import best_depths, correlations_of, hsic_pattern, similarities
 from emotion_cli.measures.between.maps import ridge, rotations, rows_of
-from emotion_cli.measures.between.similarity import best_depths, correlations_of, hsic_pattern, similarities
 from emotion_cli.measures.between.space import space_of, spectrum_of, strength_of
-from emotion_cli.measures.resampling import generator, jackknife_interval, null_above
+from emotion_cli.measures.inference.relabelling import as_labelled, contrast, design_of, exchanged, groups_left_out, thirds_of
+from emotion_cli.measures.inference.resampling import generator, jackknife_interval, null_above
 
 LABELS = ["anger", "apology", "gratitude", "neutral"]
 EMOTIONS = LABELS[:3]

@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from emotion_cli.measures.contrast import Contrast, draws_of
 from emotion_cli.measures.directions import OTHERS
 from emotion_cli.measures.gram import gram
-from emotion_cli.measures.quality import HeldOut, auroc, qualities, split_half
-from emotion_cli.measures.separation import area_interval
+from emotion_cli.measures.inference.auroc import area_interval
+from emotion_cli.measures.inference.draws import Contrast, draws_of
 from emotion_cli.measures.surface import surface_of
-from emotion_cli.measures.within import comparisons
+from emotion_cli.measures.within.likeness import comparisons
+from emotion_cli.measures.within.quality import HeldOut, auroc, qualities, split_half
 
 LABELS = ["anger", "joy", "pride", "neutral"]
 EMOTIONS = LABELS[:3]

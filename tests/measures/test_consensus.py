@@ -5,10 +5,10 @@ import pytest
 from synthetic import EMOTIONS, LABELS
 
 from emotion_cli.measures.between.consensus import consensus, plane, shares
-from emotion_cli.measures.between.design import design_of
 from emotion_cli.measures.between.maps import rows_of
 from emotion_cli.measures.between.space import space_of
-from emotion_cli.measures.resampling import null_above
+from emotion_cli.measures.inference.relabelling import design_of
+from emotion_cli.measures.inference.resampling import null_above
 
 TOPICS = 24
 OPTIONS = {"emotions": EMOTIONS, "reference": "neutral", "dataset": "d", "seed": 0}

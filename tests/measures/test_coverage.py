@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from emotion_cli.measures.between.alignment import aligned
-from emotion_cli.measures.between.design import design_of, kept_without_groups, topic_numbers
-from emotion_cli.measures.between.similarity import correlations_of, similarities
+from emotion_cli.measures.between.geometry import correlations_of, similarities
 from emotion_cli.measures.between.space import space_of
-from emotion_cli.measures.resampling import jackknife_interval
+from emotion_cli.measures.inference.relabelling import design_of, kept_without_groups, topic_numbers
+from emotion_cli.measures.inference.resampling import jackknife_interval
 
 LABELS = ["anger", "apology", "neutral"]
 TOPICS, SAMPLES, LATENT = 30, 40, 6

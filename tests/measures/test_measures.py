@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from emotion_cli.measures.between.cosine import raw_cosine
 from emotion_cli.measures.directions import OTHERS, directions
 from emotion_cli.measures.gram import gram
-from emotion_cli.measures.resampling import generator, null_of, permutations_within
-from emotion_cli.measures.within import COSINE, COSINE_OTHERS, comparisons
+from emotion_cli.measures.inference.resampling import generator, null_of, permutations_within
+from emotion_cli.measures.within.likeness import COSINE, COSINE_OTHERS, comparisons
 
 EMOTIONS = ["joy", "rage", "shame"]
 

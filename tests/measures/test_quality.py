@@ -6,11 +6,16 @@ from scipy import stats
 from sklearn.metrics import roc_auc_score
 from sklearn.naive_bayes import CategoricalNB
 
-from emotion_cli.measures import quality, separation
-from emotion_cli.measures.contrast import Contrast, concerned_labels, draws_of
 from emotion_cli.measures.directions import OTHERS
 from emotion_cli.measures.gram import gram
-from emotion_cli.measures.quality import (
+from emotion_cli.measures.inference import auroc as areas_by_ranks
+from emotion_cli.measures.inference.auroc import area_interval, areas, areas_of_kinds, resampled_areas
+from emotion_cli.measures.inference.draws import Contrast, concerned_labels, draws_of
+from emotion_cli.measures.inference.resampling import blocks_of, dealt, interval_of, null_above, resampled, strata_of, units_of
+from emotion_cli.measures.surface import SMOOTHING, surface_of, surface_scores
+from emotion_cli.measures.within import quality
+from emotion_cli.measures.within.likeness import equidistance, label_products, mixtures_of, unbiased_cosines
+from emotion_cli.measures.within.quality import (
     HeldOut,
     auroc,
     centroid_accuracy,
@@ -21,10 +26,6 @@ from emotion_cli.measures.quality import (
     split_half,
     surface_auroc,
 )
-from emotion_cli.measures.resampling import blocks_of, dealt, interval_of, null_above, resampled, strata_of, units_of
-from emotion_cli.measures.separation import area_interval, areas, areas_of_kinds, resampled_areas
-from emotion_cli.measures.surface import SMOOTHING, surface_of, surface_scores
-from emotion_cli.measures.within import equidistance, label_products, mixtures_of, unbiased_cosines
 
 EMOTIONS = ["joy", "rage", "shame"]
 LABELS = ["calm", *EMOTIONS]
@@ -146,8 +147,8 @@ def test_random_directions_are_scored_on_the_same_folds():
 @pytest.mark.parametrize("small", [False, True], ids=["whole", "in pieces and by ranks"])
 def test_areas_are_scikit_learn_s_with_ties_and_weights(small, monkeypatch):
     if small:
-        monkeypatch.setattr(separation, "MANY", 1)
-        monkeypatch.setattr(separation, "CHUNK", 12)
+        monkeypatch.setattr(areas_by_ranks, "MANY", 1)
+        monkeypatch.setattr(areas_by_ranks, "CHUNK", 12)
     rng = np.random.default_rng(0)
     positive, negative = rng.integers(0, 5, size=(3, 9)).astype(float), rng.integers(0, 4, size=(3, 6)).astype(float)
     for p, n, area in zip(positive, negative, areas(positive, negative), strict=True):

@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from emotion_cli.measures.between.design import design_of
 from emotion_cli.measures.between.space import space_of
 from emotion_cli.measures.between.subspaces import (
     explained,
@@ -11,6 +10,7 @@ from emotion_cli.measures.between.subspaces import (
     overlaps_unaligned,
     overlaps_within,
 )
+from emotion_cli.measures.inference.relabelling import design_of
 
 LABELS = ["anger", "apology", "neutral"]
 TOPICS = 36

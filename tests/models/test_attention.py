@@ -10,11 +10,12 @@ from oracle import Oracle
 from torch.nn.attention.flex_attention import BlockMask
 
 from emotion_cli.errors import EmoError
-from emotion_cli.models.extraction import pooled_activations
-from emotion_cli.models.loading import find, load
-from emotion_cli.models.masks import attention_mask
-from emotion_cli.models.packing import STRATEGIES, Batch, tree_rows
-from emotion_cli.models.proof import prove
+from emotion_cli.models.loading import load
+from emotion_cli.models.packing.masks import attention_mask
+from emotion_cli.models.packing.proof import prove
+from emotion_cli.models.packing.trees import STRATEGIES, Batch, tree_rows
+from emotion_cli.models.pooling import pooled_activations
+from emotion_cli.models.sources.finding import find
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:_compile flag on create_block_mask:DeprecationWarning"),

@@ -10,7 +10,8 @@ import torch
 from emotion_cli.errors import CheckFailedError
 from emotion_cli.models.checks import check_model, structure
 from emotion_cli.models.checks import tokens as token_checks
-from emotion_cli.models.loading import find, load
+from emotion_cli.models.loading import load
+from emotion_cli.models.sources.finding import find
 
 NAMES = ["layer_count", "top_before_final_norm", "causal", "bos", "vocabulary", "tokenizer_file", "padding_invariance", "batch_invariance",
          "dtype_safety"]  # fmt: skip

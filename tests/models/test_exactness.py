@@ -10,10 +10,12 @@ import torch
 from oracle import Oracle
 
 from emotion_cli.models import products
-from emotion_cli.models.extraction import pooled_activations
-from emotion_cli.models.loading import LoadedModel, find, load
-from emotion_cli.models.proof import choose_strategy
+from emotion_cli.models.loaded import LoadedModel
+from emotion_cli.models.loading import load
+from emotion_cli.models.packing.proof import choose_strategy
+from emotion_cli.models.pooling import pooled_activations
 from emotion_cli.models.residual import residual_stream
+from emotion_cli.models.sources.finding import find
 from emotion_cli.models.tokens import tokenize
 
 TEXTS = [

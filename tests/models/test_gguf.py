@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from emotion_cli.errors import EmoError
-from emotion_cli.models.extraction import pooled_activations
-from emotion_cli.models.gguf import RECORD
-from emotion_cli.models.loading import find, load
+from emotion_cli.models.loading import load
+from emotion_cli.models.pooling import pooled_activations
+from emotion_cli.models.sources.finding import find
+from emotion_cli.models.sources.gguf import RECORD
 
 WIDTH, HEADS, BLOCKS, HIDDEN = 32, 4, 2, 64
 TOKENS = ["<unk>", "<s>", "</s>", *(f"<0x{byte:02X}>" for byte in range(256)), "▁", "a", "b", "▁a"]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from safetensors.numpy import save_file
 
 from emotion_cli.errors import EmoError
-from emotion_cli.models.headers import gguf_weights, safetensors_shapes
+from emotion_cli.models.sources.headers import gguf_weights, safetensors_shapes
 
 
 def gguf_bytes(tmp_path_factory):

@@ -8,9 +8,10 @@ import transformers
 from command import emo
 
 from emotion_cli.errors import UsageError
-from emotion_cli.models import kinds
-from emotion_cli.models.kinds import missing_packages
-from emotion_cli.models.loading import find, load
+from emotion_cli.models.loading import load
+from emotion_cli.models.sources import kinds
+from emotion_cli.models.sources.finding import find
+from emotion_cli.models.sources.kinds import missing_packages
 
 _SIZES = {"vocab_size": 64, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 32}
 _BART = {

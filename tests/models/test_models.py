@@ -6,7 +6,8 @@ import pytest
 import tiny
 
 from emotion_cli.errors import EmoError, MissingError, UsageError
-from emotion_cli.models.loading import find, load
+from emotion_cli.models.loading import load
+from emotion_cli.models.sources.finding import find
 from emotion_cli.models.tokens import tokenize
 
 
@@ -106,7 +107,7 @@ def test_float16_is_refused_where_it_overflows(tmp_path):
 def test_bfloat16_is_near_float32(cache):
     import numpy as np
 
-    from emotion_cli.models.extraction import pooled_activations
+    from emotion_cli.models.pooling import pooled_activations
 
     values = []
     for dtype in ("float32", "bfloat16"):

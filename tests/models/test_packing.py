@@ -9,12 +9,13 @@ from hypothesis import strategies as st
 from oracle import Oracle
 
 from emotion_cli.errors import EmoError
-from emotion_cli.models import extraction, products
-from emotion_cli.models.extraction import pooled_activations
-from emotion_cli.models.loading import find, load
-from emotion_cli.models.masks import ancestors, attention_mask, dense, depths_of, ends_of
-from emotion_cli.models.packing import STRATEGIES, Batch, common_prefix, pack, tree_rows
-from emotion_cli.models.proof import choose_strategy, prove
+from emotion_cli.models import pooling, products
+from emotion_cli.models.loading import load
+from emotion_cli.models.packing.masks import ancestors, attention_mask, dense, depths_of, ends_of
+from emotion_cli.models.packing.proof import choose_strategy, prove
+from emotion_cli.models.packing.trees import STRATEGIES, Batch, common_prefix, pack, tree_rows
+from emotion_cli.models.pooling import pooled_activations
+from emotion_cli.models.sources.finding import find
 
 WITHOUT_TREES = ("bloom", "falcon-alibi", "mamba", "lfm2", "openai-gpt", "recurrent_gemma", "rwkv")
 """Architectures whose positions are places in the sequence (distances, a state), or that take no mask of a tree (GPT-1)."""
@@ -78,13 +79,13 @@ def test_every_strategy_that_is_exact_gives_the_plain_numbers(subject, data):
                                     strategy=strategy, words=words, sparse=few)  # fmt: skip
         for i, row in enumerate(ids):
             positions = {"last": [len(row) - 1], "mean": list(range(1, len(row))), "word": [p for p in words[i] if p > 0]}
-            for pooling in poolings:
-                chosen = positions[pooling]
-                assert pooled.present[pooling][i] == bool(chosen)
+            for name in poolings:
+                chosen = positions[name]
+                assert pooled.present[name][i] == bool(chosen)
                 if chosen:
-                    assert subject.oracle.excess(pooled.values[pooling][:, i], row, chosen) <= 1
+                    assert subject.oracle.excess(pooled.values[name][:, i], row, chosen) <= 1
                 else:
-                    assert not pooled.values[pooling][:, i].any()
+                    assert not pooled.values[name][:, i].any()
 
 
 @given(ids=prompts, width=st.integers(1, 40))
@@ -152,7 +153,7 @@ def test_windows_bind_by_depth(tmp_path):
 def test_trees_of_gpt_neo_stay_within_its_window(tmp_path):
     subject = Subject(tiny.save_model(tmp_path, "gpt_neo"), "gpt_neo")
     ids = [[0, 5, last] for last in range(6, 20)]
-    batches = extraction.batches_of(subject.loaded, ids, "tree", 512)
+    batches = pooling.batches_of(subject.loaded, ids, "tree", 512)
     assert max(batch.width for batch in batches) == 4
     assert any(len(row.paths) == 2 for batch in batches for row in batch.rows)
 
@@ -229,7 +230,7 @@ def test_when_memory_runs_out_batches_are_halved_and_it_is_said_once(llama, monk
     ids = [[0, *range(first, first + 9)] for first in range(12)] + [[0, 5, last] for last in range(9)]
     whole = pooled_activations(llama.loaded, ids, poolings=["last"], layers=[1, 3], batch_tokens=200, strategy=strategy)
     sizes, said = [], []
-    forward = extraction._forward
+    forward = pooling._forward
 
     def small_machine(loaded, batch, *given, **options):
         if batch.size > 25:
@@ -237,14 +238,14 @@ def test_when_memory_runs_out_batches_are_halved_and_it_is_said_once(llama, monk
         sizes.append(batch.size)
         return forward(loaded, batch, *given, **options)
 
-    monkeypatch.setattr(extraction, "_forward", small_machine)
+    monkeypatch.setattr(pooling, "_forward", small_machine)
     halved = pooled_activations(llama.loaded, ids, poolings=["last"], layers=[1, 3], batch_tokens=200, strategy=strategy,
                                 notify=said.append)  # fmt: skip
     np.testing.assert_allclose(halved.values["last"], whole.values["last"], atol=1e-5)
     assert len(said) == (0 if strategy == "single" else 1)
     assert halved.n_tokens_computed == sum(sizes)
     assert strategy == "single" or halved.batch_tokens < 200
-    monkeypatch.setattr(extraction, "_forward", lambda *_, **__: (_ for _ in ()).throw(error))
+    monkeypatch.setattr(pooling, "_forward", lambda *_, **__: (_ for _ in ()).throw(error))
     with pytest.raises(EmoError, match="single prompt of 10 tokens"):
         pooled_activations(llama.loaded, ids[:1], poolings=["last"], layers=[1], batch_tokens=200, strategy=strategy)
 
@@ -253,7 +254,7 @@ def test_other_errors_are_not_taken_for_a_lack_of_memory(llama, monkeypatch):
     def broken(*_, **__):
         raise RuntimeError("shapes do not fit")
 
-    monkeypatch.setattr(extraction, "_forward", broken)
+    monkeypatch.setattr(pooling, "_forward", broken)
     with pytest.raises(RuntimeError, match="do not fit"):
         pooled_activations(llama.loaded, [[0, 5], [0, 6]], poolings=["last"], layers=[1], batch_tokens=64)
 
@@ -263,7 +264,7 @@ def test_a_strategy_that_is_not_exact_is_not_used(llama, monkeypatch):
     options = {"layers": llama.layers, "batch_tokens": 64}
     assert choose_strategy(llama.loaded, ids, **options).strategy == "tree"
     # positions that count places in the row: what a model that ignores position_ids does
-    monkeypatch.setattr(extraction, "depths_of", lambda batch: np.tile(np.arange(batch.width), (len(batch.rows), 1)))
+    monkeypatch.setattr(pooling, "depths_of", lambda batch: np.tile(np.arange(batch.width), (len(batch.rows), 1)))
     choice = choose_strategy(llama.loaded, ids, **options)
     assert choice.strategy == "sorted" and choice.proof.exact and not choice.rejected["tree"].exact
     with pytest.raises(EmoError, match=r"not exact \(tree: error \d.*, 8.0e-06 allowed"):
@@ -272,7 +273,7 @@ def test_a_strategy_that_is_not_exact_is_not_used(llama, monkeypatch):
     def refused(loaded, batch):
         raise TypeError("no such argument")
 
-    monkeypatch.setattr(extraction, "attention_mask", refused)
+    monkeypatch.setattr(pooling, "attention_mask", refused)
     (rejected,) = choose_strategy(llama.loaded, ids, **options).rejected.values()
     assert str(rejected) == "the model cannot run it (TypeError: no such argument)"
 

@@ -9,14 +9,16 @@ import torch
 from oracle import Oracle
 
 from emotion_cli.errors import EmoError
-from emotion_cli.models import exactness, extraction, masks, proof
+from emotion_cli.models import exactness, pooling
 from emotion_cli.models.checks import check_model
 from emotion_cli.models.exactness import FACTOR, FLOOR, POOLED, agreement, positions_of, recompute, reference, rows_of
-from emotion_cli.models.extraction import batches_of, pooled_activations
-from emotion_cli.models.loading import find, load
-from emotion_cli.models.packing import STRATEGIES
-from emotion_cli.models.proof import choose_strategy, prove
+from emotion_cli.models.loading import load
+from emotion_cli.models.packing import masks, proof
+from emotion_cli.models.packing.proof import choose_strategy, prove
+from emotion_cli.models.packing.trees import STRATEGIES
+from emotion_cli.models.pooling import batches_of, pooled_activations
 from emotion_cli.models.rotary import regimes
+from emotion_cli.models.sources.finding import find
 
 IDS = [[0, 5, 6, 7, 8, 9, 10], [0, 5, 11, 12], [0, 5, 11, 12, 13, 14, 15, 16, 17, 18, 19, 5], [0], [0, 5, 6, 7], [3, 5, 6]]
 
@@ -101,7 +103,7 @@ def test_a_model_that_knows_no_float64_is_compared_with_its_plain_pass(llama):
 
 
 def test_faults_of_ours_are_not_taken_for_refusals_of_the_model(llama, monkeypatch):
-    monkeypatch.setattr(extraction, "depths_of", lambda batch: None)
+    monkeypatch.setattr(pooling, "depths_of", lambda batch: None)
     with pytest.raises(TypeError):
         choose_strategy(llama, [[0, 5, last, last + 1] for last in range(6, 16)], layers=[3], batch_tokens=64)
 
@@ -132,8 +134,8 @@ def test_masks_and_positions_that_are_off_by_one_are_caught(tmp_path, monkeypatc
             masks, "ancestors", lambda *of, window=None, **other: ancestors(*of, window=window and window + 1, **other)
         )
     else:
-        depths = extraction.depths_of
-        monkeypatch.setattr(extraction, "depths_of", lambda batch: np.maximum(depths(batch) - (depths(batch) > 5), 0))
+        depths = pooling.depths_of
+        monkeypatch.setattr(pooling, "depths_of", lambda batch: np.maximum(depths(batch) - (depths(batch) > 5), 0))
     choice = choose_strategy(loaded, ids, **options)
     assert choice.strategy == "sorted" and not choice.rejected["tree"].exact
 
@@ -150,7 +152,7 @@ def test_the_batches_of_the_proof_are_those_of_the_extraction(llama, monkeypatch
         "pooled_batches",
         lambda loaded, unique, batches, **options: (
             ran.extend([unique[prompt] for prompt in batch.prompts] for batch in batches)
-            or extraction.pooled_batches(loaded, unique, batches, **options)
+            or pooling.pooled_batches(loaded, unique, batches, **options)
         ),
     )
     for strategy in STRATEGIES:
@@ -234,13 +236,13 @@ def test_every_prompt_has_the_angles_of_its_own_length(kind, strategy, request):
 
 @pytest.mark.parametrize("kind", ["longrope", "dynamic"])
 def test_prompts_of_other_angles_in_a_batch_would_be_caught(kind, request, monkeypatch):
-    """The proof runs the longest prompt of each kind of length in the batch that it has in the extraction."""
+    """The proof runs the longest prompt of each kind of length in the batch that it has in the pooling."""
     loaded, _ = request.getfixturevalue(kind)
     ids = many([*range(3, 9)] * 4 + [14])
     rules = regimes(loaded)
     assert {len({tuple(rule(len(row)) for rule in rules) for row in ids})} == {2}
     assert choose_strategy(loaded, ids, layers=[3], batch_tokens=512).strategy == "tree"
-    monkeypatch.setattr(extraction, "regimes", lambda loaded: ())
+    monkeypatch.setattr(pooling, "regimes", lambda loaded: ())
     for strategy in ("tree", "sorted"):
         found = prove(loaded, ids, layers=[3], strategy=strategy, batch_tokens=512)
         assert not found.exact and found.error > 1e-4
@@ -287,7 +289,7 @@ def test_which_lengths_may_share_a_batch(rope, same, other):
 def test_a_strategy_that_is_wanted_and_not_exact_is_refused(longrope, monkeypatch):
     loaded, _ = longrope
     ids = many([*range(3, 9)] * 4 + [14])
-    monkeypatch.setattr(extraction, "regimes", lambda loaded: ())
+    monkeypatch.setattr(pooling, "regimes", lambda loaded: ())
     with pytest.raises(EmoError, match=r"not exact \(sorted: error"):
         choose_strategy(loaded, ids, layers=[3], batch_tokens=512, wanted="sorted")
     assert choose_strategy(loaded, ids, layers=[3], batch_tokens=512, wanted="single").strategy == "single"

@@ -10,8 +10,9 @@ import transformers
 
 from emotion_cli.errors import UsageError
 from emotion_cli.models.checks import structure
-from emotion_cli.models.extraction import pooled_activations
-from emotion_cli.models.loading import find, load
+from emotion_cli.models.loading import load
+from emotion_cli.models.pooling import pooled_activations
+from emotion_cli.models.sources.finding import find
 from emotion_cli.models.structure import find_structure, ignores_mean
 from emotion_cli.models.tokens import tokenize
 

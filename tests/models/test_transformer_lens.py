@@ -9,8 +9,9 @@ lens = pytest.importorskip(
     "transformer_lens.model_bridge", reason="TransformerLens has an environment of its own: make peers", exc_type=ImportError
 )
 
-from emotion_cli.models.extraction import pooled_activations  # noqa: E402
-from emotion_cli.models.loading import find, load  # noqa: E402
+from emotion_cli.models.loading import load  # noqa: E402
+from emotion_cli.models.pooling import pooled_activations  # noqa: E402
+from emotion_cli.models.sources.finding import find  # noqa: E402
 from emotion_cli.models.tokens import tokenize  # noqa: E402
 
 TEXTS = ["thank you so much .", "the bus is late and I am late and so is the bus !", "a", "I am furious today !"]

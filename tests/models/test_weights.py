@@ -11,8 +11,9 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from emotion_cli.errors import EmoError, UsageError
-from emotion_cli.models.extraction import pooled_activations
-from emotion_cli.models.loading import find, load
+from emotion_cli.models.loading import load
+from emotion_cli.models.pooling import pooled_activations
+from emotion_cli.models.sources.finding import find
 
 GATE = "model.layers.1.mlp.gate_proj.weight"
 

@@ -7,7 +7,8 @@ from transformers import PreTrainedTokenizerFast
 
 from emotion_cli.errors import UsageError
 from emotion_cli.models import tokens as tokenizing
-from emotion_cli.models.loading import find, load
+from emotion_cli.models.loading import load
+from emotion_cli.models.sources.finding import find
 from emotion_cli.models.tokens import tokenize
 from emotion_cli.prompts.words import WordList
 

@@ -9,7 +9,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from emotion_cli.measures.between.design import (
+from emotion_cli.measures.between.maps import Rows, ridge, rotations, rows_of
+from emotion_cli.measures.between.space import Space, coordinates_of, spectrum_of, strength_of
+from emotion_cli.measures.directions import OTHERS
+from emotion_cli.measures.inference.relabelling import (
     Design,
     Relabelling,
     Thirds,
@@ -20,10 +23,7 @@ from emotion_cli.measures.between.design import (
     joined,
     thirds_of,
 )
-from emotion_cli.measures.between.maps import Rows, ridge, rotations, rows_of
-from emotion_cli.measures.between.space import Space, coordinates_of, spectrum_of, strength_of
-from emotion_cli.measures.directions import OTHERS
-from emotion_cli.measures.resampling import generator
+from emotion_cli.measures.inference.resampling import generator
 
 Each = Callable[[Callable[[int], None], Iterable[int]], None]
 """Calls a function for each of some numbers; it may use threads, and say how far it is."""

@@ -11,7 +11,10 @@ from typing import NamedTuple
 import numpy as np
 
 from emotion_cli.measures.between.alignment import COMPONENTS, fitted_rows, squares_of, weights_of
-from emotion_cli.measures.between.design import (
+from emotion_cli.measures.between.maps import Rows, cross_products
+from emotion_cli.measures.between.space import Space, coordinates_of, spectrum_of
+from emotion_cli.measures.directions import OTHERS
+from emotion_cli.measures.inference.relabelling import (
     Design,
     Relabelling,
     Thirds,
@@ -22,9 +25,6 @@ from emotion_cli.measures.between.design import (
     joined,
     thirds_of,
 )
-from emotion_cli.measures.between.maps import Rows, cross_products
-from emotion_cli.measures.between.space import Space, coordinates_of, spectrum_of
-from emotion_cli.measures.directions import OTHERS
 
 MIN_MODELS = 3
 """Fewer models have no consensus that differs from one's map onto the other."""

@@ -10,11 +10,11 @@ from typing import NamedTuple
 import numpy as np
 
 from emotion_cli.measures.between.alignment import weights_of
-from emotion_cli.measures.between.design import Design, Thirds, as_labelled, contrast, exchanged, joined, thirds_of
 from emotion_cli.measures.between.maps import ridge, rows_of
 from emotion_cli.measures.between.space import Space, spectrum_of, strength_of
 from emotion_cli.measures.directions import OTHERS
-from emotion_cli.measures.resampling import generator
+from emotion_cli.measures.inference.relabelling import Design, Thirds, as_labelled, contrast, exchanged, joined, thirds_of
+from emotion_cli.measures.inference.resampling import generator
 
 DIMENSIONS = (2, 5, 10, 20)
 """Dimensions of the sweep; those that the prompts of a label span."""

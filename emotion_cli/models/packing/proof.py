@@ -8,17 +8,19 @@ import numpy as np
 
 from emotion_cli.errors import EmoError
 from emotion_cli.models.exactness import FACTOR, FLOOR, POOLED, Reference, agreement, joined, positions_of, reference
-from emotion_cli.models.extraction import NotFiniteError, batches_of, distinct, pooled_batches
-from emotion_cli.models.packing import STRATEGIES, Batch, common_prefix
+from emotion_cli.models.packing.trees import STRATEGIES, Batch, common_prefix
+from emotion_cli.models.pooling import NotFiniteError, batches_of, distinct, pooled_batches
 from emotion_cli.models.products import help_with
 from emotion_cli.models.refusals import refusal_of
 from emotion_cli.models.rotary import length_class, regimes
 
 if TYPE_CHECKING:
-    from emotion_cli.models.loading import LoadedModel
+    from emotion_cli.models.loaded import LoadedModel
+
 
 N_PROBES = 4
 """Prompts that are compared with passes of them alone, and kinds of lengths of which the longest prompt always is."""
+
 
 PROBE_TOKENS, PROBE_SHARE = 512, 16
 """Beyond the batches that are always run, no more than this many tokens, or one in so many, are run for the proof."""

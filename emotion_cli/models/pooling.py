@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from emotion_cli.errors import EmoError
-from emotion_cli.models.masks import attention_mask, depths_of, widest_tree
 from emotion_cli.models.mlp import mlp_of_tokens
-from emotion_cli.models.packing import Batch, halves, pack
+from emotion_cli.models.packing.masks import attention_mask, depths_of, widest_tree
+from emotion_cli.models.packing.trees import Batch, halves, pack
 from emotion_cli.models.products import fast_products
 from emotion_cli.models.residual import residual_stream
 from emotion_cli.models.rotary import as_it_was, length_class, regimes
@@ -17,7 +17,7 @@ from emotion_cli.models.rotary import as_it_was, length_class, regimes
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from emotion_cli.models.loading import LoadedModel
+    from emotion_cli.models.loaded import LoadedModel
 
 
 class Read(NamedTuple):
@@ -48,10 +48,13 @@ class NotFiniteError(EmoError):
 BATCH_TOKENS = {"cpu": 1024}
 """Tokens in a batch where none are asked for; on a CPU more were not faster, elsewhere more keep the device busy."""
 
+
 BATCH_TOKENS_ELSEWHERE = 8192
+
 
 Positions = Callable[[int, Sequence[int]], Sequence[int]]
 """The positions that a pooling averages over, of a prompt's length and the positions of its word (tokens)."""
+
 
 POOLINGS: dict[str, Positions] = {
     "last": lambda length, word: (length - 1,),
@@ -59,6 +62,7 @@ POOLINGS: dict[str, Positions] = {
     "mean": lambda length, word: range(1, length),
     "word": lambda length, word: [position for position in word if position > 0],
 }
+
 
 SPARSE = frozenset({"last", "word"})
 """Poolings that read few of a prompt's tokens."""

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from emotion_cli.errors import EmoError, short_of_memory
-from emotion_cli.models.fingerprint import file_sha256
-from emotion_cli.models.headers import gguf_weights
+from emotion_cli.models.sources.fingerprint import file_sha256
+from emotion_cli.models.sources.headers import gguf_weights
 
 CONVERSION_VERSION = 2
 """Raise it when the conversion changes, so that older copies are not used. Part of a GGUF model's identity."""
+
 
 RECORD = "conversion.json"
 """What made a copy, and the SHA-256 of each of its files."""

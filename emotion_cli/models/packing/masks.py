@@ -5,27 +5,32 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from emotion_cli.models.packing import Batch, path_rows
+from emotion_cli.models.packing.trees import Batch, path_rows
 from emotion_cli.models.refusals import refusal_of
 
 if TYPE_CHECKING:
     from torch import Tensor
     from torch.nn.attention.flex_attention import BlockMask
 
-    from emotion_cli.models.loading import LoadedModel
+    from emotion_cli.models.loaded import LoadedModel
 
     Mask = Tensor | BlockMask
+
 
 Sees = Callable[[Any, Any, Any, Any], Any]
 """Whether a node sees another, of the row, the head and the two nodes: the form in which flex attention takes a mask."""
 
+
 FLEX = "flex_attention"
 """What transformers calls the kernel that takes masks in blocks."""
 
+
 SLIDING = "sliding_attention"
+
 
 LIMITS = {SLIDING: ("window", "sliding_window"), "chunked_attention": ("chunk", "attention_chunk_size")}
 """What binds layers of a type, and the setting of the architecture that says how far."""
+
 
 WIDEST_TREE = {"gpt_neo": "window_size"}
 """Architectures whose windows count places in the sequence, not positions: the setting that no tree may outgrow."""

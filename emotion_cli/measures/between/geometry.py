@@ -10,9 +10,10 @@ from typing import NamedTuple
 import numpy as np
 
 from emotion_cli.measures.between.alignment import Each
-from emotion_cli.measures.resampling import generator
+from emotion_cli.measures.inference.resampling import generator
 
 Pattern = Callable[[np.ndarray], np.ndarray]
+
 
 N_HALVES = 5
 """Random halvings of the topics over which the best matching depth is chosen and reported."""

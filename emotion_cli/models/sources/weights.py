@@ -5,21 +5,25 @@ from pathlib import Path
 from typing import Any
 
 from emotion_cli.errors import EmoError, UsageError
-from emotion_cli.models.headers import safetensors_shapes
+from emotion_cli.models.sources.headers import safetensors_shapes
 
 NAMED = 5
 """Tensors that a message names of each kind; the others are counted."""
 
+
 ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors", "adapter_model.bin")
 """Files of an adapter as peft writes them."""
+
 
 MERGE_HINT = (
     'merge it first: python -c "from peft import AutoPeftModelForCausalLM as M; '
     "M.from_pretrained('FOLDER').merge_and_unload().save_pretrained('MERGED')\""
 )
 
+
 CONSTANTS = (".masked_bias",)
 """Ends of names under which older versions of transformers stored a constant that attention now takes from the number format."""
+
 
 LEFTOVERS = {
     "_orig_mod.": "the names come from torch.compile: save the model inside it (model._orig_mod.save_pretrained)",

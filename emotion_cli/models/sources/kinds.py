@@ -11,11 +11,14 @@ from emotion_cli.errors import UsageError
 CAUSAL = "AutoModelForCausalLM"
 """What a config calls code of its own for a causal language model."""
 
+
 TIKTOKEN = rb"[A-Za-z0-9+/]+=* \d+\s"
 """How a vocabulary in tiktoken's format begins: a token in base64 and its rank."""
 
+
 PACKAGES = {"sentencepiece": ("sentencepiece", "google.protobuf"), "tiktoken": ("tiktoken",)}
 """What transformers imports to read a tokenizer that is kept in the format of a package."""
+
 
 SOLD_AS = {"sentencepiece": "sentencepiece", "google.protobuf": "protobuf", "tiktoken": "tiktoken"}
 """What to install for what is imported."""

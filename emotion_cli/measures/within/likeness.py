@@ -8,7 +8,7 @@ import numpy as np
 
 from emotion_cli.measures.directions import OTHERS, reference_prompts, weights
 from emotion_cli.measures.gram import Gram
-from emotion_cli.measures.resampling import (
+from emotion_cli.measures.inference.resampling import (
     NO_INTERVAL,
     Null,
     Statistic,
@@ -25,8 +25,14 @@ from emotion_cli.measures.resampling import (
 )
 
 COSINE = "cosine"
+
+
 COSINE_OTHERS = "cosine_others"
+
+
 UNBIASED = "cosine_unbiased"
+
+
 UNBIASED_BY_CLASS = "cosine_unbiased_by_class"
 
 

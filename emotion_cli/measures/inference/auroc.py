@@ -2,13 +2,15 @@
 
 import numpy as np
 
-from emotion_cli.measures.resampling import NO_INTERVAL, Interval, interval_of, widened
+from emotion_cli.measures.inference.resampling import NO_INTERVAL, Interval, interval_of, widened
 
 CHUNK = 2**22
 """Numbers that are in memory at once."""
 
+
 MANY = 2**12
 """Comparisons of one draw above which sorting is faster than comparing; both count the same halves."""
+
 
 TIE = 10
 """Decimals, relative to the scale of the scores, that count: what differs by rounding only is a tie."""

@@ -11,11 +11,14 @@ from functools import cached_property
 STRATEGIES = ("tree", "sorted", "single")
 """From the fastest to the one that needs no proof; each falls back on the next."""
 
+
 WIDTHS = (64, 128, 256, 512, 1024, 2048, 4096)
 """Sizes of a tree that are weighed: a larger one shares more, and its attention costs more."""
 
+
 OPEN_ROWS = 16
 """Trees that still grow at once: more fill the trees better, and take longer to search."""
+
 
 Cost = Callable[[int, int], float]
 """What a row costs, of its width and how many tokens each of them sees at most (in units that are only compared)."""

@@ -13,10 +13,13 @@ NOT_READ = (
 )  # fmt: skip
 """Endings of files that loading never reads: pages, pictures, tables, and weights in formats that are refused."""
 
+
 WEIGHT_FILES = (".safetensors", ".safetensors.index.json", ".py")
 """Endings of the files that, with config.json, decide what is computed; all others that are read belong to the tokenizer."""
 
+
 CONFIG = "config.json"
+
 
 TEMPLATES = "additional_chat_templates"
 """The folder below a model's folder that transformers reads, too."""

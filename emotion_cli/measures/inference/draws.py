@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 
 from emotion_cli.measures.directions import OTHERS
-from emotion_cli.measures.resampling import (
+from emotion_cli.measures.inference.resampling import (
     blocks_of,
     dealt,
     generator,
@@ -15,9 +15,11 @@ from emotion_cli.measures.resampling import (
     resampled,
     strata_of,
     units_of,
-)  # fmt: skip
+)
 
 FOLDS = 5
+
+
 SPLITS = 100
 
 

@@ -7,11 +7,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from emotion_cli.measures.contrast import Contrast, Draws, concerned_labels, draws_of
 from emotion_cli.measures.directions import emotions_of
 from emotion_cli.measures.gram import Gram
-from emotion_cli.measures.resampling import NO_INTERVAL, Statistic, defined, mean_where_defined, null_above
-from emotion_cli.measures.separation import CHUNK, area_interval, areas, areas_of_kinds, resampled_areas, settled
+from emotion_cli.measures.inference.auroc import CHUNK, area_interval, areas, areas_of_kinds, resampled_areas, settled
+from emotion_cli.measures.inference.draws import Contrast, Draws, concerned_labels, draws_of
+from emotion_cli.measures.inference.resampling import NO_INTERVAL, Statistic, defined, mean_where_defined, null_above
 from emotion_cli.measures.surface import Surface, counted_by, surface_scores
 
 

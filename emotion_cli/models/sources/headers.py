@@ -10,8 +10,13 @@ from emotion_cli.errors import EmoError
 _SCALARS = {0: 1, 1: 1, 2: 2, 3: 2, 4: 4, 5: 4, 6: 4, 7: 1, 10: 8, 11: 8, 12: 8}
 """Bytes of the scalar types of GGUF metadata."""
 
+
 _STRING, _ARRAY = 8, 9
+
+
 _MOST_DIMENSIONS = 8
+
+
 _LEAST_BITS = 1
 """No GGUF tensor type has fewer bits a weight."""
 

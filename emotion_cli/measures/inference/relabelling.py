@@ -11,13 +11,15 @@ from typing import NamedTuple
 import numpy as np
 
 from emotion_cli.measures.directions import OTHERS
-from emotion_cli.measures.resampling import generator
+from emotion_cli.measures.inference.resampling import generator
 
 N_SPLITS = 15
 """Random divisions of the topics into thirds, over which aligned measures are averaged."""
 
+
 N_GROUPS = 20
 """Groups of topics that the jackknife leaves out in turn."""
+
 
 MIN_TOPICS = 6
 """Fewer topics than this cannot be divided into thirds of two."""

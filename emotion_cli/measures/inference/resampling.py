@@ -66,11 +66,14 @@ class Interval(NamedTuple):
 
 NO_INTERVAL = Interval(None, None)
 
+
 UNDEFINED_SHARE = 0.025
 """Where more than this share of an interval's draws are not defined, there is no interval."""
 
+
 Z = 1.96
 """The 97.5 % quantile of a normal distribution."""
+
 
 MOST_BLOCKS = 50
 """Prompts without a topic are dealt to at most this many blocks."""

@@ -1,0 +1,1 @@
+"""What chance gives: draws, relabellings, ranks, intervals."""

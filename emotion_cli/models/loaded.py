@@ -1,0 +1,61 @@
+"""A model in memory: its bare decoder, blocks and tokenizer."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from emotion_cli.models.sources.finding import ModelSource
+from emotion_cli.models.structure import Structure
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+
+@dataclass
+class LoadedModel:
+    """A bare decoder with its blocks and tokenizer, checked and ready to be read."""
+
+    source: ModelSource
+    model: Any
+    tokenizer: Any
+    structure: Structure
+    n_layers: int
+    d_model: int
+    architecture: str
+    dtype: str
+    device: str
+    max_positions: int | None
+    attention: str | None
+
+    @property
+    def blocks(self) -> "list[nn.Module]":
+        """The decoder blocks in order."""
+        return self.structure.blocks
+
+    @cached_property
+    def masks_by_layer_type(self) -> bool:
+        """Whether the model takes a mask for each type of its layers, as found by trying."""
+        from emotion_cli.models.packing.masks import takes_masks_by_layer_type
+
+        return takes_masks_by_layer_type(self)
+
+    @cached_property
+    def linear_layers(self) -> "list[tuple[nn.Module, Callable[[Tensor], Tensor]]]":
+        """The linear layers of the blocks with a faster forward of each, for `fast_products`."""
+        from emotion_cli.models.products import linear_layers
+
+        return linear_layers(self.blocks)
+
+    @cached_property
+    def attention_equals(self) -> float:
+        """Tokens seen at which a token's attention costs as much as the matrix products of the blocks do."""
+        config = self.model.config.get_text_config()
+        weights = sum(parameter.numel() for block in self.blocks for parameter in block.parameters())
+        # heads may differ from layer to layer, and a config of all layers refuses to say then
+        layers = list(getattr(config, "per_layer_config", None) or [config] * self.n_layers)
+        heads = ((getattr(of, "head_dim", None) or 0) * (getattr(of, "num_attention_heads", None) or 0) for of in layers)
+        width = sum(of or self.d_model for of in heads)
+        # attention's products are small: they run at about half the speed (measured on a CPU)
+        # two operations a weight; four for each token seen and component: its part in the scores and in the mean
+        return 2 * weights / (2 * 4 * width)

@@ -1,0 +1,122 @@
+"""What a model name stands for: an alias, a GGUF file, a folder or a Hub id; found and hashed without torch."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from emotion_cli.errors import MissingError, UsageError
+from emotion_cli.models.sources import embedded, fingerprint
+from emotion_cli.models.sources.gguf import CONVERSION_VERSION, converted_folder
+from emotion_cli.models.sources.headers import safetensors_shapes
+from emotion_cli.models.sources.weights import refuse_adapter
+
+if TYPE_CHECKING:
+    pass
+
+
+NOT_DOWNLOADED = [*(f"*{ending}" for ending in fingerprint.NOT_READ), "original/*", "onnx/*"]
+"""Files on the Hub that loading does not read."""
+
+
+@dataclass(frozen=True)
+class ModelSource:
+    """A model that was found but not loaded: its name in the store, where it is, the content hashes of weights and tokenizer.
+
+    `given` is what it was called on the command line, `cache` where hashes and converted copies are kept.
+    """
+
+    name: str
+    folder: Path
+    revision: str | None
+    weights_sha256: str
+    tokenizer_sha256: str
+    given: str
+    cache: Path
+    gguf: Path | None = None
+
+    @property
+    def hashes(self) -> tuple[str, str]:
+        """What tells it from every other model: the hashes of weights and tokenizer."""
+        return self.weights_sha256, self.tokenizer_sha256
+
+
+def find(
+    given: str,
+    *,
+    cache: Path,
+    name: str | None = None,
+    revision: str | None = None,
+    notify: Callable[[str], None] = lambda _: None,
+) -> ModelSource:
+    """What `given` stands for: an alias, a .gguf file, a folder, else a Hub id; MissingError when it is not there.
+
+    `name` is what to call it in the store; else the alias, the Hub id, or the name of the folder or file.
+    """
+    path = Path(given)
+    if given in embedded.EMBEDDED or path.suffix == ".gguf":
+        gguf = embedded.locate(given, cache) if given in embedded.EMBEDDED else path
+        if not gguf.is_file():
+            raise MissingError(f"{gguf}: there is no such GGUF file", hint="emo models list")
+        digest = fingerprint.file_sha256(gguf, cache)
+        # the conversion makes both, so a changed one is another tokenizer over the same weights
+        conversion = hashlib.sha256(f"{digest} v{CONVERSION_VERSION}".encode()).hexdigest()
+        alias = given if given in embedded.EMBEDDED else gguf.stem
+        return ModelSource(name or alias, converted_folder(digest, cache), None, digest, conversion, given, cache, gguf)
+    if path.is_dir():
+        folder, revision, usual = path, None, path.resolve().name
+    else:
+        folder, usual = _download(given, revision, notify), given
+        revision = folder.name
+    _refuse_unreadable(folder)
+    weights, tokenizer = fingerprint.weights_sha256(folder, cache), fingerprint.tokenizer_sha256(folder, cache)
+    return ModelSource(name or usual, folder, revision, weights, tokenizer, given, cache)
+
+
+def _refuse_unreadable(folder: Path) -> None:
+    """Say what is wrong with a model folder before anything is hashed or loaded."""
+    try:
+        config = json.loads((folder / fingerprint.CONFIG).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise MissingError(f"{folder}: no readable config.json: not a model folder ({error})") from error
+    refuse_adapter(folder)
+    if not any(folder.glob("*.safetensors")):
+        raise MissingError(
+            f"{folder}: no .safetensors weights; other formats are not read because loading them can run code",
+            hint="save the model again with save_pretrained(..., safe_serialization=True)",
+        )
+    for file in sorted(folder.glob("*.safetensors")):
+        safetensors_shapes(file)
+    elsewhere = sorted(code for code in _auto_map(config) if "--" in code)
+    if elsewhere:
+        raise UsageError(f"{folder}: config.json takes code from another repository ({elsewhere[0]}), which could change unseen",
+                         hint="copy that code into the folder, and its names into auto_map")  # fmt: skip
+
+
+def _auto_map(config: Any) -> list[str]:
+    """The code that a config names, as `file.Class`, or `repository--file.Class`."""
+    entries = config.get("auto_map") if isinstance(config, dict) else None
+    return [code for code in entries.values() if isinstance(code, str)] if isinstance(entries, dict) else []
+
+
+def _download(name: str, revision: str | None, notify: Callable[[str], None]) -> Path:
+    import huggingface_hub
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+    try:
+        try:
+            return Path(huggingface_hub.snapshot_download(name, revision=revision, ignore_patterns=NOT_DOWNLOADED,
+                                                          local_files_only=True))  # fmt: skip
+        except LocalEntryNotFoundError:
+            notify(f"downloading {name}")
+            return Path(huggingface_hub.snapshot_download(name, revision=revision, ignore_patterns=NOT_DOWNLOADED))
+    except HFValidationError as error:
+        raise UsageError(f"{name!r} is no folder, alias or Hub id: {error}", hint="emo models list") from error
+    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
+        known = ", ".join(embedded.EMBEDDED)
+        raise MissingError(
+            f"{name}: not found on this machine and could not be downloaded from the Hub; aliases are {known}",
+            hint=f"hf download {name}",
+        ) from error
