@@ -88,7 +88,7 @@ def _log(job: Job, variant: Variant, uri: str, artifacts: Artifacts) -> None:
         {_record(artifacts): content}, _inputs(job, variant, uri), reads=places(partitions(job, tracking.READS), variant)
     )
     state = "was there already" if logged.was_there else "logged"
-    job.listener.note(f"track: run {logged.run_id} {state}: {len(values)} values, {len(files)} files, at {_shown(uri)}")
+    job.listener.note(f"track: run {logged.run_id} {state}: {len(values)} values, {len(files)} files, at {tracking.without_password(uri)}")
 
 
 def _inputs(job: Job, variant: Variant, uri: str) -> dict[str, Any]:

@@ -26,6 +26,7 @@ def tracked(workplace, tmp_path_factory):
     shutil.copytree(workplace.store, place.store)
     ran = emo_ok("run", "--track", *run_options(place))
     assert ran.err.count("track: run ") == 1 and "INFO" not in ran.err and ran.out == ""
+    assert f", at sqlite:///{place.store}/mlflow/mlflow.db\n" in ran.err
     return place
 
 
