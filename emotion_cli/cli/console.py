@@ -16,7 +16,7 @@ SECONDS_BETWEEN_LINES = 15
 
 
 class Console:
-    """Says what happens; quiet says errors only, verbose also what is left alone; next commands keep the `store` that was given."""
+    """Says what happens; quiet says errors only, verbose also what is left alone; next commands keep the `store` given."""
 
     def __init__(self, *, quiet: bool = False, verbose: bool = False, store: Path | None = None) -> None:
         self.quiet, self.verbose, self.store = quiet, verbose, store

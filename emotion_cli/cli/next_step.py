@@ -3,6 +3,7 @@
 import re
 import shlex
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 TAKE_A_STORE = (
@@ -23,6 +24,6 @@ def with_store(text: str, store: Path | None) -> str:
 
 def store_of(arguments: Sequence[str]) -> Path | None:
     """The store that a command line names, the last one counting; None where it names none."""
-    given = [value for word, value in zip(arguments, arguments[1:], strict=False) if word == "--store"]
+    given = [value for word, value in pairwise(arguments) if word == "--store"]
     given += [word.removeprefix("--store=") for word in arguments if word.startswith("--store=")]
     return Path(given[-1]) if given else None

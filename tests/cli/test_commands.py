@@ -83,6 +83,12 @@ def test_wrong_settings_name_their_place(workplace, tmp_path):
     assert ran.code == 2 and "EMO_BATCH_TOKENS" in ran.err
     ran = emo("info", EMO_STOER="x")
     assert ran.code == 2 and "EMO_STOER: no such setting" in ran.err
+    assert "invalid value 'many' for batch_tokens (EMO_BATCH_TOKENS)" in emo("info", EMO_BATCH_TOKENS="many").err
+    (tmp_path / "emo.toml").write_text("draws = 'many'\n")
+    ran = emo("info", cwd=tmp_path)
+    assert (
+        ran.code == 2 and "invalid value 'many' for draws (emo.toml)" in ran.err and "next: in emo.toml: draws = 1000" in ran.err
+    )
     (tmp_path / "emo.toml").write_text("stor = 'x'\n")
     ran = emo("info", cwd=tmp_path)
     assert ran.code == 2 and "emo.toml: no setting is called 'stor'" in ran.err
@@ -260,7 +266,7 @@ def test_csv_holds_no_formulas_unless_asked(workplace):
     statement = "select '=1+1' a, '-x' b, '@y' c, -0.5 d, 'z' e, null f, '\t=1' g"
     ran = emo_ok("sql", statement, "--store", workplace.store, "--format", "csv")
     assert ran.out == "a,b,c,d,e,f,g\n'=1+1,'-x,'@y,-0.5,z,,'\t=1\n"
-    assert "4 texts begin like a formula" in ran.err and "--formulas" in ran.err
+    assert "before 4 texts like a formula" in ran.err and "--formulas" in ran.err
     ran = emo_ok("sql", statement, "--store", workplace.store, "--format", "csv", "--formulas")
     assert ran.out == "a,b,c,d,e,f,g\n=1+1,-x,@y,-0.5,z,,\t=1\n" and not ran.err
     ran = emo_ok("sql", statement, "--store", workplace.store, "--format", "jsonl")

@@ -23,7 +23,7 @@ def test_formulas_of_a_file_are_shown_as_they_are_when_asked(path):
         return [row["text"] for row in csv.DictReader(io.StringIO(ran.out))]
 
     ran = emo_ok("datasets", "show", path, "--format", "csv")
-    assert texts(ran)[2:] == ["'=1+1 is fun!", "'@you, so glad!"] and "2 texts begin like a formula" in ran.err
+    assert texts(ran)[2:] == ["'=1+1 is fun!", "'@you, so glad!"] and "before 2 texts like a formula" in ran.err
     ran = emo_ok("datasets", "show", path, "--format", "csv", "--formulas")
     assert texts(ran)[2:] == ["=1+1 is fun!", "@you, so glad!"] and not ran.err
 

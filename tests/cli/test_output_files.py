@@ -51,7 +51,10 @@ def test_a_file_that_is_there_stays_unless_forced(workplace, tmp_path, command):
 def test_a_folder_that_is_not_there_is_said_before_any_work(workplace, tmp_path, command):
     target = tmp_path / "gone" / ("page.html" if command == "report" else "rows.csv")
     ran = emo(*command.split(), "--store", workplace.store, "-o", target)
-    assert (ran.code, ran.err) == (2, f"error: --output {target}: there is no folder {target.parent}\nnext: mkdir -p {target.parent}\n")
+    assert (ran.code, ran.err) == (
+        2,
+        f"error: --output {target}: there is no folder {target.parent}\nnext: mkdir -p {target.parent}\n",
+    )
 
 
 def test_a_device_takes_the_format_that_is_named(workplace):

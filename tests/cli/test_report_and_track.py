@@ -128,6 +128,13 @@ def test_a_run_that_was_not_finished_is_logged_again(tracked, tmp_path):
     assert whole != half and status == "FINISHED"
 
 
+def test_a_plan_says_in_words_which_figures_changed(tracked, tmp_path):
+    place = moved(tracked, tmp_path)
+    shutil.rmtree(place.store / "figures")
+    plan = emo_ok("run", "--dry-run", "--track", *run_options(place)).out
+    assert "figures of mine/tiny-gpt2/" in plan and "[" not in plan
+
+
 def test_another_place_may_be_named(tracked, tmp_path):
     place = moved(tracked, tmp_path)
     uri = f"sqlite:///{tmp_path}/other.db"
