@@ -74,7 +74,7 @@ def test_a_label_that_holds_what_cannot_be_seen_is_questioned_alone(label):
 def test_a_label_that_is_written_where_a_value_is_missing_is_questioned():
     labels = ("N/A", "n/a", "nan", "NULL", "null", "#N/A", "-", "?")
     for label in labels:
-        assert "looks like a missing value" in questions(rows_of(label, label, "joy", "joy")), label
+        assert "looks like a missing value" in "".join(questions(rows_of(label, label, "joy", "joy"))), label
         validated("s", rows_of(label, label, "joy", "joy"), accept_labels=True)
     validated("s", rows_of("none", "none", "nank", "nank"))
 
