@@ -68,7 +68,7 @@ def test_a_path_stands_for_its_weights_in_every_command_that_reads(place):
 def test_a_path_whose_weights_are_not_in_the_store_is_not_its_namesake(place):
     emo_ok("extract", "-d", "mine", "-m", "run1/final", *EXTRACT, cwd=place)
     ran = emo("vectors", "-m", "run2/final", "--reference", "calm", "--neutral", "calm", cwd=place)
-    assert ran.code == 3 and "no activations of run2/final are there" in ran.err and "emo extract -m run2/final" in ran.err
+    assert ran.code == 3 and "no activations of run2/final are there" in ran.err and "emo extract -m run2/final" in ran.plain
     ran = emo("rm", "-m", "run2/final", "--yes", cwd=place)
     assert ran.code == 3 and "nothing of run2/final is in this store" in ran.err and set(ids(place)) == {"final"}
 
