@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 NOT_THERE = "not there yet"
 
+FIGURES_OF = "figures of "
+"""How the key of an input begins that stands for a folder of figures; the folder's parts follow as JSON."""
+
 
 @dataclass
 class Job:
@@ -90,9 +93,9 @@ def why(manifest: Manifest | None, inputs: Mapping[str, Any]) -> str:
 
 
 def _readable(key: str) -> str:
-    """The key of an input as a person reads it: where it ends with a list of names, those are divided by slashes."""
-    what, is_list, names = key.partition(" of [")
-    return f"{what} of {'/'.join(map(str, json.loads(f'[{names}')))}" if is_list else key
+    """The key of an input as a person reads it: a folder of figures is named by its parts, divided by slashes."""
+    parts = key.removeprefix(FIGURES_OF)
+    return FIGURES_OF + "/".join(json.loads(parts)) if parts != key else key
 
 
 def fingerprint(partition: Partition, part: str = "") -> str | None:

@@ -10,7 +10,7 @@ from urllib.parse import unquote
 
 from emotion_cli.job.comparisons import DatasetPair, consensus_groups, consensus_partition, cross_model_partitions, dataset_pairs
 from emotion_cli.job.extractions import Extraction
-from emotion_cli.job.job import Job, fingerprint
+from emotion_cli.job.job import FIGURES_OF, Job, fingerprint
 from emotion_cli.job.known import with_emotions
 from emotion_cli.job.selection import Parts, named, of_figures, variant_name
 from emotion_cli.job.variants import Variant, part_shown, shown_variant
@@ -217,7 +217,7 @@ def _subject(one: Figures) -> str:
 
 def figure_fingerprints(job: Job) -> dict[str, str | None]:
     """The content of each folder of figures."""
-    manifests = {f"figures of {json.dumps(one.parts)}": one.artifacts.manifest() for one in figures(job)}
+    manifests = {f"{FIGURES_OF}{json.dumps(one.parts)}": one.artifacts.manifest() for one in figures(job)}
     return {name: manifest.fingerprint if manifest else None for name, manifest in manifests.items()}
 
 

@@ -80,7 +80,10 @@ def _refuse_unreadable(folder: Path) -> None:
     try:
         config = json.loads((folder / fingerprint.CONFIG).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise MissingError(f"{folder}: no readable config.json: not a model folder ({error})") from error
+        raise MissingError(
+            f"{folder}: no readable config.json: not a model folder ({error})",
+            hint="save the model with save_pretrained, or see: emo models list",
+        ) from error
     refuse_adapter(folder)
     if not any(folder.glob("*.safetensors")):
         raise MissingError(

@@ -77,7 +77,8 @@ def convert(gguf: Path, target: Path, cache: Path, notify: Callable[[str], None]
     except EmoError:
         raise
     except Exception as error:  # what a foreign reader raises over a foreign file is of any kind
-        raise EmoError(f"{gguf}: the GGUF file cannot be converted: {type(error).__name__}: {error}") from error
+        said = f"{type(error).__name__}: {error}"
+        raise EmoError(f"{gguf}: the GGUF file cannot be converted: {said}", hint="use the model's safetensors") from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
