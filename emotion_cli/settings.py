@@ -195,7 +195,8 @@ def _checked(source: str, name: str, value: Any) -> Any:
     try:
         parsed = _PARSERS[_TYPES[name]](source, value)
     except (TypeError, ValueError):
-        raise UsageError(f"{source}: {value!r} is no value for {name} ({SETTINGS[name].metadata['doc']})") from None
+        said = f"invalid value {value!r} for {name} ({source}): {SETTINGS[name].metadata['doc']}"
+        raise UsageError(said, hint=_example(source, name)) from None
     choices = SETTINGS[name].metadata["choices"]
     wrong = [item for item in (parsed if isinstance(parsed, tuple) else (parsed,)) if choices and item not in choices]
     if wrong:
@@ -204,6 +205,18 @@ def _checked(source: str, name: str, value: Any) -> Any:
         flag = f"--{name.replace('_', '-')}"
         raise UsageError(f"{source}: {value} is too small for {name}; the least is {LEAST[name]}", hint=f"{flag} {LEAST[name]}")
     return parsed
+
+
+def _example(source: str, name: str) -> str:
+    """A value that the setting may have, as it is written in that place."""
+    default = SETTINGS[name].default
+    value = str(default).lower() if isinstance(default, bool) else str(default or LEAST.get(name, "..."))
+    if source.startswith("--"):
+        return f"{source} {value}"
+    if source.startswith("EMO_"):
+        return f"{source}={value}"
+    written = value if isinstance(default, bool | int) or name in LEAST else f'"{value}"'
+    return f"in {source}: {name} = {written}"
 
 
 def _names(source: str, value: Any) -> Names:

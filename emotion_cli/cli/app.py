@@ -18,6 +18,7 @@ from emotion_cli.cli.export import export
 from emotion_cli.cli.extract import extract
 from emotion_cli.cli.import_ import import_
 from emotion_cli.cli.info import info
+from emotion_cli.cli.next_step import store_of
 from emotion_cli.cli.output import write_lines
 from emotion_cli.cli.plot import plot
 from emotion_cli.cli.report import report
@@ -94,11 +95,10 @@ def _exit_code(arguments: list[str]) -> int:
     except Exception as error:
         if debug:
             traceback.print_exc()
-        return _reported(error)
+        return _reported(error, Console(store=store_of(arguments)))
 
 
-def _reported(error: Exception) -> int:
-    console = Console()
+def _reported(error: Exception, console: Console) -> int:
     if isinstance(error, EmoError):
         console.error(str(error), error.hint)
         return error.exit_code

@@ -4,25 +4,28 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from rich.console import Console as RichConsole
 from rich.markup import escape
+
+from emotion_cli.cli.next_step import with_store
 
 SECONDS_BETWEEN_LINES = 15
 """How often progress is said where there is no terminal to draw a bar on."""
 
 
 class Console:
-    """Says what happens; quiet says errors only, verbose also what is left alone."""
+    """Says what happens; quiet says errors only, verbose also what is left alone; next commands keep the `store` given."""
 
-    def __init__(self, *, quiet: bool = False, verbose: bool = False) -> None:
-        self.quiet, self.verbose = quiet, verbose
+    def __init__(self, *, quiet: bool = False, verbose: bool = False, store: Path | None = None) -> None:
+        self.quiet, self.verbose, self.store = quiet, verbose, store
         self._rich = RichConsole(file=sys.stderr, highlight=False, soft_wrap=True)
 
     def note(self, text: str) -> None:
         """One sentence about the work."""
         if not self.quiet:
-            self._rich.print(escape(text))
+            self._rich.print(escape(with_store(text, self.store)))
 
     def detail(self, text: str) -> None:
         """One sentence for those who asked for more."""
@@ -33,7 +36,7 @@ class Console:
         """What went wrong, and the next command to type."""
         self._rich.print(f"[bold red]error:[/] {escape(message)}")
         if hint:
-            self._rich.print(f"[bold]next:[/] {escape(hint)}")
+            self._rich.print(f"[bold]next:[/] {escape(with_store(hint, self.store))}")
 
     @contextmanager
     def progress(self, what: str, prompts: int, tokens: int) -> Iterator[Callable[[int, int], None]]:

@@ -10,6 +10,7 @@ from emotion_cli.cli import options as o
 from emotion_cli.cli.output import Format, format_of, write_heading, write_records, write_rows
 from emotion_cli.errors import CheckFailedError, UsageError
 from emotion_cli.settings import Settings
+from emotion_cli.wording import counted
 
 if TYPE_CHECKING:
     from emotion_cli.prompts.prompt_set import PromptSet
@@ -277,7 +278,7 @@ def _refuse_shipped(dataset: str, *, replace: bool) -> None:
 
 
 def _summary(prompt_set: "PromptSet") -> str:
-    return f"{len(prompt_set.prompts)} prompts, labels {', '.join(prompt_set.emotions)}, role {prompt_set.role}"
+    return f"{counted(len(prompt_set.prompts), 'prompt')}, labels {', '.join(prompt_set.emotions)}, role {prompt_set.role}"
 
 
 def _next(prompt_set: "PromptSet", given: str | None, settings: Settings) -> str:

@@ -8,6 +8,7 @@ import typer
 
 from emotion_cli.cli import options as o
 from emotion_cli.cli.output import write_lines
+from emotion_cli.errors import UsageError
 
 
 class Kind(StrEnum):
@@ -44,6 +45,8 @@ def export(
     verbose: o.Verbose = False,
 ) -> None:
     """Write vectors as safetensors or as GGUF control vectors, and print the paths; vectors that are stale are made first."""
+    if output.exists() and not output.is_dir():
+        raise UsageError(f"--output {output}: is a file; a folder is expected", hint=f"--output {output.with_suffix('')}")
     settings, console, opened = o.start(
         reads=True, quiet=quiet, verbose=verbose,
         recipe=recipe, dataset=dataset, model=model, emotion=emotion, layer=layer, pooling=pooling,

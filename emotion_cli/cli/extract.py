@@ -2,6 +2,7 @@
 
 from emotion_cli.cli import options as o
 from emotion_cli.cli.output import format_of, write_records
+from emotion_cli.wording import counted
 
 
 def extract(
@@ -48,4 +49,4 @@ def extract(
         return
     outcome = pipeline.run(job, wanted)
     done, left = ([task for task in tasks if task.stage == "extract"] for tasks in (outcome.done, outcome.left))
-    console.note(f"{len(done)} extractions done, {len(left)} up to date; next: emo vectors")
+    console.note(f"{counted(len(done), 'extraction')} done, {len(left)} up to date; next: emo vectors")

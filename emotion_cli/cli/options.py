@@ -111,7 +111,7 @@ def start(*, quiet: bool = False, verbose: bool = False, reads: bool = False, **
     settings = resolve(flags)
     if reads:
         refuse_no_store(settings)
-    return Start(settings, Console(quiet=quiet, verbose=verbose), Store(settings.store))
+    return Start(settings, Console(quiet=quiet, verbose=verbose, store=flags.get("store")), Store(settings.store))
 
 
 def refuse_no_store(settings: Settings) -> None:

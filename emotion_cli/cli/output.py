@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import shlex
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from emotion_cli.errors import EmoError, UsageError
 from emotion_cli.suggestions import did_you_mean
+from emotion_cli.wording import counted
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -42,7 +44,7 @@ FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 def format_of(format: Format | None, output: Path | None = None, *, force: bool = False) -> Format:
     """The format of a command's rows: as named, else by the ending of --output, else a table.
 
-    UsageError where the ending is not known or says otherwise, and where the file is there and `force` is not given.
+    UsageError where the ending is not known or says otherwise, the folder is not there, or the file is and `force` is not given.
     """
     if output is None:
         return format or Format.table
@@ -60,7 +62,11 @@ def format_of(format: Format | None, output: Path | None = None, *, force: bool 
 
 
 def refuse_there(output: Path, *, force: bool) -> None:
-    """UsageError when a file is at --output, and --force was not given."""
+    """UsageError when a file is at --output and --force was not given, or the folder that it would be in is not there."""
+    if not output.parent.is_dir():
+        raise UsageError(
+            f"--output {output}: there is no folder {output.parent}", hint=f"mkdir -p {shlex.quote(str(output.parent))}"
+        )
     if output.is_file() and not force:
         raise UsageError(f"--output {output}: the file is there already", hint="--force writes over it")
 
@@ -96,7 +102,7 @@ def _guard(records: list[list[Any]], note: Callable[[str], None]) -> None:
                 row[i] = f"'{value}"
                 guarded += 1
     if guarded:
-        note(f"{guarded} texts begin like a formula and got an apostrophe in front; --formulas leaves them as they are")
+        note(f"an apostrophe was put before {counted(guarded, 'text')} like a formula; --formulas leaves them as they are")
 
 
 def write_records(

@@ -1,6 +1,7 @@
 """What a stage is given (the job), what it answers (tasks), and the one rule for what is stale."""
 
 import gc
+import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -85,7 +86,13 @@ def why(manifest: Manifest | None, inputs: Mapping[str, Any]) -> str:
     if manifest is None:
         return NOT_THERE
     changed = sorted(key for key in {*inputs, *manifest.inputs} if inputs.get(key) != manifest.inputs.get(key))
-    return f"changed: {', '.join(changed)}" if changed else ""
+    return f"changed: {', '.join(map(_readable, changed))}" if changed else ""
+
+
+def _readable(key: str) -> str:
+    """The key of an input as a person reads it: where it ends with a list of names, those are divided by slashes."""
+    what, is_list, names = key.partition(" of [")
+    return f"{what} of {'/'.join(map(str, json.loads(f'[{names}')))}" if is_list else key
 
 
 def fingerprint(partition: Partition, part: str = "") -> str | None:

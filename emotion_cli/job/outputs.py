@@ -162,6 +162,8 @@ def rows(job: Job, variant: Variant, names: Sequence[str]) -> dict[str, Rows]:
         "extraction_id": ids,
         "extraction_a": ids,
         "extraction_b": ids,
+        # two datasets may hold the same texts, and so have the same content
+        "dataset": _distinct(scope.dataset for scope in job.train_scopes),
         "prompts_sha256": [scope.prompts_sha256 for scope in job.train_scopes],
         "consensus_id": groups or [""],  # an empty list would not filter
         "model": _distinct(scope.model for scope in job.train_scopes),

@@ -97,15 +97,24 @@ def caveat(store: Store, scope: Extraction, method: str) -> str | None:
 
 
 def emotions_and_reference(labels: Sequence[str], settings: Settings, variant: Variant, subject: str) -> list[str]:
-    """The labels that get a direction; UsageError when the reference is not a label, or too few labels are left."""
+    """The labels that get a direction; UsageError when there is no row, the reference is no label, or too few labels are left."""
+    if not labels:
+        raise UsageError(f"{subject}: no prompt has a token for pooling {variant.pooling}", hint=_hint_for_labels(variant))
     emotions = emotions_of(labels, settings.neutral)
     emotions = [emotion for emotion in emotions if emotion != variant.reference]
     known = ", ".join(sorted(set(labels)))
     if variant.reference != OTHERS and variant.reference not in labels:
         raise no_reference(settings, subject, labels)
     if len(emotions) < (2 if variant.reference == OTHERS else 1):
-        raise UsageError(f"{subject}: too few labels for reference {variant.reference!r}; labels are {known}")
+        what = f"reference {variant.reference!r} and pooling {variant.pooling}"
+        raise UsageError(f"{subject}: too few labels for {what}; labels are {known}", hint=_hint_for_labels(variant))
     return emotions
+
+
+def _hint_for_labels(variant: Variant) -> str:
+    if variant.pooling == WORD:
+        return "--words FILE.toml, with the words of each label, or --pooling last"
+    return "emo datasets list shows the labels of each set"
 
 
 def shown_variant(job: Job, scopes: Sequence[Extraction]) -> Variant:

@@ -91,7 +91,8 @@ def prove_structure(loaded: "LoadedModel") -> None:
         if check.name == "causal":
             said = f"a {loaded.architecture} model that is not causal: tokens see those after them"
             raise UsageError(f"{loaded.source.name}: {said}", hint="emo models list")
-        said = f"the check {check.name} failed: {check.detail}{loaded.said_of_weights()}"
+        measured = "" if check.name == "layer_count" else f" with {check.value:.2g}, where at most {check.bound:.2g} is allowed"
+        said = f"check {check.name} failed{measured}: {check.detail}{loaded.said_of_weights()}"
         raise CheckFailedError(f"{loaded.source.name}: {said}", hint=f"emo models check {loaded.source.given}")
 
 

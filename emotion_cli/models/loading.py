@@ -7,7 +7,7 @@ what is hooked is the residual stream.
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from emotion_cli.errors import EmoError, UsageError, short_of_memory
 from emotion_cli.models.loaded import LoadedModel
@@ -18,12 +18,17 @@ from emotion_cli.models.sources.kinds import refuse_missing_packages, refuse_oth
 from emotion_cli.models.sources.weights import refuse_misfit
 from emotion_cli.models.structure import find_structure
 
-if TYPE_CHECKING:
-    pass
-
-
 GENERIC_TOKENIZERS = ("TokenizersBackend", "PreTrainedTokenizerFast")
 """Classes that say: tokenizer.json is all there is. For some model types transformers overrides that with its own rules."""
+
+
+VOCABULARIES = ("*.model", "*.tiktoken", "spiece*")
+"""Files that tokenizers are made of where there is no tokenizer.json."""
+
+LONGEST_SAID = 300
+"""Characters of what a library says that are worth a line."""
+
+_SAVE_AGAIN = "save the model again with save_pretrained, or see: emo models list"
 
 
 def load(
@@ -65,7 +70,7 @@ def load(
         raise short_of_memory(source.folder, error) from error
     except Exception as error:  # over a damaged config transformers raises what it happens to meet
         # what transformers raises where it has no such kernel for the model
-        hint = "--attention auto" if attention and isinstance(error, (ImportError, ValueError)) else None
+        hint = "--attention auto" if attention and isinstance(error, (ImportError, ValueError)) else _SAVE_AGAIN
         raise EmoError(f"{source.name}: cannot be loaded from {source.folder}: {_said(error)}", hint=hint) from error
     refuse_misfit(source.name, source.folder, causal, report)
     tokenizer = load_tokenizer(source, trust_remote_code=trust_remote_code)
@@ -103,7 +108,15 @@ def load_tokenizer(
         raise short_of_memory(source.folder, error) from error
     except Exception as error:  # over damaged files transformers raises what it happens to meet
         refuse_missing_packages(source.name, source.folder)
-        raise EmoError(f"{source.name}: the tokenizer cannot be loaded from {source.folder}: {_said(error)}") from error
+        raise _tokenizer_error(source, error) from error
+
+
+def _tokenizer_error(source: ModelSource, error: Exception) -> EmoError:
+    folder, hint = source.folder, f"tokenizer.save_pretrained({str(source.folder)!r}) in Python writes its files"
+    has_vocabulary = any(file for pattern in VOCABULARIES for file in folder.glob(pattern))
+    if not (folder / "tokenizer.json").is_file() and not has_vocabulary:
+        return EmoError(f"{source.name}: there is no tokenizer.json in {folder}", hint=hint)
+    return EmoError(f"{source.name}: the tokenizer cannot be loaded from {folder}: {_said(error)}", hint=hint)
 
 
 def _convert_if_needed(source: ModelSource, notify: Callable[[str], None]) -> None:
@@ -120,8 +133,9 @@ def _is_generic(folder: Path) -> bool:
 
 
 def _said(error: Exception) -> str:
-    """The first paragraph of what a library says, with the kind of error where it says little."""
-    first = str(error).strip().split("\n\n")[0]
+    """The beginning of what a library says, in one line, with the kind of error where it says little."""
+    first = " ".join(str(error).split())
+    first = first if len(first) <= LONGEST_SAID else f"{first[:LONGEST_SAID]}..."
     says_it_all = first and isinstance(error, (OSError, ValueError, RuntimeError, ImportError))
     return first if says_it_all else f"{type(error).__name__}: {first}"
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from emotion_cli.errors import UsageError, short_of_memory
+from emotion_cli.wording import counted
 
 if TYPE_CHECKING:
     from emotion_cli.models.loaded import LoadedModel
@@ -82,7 +83,8 @@ def tokenize(
     limit = min((n for n in (max_length, loaded.max_positions) if n), default=None)
     long = [i for i, row in enumerate(ids) if limit and len(row) > limit]
     if long and not truncate:
-        raise UsageError(f"longer than {limit} tokens: {_named([texts[i] for i in long])}", hint="--truncate cuts them")
+        hint = _hint_for_long(max(map(len, ids)), max_length, loaded.max_positions)
+        raise UsageError(f"longer than {limit} tokens: {_named([texts[i] for i in long])}", hint=hint)
     # what was put first moves the rest
     words = [[position + len(row) - len(bare) for position in of] for of, row, bare in zip(words, ids, without_bos, strict=True)]
     if limit:
@@ -107,6 +109,11 @@ def told_apart(loaded: "LoadedModel", ids: Sequence[Sequence[int]]) -> list[str]
     return sentences
 
 
+def _hint_for_long(longest: int, max_length: int | None, max_positions: int | None) -> str:
+    fits = max_length is not None and max_length < longest and (not max_positions or longest <= max_positions)
+    return f"--max-length {longest} reads them whole, --truncate cuts them" if fits else "--truncate cuts them"
+
+
 def wrapped(tokenizer: Any, model: str, texts: Sequence[str]) -> list[str]:
     """Each text as the user's turn in the chat template; UsageError when the template fails, or a text is not left as it is."""
     template = tokenizer.chat_template
@@ -127,7 +134,9 @@ def wrapped(tokenizer: Any, model: str, texts: Sequence[str]) -> list[str]:
                          hint="run again without --chat-template") from error  # fmt: skip
     changed = [text for text, turn in zip(texts, rendered, strict=True) if text.strip() not in turn]
     if changed:
-        raise UsageError(f"{model}: the chat template changes or leaves out the text of {_named(changed)}",
+        # a template is tried on a text of ours before any prompt is read
+        whose = f"the text that it was tried on: {TEMPLATE_PROBE!r}" if changed == [TEMPLATE_PROBE] else _named(changed)
+        raise UsageError(f"{model}: the chat template changes or leaves out {whose}",
                          hint="run again without --chat-template")  # fmt: skip
     return rendered
 
@@ -155,4 +164,4 @@ def first_token(loaded: "LoadedModel") -> int | None:
 
 def _named(texts: Sequence[str]) -> str:
     shown = ", ".join(repr(text[:60]) for text in texts[:3])
-    return f"{len(texts)} prompts: {shown}{' ...' if len(texts) > 3 else ''}"
+    return f"{counted(len(texts), 'prompt')}: {shown}{' ...' if len(texts) > 3 else ''}"

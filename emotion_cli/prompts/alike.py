@@ -12,6 +12,9 @@ from emotion_cli.prompts.scripts import ranges_of
 MOST_PLACES = 3
 """Places of a label that a message names."""
 
+MISSING_VALUES = ("n/a", "#n/a", "nan", "null", "-", "?")
+"""Labels, in small letters, that programs and people write where there is no value."""
+
 LONGEST_SHOWN = 60
 """Characters of a text that a message quotes."""
 
@@ -82,11 +85,13 @@ class TextQuestions(NamedTuple):
 
 
 def questions_of_labels(places: Mapping[str, Sequence[str]], reserved: str) -> list[str]:
-    """A sentence for each label, with the places of its rows, that looks like another or holds what cannot be seen."""
+    """A sentence for each label, with the places of its rows, that looks like another or a missing value, or holds the unseen."""
     asked = _twins("label", places)
     for label, rows in places.items():
         if reserved in meanings(label) and label != reserved:
             asked.append(f"{rows[0]}: the label {shown(label)} looks like {reserved!r}, which means the mean of the other labels")
+        elif label.casefold() in MISSING_VALUES:
+            asked.append(f"{rows[0]}: the label {shown(label)}{_rows(rows[1:])} looks like a missing value")
         elif _visible(without := _JOINERS.sub("", label)) != without:
             asked.append(f"{rows[0]}: the label {shown(label)} holds characters that cannot be seen{_rows(rows[1:])}")
     return asked

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+import shlex
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from typing import Any, NamedTuple
 from emotion_cli.errors import UsageError
 from emotion_cli.prompts.alike import closest, is_blank, questions_of_labels, questions_of_texts, questions_of_topics
 from emotion_cli.prompts.scripts import words_of
+from emotion_cli.wording import counted
 
 ROLES = ("train", "test")
 KEYS = ("text", "emotion", "topic", "lang")
@@ -93,11 +95,12 @@ def validated(
     files: Sequence[Path] = (),
     accept_labels: bool = False,
     note: Callable[[str], None] = lambda _: None,
+    options: Sequence[str] = (),
 ) -> PromptSet:
     """The set of `rows`; UsageError naming every fault and its place.
 
     `faults` are those already found while reading `files`; `reference` must be a label of the set. Labels, topics and texts that
-    look alike are questioned, unless `accept_labels` is given.
+    look alike are questioned, unless `accept_labels` is given. `options` are those of the command line that would read the files.
     """
     found = list(faults)
     if role not in ROLES:
@@ -127,7 +130,9 @@ def validated(
             copies = known.n_copies + 1 if known else 1
             prompts[prompt.emotion, prompt.text] = Prompt(prompt.text, prompt.emotion, earlier.topic, earlier.lang, copies)
     counts = Counter(prompt.emotion for prompt in prompts.values())
-    found += [f"label {label!r} has {n} prompt; at least 2 are needed" for label, n in sorted(counts.items()) if n < 2]
+    found += [
+        f"label {label!r} has {counted(n, 'prompt')}; at least 2 are needed" for label, n in sorted(counts.items()) if n < 2
+    ]
     if counts and reference is not None and reference not in counts:
         meant = closest(reference, counts)
         found.append(f"reference {reference!r} is no label of the set; labels are {', '.join(sorted(counts))}"
@@ -138,16 +143,19 @@ def validated(
     texts = questions_of_texts(contexts, first_place)
     asked = [*questions_of_labels(labels, RESERVED), *questions_of_topics(topics), *texts.questions]
     if texts.n_same:
-        note(f"{texts.n_same} texts look like another of the same label and topic, and count as texts of their own")
+        same = counted(texts.n_same, "text")
+        note(f"counted apart, although like another of the same label and topic to the eye: {same}")
     if found or (asked and not accept_labels):
         asked = [] if accept_labels else asked
-        raise UsageError(_listed(name, [*found, *asked]), hint=_next(" ".join(map(str, files)) or "FILE", bool(asked)))
+        raise UsageError(_listed(name, [*found, *asked]), hint=_next(shlex.join(map(str, files)) or "FILE", options, bool(asked)))
     return PromptSet(name, role, tuple(prompts.values()))
 
 
-def _next(files: str, is_asked: bool) -> str:
+def _next(files: str, options: Sequence[str], is_asked: bool) -> str:
+    if options:
+        return f"emo datasets validate {files} {' '.join(options)}"
     mend = f"mend these places, then: emo datasets validate {files}"
-    return f"{mend}; if what looks alike is meant, add --accept-labels" if is_asked else mend
+    return f"{mend}; if all is meant as it stands, add --accept-labels" if is_asked else mend
 
 
 def _faults_of(row: Row) -> list[str]:

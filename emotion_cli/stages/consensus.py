@@ -15,6 +15,7 @@ from emotion_cli.job.variants import Variant, emotions_and_reference, variant_of
 from emotion_cli.measures.between.consensus import Share, plane, shares
 from emotion_cli.measures.inference.relabelling import MIN_TOPICS, Design, design_of
 from emotion_cli.measures.inference.resampling import NO_INTERVAL, Null, Statistic, defined, jackknife_interval, null_above
+from emotion_cli.wording import counted
 from warehouse.store import table_of
 
 AXES = ("consensus_x", "consensus_y")
@@ -68,7 +69,9 @@ def _measured(job: Job, scopes: Sequence[Extraction], variant: Variant) -> list[
     shared = shared_prompts(job, scopes, variant.pooling)
     design = design_of(shared.labels, shared.topics)
     if design.n_topics < MIN_TOPICS:
-        job.listener.note(f"{subject}: {design.n_topics} topics have a prompt of every label, and it needs {MIN_TOPICS}")
+        job.listener.note(
+            f"{subject}: {counted(design.n_topics, 'topic')} with a prompt of every label, and it needs {MIN_TOPICS}"
+        )
         return []
     models = [Layers(job, scope, variant, shared) for scope in scopes]
     spaces = [[model.space(layer) for model, layer in zip(models, match, strict=True)] for match in matches]

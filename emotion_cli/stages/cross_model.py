@@ -36,6 +36,7 @@ from emotion_cli.measures.inference.resampling import (
     jackknife_interval,
     null_above,
 )
+from emotion_cli.wording import counted
 from warehouse.store import Partition, table_of
 
 
@@ -244,8 +245,8 @@ FAMILIES |= {"subspaces": _subspaces, "layers": _all_layers, "ceilings": _ceilin
 
 def _enough(job: Job, subject: str, design: Design) -> bool:
     if design.n_topics < MIN_TOPICS:
-        job.listener.note(f"{subject}: {design.n_topics} topics have a prompt of every label, and aligned measures need "
-                          f"{MIN_TOPICS}, so there are none")  # fmt: skip
+        job.listener.note(f"{subject}: {counted(design.n_topics, 'topic')} with a prompt of every label, and aligned "
+                          f"measures need {MIN_TOPICS}, so there are none")  # fmt: skip
     return design.n_topics >= MIN_TOPICS
 
 

@@ -15,6 +15,7 @@ from emotion_cli.job.versions import versions
 from emotion_cli.prompts.words import WordList, read_words
 from emotion_cli.settings import Layers, Settings, layer_numbers
 from emotion_cli.suggestions import unknown
+from emotion_cli.wording import counted
 from warehouse.store import FileEntry, Partition, table_of
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ def _run(job: Job, scope: Extraction, poolings: Sequence[str]) -> None:
         raise UsageError(f"{scope.model}: the chat template gives another text now than when this run was planned",
                          hint="run again; without --chat-template if the template holds the time of day")  # fmt: skip
     if tokens.truncated:
-        listener.note(f"{scope.subject}: {len(tokens.truncated)} prompts were cut")
+        listener.note(f"{scope.subject}: {counted(len(tokens.truncated), 'prompt')} cut")
     for sentence in told_apart(loaded, tokens.ids):
         listener.note(f"{scope.subject}: {sentence}")
     batch_tokens = settings.batch_tokens or BATCH_TOKENS.get(loaded.device, BATCH_TOKENS_ELSEWHERE)

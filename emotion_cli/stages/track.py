@@ -12,6 +12,7 @@ from emotion_cli.job.outputs import figure_fingerprints, figures, fingerprints, 
 from emotion_cli.job.selection import name_of_report, of_report
 from emotion_cli.job.variants import Variant, shown_variant
 from emotion_cli.reporting import tracking
+from emotion_cli.wording import counted
 from warehouse.artifacts import Artifacts
 from warehouse.store import content_hash
 
@@ -41,7 +42,7 @@ def tasks(job: Job) -> list[Task]:
         # again, since figures and tables may have been made since
         _log(job, variant, uri, artifacts)
 
-    subject = f"{len(job.train_scopes)} extractions"
+    subject = counted(len(job.train_scopes), "extraction")
     return [Task("track", subject, tuple(folders), artifacts.folder, reason, run)]
 
 
@@ -88,7 +89,9 @@ def _log(job: Job, variant: Variant, uri: str, artifacts: Artifacts) -> None:
         {_record(artifacts): content}, _inputs(job, variant, uri), reads=places(partitions(job, tracking.READS), variant)
     )
     state = "was there already" if logged.was_there else "logged"
-    job.listener.note(f"track: run {logged.run_id} {state}: {len(values)} values, {len(files)} files, at {_shown(uri)}")
+    job.listener.note(
+        f"track: run {logged.run_id} {state}: {len(values)} values, {len(files)} files, at {tracking.without_password(uri)}"
+    )
 
 
 def _inputs(job: Job, variant: Variant, uri: str) -> dict[str, Any]:

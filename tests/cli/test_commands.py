@@ -7,8 +7,11 @@ import sys
 import polars as pl
 import pyarrow as pa
 import pytest
+import typer
 from command import arguments, emo, emo_ok, environment
 
+from emotion_cli.cli.app import app
+from emotion_cli.cli.next_step import TAKE_A_STORE
 from emotion_cli.cli.output import Format, write_rows
 
 HEAVY = ("torch", "transformers", "matplotlib", "duckdb", "polars", "mlflow")
@@ -70,7 +73,7 @@ def test_errors_go_to_stderr_with_their_code_and_the_next_command(workplace, wor
     where = [] if words[0].startswith("no-such") or words[1:2] == ["validate"] else ["--store", workplace.store]
     ran = emo(*words, *where, EMO_CACHE=str(workplace.cache))
     assert (ran.code, ran.out) == (code, "")
-    assert said in ran.err
+    assert said in ran.plain
     assert any(line.startswith("error: ") for line in ran.err.splitlines())
     assert "Traceback" not in ran.err
 
@@ -80,9 +83,35 @@ def test_wrong_settings_name_their_place(workplace, tmp_path):
     assert ran.code == 2 and "EMO_BATCH_TOKENS" in ran.err
     ran = emo("info", EMO_STOER="x")
     assert ran.code == 2 and "EMO_STOER: no such setting" in ran.err
+    assert "invalid value 'many' for batch_tokens (EMO_BATCH_TOKENS)" in emo("info", EMO_BATCH_TOKENS="many").err
+    (tmp_path / "emo.toml").write_text("draws = 'many'\n")
+    ran = emo("info", cwd=tmp_path)
+    assert (
+        ran.code == 2 and "invalid value 'many' for draws (emo.toml)" in ran.err and "next: in emo.toml: draws = 1000" in ran.err
+    )
     (tmp_path / "emo.toml").write_text("stor = 'x'\n")
     ran = emo("info", cwd=tmp_path)
     assert ran.code == 2 and "emo.toml: no setting is called 'stor'" in ran.err
+
+
+def test_next_commands_keep_the_store_that_was_given(workplace, tmp_path):
+    assert f"next: emo sql --store {workplace.store} --list\n" in emo("sql", f"--store={workplace.store}").err
+    assert "next: emo sql --list\n" in emo("sql", EMO_STORE=str(workplace.store)).err
+    spaced = tmp_path / "my store"
+    ran = emo_ok("datasets", "import", workplace.prompts, "-d", "mine", "--store", spaced, "--reference", "calm")
+    assert f"next: emo run --store '{spaced}' -d mine --reference calm" in ran.err
+
+
+def test_the_commands_that_work_on_a_store_are_known():
+    def with_the_option(group, *path):
+        for name, command in group.commands.items():
+            if hasattr(command, "commands"):
+                yield from with_the_option(command, *path, name)
+            elif any("--store" in parameter.opts for parameter in command.params):
+                yield " ".join((*path, name))
+
+    # info says what the settings are, and needs no store
+    assert sorted(with_the_option(typer.main.get_command(app))) == sorted((*TAKE_A_STORE, "info"))
 
 
 def test_a_store_that_is_a_file_is_said(tmp_path):
@@ -162,7 +191,7 @@ def test_json_is_one_array(tmp_path):
 
 def test_an_output_that_cannot_be_written_is_said(workplace, tmp_path):
     ran = emo("sql", "select 1", "--store", workplace.store, "-o", tmp_path / "no/such/folder.csv")
-    assert ran.code == 1 and "--output" in ran.err
+    assert ran.code == 2 and "--output" in ran.err
 
 
 def test_compare_prints_both_summaries_and_says_what_is_not_defined(workplace, tmp_path):
@@ -198,9 +227,9 @@ def test_import_says_how_to_run_with_the_reference(tmp_path):
     path = tmp_path / "set.csv"
     path.write_text("text,label,scene\na,x,one\nb,x,two\nc,y,one\nd,y,two\n")
     words = ["datasets", "import", path, "--dataset", "s", "--topic-column", "scene", "--store", tmp_path]
-    assert emo_ok(*words).err.strip().endswith("next: emo run -d s --reference others")
-    assert emo_ok(*words, "--reference", "y").err.strip().endswith("next: emo run -d s --reference y --neutral y")
-    assert emo_ok(*words, "--role", "test").err.strip().endswith("next: emo extract -d s")
+    assert emo_ok(*words).plain.strip().endswith("next: emo run -d s --reference others")
+    assert emo_ok(*words, "--reference", "y").plain.strip().endswith("next: emo run -d s --reference y --neutral y")
+    assert emo_ok(*words, "--role", "test").plain.strip().endswith("next: emo extract -d s")
     assert emo("datasets", "validate", path).code == 2
     shown = [emo_ok("datasets", "show", what, "--store", tmp_path, "--format", "csv").out for what in ("s", write_json(path))]
     assert shown[0].splitlines()[:2] == ["emotion,topic,text,n_copies", "x,one,a,1"]
@@ -237,7 +266,7 @@ def test_csv_holds_no_formulas_unless_asked(workplace):
     statement = "select '=1+1' a, '-x' b, '@y' c, -0.5 d, 'z' e, null f, '\t=1' g"
     ran = emo_ok("sql", statement, "--store", workplace.store, "--format", "csv")
     assert ran.out == "a,b,c,d,e,f,g\n'=1+1,'-x,'@y,-0.5,z,,'\t=1\n"
-    assert "4 texts begin like a formula" in ran.err and "--formulas" in ran.err
+    assert "before 4 texts like a formula" in ran.err and "--formulas" in ran.err
     ran = emo_ok("sql", statement, "--store", workplace.store, "--format", "csv", "--formulas")
     assert ran.out == "a,b,c,d,e,f,g\n=1+1,-x,@y,-0.5,z,,\t=1\n" and not ran.err
     ran = emo_ok("sql", statement, "--store", workplace.store, "--format", "jsonl")

@@ -23,7 +23,7 @@ def test_formulas_of_a_file_are_shown_as_they_are_when_asked(path):
         return [row["text"] for row in csv.DictReader(io.StringIO(ran.out))]
 
     ran = emo_ok("datasets", "show", path, "--format", "csv")
-    assert texts(ran)[2:] == ["'=1+1 is fun!", "'@you, so glad!"] and "2 texts begin like a formula" in ran.err
+    assert texts(ran)[2:] == ["'=1+1 is fun!", "'@you, so glad!"] and "before 2 texts like a formula" in ran.err
     ran = emo_ok("datasets", "show", path, "--format", "csv", "--formulas")
     assert texts(ran)[2:] == ["=1+1 is fun!", "@you, so glad!"] and not ran.err
 
@@ -41,7 +41,7 @@ def test_the_name_of_a_shipped_set_is_only_taken_when_asked(path, tmp_path, name
     (tmp_path / "store").mkdir()
     (before,) = versions(name, store)
     ran = emo_ok("datasets", "import", path, "--dataset", name, "--replace", *store)
-    assert f"in this store {name} is this set now, not the one that ships; emo rm --dataset {name} undoes it" in ran.err
+    assert f"in this store {name} is this set now, not the one that ships; emo rm --dataset {name} undoes it" in ran.plain
     (replaced,) = versions(name, store)
     assert (replaced["prompts"], replaced["emotions"], replaced["in_store"]) == (4, "Neutral, joy", True)
     emo_ok("rm", "--dataset", name, "--yes", *store)
@@ -66,12 +66,12 @@ def test_replace_is_for_shipped_names_and_own_names_get_versions(path, tmp_path)
 
 def test_an_import_needs_a_name(path, tmp_path):
     ran = emo("datasets", "import", path, "--store", tmp_path / "store")
-    assert ran.code == 2 and f"emo datasets import {path} --dataset mine" in ran.err
+    assert ran.code == 2 and f"emo datasets import {path} --dataset mine" in ran.plain
 
 
 def test_a_label_that_looks_like_the_usual_reference_is_said(path, tmp_path):
     ran = emo_ok("datasets", "import", path, "--dataset", "mine", "--store", tmp_path / "store")
-    assert ran.err.strip().endswith("next: emo run -d mine --reference Neutral --neutral Neutral")
+    assert ran.plain.strip().endswith("next: emo run -d mine --reference Neutral --neutral Neutral")
     assert "'Neutral' is taken for the reference" not in emo_ok("datasets", "validate", path).err
     ran = emo("datasets", "validate", path, "--reference", "neutral")
     assert ran.code == 2 and "did you mean 'Neutral'?" in ran.err

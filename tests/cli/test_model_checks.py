@@ -18,7 +18,7 @@ def test_a_verdict_is_kept_and_heeded(tmp_path):
     ran = emo_ok("models", "check", folder, "--format", "json", *where)
     rows = json.loads(ran.out)
     assert len(rows) == 9 and all(row["passed"] and row["model"] == "tiny" for row in rows)
-    assert f"next: emo run -m {folder}" in ran.err
+    assert f"next: emo run -m {folder}" in ran.plain
     stored = Catalog(Store(tmp_path / "store")).dicts("model_checks")
     assert {row["check_name"]: row["value"] for row in stored} == {row["check"]: row["value"] for row in rows}
     assert {row["dtype"] for row in stored} == {"float32"}
@@ -29,7 +29,7 @@ def test_a_verdict_is_kept_and_heeded(tmp_path):
     ran = emo("extract", "-d", "mine", "-m", folder, "--force", *where)
     assert ran.code == 4
     assert "tiny in float32 failed its check: padding_invariance" in ran.err
-    assert f"next: emo models check {folder}" in ran.err
+    assert f"next: emo models check {folder}" in ran.plain
     # another number format is another verdict
     emo_ok("extract", "-d", "mine", "-m", folder, "--dtype", "bfloat16", *where)
     emo_ok("models", "check", folder, *where)

@@ -88,7 +88,7 @@ def test_a_path_stands_for_its_weights_in_every_command_that_reads(place):
 def test_a_path_whose_weights_are_not_in_the_store_is_not_its_namesake(place):
     emo_ok("extract", "-d", "mine", "-m", "run1/final", *EXTRACT, cwd=place)
     ran = emo("vectors", "-m", "run2/final", "--reference", "calm", "--neutral", "calm", cwd=place)
-    assert ran.code == 3 and "no activations of run2/final are there" in ran.err and "emo extract -m run2/final" in ran.err
+    assert ran.code == 3 and "no activations of run2/final are there" in ran.err and "emo extract -m run2/final" in ran.plain
     ran = emo("rm", "-m", "run2/final", "--yes", cwd=place)
     assert ran.code == 3 and "nothing of run2/final is in this store" in ran.err and set(ids(place)) == {"final"}
 
@@ -98,7 +98,7 @@ def test_a_changed_tokenizer_file_of_any_name_is_another_extraction(place):
     before = ids(place)["final"]
     (place / "run1/final/vocab.txt").write_text("thank\nyou\n")
     ran = emo_ok("extract", "-d", "mine", "-m", "run1/final", *EXTRACT, cwd=place)
-    assert "1 extractions done" in ran.err
+    assert "1 extraction done" in ran.err
     emo_ok("rm", "--extraction", before, "--yes", cwd=place)
     assert ids(place)["final"] != before
 
@@ -122,7 +122,7 @@ def test_what_a_template_renders_is_part_of_the_identity(place, monkeypatch):
     # another year: the same files, another text
     wrapped = tokens.wrapped
     monkeypatch.setattr(tokens, "wrapped", lambda *given: [text.replace("20", "30") for text in wrapped(*given)])
-    assert "1 extractions done" in emo_ok("extract", "-d", "mine", "-m", folder, "--chat-template", *EXTRACT, cwd=place).err
+    assert "1 extraction done" in emo_ok("extract", "-d", "mine", "-m", folder, "--chat-template", *EXTRACT, cwd=place).err
     emo_ok("rm", "--extraction", before, "--yes", cwd=place)
     assert ids(place)["final"] != before
 
@@ -130,7 +130,7 @@ def test_what_a_template_renders_is_part_of_the_identity(place, monkeypatch):
 @pytest.mark.parametrize(("template", "words"), [
     (CLOCK, "the chat template gives another text now than when this run was planned"),
     ("{{ raise_exception('no system turn') }}", "the chat template fails: TemplateError: no system turn"),
-    ("{% for m in messages %}{{ m['content'] | upper }}{% endfor %}", "the chat template changes or leaves out the text of"),
+    ("{% for m in messages %}{{ m['content'] | upper }}{% endfor %}", "the chat template changes or leaves out the text that it was tried on: 'The kettle is on.'"),
     ("{{ messages[0", "the chat template fails: TemplateSyntaxError"),
 ])  # fmt: skip
 def test_a_template_that_cannot_be_used_is_refused_in_a_sentence(place, template, words):

@@ -47,6 +47,22 @@ def test_a_file_that_is_there_stays_unless_forced(workplace, tmp_path, command):
     assert "," in target.read_text()
 
 
+@pytest.mark.parametrize("command", ["sql prompt_counts_by_emotion", "report"])
+def test_a_folder_that_is_not_there_is_said_before_any_work(workplace, tmp_path, command):
+    target = tmp_path / "gone" / ("page.html" if command == "report" else "rows.csv")
+    ran = emo(*command.split(), "--store", workplace.store, "-o", target)
+    assert (ran.code, ran.err) == (
+        2,
+        f"error: --output {target}: there is no folder {target.parent}\nnext: mkdir -p {target.parent}\n",
+    )
+
+
+def test_vectors_are_not_exported_into_a_file(workplace, tmp_path):
+    (tmp_path / "file.x").write_text("mine")
+    ran = emo("export", "--store", workplace.store, "-o", tmp_path / "file.x")
+    assert ran.code == 2 and f"--output {tmp_path}/file.x: is a file; a folder is expected" in ran.err
+
+
 def test_a_device_takes_the_format_that_is_named(workplace):
     ran = emo_ok("sql", STATEMENT, "--store", workplace.store, "-o", "/dev/stdout", "--format", "csv", own_process=True)
     assert ran.out == "a,b\n1,x\n"

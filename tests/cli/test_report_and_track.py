@@ -26,6 +26,7 @@ def tracked(workplace, tmp_path_factory):
     shutil.copytree(workplace.store, place.store)
     ran = emo_ok("run", "--track", *run_options(place))
     assert ran.err.count("track: run ") == 1 and "INFO" not in ran.err and ran.out == ""
+    assert f", at sqlite:///{place.store}/mlflow/mlflow.db\n" in ran.err
     return place
 
 
@@ -125,6 +126,13 @@ def test_a_run_that_was_not_finished_is_logged_again(tracked, tmp_path):
     emo_ok("track", *CALM, "--force", "--store", place.store)
     ((whole, status),) = runs(place)
     assert whole != half and status == "FINISHED"
+
+
+def test_a_plan_says_in_words_which_figures_changed(tracked, tmp_path):
+    place = moved(tracked, tmp_path)
+    shutil.rmtree(place.store / "figures")
+    plan = emo_ok("run", "--dry-run", "--track", *run_options(place)).out
+    assert "figures of mine/tiny-gpt2/" in plan and "[" not in plan
 
 
 def test_another_place_may_be_named(tracked, tmp_path):

@@ -38,7 +38,7 @@ def answered(place, answer, *words):
 
 def test_it_lists_asks_and_removes(place):
     ran = emo("rm", "-m", "a/one", cwd=place)
-    assert ran.code == 2 and "no terminal to ask on" in ran.err and "emo rm -m a/one --yes" in ran.err
+    assert ran.code == 2 and "no terminal to ask on" in ran.err and "emo rm -m a/one --yes" in ran.plain
     ran = emo_ok("rm", "-m", "a/one", "--dry-run", "--format", "json", cwd=place)
     rows = json.loads(ran.out)
     assert [row["place"].split("/")[0] for row in rows] == ["extractions", "activations"]

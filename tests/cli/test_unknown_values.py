@@ -19,7 +19,7 @@ def refused(place, words, code, said):
     where = () if "--store" in words else ("--store", place.store)
     ran = emo(*words, *where, EMO_CACHE=str(place.cache))
     assert (ran.code, ran.out) == (code, ""), ran.err
-    assert said in ran.err and "next: " in ran.err and "Traceback" not in ran.err
+    assert said in ran.plain and "next: " in ran.err and "Traceback" not in ran.err
     assert {path: path.stat().st_mtime_ns for path in before} == before
 
 
@@ -174,7 +174,7 @@ def test_a_layer_that_was_not_kept_is_missing(workplace, tmp_path):
     emo_ok("vectors", *CALM, *base)
     for command in ("plot", "export"):
         ran = emo(command, *CALM, *base, "--layer", "3", cwd=tmp_path)
-        assert ran.code == 3 and "emo extract -d mine -m tiny-gpt2 --layer 3" in ran.err
+        assert ran.code == 3 and "emo extract -d mine -m tiny-gpt2 --layer 3" in ran.plain
     ran = emo("sql", "vector_norms_by_layer", *base, "--layer", "3")
     assert ran.code == 3 and "layer 3 is not in the store" in ran.err
     assert not (tmp_path / "figures").exists() and not (tmp_path / "exports").exists()

@@ -59,6 +59,13 @@ def test_word_rows_are_of_the_word_s_tokens_and_a_changed_list_makes_them_again(
     assert {fault["check"] for fault in faults} == {"orphan"}
 
 
+def test_prompts_without_any_of_the_words_are_said(place):
+    place.prompts.write_text('rage = ["zebra"]\nthanks = ["walrus"]\n')
+    base = ["-d", "mine", "-m", place.models[0], "--store", place.store, "--cache", place.cache]
+    ran = emo("run", *base, "--pooling", "word", "--words", place.prompts, "--neutral", "calm", "--reference", "others")
+    assert ran.code == 2 and "no prompt has a token for pooling word\nnext: --words FILE.toml" in ran.err
+
+
 def test_word_goes_with_reference_others(place):
     words = ["--pooling", "word", "--words", place.prompts]
     base = ["-d", "mine", "-m", place.models[0], "--store", place.store, "--cache", place.cache]

@@ -3,6 +3,7 @@
 import contextlib
 import io
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,11 @@ class Ran(NamedTuple):
     code: int
     out: str
     err: str
+
+    @property
+    def plain(self) -> str:
+        """What went to stderr, without the store that next commands name."""
+        return re.sub(r" --store ('[^']*'|\S+)", "", self.err)
 
 
 def environment(**changes: str) -> dict[str, str]:

@@ -1,6 +1,9 @@
 """A report over any table reads the table's own partitions: those of the job's extractions, and no others."""
 
+import shutil
+
 import pytest
+from command import emo_ok
 
 from emotion_cli import pipeline
 from emotion_cli.job.comparisons import consensus_groups, consensus_partition
@@ -50,6 +53,16 @@ def test_rows_are_of_the_jobs_own_extractions(job, name):
     # of three models there is a consensus, of these two there is none
     if "consensus_id" in Catalog(job.store).rows(f'select * from "{name}" limit 0').column_names:
         assert rows(job, variant, [name])[name] == []
+
+
+def test_rows_are_of_the_dataset_although_another_holds_the_same_texts(workplace, tmp_path):
+    place = Store(shutil.copytree(workplace.store, tmp_path / "store"))
+    emo_ok("datasets", "import", workplace.prompts, "--dataset", "twin", "--store", place.root)
+    settings = Settings(store=place.root, reference="calm", neutral="calm", dataset=("mine",))
+    job = pipeline.job_in_store(place, settings, Silence())
+    assert len({row["prompts_sha256"] for row in Catalog(place).dicts("prompts")}) == 1
+    found = rows(job, shown_variant(job, job.train_scopes), ["prompt_counts_by_emotion"])["prompt_counts_by_emotion"]
+    assert {row["dataset"] for row in found} == {"mine"}
 
 
 def test_a_group_knows_its_extractions(workplace):

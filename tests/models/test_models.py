@@ -38,11 +38,13 @@ def test_bos_is_put_first_once(loaded):
 
 def test_long_prompts_are_named_or_cut_and_counted(loaded):
     texts = ["the bus is late", "a"]
-    with pytest.raises(UsageError, match=r"longer than 3 tokens.*the bus is late"):
+    with pytest.raises(UsageError, match=r"longer than 3 tokens.*the bus is late") as caught:
         tokenize(loaded, texts, max_length=3)
+    assert caught.value.hint == "--max-length 5 reads them whole, --truncate cuts them"
     assert tokenize(loaded, texts, max_length=3, truncate=True)[:2] == ([[0, 13, 14], [0, 18]], [0])
-    with pytest.raises(UsageError, match="longer than 64 tokens"):
+    with pytest.raises(UsageError, match="longer than 64 tokens: 1 prompt:") as caught:
         tokenize(loaded, ["bus " * 70])
+    assert caught.value.hint == "--truncate cuts them"
 
 
 def test_a_missing_chat_template_is_said(loaded):
@@ -78,6 +80,24 @@ def test_damaged_weights_and_gguf_files_are_errors(folder, tmp_path):
     with pytest.raises(EmoError, match="not a whole GGUF file"):
         load(find(str(tmp_path / "bad.gguf"), cache=tmp_path / "cache"))
     assert not list((tmp_path / "cache").glob("converted/*"))
+
+
+def test_files_that_cannot_be_loaded_are_said_in_a_line_with_the_next_step(folder, tmp_path):
+    shutil.copytree(folder, tmp_path / "copy")
+    source = find(str(tmp_path / "copy"), cache=tmp_path)
+    tokenizer = tmp_path / "copy/tokenizer.json"
+    tokenizer.write_text("{")
+    with pytest.raises(EmoError, match="the tokenizer cannot be loaded") as damaged:
+        load(source)
+    tokenizer.unlink()
+    with pytest.raises(EmoError, match=r"there is no tokenizer.json in .*copy$") as gone:
+        load(source)
+    (tmp_path / "copy/config.json").write_text('{"model_type": "llama", "hidden_size": "many"}')
+    with pytest.raises(EmoError, match="cannot be loaded") as config:
+        load(source)
+    for caught in (damaged, gone, config):
+        assert "\n" not in str(caught.value) and len(str(caught.value)) < 600 and caught.value.hint
+    assert "tokenizer.save_pretrained(" in gone.value.hint and "sentencepiece" not in str(gone.value)
 
 
 def test_a_device_that_is_not_there_is_said(folder, tmp_path):

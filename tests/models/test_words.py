@@ -67,7 +67,7 @@ def test_a_chat_template_moves_words_and_has_none_of_its_own(loaded):
         wrapped = tokenize(loaded, [f"  {TEXT} "], spans=[[(a + 2, b + 2) for a, b in SPANS]], chat_template=True)
         assert words_of(loaded, wrapped) == [" furiousFURIOUS"]
         loaded.tokenizer.chat_template = "{% for m in messages %}{{ m['content'].upper() }}{% endfor %}"
-        with pytest.raises(UsageError, match="chat template changes or leaves out the text"):
+        with pytest.raises(UsageError, match="chat template changes or leaves out 1 prompt"):
             tokenize(loaded, [TEXT], spans=[SPANS], chat_template=True)
     finally:
         loaded.tokenizer.chat_template = None

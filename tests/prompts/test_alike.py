@@ -71,6 +71,14 @@ def test_a_label_that_holds_what_cannot_be_seen_is_questioned_alone(label):
     assert not questions(rows_of("می\u200cخواهم", "👨\u200d👩\u200d👧", "❤\ufe0f"))
 
 
+def test_a_label_that_is_written_where_a_value_is_missing_is_questioned():
+    labels = ("N/A", "n/a", "nan", "NULL", "null", "#N/A", "-", "?")
+    for label in labels:
+        assert "looks like a missing value" in "".join(questions(rows_of(label, label, "joy", "joy"))), label
+        validated("s", rows_of(label, label, "joy", "joy"), accept_labels=True)
+    validated("s", rows_of("none", "none", "nank", "nank"))
+
+
 @pytest.mark.parametrize("label", ["Others", "others\u200b", "OTHERS", "оthers"])
 def test_a_label_that_looks_like_the_reserved_word_is_questioned(label):
     assert any("looks like 'others', which means" in asked for asked in questions(rows_of(label, "calm")))

@@ -1,6 +1,7 @@
 """Columns of other names, labels as numbers, and one column a label."""
 
 import json
+import shlex
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -131,6 +132,23 @@ def test_names_of_labels_come_from_a_file_or_the_line(tmp_path):
     for wrong, said in (("gone.txt", "no such file"), ("a,,b", "a name is empty"), ("a,b,a", "'a' stands twice")):
         with pytest.raises(UsageError, match=said):
             label_names(wrong)
+
+
+@pytest.mark.parametrize(("ending", "rows", "options"), [
+    (".jsonl", [{"text": a, "label": {"x": 0, "y": 1}[b]} for a, b, _ in ROWS], "--label-names A,B,C"),
+    (".parquet", [{"text": a, "labels": [{"x": 0, "y": 1}[b]]} for a, b, _ in ROWS], "--label-column labels --label-names A,B,C"),
+    (".csv", [{"Text": a, "Emotion": b, "id": i} for i, (a, b, _) in enumerate(ROWS)],
+     "--text-column Text --label-column Emotion --ignore-other-columns"),
+    (".jsonl", [{"Text": a, "Emotion": b} for a, b, _ in ROWS], "--text-column Text --label-column Emotion"),
+    (".csv", [{"text": a, "id": f"r{a}", "x y": int(b == "x"), "z": int(b != "x")} for a, b, _ in ROWS],
+     "--label-columns 'x y,z' --ignore-other-columns"),
+])  # fmt: skip
+def test_the_options_that_would_read_a_file_are_the_next_command(tmp_path, ending, rows, options):
+    path = written(tmp_path, ending, rows)
+    ran = emo("datasets", "validate", path)
+    assert ran.code == 2 and ran.err.endswith(f"next: emo datasets validate {path} {options}\n")
+    words = [word.replace("A,B,C", "x,y") for word in shlex.split(options)]
+    emo_ok("datasets", "validate", path, *words)
 
 
 def test_the_commands_take_the_options(tmp_path):

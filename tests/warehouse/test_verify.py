@@ -158,7 +158,7 @@ def test_a_bad_part_is_put_aside_and_made_again_alone(workplace, store):
     ran = emo("verify", "--store", store.root, "--format", "json")
     assert ran.code == 4
     assert [(row["check"], row["file"]) for row in json.loads(ran.out)] == [("checksum", str(bad))]
-    assert "emo verify --repair" in ran.err
+    assert "emo verify --repair" in ran.plain
     ran = emo("verify", "--repair", "--store", store.root, "--format", "json")
     assert ran.code == 4 and "moved to quarantine/" in ran.out
     # what was made of it waits for it; nothing pretends that it is there

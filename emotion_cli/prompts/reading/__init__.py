@@ -6,6 +6,7 @@ from pathlib import Path
 
 from emotion_cli.errors import UsageError
 from emotion_cli.prompts.prompt_set import KEYS, PromptSet, Row, validated
+from emotion_cli.prompts.reading.advice import options_for
 from emotion_cli.prompts.reading.columns import Columns, Reading, Tally
 from emotion_cli.prompts.reading.contents import Contents
 from emotion_cli.prompts.reading.delimited import QUOTING, read_csv, read_tsv
@@ -43,8 +44,13 @@ def read_prompt_set(
     rows = [row for of in contents for row in _rows(of, reading)]
     faults += reading.tally.faults() + _swallowed(contents, rows, columns)
     return validated(
-        name, rows, role=role, reference=reference, faults=faults, files=files, accept_labels=accept_labels, note=note
+        name, rows, role=role, reference=reference, faults=faults, files=files, accept_labels=accept_labels, note=note,
+        options=options_for(contents, columns) if faults or _lack_labels(rows) else (),
     )  # fmt: skip
+
+
+def _lack_labels(rows: Sequence[Row]) -> bool:
+    return any(not isinstance(row.values.get("emotion"), str) for row in rows)
 
 
 def prompt_files(paths: Sequence[Path]) -> list[Path]:

@@ -129,7 +129,7 @@ class Reading(NamedTuple):
 
     def _marked(self, row: Row) -> list[str] | None:
         """The labels whose columns hold 1; None where a column holds anything else than 0 or 1."""
-        read = {name: _off_or_on(row.values.get(name)) for name in self.columns.label_columns}
+        read = {name: off_or_on(row.values.get(name)) for name in self.columns.label_columns}
         wrong = [name for name, value in read.items() if value is None]
         self.faults.extend(f"{row.place}: column {name!r} holds {row.values.get(name)!r}, not 0 or 1" for name in wrong)
         return None if wrong else [name for name, value in read.items() if value]
@@ -150,7 +150,8 @@ class Reading(NamedTuple):
         return [names[number] for number in found]
 
 
-def _off_or_on(value: Any) -> bool | None:
+def off_or_on(value: Any) -> bool | None:
+    """What a cell says of whether a row has a label; None where it holds anything else than 0 or 1."""
     return OFF_ON.get(value) if isinstance(value, str | int | float) else None
 
 

@@ -1,0 +1,29 @@
+"""Next commands as they are printed: with the store that this command was given, so that they act on the same one."""
+
+import re
+import shlex
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+
+TAKE_A_STORE = (
+    "run", "extract", "vectors", "compare", "plot", "track", "report", "sql", "tables", "export", "import", "verify", "rm",
+    "datasets list", "datasets show", "datasets import", "datasets audit", "models list", "models check",
+)  # fmt: skip
+"""Commands that work on a store."""
+
+_COMMAND = re.compile(rf"\bemo (?:{'|'.join(TAKE_A_STORE)})(?![\w-])")
+
+
+def with_store(text: str, store: Path | None) -> str:
+    """A sentence or hint whose `emo` commands name the store; as it stands where none was given, or one is named already."""
+    if store is None or "--store" in text:
+        return text
+    return _COMMAND.sub(lambda found: f"{found[0]} --store {shlex.quote(str(store))}", text)
+
+
+def store_of(arguments: Sequence[str]) -> Path | None:
+    """The store that a command line names, the last one counting; None where it names none."""
+    given = [value for word, value in pairwise(arguments) if word == "--store"]
+    given += [word.removeprefix("--store=") for word in arguments if word.startswith("--store=")]
+    return Path(given[-1]) if given else None
