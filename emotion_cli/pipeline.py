@@ -47,7 +47,7 @@ def job_with_models(
     store: Store, settings: Settings, listener: Listener, *, forced: Collection[str] = (), write: bool = True
 ) -> Job:
     """A job over every dataset and model asked for, in the store or not; `write` imports shipped datasets into it."""
-    sources = find_sources(settings, settings.model or tuple(EMBEDDED), listener)
+    sources = find_sources(store, settings, settings.model or tuple(EMBEDDED), listener)
     refuse_taken_names(store, sources.values())
     templates = {name: template_of(settings, source, listener) for name, source in sources.items()}
     version_of = ensure_imported if write else newest_version
@@ -78,7 +78,7 @@ def job_in_store(
 
 def job_on_prompts(store: Store, settings: Settings, listener: Listener, *, forced: Collection[str] = ()) -> Job:
     """A job over the newest version of each dataset asked for, under the models that were named, if any."""
-    sources = find_sources(settings, settings.model, listener)
+    sources = find_sources(store, settings, settings.model, listener)
     versions = [ensure_imported(store, dataset) for dataset in settings.dataset or known_datasets(store)]
     scopes = [Extraction(version.dataset, version.role, version.prompts_sha256, "", "") for version in versions]
     return Job(store, settings, scopes, listener, sources, forced)

@@ -19,9 +19,13 @@ def list_(store: o.StoreDir = None, format: o.RowFormat = None) -> None:
     from emotion_cli.models.sources.embedded import EMBEDDED, is_installed
 
     stored: dict[str, list[str]] = {}
+    weights: dict[str, set[str | None]] = {}
     for partition in opened.partitions("extractions"):
-        stored.setdefault(partition.keys["model"], []).append(partition.keys["dataset"])
-    checked = verdicts(opened)
+        name = partition.keys["model"]
+        stored.setdefault(name, []).append(partition.keys["dataset"])
+        weights.setdefault(name, set()).update(partition.read(["weights_sha256"])["weights_sha256"].to_pylist())
+    # a check of other weights under the same name says nothing of those that were extracted
+    checked = {name: verdict for (name, sha256), verdict in verdicts(opened).items() if sha256 in weights.get(name, {sha256})}
     rows = [
         {
             "model": name,
@@ -59,7 +63,7 @@ def check(
 
     found = {
         source.name: model_checks.check(opened, settings, source, console)
-        for source in find_sources(settings, settings.model, console).values()
+        for source in find_sources(opened, settings, settings.model, console).values()
     }
     write_records(
         [

@@ -14,7 +14,7 @@ import numpy as np
 
 from emotion_cli import __version__
 from emotion_cli.errors import EmoError, short_of_memory
-from emotion_cli.models.sources.headers import gguf_weights, safetensors_shapes
+from emotion_cli.models.sources.headers import gguf_weights, safetensors_header
 
 FORMAT = "emo vectors, version 1"
 
@@ -139,7 +139,7 @@ def read_vector_file(path: Path) -> VectorFile:
 def _read_safetensors(path: Path) -> tuple[dict[str, str], dict[str, np.ndarray]]:
     from safetensors import SafetensorError, safe_open
 
-    safetensors_shapes(path)
+    safetensors_header(path)
     try:
         with safe_open(path, framework="numpy") as file:
             return dict(file.metadata() or {}), {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping

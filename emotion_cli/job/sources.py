@@ -1,10 +1,12 @@
 """Models that were asked for: found, named, and told apart from those in the store."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from emotion_cli.errors import UsageError
+from emotion_cli.errors import MissingError, UsageError
+from emotion_cli.job.extractions import asked_model
 from emotion_cli.job.listener import Listener
 from emotion_cli.models.sources.embedded import EMBEDDED
 from emotion_cli.models.sources.finding import find
@@ -16,8 +18,11 @@ if TYPE_CHECKING:
     from emotion_cli.models.sources.finding import ModelSource
 
 
-def find_sources(settings: Settings, models: Sequence[str], listener: Listener) -> "dict[str, ModelSource]":
-    """Each model found (not loaded), by its name in the store; MissingError when one cannot be had."""
+def find_sources(store: Store, settings: Settings, models: Sequence[str], listener: Listener) -> "dict[str, ModelSource]":
+    """Each model found (not loaded), by its name in the store; MissingError when one cannot be had.
+
+    A folder or file whose weights are in the store keeps the name that it has there.
+    """
     if settings.name and len(models) != 1:
         raise UsageError(f"--name: names one model, and {len(models)} are given", hint=f"-m MODEL --name {settings.name}")
     sources: dict[str, ModelSource] = {}
@@ -25,12 +30,28 @@ def find_sources(settings: Settings, models: Sequence[str], listener: Listener) 
         if model not in EMBEDDED and "/" not in model and not Path(model).exists() and nearest(model, EMBEDDED):
             # no Hub id of an organisation and no place on this machine: an alias was meant
             raise unknown("--model", model, EMBEDDED)
+        _refuse_name_alone(store, model)
         source = find(model, name=settings.name, revision=settings.revision, cache=settings.cache, notify=listener.note)
+        names = () if settings.name else asked_model(store, settings.cache, model).names
+        if source.hashes and names and source.name not in names:
+            listener.note(f"{source.given}: called {names[0]}, as in the store")
+            source = replace(source, name=names[0])
         former = sources.setdefault(source.name, source)
         if former.hashes != source.hashes:
             raise UsageError(f"two models are called {source.name}: {former.given} and {source.given}",
-                             hint=f"emo extract -m {source.given} --name OTHER-NAME, and then -m OTHER-NAME")  # fmt: skip
+                             hint=f"extract one by itself first: emo extract -m {source.given} --name OTHER-NAME")  # fmt: skip
     return sources
+
+
+def _refuse_name_alone(store: Store, model: str) -> None:
+    """MissingError for the name of local weights in the store: the name does not say where they are."""
+    if model in EMBEDDED or Path(model).exists() or "/" in model:
+        return
+    for partition in store.partitions("extractions", model=model):
+        row = partition.read(["revision", "weights_sha256"]).to_pylist()[0]
+        if row["revision"] is None and row["weights_sha256"] is not None:
+            raise MissingError(f"{model} is a model in the store, of local weights, and its name does not say where they are",
+                               hint=f"give its folder (-m FOLDER); emo vectors -m {model} needs no weights")  # fmt: skip
 
 
 def refuse_taken_names(store: Store, sources: Iterable["ModelSource"]) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 from emotion_cli.errors import CheckFailedError, UsageError
 from emotion_cli.models.residual import residual_stream
 from emotion_cli.models.structure import TWO_TOKENS, output_state
-from emotion_cli.models.tokens import first_token, tokenize
+from emotion_cli.models.tokens import first_token, tokenize, wrapped
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -92,16 +92,18 @@ def prove_structure(loaded: "LoadedModel") -> None:
             said = f"a {loaded.architecture} model that is not causal: tokens see those after them"
             raise UsageError(f"{loaded.source.name}: {said}", hint="emo models list")
         measured = "" if check.name == "layer_count" else f" with {check.value:.2g}, where at most {check.bound:.2g} is allowed"
-        said = f"check {check.name} failed{measured}: {check.detail}"
+        said = f"check {check.name} failed{measured}: {check.detail}{loaded.said_of_weights()}"
         raise CheckFailedError(f"{loaded.source.name}: {said}", hint=f"emo models check {loaded.source.given}")
 
 
 def tokens(loaded: "LoadedModel") -> list[Check]:
     """BOS stands first, once, where the rule puts it, ids have embeddings and are those of tokenizer.json; no forward pass."""
     first, texts = first_token(loaded), list(PROBES)
-    rules = [("never", False), ("auto", False)] + ([("always", False)] if first is not None else [])
-    if first is not None and loaded.tokenizer.chat_template:
-        rules.append(("auto", True))
+    rules = [("never", False)]
+    if first is not None:
+        rules += [("auto", False), ("always", False)]
+        # a template that cannot be used is refused where somebody asks for it
+        rules += [("auto", True)] if loaded.tokenizer.chat_template and _can_wrap(loaded) else []
     wrong, largest, said = 0, 0, "it has neither BOS nor EOS" if first is None else f"token {first} first, once"
     for rule, template in rules:
         try:
@@ -119,6 +121,14 @@ def tokens(loaded: "LoadedModel") -> list[Check]:
         Check("vocabulary", largest, rows - 1, largest < rows, f"largest token id of the probes; {rows} embeddings"),
         _tokenizer_file(loaded),
     ]
+
+
+def _can_wrap(loaded: "LoadedModel") -> bool:
+    try:
+        wrapped(loaded.tokenizer, loaded.source.name, PROBES)
+    except UsageError:
+        return False
+    return True
 
 
 def _obeys(row: Sequence[int], first: int, rule: str) -> bool:

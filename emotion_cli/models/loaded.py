@@ -33,6 +33,19 @@ class LoadedModel:
         """The decoder blocks in order."""
         return self.structure.blocks
 
+    @property
+    def bos_of_config(self) -> int | None:
+        """The token that begins a text, as the model's config says; None where it does not."""
+        return getattr(self.model.config.get_text_config(), "bos_token_id", None)
+
+    def said_of_weights(self) -> str:
+        """Which weight holds what is no number, as the end of a sentence; nothing where all are numbers."""
+        import torch
+
+        names = (name for name, value in self.model.named_parameters() if not bool(torch.isfinite(value).all()))
+        name = next(names, None)
+        return f": the weight {name} holds values that are no numbers" if name else ""
+
     @cached_property
     def masks_by_layer_type(self) -> bool:
         """Whether the model takes a mask for each type of its layers, as found by trying."""

@@ -151,8 +151,9 @@ def pooled_batches(
         bad = ~np.isfinite(stack).all(axis=(1, 2))
         if bad.any():
             raise NotFiniteError(
-                f"{loaded.source.name}: activations are not finite in {loaded.dtype} at layer {layers[int(bad.argmax())]}",
-                hint="--dtype float32",
+                f"{loaded.source.name}: activations are not finite in {loaded.dtype} at layer {layers[int(bad.argmax())]}"
+                f"{loaded.said_of_weights()}",
+                hint="--dtype float32" if loaded.dtype != "float32" else "fetch or save the weights again",
             )
     return Pooled(values, present, computed, budget)
 

@@ -66,6 +66,10 @@ def tokenize(
     words = words or [[] for _ in ids]
     without_bos = ids
     first = first_token(loaded)
+    lost = loaded.bos_of_config if first is None else None
+    if bos == "auto" and lost is not None:
+        raise UsageError(f"{loaded.source.name}: config.json says that token {lost} begins a text, and its tokenizer has neither "
+                         "BOS nor EOS", hint="restore its tokenizer_config.json, or --bos never")  # fmt: skip
     if bos == "always" and first is None:
         raise UsageError(f"{loaded.source.name} has neither a BOS nor an EOS token", hint="--bos never")
     if bos != "never" and first is not None:
@@ -87,6 +91,22 @@ def tokenize(
         ids = [row if len(row) <= limit else row[:limit] for row in ids]
         words = [[position for position in of if position < limit] for of in words]
     return Tokens(ids, long, words)
+
+
+def told_apart(loaded: "LoadedModel", ids: Sequence[Sequence[int]]) -> list[str]:
+    """What a tokenizer loses of different texts, in sentences: how many become equal, how many words it does not know."""
+    sentences = []
+    equal = len(ids) - len({tuple(row) for row in ids})
+    if equal:
+        sentences.append(
+            f"{equal} of {len(ids)} prompts have the same tokens as another one, so the model cannot tell them apart"
+        )
+    unknown = loaded.tokenizer.unk_token_id
+    if unknown is not None and unknown not in (loaded.tokenizer.bos_token_id, loaded.tokenizer.eos_token_id):
+        n_unknown, n_tokens = sum(list(row).count(unknown) for row in ids), sum(map(len, ids))
+        if n_unknown:
+            sentences.append(f"{n_unknown} of {n_tokens} tokens stand for words that the tokenizer does not know")
+    return sentences
 
 
 def _hint_for_long(longest: int, max_length: int | None, max_positions: int | None) -> str:

@@ -68,7 +68,7 @@ def _run(job: Job, scope: Extraction, poolings: Sequence[str]) -> None:
     from emotion_cli.job.model_checks import refuse_unsound
     from emotion_cli.models.packing.proof import choose_strategy
     from emotion_cli.models.pooling import BATCH_TOKENS, BATCH_TOKENS_ELSEWHERE, SPARSE
-    from emotion_cli.models.tokens import template_sha256, tokenize
+    from emotion_cli.models.tokens import template_sha256, tokenize, told_apart
 
     settings, listener = job.settings, job.listener
     words = read_words(settings.words)
@@ -92,6 +92,8 @@ def _run(job: Job, scope: Extraction, poolings: Sequence[str]) -> None:
                          hint="run again; without --chat-template if the template holds the time of day")  # fmt: skip
     if tokens.truncated:
         listener.note(f"{scope.subject}: {counted(len(tokens.truncated), 'prompt')} cut")
+    for sentence in told_apart(loaded, tokens.ids):
+        listener.note(f"{scope.subject}: {sentence}")
     batch_tokens = settings.batch_tokens or BATCH_TOKENS.get(loaded.device, BATCH_TOKENS_ELSEWHERE)
     partition, target = (scope.partition(job.store, table) for table in ("activations", "extractions"))
     with partition.hold(), target.hold():

@@ -44,6 +44,26 @@ def test_two_folders_of_one_name_in_one_command_are_refused(place):
     assert ran.code == 2 and "--name: names one model, and 2 are given" in ran.err
 
 
+def test_a_folder_that_the_store_knows_keeps_the_name_that_it_has_there(place):
+    emo_ok("extract", "-d", "mine", "-m", "run1/final", *EXTRACT, cwd=place)
+    emo_ok("extract", "-d", "mine", "-m", "run2/final", "--name", "second", *EXTRACT, cwd=place)
+    ran = emo_ok("extract", "-d", "mine", "-m", "run1/final", "-m", "run2/final", *EXTRACT, cwd=place)
+    assert "run2/final: called second, as in the store" in ran.err and "2 up to date" in ran.err
+    # the name alone does not say where the weights are, and is no id on the Hub
+    ran = emo("run", "-d", "mine", "-m", "second", *EXTRACT, cwd=place)
+    assert ran.code == 3 and "its name does not say where they are" in ran.err and "-m FOLDER" in ran.err
+
+
+def test_a_check_of_other_weights_says_nothing_of_a_namesake(place):
+    emo_ok("extract", "-d", "mine", "-m", "run1/final", *EXTRACT, cwd=place)
+    emo_ok("models", "check", "run2/final", cwd=place)
+    (row,) = [row for row in json.loads(emo_ok("models", "list", "--format", "json", cwd=place).out) if row["model"] == "final"]
+    assert row["check"] == "not checked"
+    emo_ok("models", "check", "run1/final", cwd=place)
+    (row,) = [row for row in json.loads(emo_ok("models", "list", "--format", "json", cwd=place).out) if row["model"] == "final"]
+    assert row["check"] == "float32: passed"
+
+
 def test_a_path_stands_for_its_weights_in_every_command_that_reads(place):
     emo_ok("extract", "-d", "mine", "-m", "run1/final", *EXTRACT, cwd=place)
     emo_ok("extract", "-d", "mine", "-m", "run2/final", "--name", "second", *EXTRACT, cwd=place)

@@ -69,8 +69,8 @@ def main(folder: Path, kills: int, seed: int) -> dict:
     settings = Settings(dataset=("mine",), model=(str(tiny.save_model(folder / "tiny-gpt2", "gpt2")),), reference="calm",
                         neutral="calm", draws=20, cache=folder / "cache")  # fmt: skip
     wanted = pipeline.stages("extract", "compare")
-    model = in_child(lambda: list(pipeline.find_sources(settings, settings.model, Silence())))[0]
-    sources = pipeline.find_sources(settings, settings.model, Silence())
+    model = in_child(lambda: list(pipeline.find_sources(Store(base), settings, settings.model, Silence())))[0]
+    sources = pipeline.find_sources(Store(base), settings, settings.model, Silence())
     loading = pipeline.Job(Store(base), settings, [], Silence(), sources)
     loaded = loading.loaded(model)
 

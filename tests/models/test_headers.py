@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from safetensors.numpy import save_file
 
 from emotion_cli.errors import EmoError
-from emotion_cli.models.sources.headers import gguf_weights, safetensors_shapes
+from emotion_cli.models.sources.headers import gguf_weights, safetensors_header
 
 
 def gguf_bytes(tmp_path_factory):
@@ -74,9 +74,9 @@ def test_absurd_safetensors_headers_are_refused(tmp_path, content):
     path = tmp_path / "absurd.safetensors"
     path.write_bytes(content)
     with pytest.raises(EmoError, match=r"absurd.safetensors: not a whole safetensors file"):
-        safetensors_shapes(path)
+        safetensors_header(path)
 
 
 def test_a_sound_safetensors_file_passes(tmp_path):
     save_file({"t": np.ones(3, np.float32)}, tmp_path / "sound.safetensors", metadata={"a": "b"})
-    safetensors_shapes(tmp_path / "sound.safetensors")
+    safetensors_header(tmp_path / "sound.safetensors")

@@ -136,3 +136,22 @@ def test_bfloat16_is_near_float32(cache):
         values.append(pooled_activations(model, ids, poolings=["last"], layers=[15], batch_tokens=64).values["last"])
     error = np.linalg.norm(values[0] - values[1], axis=-1) / np.linalg.norm(values[0], axis=-1)
     assert 1e-5 < error.max() < 0.05
+
+
+def test_a_tokenizer_that_lost_the_bos_of_the_config_is_refused(folder, tmp_path):
+    shutil.copytree(folder, tmp_path / "copy")
+    (tmp_path / "copy/tokenizer_config.json").unlink()
+    lost = load(find(str(tmp_path / "copy"), cache=tmp_path))
+    with pytest.raises(UsageError, match="token 0 begins a text, and its tokenizer has neither BOS nor EOS") as caught:
+        tokenize(lost, ["thank you"])
+    assert "--bos never" in caught.value.hint
+    assert tokenize(lost, ["thank you"], bos="never").ids == [[5, 6]]
+
+
+def test_what_a_tokenizer_loses_is_said(loaded):
+    from emotion_cli.models.tokens import told_apart
+
+    assert told_apart(loaded, tokenize(loaded, ["thank you", "the bus"]).ids) == []
+    equal, unknown = told_apart(loaded, tokenize(loaded, ["thank you", "danke dir", "merci toi"]).ids)
+    assert equal.startswith("1 of 3 prompts have the same tokens as another one")
+    assert unknown == "4 of 9 tokens stand for words that the tokenizer does not know"

@@ -157,3 +157,28 @@ def test_a_constant_that_is_not_what_the_model_computes_is_refused(copy):
         rewrite(copy("gpt_neo"), lambda tensors: tensors | {"transformer.h.1.attn.attention.bias": mask(5)}),
         "h.1.attn.attention.bias",
     )
+
+
+@pytest.mark.parametrize("kind", [torch.int8, torch.uint8, torch.bool, torch.float8_e4m3fn], ids=str)
+def test_codes_in_the_place_of_weights_are_refused(copy, kind):
+    folder = rewrite(
+        copy(), lambda tensors: {name: value.to(kind) if "proj" in name else value for name, value in tensors.items()}
+    )
+    assert "dequantised" in refused(folder, "not stored as weights: model.layers.0.mlp.down_proj.weight").hint
+
+
+def test_weights_in_other_number_formats_of_floats_are_read(copy, folders):
+    folder = rewrite(copy(), lambda tensors: {name: value.double() for name, value in tensors.items()})
+    assert np.array_equal(states(folder), states(folders["llama"]))
+
+
+def test_a_folder_of_an_adapter_alone_is_refused_with_the_command_that_merges_it(tmp_path):
+    (tmp_path / "adapter_config.json").write_text("{}")
+    with pytest.raises(UsageError, match="holds an adapter"):
+        find(str(tmp_path), cache=tmp_path)
+
+
+def test_a_weight_that_is_no_number_is_named(copy):
+    folder = rewrite(copy(), lambda tensors: tensors | {GATE: torch.full((64, 32), torch.nan)})
+    with pytest.raises(EmoError, match=r"layers\.1\.mlp\.gate_proj\.weight holds values that are no numbers"):
+        states(folder)

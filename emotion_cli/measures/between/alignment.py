@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from emotion_cli.measures.between.maps import Rows, ridge, rotations, rows_of
-from emotion_cli.measures.between.space import Space, coordinates_of, spectrum_of, strength_of
+from emotion_cli.measures.between.space import FLAT, Space, coordinates_of, spectrum_of, strength_of
 from emotion_cli.measures.directions import OTHERS
 from emotion_cli.measures.inference.relabelling import (
     Design,
@@ -359,7 +359,9 @@ def _measured(
                         spread = np.zeros((len(paired), len(ends[there].gram)))
                         np.put_along_axis(spread, unpaired[0], alpha[:1], 1)
                         by_chance = np.take_along_axis(spread @ ends[there].gram, unpaired[1], 1)
-                defined = (squares > 0) & (squares_of(batch.source, ends[here].source) > ends[here].zero)
+                lengths_here = squares_of(batch.source, ends[here].source)
+                # a map that carries nothing leaves rounding, whose direction means nothing
+                defined = (squares > FLAT * lengths_here) & (lengths_here > ends[here].zero)
                 values = judged(scores, np.where(defined, squares, np.nan), lengths[there], batch)
                 for measure, found in zip(MEASURES, values, strict=True):
                     # a null for it under Procrustes would need new components for every pairing

@@ -39,7 +39,10 @@ class Spectrum(NamedTuple):
 
 
 def spectrum_of(gram: np.ndarray, n_labels: int) -> Spectrum:
-    """Spectrum of a Gram matrix [block x label, block x label] with each label's mean removed; its null space is left out."""
+    """Spectrum of a Gram matrix [block x label, block x label] with each label's mean removed; its null space is left out.
+
+    Where the prompts of a label do not differ but by rounding (they all end in one token, at layer 0), nothing is left.
+    """
     n = len(gram)
     blocks = n // n_labels
     shaped = gram.reshape(blocks, n_labels, blocks, n_labels)
@@ -47,7 +50,7 @@ def spectrum_of(gram: np.ndarray, n_labels: int) -> Spectrum:
     values, vectors = np.linalg.eigh(centred.reshape(n, n))
     order = slice(None, n_labels - 1 if n_labels < n else None, -1)
     values, vectors = values[order], vectors[:, order]
-    real = values > 1e-10 * max(values[0], 0.0) if len(values) else np.zeros(0, bool)
+    real = values > max(1e-10 * values[0], FLAT * float(np.trace(gram))) if len(values) else np.zeros(0, bool)
     return Spectrum(values[real], vectors[:, real])
 
 

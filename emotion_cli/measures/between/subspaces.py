@@ -182,7 +182,7 @@ def _carried(
     paired = np.zeros((draws + 1, size, len(fit)))
     np.put_along_axis(paired, np.repeat(places.reshape(draws + 1, 1, -1), size, 1), np.repeat(alpha[None], draws + 1, 0), 2)
     lengths = paired @ target.gram[np.ix_(fit, fit)] @ paired.transpose(0, 2, 1)
-    ridge_ = 1e-12 * np.trace(lengths, axis1=1, axis2=2)[:, None, None] / size * np.eye(size)
+    ridge_ = 1e-12 * np.trace(lengths, axis1=1, axis2=2)[:, None, None] / max(size, 1) * np.eye(size)
     lower = np.linalg.cholesky(lengths + ridge_)
     return np.linalg.solve(lower, paired @ target.gram[np.ix_(fit, other)] @ theirs[:, :size])
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from emotion_cli.errors import MissingError, UsageError
 from emotion_cli.models.sources import embedded, fingerprint
 from emotion_cli.models.sources.gguf import CONVERSION_VERSION, converted_folder
-from emotion_cli.models.sources.headers import safetensors_shapes
+from emotion_cli.models.sources.headers import safetensors_header
 from emotion_cli.models.sources.weights import refuse_adapter
 
 if TYPE_CHECKING:
@@ -77,6 +77,7 @@ def find(
 
 def _refuse_unreadable(folder: Path) -> None:
     """Say what is wrong with a model folder before anything is hashed or loaded."""
+    refuse_adapter(folder)
     try:
         config = json.loads((folder / fingerprint.CONFIG).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -84,14 +85,13 @@ def _refuse_unreadable(folder: Path) -> None:
             f"{folder}: no readable config.json: not a model folder ({error})",
             hint="save the model with save_pretrained, or see: emo models list",
         ) from error
-    refuse_adapter(folder)
     if not any(folder.glob("*.safetensors")):
         raise MissingError(
             f"{folder}: no .safetensors weights; other formats are not read because loading them can run code",
             hint="save the model again with save_pretrained(..., safe_serialization=True)",
         )
     for file in sorted(folder.glob("*.safetensors")):
-        safetensors_shapes(file)
+        safetensors_header(file)
     elsewhere = sorted(code for code in _auto_map(config) if "--" in code)
     if elsewhere:
         raise UsageError(f"{folder}: config.json takes code from another repository ({elsewhere[0]}), which could change unseen",

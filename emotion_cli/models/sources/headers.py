@@ -3,7 +3,7 @@
 import json
 import struct
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from emotion_cli.errors import EmoError
 
@@ -34,8 +34,15 @@ def gguf_weights(path: Path) -> dict[str, int]:
         raise EmoError(f"{path}: not a whole GGUF file: {error}", hint="fetch the file again") from error
 
 
-def safetensors_shapes(path: Path) -> dict[str, list[int]]:
-    """The shape of each tensor of a safetensors file, by name; EmoError when its tensors do not fit into the file."""
+class Stored(NamedTuple):
+    """A tensor as a file's header describes it: its number format as safetensors calls it, and its shape."""
+
+    dtype: str
+    shape: list[int]
+
+
+def safetensors_header(path: Path) -> dict[str, Stored]:
+    """The tensors of a safetensors file by name; EmoError when they do not fit into the file."""
     size = path.stat().st_size
     try:
         with path.open("rb") as file:
@@ -44,15 +51,15 @@ def safetensors_shapes(path: Path) -> dict[str, list[int]]:
                 raise ValueError(f"the header is said to have {length} bytes, the file has {size}")
             header = json.loads(file.read(length))
         data = size - 8 - length
-        shapes: dict[str, list[int]] = {}
+        tensors: dict[str, Stored] = {}
         for name, tensor in header.items():
             if name == "__metadata__":
                 continue
             start, end = tensor["data_offsets"]
             if not 0 <= start <= end <= data:
                 raise ValueError(f"tensor {name[:60]!r} ends at byte {end} of {data}")
-            shapes[name] = list(tensor["shape"])
-        return shapes
+            tensors[name] = Stored(str(tensor["dtype"]), list(tensor["shape"]))
+        return tensors
     except (ValueError, struct.error, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise EmoError(f"{path}: not a whole safetensors file: {error}", hint="fetch the file again") from error
 

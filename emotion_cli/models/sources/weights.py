@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from emotion_cli.errors import EmoError, UsageError
-from emotion_cli.models.sources.headers import safetensors_shapes
+from emotion_cli.models.sources.headers import Stored, safetensors_header
 
 NAMED = 5
 """Tensors that a message names of each kind; the others are counted."""
@@ -24,6 +24,9 @@ MERGE_HINT = (
 CONSTANTS = (".masked_bias",)
 """Ends of names under which older versions of transformers stored a constant that attention now takes from the number format."""
 
+
+FLOATING = ("F64", "F32", "F16", "BF16")
+"""Number formats that hold weights as they are; all others are codes that need a scale."""
 
 LEFTOVERS = {
     "_orig_mod.": "the names come from torch.compile: save the model inside it (model._orig_mod.save_pretrained)",
@@ -51,23 +54,35 @@ def refuse_misfit(name: str, folder: Path, causal: Any, report: Mapping[str, Any
     do tensors of other heads, which lie outside the decoder.
     """
     files = sorted(folder.glob("*.safetensors"))
-    shapes = {tensor: shape for file in files for tensor, shape in safetensors_shapes(file).items()}
+    held = {tensor: stored for file in files for tensor, stored in safetensors_header(file).items()}
+    shapes = {tensor: stored.shape for tensor, stored in held.items()}
     expected = {tensor: tuple(value.shape) for tensor, value in causal.state_dict().items()}
     missing = [tensor for tensor in sorted(report["missing_keys"]) if _in_decoder(causal, tensor)]
     left_over = [tensor for tensor in sorted(report["unexpected_keys"])
                  if _names_a_part(causal, tensor) and not _is_made_again(folder, causal, tensor)]  # fmt: skip
+    # a package that reads quantised weights says so in the config; without it codes would be cast to numbers that mean nothing
+    codes = [] if getattr(causal.config, "quantization_config", None) else _codes(causal, held)
     faults = [
         _listed("missing", (f"{tensor} {_shape(expected.get(tensor))}" for tensor in missing)),
         _listed("not part of the model", (f"{tensor} {_shape(shapes.get(tensor))}" for tensor in left_over)),
-        _listed("of another shape", (f"{tensor} {_shape(held)} where the model has {_shape(wanted)}"
-                                     for tensor, held, wanted in sorted(report["mismatched_keys"]))),
+        _listed("of another shape", (f"{tensor} {_shape(given)} where the model has {_shape(wanted)}"
+                                     for tensor, given, wanted in sorted(report["mismatched_keys"]))),
+        _listed("not stored as weights", (f"{tensor} {held[tensor].dtype}" for tensor in codes)),
         _listed("not readable", report["error_msgs"]),
     ]  # fmt: skip
     faults = [fault for fault in faults if fault]
     if faults:
-        hint = next((hint for part, hint in LEFTOVERS.items() if any(part in tensor for tensor in report["unexpected_keys"])),
+        told = [*report["unexpected_keys"], *("qweight" for _ in codes)]
+        hint = next((hint for part, hint in LEFTOVERS.items() if any(part in tensor for tensor in told)),
                     "save the model again with save_pretrained, with the config that belongs to it")  # fmt: skip
         raise EmoError(f"{name}: the tensors in {folder} do not fit its config.json: {'; '.join(faults)}", hint=hint)
+
+
+def _codes(causal: Any, held: Mapping[str, Stored]) -> list[str]:
+    """Stored tensors in the place of weights whose number format holds codes, not weights."""
+    weights = {name for name, value in causal.named_parameters() if value.is_floating_point()}
+    return [tensor for tensor, stored in sorted(held.items()) if stored.dtype not in FLOATING
+            and weights & {tensor, f"{causal.base_model_prefix}.{tensor}"}]  # fmt: skip
 
 
 def _in_decoder(causal: Any, tensor: str) -> bool:
@@ -87,7 +102,7 @@ def _is_made_again(folder: Path, causal: Any, tensor: str) -> bool:
 
     if tensor.endswith(CONSTANTS):
         return True
-    file = next((path for path in sorted(folder.glob("*.safetensors")) if tensor in safetensors_shapes(path)), None)
+    file = next((path for path in sorted(folder.glob("*.safetensors")) if tensor in safetensors_header(path)), None)
     if file is None:
         return False
     with safe_open(file, framework="pt") as stored:
