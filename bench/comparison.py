@@ -61,8 +61,14 @@ def _real(models: list[str], sets: tuple[str, ...]) -> list[dict]:
                 wall, cpu = time.perf_counter(), time.process_time()
                 for task in tasks:
                     task.run(job)
-                rows.append({"what": what, "set": name, "seconds": f"{time.perf_counter() - wall:.1f}",
-                             "processor s": f"{time.process_time() - cpu:.1f}"})  # fmt: skip
+                rows.append(
+                    {
+                        "what": what,
+                        "set": name,
+                        "seconds": f"{time.perf_counter() - wall:.1f}",
+                        "processor s": f"{time.process_time() - cpu:.1f}",
+                    }
+                )
                 print(rows[-1], flush=True)
     return rows
 
@@ -82,8 +88,15 @@ def _grown(*, topics: int, width: int, layers: int) -> dict:
     seconds = [time.process_time()]
     grams = [[space_of(rows @ rows.T) for rows in model] for model in models]
     seconds.append(time.process_time())
-    aligned(list(zip(*grams, strict=True)), design_of(LABELS * topics, names), emotions=LABELS[:3], reference="neutral",
-            neutral="neutral", draws=GROWTH_DRAWS, **common)  # fmt: skip
+    aligned(
+        list(zip(*grams, strict=True)),
+        design_of(LABELS * topics, names),
+        emotions=LABELS[:3],
+        reference="neutral",
+        neutral="neutral",
+        draws=GROWTH_DRAWS,
+        **common,
+    )
     seconds.append(time.process_time())
     for measure in ("cka_debiased", "rsa"):
         made = [

@@ -77,14 +77,23 @@ def _measure(model: str, options: Namespace) -> tuple[list[dict[str, Any]], list
             assert error.max() < 1e-3, (name, other, error.max())
         emo = measured["emo"]
         done = 2 * weights * computed / emo.cpu
-        rows.append({
-            "set": name, "prompts": len(ids), "tokens": sum(map(len, ids)), "computed": computed, "strategy": choice.strategy,
-            "error": f"{choice.error:.0e}", "emo s": f"{emo.cpu:.2f}", "of it proof": f"{proof:.2f}",
-            **{f"{key} s": f"{measured[key].cpu:.2f}" for key in "abc"},
-            **{f"x {key}": f"{measured[key].cpu / emo.cpu:.2f}" for key in "abc"},
-            "tokens/s": f"{sum(map(len, ids)) / emo.cpu:.0f}", "of matmul": f"{done / rate:.0%}",
-            "peak MB emo/b/c": "/".join(f"{measured[key].peak / 2**20:.0f}" for key in ("emo", "b", "c")),
-        })  # fmt: skip
+        rows.append(
+            {
+                "set": name,
+                "prompts": len(ids),
+                "tokens": sum(map(len, ids)),
+                "computed": computed,
+                "strategy": choice.strategy,
+                "error": f"{choice.error:.0e}",
+                "emo s": f"{emo.cpu:.2f}",
+                "of it proof": f"{proof:.2f}",
+                **{f"{key} s": f"{measured[key].cpu:.2f}" for key in "abc"},
+                **{f"x {key}": f"{measured[key].cpu / emo.cpu:.2f}" for key in "abc"},
+                "tokens/s": f"{sum(map(len, ids)) / emo.cpu:.0f}",
+                "of matmul": f"{done / rate:.0%}",
+                "peak MB emo/b/c": "/".join(f"{measured[key].peak / 2**20:.0f}" for key in ("emo", "b", "c")),
+            }
+        )
         speeds.append({"what": f"{model}\n{name}", **{key: measured[key].cpu / emo.cpu for key in LABELS}})
         print(rows[-1], flush=True)
     return rows, speeds

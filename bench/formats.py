@@ -70,10 +70,17 @@ def _measure(model: str, options: Namespace) -> list[dict[str, str]]:
     rows = []
     for k, emotion in enumerate(emotions):
         values = cosines[1:, k]
-        rows.append({
-            "emotion": emotion, "lowest cosine": f"{values.min():.4f}", "at layer": str(1 + int(values.argmin())),
-            "mean": f"{values.mean():.4f}", "highest": f"{values.max():.4f}",
-            "float32 s": f"{measured['float32'].cpu:.2f}", "bfloat16 s": f"{measured['bfloat16'].cpu:.2f}",
-            "error float32": f"{choices['float32'].error:.0e}", "error bfloat16": f"{choices['bfloat16'].error:.0e}",
-        })  # fmt: skip
+        rows.append(
+            {
+                "emotion": emotion,
+                "lowest cosine": f"{values.min():.4f}",
+                "at layer": str(1 + int(values.argmin())),
+                "mean": f"{values.mean():.4f}",
+                "highest": f"{values.max():.4f}",
+                "float32 s": f"{measured['float32'].cpu:.2f}",
+                "bfloat16 s": f"{measured['bfloat16'].cpu:.2f}",
+                "error float32": f"{choices['float32'].error:.0e}",
+                "error bfloat16": f"{choices['bfloat16'].error:.0e}",
+            }
+        )
     return rows

@@ -32,8 +32,10 @@ def interleaved(
                 wall, cpu = time.perf_counter(), time.process_time()
                 last[name] = recipe()
                 seen[name].append((time.perf_counter() - wall, time.process_time() - cpu, max(0, _peak() - before)))
-    return {name: Measured(*(statistics.median(column) for column in zip(*rows, strict=True)), last[name])
-            for name, rows in seen.items()}  # fmt: skip
+    return {
+        name: Measured(*(statistics.median(column) for column in zip(*rows, strict=True)), last[name])
+        for name, rows in seen.items()
+    }
 
 
 def matmul_rate(rows: int, inner: int, outer: int, seconds: float = 1.0) -> float:

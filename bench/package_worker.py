@@ -155,8 +155,10 @@ def _batches(ids):
     for start in range(0, len(ids), BATCH):
         batch = ids[start : start + BATCH]
         width = max(map(len, batch))
-        yield (torch.tensor([row + [0] * (width - len(row)) for row in batch]),
-               torch.tensor([[1] * len(row) + [0] * (width - len(row)) for row in batch]))  # fmt: skip
+        yield (
+            torch.tensor([row + [0] * (width - len(row)) for row in batch]),
+            torch.tensor([[1] * len(row) + [0] * (width - len(row)) for row in batch]),
+        )
 
 
 def _behind_blocks(found):

@@ -53,8 +53,14 @@ def _measure(model: str, options: Namespace) -> list[dict[str, Any]]:
     cache = resolve({}, folder=Path("/")).cache
     loaded = load(find(model, cache=cache))
     texts = shipped("extended")
-    work = {"model": model, "folder": str(loaded.source.folder), "texts": texts, "ids": tokenize(loaded, texts).ids,
-            "runs": options.runs, "threads": options.threads}  # fmt: skip
+    work = {
+        "model": model,
+        "folder": str(loaded.source.folder),
+        "texts": texts,
+        "ids": tokenize(loaded, texts).ids,
+        "runs": options.runs,
+        "threads": options.threads,
+    }
     del loaded
     pythons = {"emo": (Path(sys.executable), "")} | {name: _environment(name) for name in PACKAGES}
     found: dict[str, dict[str, Any]] = {}
@@ -67,11 +73,15 @@ def _measure(model: str, options: Namespace) -> list[dict[str, Any]]:
     if other:
         raise SystemExit(f"{model}: not the same states: {', '.join(other)}")
     return [
-        {"package": name, "version": one.get("version", "-"), "how": HOW[name],
-         "seconds": f"{one['seconds']:.2f}" if "seconds" in one else f"skipped: {one['fault']}",
-         "x emo": f"{one['seconds'] / emo:.1f}" if "seconds" in one else "-"}
+        {
+            "package": name,
+            "version": one.get("version", "-"),
+            "how": HOW[name],
+            "seconds": f"{one['seconds']:.2f}" if "seconds" in one else f"skipped: {one['fault']}",
+            "x emo": f"{one['seconds'] / emo:.1f}" if "seconds" in one else "-",
+        }
         for name, one in found.items()
-    ]  # fmt: skip
+    ]
 
 
 def _environment(name: str) -> tuple[Path, str]:
@@ -82,8 +92,12 @@ def _environment(name: str) -> tuple[Path, str]:
         subprocess.run([sys.executable, "-m", "venv", folder], check=True)
         pinned = next(line for line in Path("constraints.txt").read_text().splitlines() if line.startswith("torch=="))
         (folder / "constraints.txt").write_text(pinned + "\n")
-        done = subprocess.run([python, "-m", "pip", "install", "--quiet", "-c", folder / "constraints.txt", *PACKAGES[name]],
-                              capture_output=True, text=True, check=False)  # fmt: skip
+        done = subprocess.run(
+            [python, "-m", "pip", "install", "--quiet", "-c", folder / "constraints.txt", *PACKAGES[name]],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         if done.returncode:
             return python, "cannot be installed"
         (folder / "installed").touch()

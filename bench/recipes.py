@@ -19,8 +19,16 @@ def ours(loaded: Any, ids: Sequence[list[int]]) -> Any:
     began = time.process_time()
     choice = choose_strategy(loaded, ids, layers=layers, batch_tokens=budget, sparse=True)
     proof = time.process_time() - began
-    pooled = pooled_activations(loaded, ids, poolings=["last"], layers=layers, batch_tokens=budget, strategy=choice.strategy,
-                                fast=choice.fast, sparse=choice.sparse)  # fmt: skip
+    pooled = pooled_activations(
+        loaded,
+        ids,
+        poolings=["last"],
+        layers=layers,
+        batch_tokens=budget,
+        strategy=choice.strategy,
+        fast=choice.fast,
+        sparse=choice.sparse,
+    )
     return pooled.values["last"], choice, pooled.n_tokens_computed, proof
 
 

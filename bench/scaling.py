@@ -34,12 +34,21 @@ def run(options: Namespace) -> str:
             wall, cpu, peak = _emo("extract", "-d", "many", "-m", str(model), *store)
             (found,) = json.loads(_output("sql", "select n_tokens, n_tokens_computed, strategy from extractions", *store))
             parts = len(list(root.glob(f"store-{size}/activations/**/part-*.parquet")))
-            rows.append({
-                "prompts": f"{size:,}", "tokens": f"{found['n_tokens']:,}", "computed": f"{found['n_tokens_computed']:,}",
-                "parts": parts, "strategy": found["strategy"], "seconds": f"{wall:.1f}", "processor s": f"{cpu:.1f}",
-                "processor ms a prompt": f"{1000 * cpu / size:.2f}", "peak MB": f"{peak / 2**20:.0f}",
-                "audit s": f"{audit:.1f}", "audit peak MB": f"{audit_peak / 2**20:.0f}",
-            })  # fmt: skip
+            rows.append(
+                {
+                    "prompts": f"{size:,}",
+                    "tokens": f"{found['n_tokens']:,}",
+                    "computed": f"{found['n_tokens_computed']:,}",
+                    "parts": parts,
+                    "strategy": found["strategy"],
+                    "seconds": f"{wall:.1f}",
+                    "processor s": f"{cpu:.1f}",
+                    "processor ms a prompt": f"{1000 * cpu / size:.2f}",
+                    "peak MB": f"{peak / 2**20:.0f}",
+                    "audit s": f"{audit:.1f}",
+                    "audit peak MB": f"{audit_peak / 2**20:.0f}",
+                }
+            )
             print(rows[-1], flush=True)
     return f"""## {NAME}
 

@@ -40,11 +40,18 @@ def run(options: Namespace) -> str:
         outputs = [subprocess.run(command, capture_output=True, text=True, check=True).stdout for _ in range(options.runs)]
         runs = [json.loads(output.splitlines()[-1]) for output in outputs]
         middle = {key: sorted(one[key] for one in runs)[len(runs) // 2] for key in runs[0]}
-        rows.append({
-            "model": model, "imports s": f"{middle['imports']:.2f}", "finding s": f"{middle['finding']:.2f}",
-            "loading s": f"{middle['loading']:.2f}", "weights MB": f"{middle['weights']:.0f}",
-            "own memory MB": f"{middle['own']:.0f}", "mapped MB": f"{middle['mapped']:.0f}", "peak MB": f"{middle['peak']:.0f}",
-        })  # fmt: skip
+        rows.append(
+            {
+                "model": model,
+                "imports s": f"{middle['imports']:.2f}",
+                "finding s": f"{middle['finding']:.2f}",
+                "loading s": f"{middle['loading']:.2f}",
+                "weights MB": f"{middle['weights']:.0f}",
+                "own memory MB": f"{middle['own']:.0f}",
+                "mapped MB": f"{middle['mapped']:.0f}",
+                "peak MB": f"{middle['peak']:.0f}",
+            }
+        )
         print(rows[-1], flush=True)
     return f"""## {NAME}
 

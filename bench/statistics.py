@@ -56,8 +56,14 @@ def _real(models: list[str], sets: tuple[str, ...]) -> list[dict]:
                     if task.reason:
                         task.run(job)
             peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-            rows.append({"reference": reference, "seconds": f"{time.perf_counter() - wall:.1f}",
-                         "processor s": f"{time.process_time() - cpu:.1f}", "peak MB": f"{peak / 2**10:.0f}"})  # fmt: skip
+            rows.append(
+                {
+                    "reference": reference,
+                    "seconds": f"{time.perf_counter() - wall:.1f}",
+                    "processor s": f"{time.process_time() - cpu:.1f}",
+                    "peak MB": f"{peak / 2**10:.0f}",
+                }
+            )
             print(rows[-1], flush=True)
     return rows
 
@@ -91,7 +97,13 @@ def _grown(*, layers: int, width: int, topics: int) -> dict:
         step()
         seconds.append(time.process_time() - started)
         started = time.process_time()
-    found = {"layers": layers, "width": width, "topics": topics, "inner products s": f"{seconds[0]:.2f}",
-             "quality s": f"{seconds[1]:.2f}", "comparisons s": f"{seconds[2]:.2f}"}  # fmt: skip
+    found = {
+        "layers": layers,
+        "width": width,
+        "topics": topics,
+        "inner products s": f"{seconds[0]:.2f}",
+        "quality s": f"{seconds[1]:.2f}",
+        "comparisons s": f"{seconds[2]:.2f}",
+    }
     print(found, flush=True)
     return found

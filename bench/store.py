@@ -35,8 +35,12 @@ def extraction(store: Store, dataset: str, n_prompts: int) -> None:
     ids = [f"{i:016x}" for i in range(n_prompts)]
     labels = [LABELS[i % len(LABELS)] for i in range(n_prompts)]
     prompts = store.partition("prompts", dataset=dataset, prompts_sha256="0" * 64)
-    columns = {"prompt_id": ids, "topic": [f"topic {i // len(LABELS)}" for i in range(n_prompts)], "emotion": labels,
-               "text": [f"text {i} ." for i in range(n_prompts)]}  # fmt: skip
+    columns = {
+        "prompt_id": ids,
+        "topic": [f"topic {i // len(LABELS)}" for i in range(n_prompts)],
+        "emotion": labels,
+        "text": [f"text {i} ." for i in range(n_prompts)],
+    }
     same = {"lang": "en", "role": "train", "n_copies": 1, "n_words": 3, "final_char": "."}
     repeated = {name: [value] * n_prompts for name, value in same.items()}
     prompts.commit([prompts.write([table_of("prompts", columns | repeated)])])
@@ -50,20 +54,37 @@ def extraction(store: Store, dataset: str, n_prompts: int) -> None:
             slice(first, min(first + PROMPTS_A_PIECE, part.stop)) for first in range(part.start, part.stop, PROMPTS_A_PIECE)
         ]
         groups = (
-            table_of("activations", {
-                "pooling": ["last"] * len(ids[piece]), "layer": [layer] * len(ids[piece]), "prompt_id": ids[piece],
-                "emotion": labels[piece], "n_tokens": [3] * len(ids[piece]),
-                "activation": pa.FixedSizeListArray.from_arrays(
-                    pa.array(rng.standard_normal(len(ids[piece]) * WIDTH, dtype=np.float32)), WIDTH
-                ),
-            }, d_model=WIDTH)
-            for piece in pieces for layer in range(LAYERS)
-        )  # fmt: skip
+            table_of(
+                "activations",
+                {
+                    "pooling": ["last"] * len(ids[piece]),
+                    "layer": [layer] * len(ids[piece]),
+                    "prompt_id": ids[piece],
+                    "emotion": labels[piece],
+                    "n_tokens": [3] * len(ids[piece]),
+                    "activation": pa.FixedSizeListArray.from_arrays(
+                        pa.array(rng.standard_normal(len(ids[piece]) * WIDTH, dtype=np.float32)), WIDTH
+                    ),
+                },
+                d_model=WIDTH,
+            )
+            for piece in pieces
+            for layer in range(LAYERS)
+        )
         entries.append(activations.write(groups, part=f"last|{','.join(map(str, range(LAYERS)))}|{part.start}-{part.stop}"))
     made = activations.commit(entries, {"pairs": {"last": list(range(LAYERS))}})
-    row = {**dict.fromkeys(TABLES["extractions"].nullable), "prompts_sha256": "0" * 64, "n_layers": LAYERS - 1, "d_model": WIDTH,
-           "poolings": ["last"], "layers": list(range(LAYERS)), "n_prompts": n_prompts, "versions": "{}",
-           "created_at": datetime.now(UTC), "status": "complete"}  # fmt: skip
+    row = {
+        **dict.fromkeys(TABLES["extractions"].nullable),
+        "prompts_sha256": "0" * 64,
+        "n_layers": LAYERS - 1,
+        "d_model": WIDTH,
+        "poolings": ["last"],
+        "layers": list(range(LAYERS)),
+        "n_prompts": n_prompts,
+        "versions": "{}",
+        "created_at": datetime.now(UTC),
+        "status": "complete",
+    }
     entry = extractions.write([table_of("extractions", {name: [value] for name, value in row.items()})])
     extractions.commit([entry], {"activations": made.fingerprint}, reads={"activations": activations.place})
 
@@ -78,8 +99,10 @@ def borrowed_statistics(store: Store) -> None:
     ):
         manifest = small.manifest()
         assert manifest is not None
-        places = {name: place.replace("dataset=small", "dataset=large").replace(f"{'small':0>16}", f"{'large':0>16}")
-                  for name, place in manifest.reads.items()}  # fmt: skip
+        places = {
+            name: place.replace("dataset=small", "dataset=large").replace(f"{'small':0>16}", f"{'large':0>16}")
+            for name, place in manifest.reads.items()
+        }
         inputs = manifest.inputs | {name: fingerprint_at(store, place) for name, place in places.items()}
         large = store.partition(small.table.name, dataset="large", model="large", extraction_id=f"{'large':0>16}")
         large.folder.mkdir(parents=True)
@@ -98,13 +121,17 @@ def measured(*words: str, store: Path) -> dict:
     started = time.perf_counter()
     process = subprocess.Popen(
         [sys.executable, "-c", "from emotion_cli.cli.app import main; main()", *words, "--store", str(store)],
-        stdout=subprocess.DEVNULL, env=os.environ | {"EMO_DRAWS": "50"},
-    )  # fmt: skip
+        stdout=subprocess.DEVNULL,
+        env=os.environ | {"EMO_DRAWS": "50"},
+    )
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     assert process.returncode == 0, words
-    return {"command": "emo " + " ".join(words), "seconds": round(time.perf_counter() - started, 2),
-            "max_rss_mib": round(usage.ru_maxrss / 1024)}  # fmt: skip
+    return {
+        "command": "emo " + " ".join(words),
+        "seconds": round(time.perf_counter() - started, 2),
+        "max_rss_mib": round(usage.ru_maxrss / 1024),
+    }
 
 
 def run(options: argparse.Namespace) -> str:
@@ -131,6 +158,8 @@ def run(options: argparse.Namespace) -> str:
             rows.append(min((measured(*words, store=store.root) for _ in range(options.runs)), key=lambda row: row["seconds"]))
         rows.append(measured("verify", store=store.root))
     lines = [f"| {row['command']} | {row['seconds']} | {row['max_rss_mib']} |" for row in rows]
-    limits = (f"Limits: `emo tables` and `emo compare` {LIMITS['seconds']:.0f} s (fastest of {options.runs} runs), `emo vectors` "
-              f"{LIMITS['bytes'] / 2**20:.0f} MiB.")  # fmt: skip
+    limits = (
+        f"Limits: `emo tables` and `emo compare` {LIMITS['seconds']:.0f} s (fastest of {options.runs} runs), `emo vectors` "
+        f"{LIMITS['bytes'] / 2**20:.0f} MiB."
+    )
     return "\n".join([f"## {NAME}", "", "| command | seconds | most memory, MiB |", "| --- | ---: | ---: |", *lines, "", limits])

@@ -53,9 +53,8 @@ def job_with_models(
     version_of = ensure_imported if write else newest_version
     versions = [version_of(store, dataset) for dataset in settings.dataset or known_datasets(store)]
     scopes = [
-        planned_extraction(settings, version, source, templates[name])
-        for version in versions for name, source in sources.items()
-    ]  # fmt: skip
+        planned_extraction(settings, version, source, templates[name]) for version in versions for name, source in sources.items()
+    ]
     return Job(store, settings, scopes, listener, sources, forced)
 
 

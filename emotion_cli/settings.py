@@ -71,9 +71,10 @@ class Settings:
     dtype: str = _setting("auto", "number format of the forward pass; auto is float32", DTYPES)
     bos: str = _setting("auto", "beginning-of-sequence token: once, always put first, or never", BOS_RULES)
     strategy: str = _setting(
-        "auto", "how prompts are packed; auto is the first that is exact, and one that is named must be",
+        "auto",
+        "how prompts are packed; auto is the first that is exact, and one that is named must be",
         ("auto", "tree", "sorted", "single"),
-    )  # fmt: skip
+    )
     attention: str = _setting(
         "auto", "kernel of attention; auto is what transformers chooses for the model, flex needs a compiler", tuple(ATTENTIONS)
     )
@@ -123,8 +124,10 @@ def parse_layers(source: str, text: str) -> Layers:
             names.append(item)
             continue
         if not first.isdecimal() or (dash and not last.isdecimal()) or (dash and int(last) < int(first)):
-            raise UsageError(f"{source}: {item!r} is not a layer, a range of layers or one of {', '.join(LAYER_RANGES)}",
-                             hint=f"{source} 0,3,5-8")  # fmt: skip
+            raise UsageError(
+                f"{source}: {item!r} is not a layer, a range of layers or one of {', '.join(LAYER_RANGES)}",
+                hint=f"{source} 0,3,5-8",
+            )
         numbers.update(range(int(first), int(last if dash else first) + 1))
     return (*sorted(numbers), *dict.fromkeys(names))
 
@@ -140,8 +143,12 @@ def layer_numbers(layers: Layers, n_layers: int | None) -> list[int]:
 
 def own_recipes(folder: Path) -> dict[str, Recipe]:
     """The user's recipes in the settings files of a folder, by name."""
-    return {name: recipe for path, table in _tables(folder) if isinstance(table.get("recipe"), dict)
-            for name, recipe in recipes_of(table["recipe"], path.name).items()}  # fmt: skip
+    return {
+        name: recipe
+        for path, table in _tables(folder)
+        if isinstance(table.get("recipe"), dict)
+        for name, recipe in recipes_of(table["recipe"], path.name).items()
+    }
 
 
 def _from_recipe(recipe: Recipe) -> list[tuple[str, str, Any]]:

@@ -19,10 +19,15 @@ from warehouse.schema import COLUMNS, TABLES, Table
 from warehouse.store import Partition, Store, refuse_older
 
 _SQL_TYPES = {
-    pa.string(): "VARCHAR", pa.int64(): "BIGINT", pa.float64(): "DOUBLE", pa.bool_(): "BOOLEAN",
-    pa.timestamp("us", tz="UTC"): "TIMESTAMPTZ", pa.list_(pa.string()): "VARCHAR[]", pa.list_(pa.int64()): "BIGINT[]",
+    pa.string(): "VARCHAR",
+    pa.int64(): "BIGINT",
+    pa.float64(): "DOUBLE",
+    pa.bool_(): "BOOLEAN",
+    pa.timestamp("us", tz="UTC"): "TIMESTAMPTZ",
+    pa.list_(pa.string()): "VARCHAR[]",
+    pa.list_(pa.int64()): "BIGINT[]",
     pa.list_(pa.float32()): "FLOAT[]",
-}  # fmt: skip
+}
 
 
 _BROKEN = "this part of the store cannot be read: "
@@ -206,10 +211,11 @@ def _failing(partition: Partition, message: str) -> str:
     """One row that has the partition's keys and fails when it is read: a filter for other keys never reads it."""
     failing = f"error({literal(_BROKEN + message)})"
     columns = [
-        f'{literal(partition.keys[name])} as "{name}"' if name in partition.keys
+        f'{literal(partition.keys[name])} as "{name}"'
+        if name in partition.keys
         else f'cast({failing} as {_SQL_TYPES[COLUMNS[name].type]}) as "{name}"'
         for name in partition.table.column_names
-    ]  # fmt: skip
+    ]
     return f"select {', '.join(columns)} from range(1) as t(i) where case when i >= 0 then {failing} is null else true end"
 
 

@@ -43,8 +43,10 @@ def queries_page() -> str:
         columns = [(f"`{row['column_name']}`", row["data_type"], row["comment"] or "") for row in found]
         reads = ", ".join(f"`{name}`" for name in query.reads)
         grain = ", ".join(f"`{name}`" for name in query.grain)
-        parts.append(f"## {query.name}\n\n{query.doc}\n\nOne row for each {grain}. Reads {reads}.\n\n"
-                     + _grid(("column", "type", "about"), columns))  # fmt: skip
+        parts.append(
+            f"## {query.name}\n\n{query.doc}\n\nOne row for each {grain}. Reads {reads}.\n\n"
+            + _grid(("column", "type", "about"), columns)
+        )
     return "\n\n".join(parts) + "\n"
 
 
@@ -54,8 +56,11 @@ def _table(table: Table) -> str:
         (f"`{column.name}`", str(column.type), "yes" if column.name in table.nullable else "", column.unit or "", column.doc)
         for column in table.columns
     ]
-    columns += [(f"`{key}`", str(COLUMNS[key].type), "", "", COLUMNS[key].doc)
-                for key in table.partition_by if key not in table.column_names]  # fmt: skip
+    columns += [
+        (f"`{key}`", str(COLUMNS[key].type), "", "", COLUMNS[key].doc)
+        for key in table.partition_by
+        if key not in table.column_names
+    ]
     grain = ", ".join(f"`{name}`" for name in table.grain)
     return (
         f"## {table.name}\n\n{table.doc}\n\nOne row for each {grain}. "

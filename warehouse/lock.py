@@ -98,8 +98,10 @@ def _refuse_living(path: Path) -> None:
     except (OSError, ValueError, KeyError, TypeError):
         return  # its process died before it had signed
     if host != socket.gethostname():
-        raise HeldError(f"{path.parent} is being written by process {pid} on {host} since {since}",
-                        hint=f"if that process is gone: rm '{path}'")  # fmt: skip
+        raise HeldError(
+            f"{path.parent} is being written by process {pid} on {host} since {since}",
+            hint=f"if that process is gone: rm '{path}'",
+        )
     if _is_alive(pid):
         raise HeldError(f"{path.parent} is being written by process {pid} on {host} since {since}", hint=_WAIT)
 

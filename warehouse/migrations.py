@@ -41,10 +41,14 @@ def migrate(store: Store) -> None:
             if manifest and manifest.schema_version < schema.SCHEMA_VERSION:
                 with partition.hold():
                     files = [
-                        replace(partition.write(_rows(partition, partition.folder / entry.name, manifest.schema_version)),
-                                part=entry.part, cost=entry.cost, recipe=entry.recipe)
+                        replace(
+                            partition.write(_rows(partition, partition.folder / entry.name, manifest.schema_version)),
+                            part=entry.part,
+                            cost=entry.cost,
+                            recipe=entry.recipe,
+                        )
                         for entry in manifest.files
-                    ]  # fmt: skip
+                    ]
                     made = partition.commit(files, manifest.inputs, reads=manifest.reads)
                 renamed[manifest.fingerprint] = made.fingerprint
                 for part in {entry.part for entry in manifest.files}:
@@ -55,8 +59,9 @@ def migrate(store: Store) -> None:
     for folder in _folders(store):
         manifest = protocol.read_manifest(folder)
         if manifest and any(value in renamed for value in manifest.inputs.values() if isinstance(value, str)):
-            inputs = {name: renamed.get(value, value) if isinstance(value, str) else value
-                      for name, value in manifest.inputs.items()}  # fmt: skip
+            inputs = {
+                name: renamed.get(value, value) if isinstance(value, str) else value for name, value in manifest.inputs.items()
+            }
             with held(folder):
                 protocol.commit(folder, replace(manifest, inputs=inputs))
 

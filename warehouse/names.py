@@ -21,8 +21,10 @@ def quote(value: str) -> str:
     except UnicodeEncodeError:
         raise NameInvalidError(f"{value[:60]!r} cannot name a part of the store: it is not Unicode text") from None
     if not value or "\0" in value or len(quoted) > LONGEST:
-        raise NameInvalidError(f"{value[:60]!r} cannot name a part of the store: 1 to {LONGEST} characters, URL-encoded, no NUL",
-                               hint="choose a shorter name")  # fmt: skip
+        raise NameInvalidError(
+            f"{value[:60]!r} cannot name a part of the store: 1 to {LONGEST} characters, URL-encoded, no NUL",
+            hint="choose a shorter name",
+        )
     if value.casefold().partition(".")[0] in RESERVED:
         raise NameInvalidError(f"{value!r} cannot name a part of the store: the name is reserved", hint="choose another name")
     # a leading dot would hide a folder or climb out of it, a closing one is dropped by Windows
@@ -47,5 +49,7 @@ def refuse_case_twins(folder: Path, root: Path) -> None:
         beside = [other.name for other in path.parent.iterdir()] if path.parent.is_dir() else []
         twin = next((name for name in beside if name.casefold() == path.name.casefold()), None)
         if twin is not None and twin != path.name:
-            raise NameInvalidError(f"{path.name} differs by case only from {twin}, which is in the store already",
-                                   hint="use that name, or choose another")  # fmt: skip
+            raise NameInvalidError(
+                f"{path.name} differs by case only from {twin}, which is in the store already",
+                hint="use that name, or choose another",
+            )

@@ -26,9 +26,15 @@ def column_type(name: str) -> pa.DataType:
 def table_of(table: str, columns: Mapping[str, Any], *, d_model: int | None = None) -> pa.Table:
     """Arrow rows of one file of `table`, in the declared order and types; StoreError when a NULL or NaN is not allowed."""
     declared = TABLES[table].arrow_schema(d_model=d_model)
-    rows = pa.table([pa.array(columns[name], type=declared.field(name).type)
-                     if not isinstance(columns[name], pa.Array) else columns[name].cast(declared.field(name).type)
-                     for name in declared.names], schema=declared)  # fmt: skip
+    rows = pa.table(
+        [
+            pa.array(columns[name], type=declared.field(name).type)
+            if not isinstance(columns[name], pa.Array)
+            else columns[name].cast(declared.field(name).type)
+            for name in declared.names
+        ],
+        schema=declared,
+    )
     for fault in value_faults(rows):
         raise StoreError(f"{table}.{fault}")
     return rows
@@ -59,11 +65,14 @@ class ParquetRows:
         if self._writer is None:
             vectors = [name for name in rows.column_names if pa.types.is_fixed_size_list(rows.schema.field(name).type)]
             self._writer = pq.ParquetWriter(
-                self._sink, rows.schema, compression="zstd", store_schema=True,
+                self._sink,
+                rows.schema,
+                compression="zstd",
+                store_schema=True,
                 # floats do not repeat: a dictionary would only cost; split by byte they compress best
                 use_dictionary=[name for name in rows.column_names if name not in vectors],  # pyright: ignore[reportArgumentType]
                 column_encoding={f"{name}.list.element": "BYTE_STREAM_SPLIT" for name in vectors} or None,
-            )  # fmt: skip
+            )
         self._writer.write_table(rows, row_group_size=max(1, rows.num_rows))
         self.n_rows += rows.num_rows
 
@@ -120,8 +129,10 @@ def refuse_other_version(path: Path, found: pa.Schema) -> None:
     version = schema_version_of(found)
     refuse_newer(path, version)
     if version < schema.SCHEMA_VERSION:
-        raise OlderError(f"{path}: written by an older emo (schema {version}; this one reads {schema.SCHEMA_VERSION})",
-                         hint="emo verify --repair")  # fmt: skip
+        raise OlderError(
+            f"{path}: written by an older emo (schema {version}; this one reads {schema.SCHEMA_VERSION})",
+            hint="emo verify --repair",
+        )
 
 
 def _has_nan(values: pa.Array) -> bool:

@@ -176,8 +176,15 @@ def read_manifest(folder: Path) -> Manifest | None:
         # a name and nothing else: no way out of the folder, none of the store's own files
         if not all(entry.name and not entry.name.startswith(".") and not {*entry.name} & {"/", "\0"} for entry in files):
             raise StoreError(f"{path}: the manifest lists a file outside its folder", hint="emo verify --repair")
-        return Manifest(saved["table"], saved["keys"], files, saved["inputs"], saved["ran"]["committed_at"],
-                        saved["schema_version"], saved["reads"])  # fmt: skip
+        return Manifest(
+            saved["table"],
+            saved["keys"],
+            files,
+            saved["inputs"],
+            saved["ran"]["committed_at"],
+            saved["schema_version"],
+            saved["reads"],
+        )
     except (KeyError, TypeError, AttributeError) as error:
         raise StoreError(f"{path}: the manifest is not complete: {error}", hint="emo verify --repair") from error
 
@@ -191,8 +198,9 @@ def refuse_link(path: Path) -> None:
 def refuse_newer(path: Path, version: int) -> None:
     """NewerError when a file says that a later schema wrote it."""
     if version > schema.SCHEMA_VERSION:
-        raise NewerError(f"{path}: written by a newer emo (schema {version}, this one reads up to {schema.SCHEMA_VERSION})",
-                         hint="upgrade emo")  # fmt: skip
+        raise NewerError(
+            f"{path}: written by a newer emo (schema {version}, this one reads up to {schema.SCHEMA_VERSION})", hint="upgrade emo"
+        )
 
 
 def read_progress(folder: Path) -> tuple[FileEntry, ...]:

@@ -94,9 +94,10 @@ def left_stale(store: Store) -> list[tuple[str, Path]]:
     """Kind and folder of what is about everything in the store, where it says what is no longer there."""
     found = ((_manifest(folder), folder) for folder in store.artifact_folders())
     return [
-        (manifest.table, folder) for manifest, folder in found
+        (manifest.table, folder)
+        for manifest, folder in found
         if manifest and manifest.table in STAY and not all((store.root / place).is_dir() for place in manifest.origins)
-    ]  # fmt: skip
+    ]
 
 
 def _roots(store: Store, wanted: Wanted) -> Iterator[Partition]:
@@ -108,13 +109,14 @@ def _roots(store: Store, wanted: Wanted) -> Iterator[Partition]:
     # an id names rows of one dataset and model; what is of both, or of one extraction, leaves texts and checks
     whole = not (wanted.extractions or (wanted.datasets and wanted.models))
     goes: dict[About, Callable[[Partition], bool]] = {
-        About.dataset: lambda one: whole and one.keys["dataset"] in wanted.datasets
-        and one.keys["prompts_sha256"].startswith(wanted.version),
+        About.dataset: lambda one: (
+            whole and one.keys["dataset"] in wanted.datasets and one.keys["prompts_sha256"].startswith(wanted.version)
+        ),
         About.model: lambda one: whole and one.keys["model"] in wanted.models,
         About.extraction: lambda one: _extraction(one) in extractions,
         About.pair: lambda one: not ids.isdisjoint(one.extractions()),
         About.group: lambda one: not ids.isdisjoint(one.extractions()),
-    }  # fmt: skip
+    }
     yield from (partition for about, members in by_about.items() for partition in members if goes[about](partition))
 
 
@@ -129,13 +131,18 @@ def _ids(store: Store, wanted: Wanted, partitions: list[Partition]) -> set[tuple
             raise NotInStoreError(f"{what} with {start}", hint=LIST)
         named |= matching
     return {
-        (dataset, model, id_) for dataset, model, id_ in known
+        (dataset, model, id_)
+        for dataset, model, id_ in known
         if (not wanted.extractions or id_ in named)
         and (not wanted.datasets or dataset in wanted.datasets)
         and (not wanted.models or model in wanted.models)
-        and (not wanted.version or _version(store.partition("extractions", dataset=dataset, model=model, extraction_id=id_))
-             .startswith(wanted.version))
-    }  # fmt: skip
+        and (
+            not wanted.version
+            or _version(store.partition("extractions", dataset=dataset, model=model, extraction_id=id_)).startswith(
+                wanted.version
+            )
+        )
+    }
 
 
 def _extraction(partition: Partition) -> tuple[str, str, str]:

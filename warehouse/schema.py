@@ -143,8 +143,16 @@ COLUMNS = _columns(
 )
 
 STATISTIC_COLUMNS = (
-    "value", "ci_low", "ci_high", "null_mean", "null_low", "null_high", "p_value", "n", "n_draws",
-)  # fmt: skip
+    "value",
+    "ci_low",
+    "ci_high",
+    "null_mean",
+    "null_low",
+    "null_high",
+    "p_value",
+    "n",
+    "n_draws",
+)
 
 
 class About(StrEnum):
@@ -197,13 +205,25 @@ class Table:
         return pa.field(column.name, type_, nullable=column.name in self.nullable, metadata={"doc": column.doc})
 
 
-def _statistics(name: str, about: About, doc: str, grain: Iterable[str], partition_by: tuple[str, ...], others: tuple[str, ...],
-                nullable: Iterable[str]) -> Table:  # fmt: skip
+def _statistics(
+    name: str,
+    about: About,
+    doc: str,
+    grain: Iterable[str],
+    partition_by: tuple[str, ...],
+    others: tuple[str, ...],
+    nullable: Iterable[str],
+) -> Table:
     always = {"n"}  # every statistic says what it rests on
     return Table(
-        name, about, doc, tuple(grain), partition_by, others + STATISTIC_COLUMNS,
+        name,
+        about,
+        doc,
+        tuple(grain),
+        partition_by,
+        others + STATISTIC_COLUMNS,
         frozenset(nullable) | (frozenset(STATISTIC_COLUMNS) - always),
-    )  # fmt: skip
+    )
 
 
 _BY_EXTRACTION = ("dataset", "model", "extraction_id")
@@ -238,17 +258,65 @@ TABLES: dict[str, Table] = {
             grain=("extraction_id",),
             partition_by=_BY_EXTRACTION,
             others=(
-                "dataset", "prompts_sha256", "model", "revision", "weights_sha256", "tokenizer_sha256", "architecture",
-                "n_layers", "d_model", "ignores_mean", "dtype", "device", "bos", "chat_template", "template_sha256",
-                "max_length", "truncate", "poolings", "layers", "words_sha256", "strategy", "strategy_error", "n_recomputed",
-                "recomputed_error", "n_prompts", "n_tokens", "n_tokens_computed", "n_truncated", "seconds", "versions",
-                "created_at", "status",
+                "dataset",
+                "prompts_sha256",
+                "model",
+                "revision",
+                "weights_sha256",
+                "tokenizer_sha256",
+                "architecture",
+                "n_layers",
+                "d_model",
+                "ignores_mean",
+                "dtype",
+                "device",
+                "bos",
+                "chat_template",
+                "template_sha256",
+                "max_length",
+                "truncate",
+                "poolings",
+                "layers",
+                "words_sha256",
+                "strategy",
+                "strategy_error",
+                "n_recomputed",
+                "recomputed_error",
+                "n_prompts",
+                "n_tokens",
+                "n_tokens_computed",
+                "n_truncated",
+                "seconds",
+                "versions",
+                "created_at",
+                "status",
             ),
-            nullable=frozenset({
-                "revision", "weights_sha256", "tokenizer_sha256", "architecture", "ignores_mean", "n_layers", "device", "bos",
-                "chat_template", "template_sha256", "max_length", "truncate", "words_sha256", "strategy", "strategy_error",
-                "n_recomputed", "recomputed_error", "n_tokens", "n_tokens_computed", "n_truncated", "seconds", "dtype",
-            }),
+            nullable=frozenset(
+                {
+                    "revision",
+                    "weights_sha256",
+                    "tokenizer_sha256",
+                    "architecture",
+                    "ignores_mean",
+                    "n_layers",
+                    "device",
+                    "bos",
+                    "chat_template",
+                    "template_sha256",
+                    "max_length",
+                    "truncate",
+                    "words_sha256",
+                    "strategy",
+                    "strategy_error",
+                    "n_recomputed",
+                    "recomputed_error",
+                    "n_tokens",
+                    "n_tokens_computed",
+                    "n_truncated",
+                    "seconds",
+                    "dtype",
+                }
+            ),
             all_or_none=True,
         ),
         Table(
@@ -276,8 +344,18 @@ TABLES: dict[str, Table] = {
             "Emotion directions at each layer.",
             grain=_VECTOR_GRAIN,
             partition_by=_BY_EXTRACTION,
-            others=("dataset", "model", "d_model", "n_emotion", "n_reference", "l1_norm", "l2_norm", "relative_norm",
-                    "averaged", "vector"),
+            others=(
+                "dataset",
+                "model",
+                "d_model",
+                "n_emotion",
+                "n_reference",
+                "l1_norm",
+                "l2_norm",
+                "relative_norm",
+                "averaged",
+                "vector",
+            ),
         ),
         _statistics(
             "vector_quality",
@@ -301,8 +379,20 @@ TABLES: dict[str, Table] = {
             "cross_model_statistics",
             About.pair,
             "How alike two models are, over all prompts or for one emotion.",
-            grain=("extraction_a", "extraction_b", "method", "reference", "pooling", "layer_a", "layer_b", "emotion",
-                   "measure", "direction", "fit", "k"),
+            grain=(
+                "extraction_a",
+                "extraction_b",
+                "method",
+                "reference",
+                "pooling",
+                "layer_a",
+                "layer_b",
+                "emotion",
+                "measure",
+                "direction",
+                "fit",
+                "k",
+            ),
             partition_by=("dataset", "pair"),
             others=("dataset", "model_a", "model_b"),
             nullable={"layer_a", "layer_b", "emotion", "direction", "fit", "k"},
@@ -326,4 +416,4 @@ TABLES: dict[str, Table] = {
             nullable={"layer"},
         ),
     )
-}  # fmt: skip
+}

@@ -19,8 +19,16 @@ from warehouse.protocol import MANIFEST, PROGRESS, FileEntry, Manifest, content_
 from warehouse.schema import TABLES, About, Table
 
 __all__ = [
-    "FileEntry", "Manifest", "Partition", "Store", "column_type", "content_hash", "file_sha256", "quote", "table_of",
-]  # fmt: skip
+    "FileEntry",
+    "Manifest",
+    "Partition",
+    "Store",
+    "column_type",
+    "content_hash",
+    "file_sha256",
+    "quote",
+    "table_of",
+]
 
 QUARANTINE = "quarantine"
 """Folder of a store where bad files are put aside, under the path that they had."""
@@ -59,8 +67,9 @@ class PartFile:
         """The file that was written; ValueError before it is."""
         if self._new.written is None:
             raise ValueError("the file is not written yet")
-        return FileEntry(**self._new.written._asdict(), rows=self._rows.n_rows, part=self._part, cost=dict(self.cost),
-                         recipe=self._recipe)  # fmt: skip
+        return FileEntry(
+            **self._new.written._asdict(), rows=self._rows.n_rows, part=self._part, cost=dict(self.cost), recipe=self._recipe
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,8 +93,10 @@ class Partition:
         """The committed manifest, or None; StoreError when it is damaged, of a newer version or of another folder."""
         manifest = protocol.read_manifest(self.folder)
         if manifest and (manifest.table, manifest.keys) != (self.table.name, self.keys):
-            raise StoreError(f"{self.folder / MANIFEST}: the manifest is of another folder: {manifest.table} {manifest.keys}",
-                             hint="emo verify --repair")  # fmt: skip
+            raise StoreError(
+                f"{self.folder / MANIFEST}: the manifest is of another folder: {manifest.table} {manifest.keys}",
+                hint="emo verify --repair",
+            )
         return manifest
 
     def extractions(self) -> tuple[str, ...]:

@@ -5,21 +5,65 @@ from emotion_cli.cli.output import Format, format_of, write_heading, write_rows
 
 SUMMARIES = {
     "within_model_similarity_by_model": (
-        "dataset", "model", "reference", "pooling", "emotion_a", "emotion_b", "mean_cosine_similarity", "null_low",
-        "null_high", "equidistance", "mean_unbiased_cosine", "ci_low", "ci_high", "verdict", "mean_others_cosine",
+        "dataset",
+        "model",
+        "reference",
+        "pooling",
+        "emotion_a",
+        "emotion_b",
+        "mean_cosine_similarity",
+        "null_low",
+        "null_high",
+        "equidistance",
+        "mean_unbiased_cosine",
+        "ci_low",
+        "ci_high",
+        "verdict",
+        "mean_others_cosine",
     ),
     "cross_model_similarity_by_emotion": (
-        "dataset", "model_a", "model_b", "reference", "pooling", "emotion", "avg_cosine_similarity", "cosine_stddev_pop",
-        "min_cosine_similarity", "max_cosine_similarity", "chance_stddev",
+        "dataset",
+        "model_a",
+        "model_b",
+        "reference",
+        "pooling",
+        "emotion",
+        "avg_cosine_similarity",
+        "cosine_stddev_pop",
+        "min_cosine_similarity",
+        "max_cosine_similarity",
+        "chance_stddev",
     ),
     "consensus_by_emotion": (
-        "dataset", "model", "reference", "pooling", "emotion", "share", "ci_low", "ci_high", "null_high", "p_value", "verdict",
+        "dataset",
+        "model",
+        "reference",
+        "pooling",
+        "emotion",
+        "share",
+        "ci_low",
+        "ci_high",
+        "null_high",
+        "p_value",
+        "verdict",
     ),
     "cross_model_alignment_by_emotion": (
-        "dataset", "model_a", "model_b", "emotion", "direction", "fit", "aligned_cosine", "null_high", "p_value", "ceiling",
-        "specificity", "specificity_low", "transfer_auroc", "verdict",
+        "dataset",
+        "model_a",
+        "model_b",
+        "emotion",
+        "direction",
+        "fit",
+        "aligned_cosine",
+        "null_high",
+        "p_value",
+        "ceiling",
+        "specificity",
+        "specificity_low",
+        "transfer_auroc",
+        "verdict",
     ),
-}  # fmt: skip
+}
 """The queries that are printed, and their columns."""
 
 
@@ -46,11 +90,25 @@ def compare(
 ) -> None:
     """Compare emotions within and across models, and print the summary tables (machine formats: the first of them)."""
     settings, console, opened = o.start(
-        reads=True, quiet=quiet, verbose=verbose,
-        recipe=recipe, dataset=dataset, model=model, emotion=emotion, pooling=pooling,
-        method=method, reference=reference, over_layers=over_layers, neutral=neutral, extraction=extraction,
-        seed=seed, draws=draws, all_layers=all_layers, subspaces=subspaces, store=store,
-    )  # fmt: skip
+        reads=True,
+        quiet=quiet,
+        verbose=verbose,
+        recipe=recipe,
+        dataset=dataset,
+        model=model,
+        emotion=emotion,
+        pooling=pooling,
+        method=method,
+        reference=reference,
+        over_layers=over_layers,
+        neutral=neutral,
+        extraction=extraction,
+        seed=seed,
+        draws=draws,
+        all_layers=all_layers,
+        subspaces=subspaces,
+        store=store,
+    )
     format = format_of(format)
     from emotion_cli import pipeline
     from warehouse.catalog import Catalog
@@ -62,16 +120,21 @@ def compare(
     shared = {"pooling": settings.pooling, "reference": [settings.reference], "method": [settings.method]}
     filters = {
         "within_model_similarity_by_model": {
-            "extraction_id": ids, "emotion_a": settings.emotion, "emotion_b": settings.emotion, **shared
+            "extraction_id": ids,
+            "emotion_a": settings.emotion,
+            "emotion_b": settings.emotion,
+            **shared,
         },
-        "cross_model_similarity_by_emotion": {
-            "extraction_a": ids, "extraction_b": ids, "emotion": settings.emotion, **shared
-        },
+        "cross_model_similarity_by_emotion": {"extraction_a": ids, "extraction_b": ids, "emotion": settings.emotion, **shared},
         "consensus_by_emotion": {"extraction_id": ids, "emotion": settings.emotion, **shared},
         "cross_model_alignment_by_emotion": {
-            "fit": ["ridge"], "extraction_a": ids, "extraction_b": ids, "emotion": settings.emotion, **shared
+            "fit": ["ridge"],
+            "extraction_a": ids,
+            "extraction_b": ids,
+            "emotion": settings.emotion,
+            **shared,
         },
-    }  # fmt: skip
+    }
     for_people = format in (Format.table, Format.markdown)
     for name in SUMMARIES if for_people else list(SUMMARIES)[:1]:
         rows = catalog.select(name, SUMMARIES[name], **filters[name])

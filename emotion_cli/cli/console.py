@@ -77,8 +77,13 @@ class Console:
     def _bar(self, what: str, tokens: int) -> Iterator[Callable[[int, int], None]]:
         from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-        columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TextColumn("{task.fields[rates]}"),
-                   TimeRemainingColumn())  # fmt: skip
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TaskProgressColumn(),
+            TextColumn("{task.fields[rates]}"),
+            TimeRemainingColumn(),
+        )
         with Progress(*columns, console=self._rich) as bar:
             # by tokens, which is what the time goes by
             task = bar.add_task(escape(what), total=tokens, rates="")

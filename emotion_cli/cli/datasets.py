@@ -20,9 +20,12 @@ app = typer.Typer(name="datasets", no_args_is_help=True, help="List, show, valid
 
 Files = Annotated[
     list[Path],
-    typer.Argument(help="Prompts as .jsonl, .csv, .tsv, .parquet or .json, or a folder of such files: text, emotion (or label), "
-                        "and if known topic and lang.", show_default=False),
-]  # fmt: skip
+    typer.Argument(
+        help="Prompts as .jsonl, .csv, .tsv, .parquet or .json, or a folder of such files: text, emotion (or label), "
+        "and if known topic and lang.",
+        show_default=False,
+    ),
+]
 Name = Annotated[str, typer.Argument(help="The dataset's name, or a file or folder of prompts.")]
 SetReference = Annotated[
     str | None, typer.Option("--reference", help="The label that the others are to be measured against: one of the set.")
@@ -69,14 +72,16 @@ def list_(store: o.StoreDir = None, format: o.RowFormat = None) -> None:
         partition = opened.partition("prompts", dataset=name, prompts_sha256=version.prompts_sha256)
         stored = partition.manifest() is not None
         columns = partition.read(["emotion"]).to_pydict() if stored else shipped_prompt_set(name).columns()
-        rows.append({
-            "dataset": name,
-            "role": version.role,
-            "prompts": len(columns["emotion"]),
-            "emotions": ", ".join(sorted(set(columns["emotion"]))),
-            "in_store": stored,
-            "about": shipped_sets()[name].about if name in shipped_sets() else "imported",
-        })  # fmt: skip
+        rows.append(
+            {
+                "dataset": name,
+                "role": version.role,
+                "prompts": len(columns["emotion"]),
+                "emotions": ", ".join(sorted(set(columns["emotion"]))),
+                "in_store": stored,
+                "about": shipped_sets()[name].about if name in shipped_sets() else "imported",
+            }
+        )
     write_records(rows, format_of(format))
 
 
@@ -186,13 +191,30 @@ def import_(
 
 
 AUDIT_LABELS = (
-    "dataset", "emotion", "n_prompts", "n_repeated", "mean_words", "min_words", "max_words", "final_char_share",
-    "first_word_share", "own_word_share", "complete_topics_share",
-)  # fmt: skip
+    "dataset",
+    "emotion",
+    "n_prompts",
+    "n_repeated",
+    "mean_words",
+    "min_words",
+    "max_words",
+    "final_char_share",
+    "first_word_share",
+    "own_word_share",
+    "complete_topics_share",
+)
 AUDIT_PAIRS = (
-    "dataset", "emotion_a", "emotion_b", "surface_auroc", "ci_low", "ci_high", "final_char_auroc", "n_words_auroc",
-    "first_word_auroc", "passes",
-)  # fmt: skip
+    "dataset",
+    "emotion_a",
+    "emotion_b",
+    "surface_auroc",
+    "ci_low",
+    "ci_high",
+    "final_char_auroc",
+    "n_words_auroc",
+    "first_word_auroc",
+    "passes",
+)
 
 
 @app.command()
@@ -253,9 +275,13 @@ def _columns(
     from emotion_cli.prompts.reading.columns import Columns, distinct, label_names
 
     return Columns(
-        text, label, topic, label_names(names) if names is not None else (),
-        distinct("--label-columns", columns.split(",")) if columns is not None else (), ignore_others,
-    )  # fmt: skip
+        text,
+        label,
+        topic,
+        label_names(names) if names is not None else (),
+        distinct("--label-columns", columns.split(",")) if columns is not None else (),
+        ignore_others,
+    )
 
 
 def _refuse_shipped(dataset: str, *, replace: bool) -> None:
@@ -293,7 +319,9 @@ def _next(prompt_set: "PromptSet", given: str | None, settings: Settings) -> str
         meant = next((label for label in prompt_set.emotions if set(meanings(label)) & set(meanings(reference))), None)
         if meant:
             return f"{meant!r} is taken for the reference; next: {command} --reference {quote(meant)} --neutral {quote(meant)}"
-        return (f"no label is {reference!r}: name one with --reference LABEL --neutral LABEL, or measure each label against "
-                f"the rest; next: {command} --reference others")  # fmt: skip
+        return (
+            f"no label is {reference!r}: name one with --reference LABEL --neutral LABEL, or measure each label against "
+            f"the rest; next: {command} --reference others"
+        )
     words = "" if reference == settings.neutral == settings.reference else f" --reference {reference} --neutral {reference}"
     return f"next: {command}{words}"

@@ -48,10 +48,22 @@ def export(
     if output.exists() and not output.is_dir():
         raise UsageError(f"--output {output}: is a file; a folder is expected", hint=f"--output {output.with_suffix('')}")
     settings, console, opened = o.start(
-        reads=True, quiet=quiet, verbose=verbose,
-        recipe=recipe, dataset=dataset, model=model, emotion=emotion, layer=layer, pooling=pooling,
-        method=method, reference=reference, over_layers=over_layers, neutral=neutral, extraction=extraction, store=store,
-    )  # fmt: skip
+        reads=True,
+        quiet=quiet,
+        verbose=verbose,
+        recipe=recipe,
+        dataset=dataset,
+        model=model,
+        emotion=emotion,
+        layer=layer,
+        pooling=pooling,
+        method=method,
+        reference=reference,
+        over_layers=over_layers,
+        neutral=neutral,
+        extraction=extraction,
+        store=store,
+    )
     from emotion_cli import pipeline
     from emotion_cli.exchange.exporting import export_vectors
 

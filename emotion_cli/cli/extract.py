@@ -34,11 +34,29 @@ def extract(
 ) -> None:
     """Store the residual stream of every prompt at every layer; a killed run goes on where it stopped."""
     settings, console, opened = o.start(
-        quiet=quiet, verbose=verbose, recipe=recipe, dataset=dataset, model=model, name=name, layer=layer, pooling=pooling,
-        words=words, strategy=strategy, revision=revision, device=device, dtype=dtype, bos=bos, attention=attention,
-        batch_tokens=batch_tokens, max_length=max_length, truncate=truncate, chat_template=chat_template,
-        trust_remote_code=trust_remote_code, cache=cache, store=store,
-    )  # fmt: skip
+        quiet=quiet,
+        verbose=verbose,
+        recipe=recipe,
+        dataset=dataset,
+        model=model,
+        name=name,
+        layer=layer,
+        pooling=pooling,
+        words=words,
+        strategy=strategy,
+        revision=revision,
+        device=device,
+        dtype=dtype,
+        bos=bos,
+        attention=attention,
+        batch_tokens=batch_tokens,
+        max_length=max_length,
+        truncate=truncate,
+        chat_template=chat_template,
+        trust_remote_code=trust_remote_code,
+        cache=cache,
+        store=store,
+    )
     from emotion_cli import pipeline
 
     wanted = pipeline.stages("audit", "extract")

@@ -51,20 +51,30 @@ def import_(
         _import_vectors(opened, files, ENDINGS, any(value is not None for value in declared), console)
         return
     if not dataset or not model:
-        raise UsageError(f"--{'model' if dataset else 'dataset'} is needed",
-                         hint=f"emo import {files[0]} --dataset {dataset or 'NAME'} --model {model or 'NAME'}")  # fmt: skip
+        raise UsageError(
+            f"--{'model' if dataset else 'dataset'} is needed",
+            hint=f"emo import {files[0]} --dataset {dataset or 'NAME'} --model {model or 'NAME'}",
+        )
     imported = import_activations(
-        opened, files, dataset=dataset, model=model, create_dataset=create_dataset, role=role, listener=console,
+        opened,
+        files,
+        dataset=dataset,
+        model=model,
+        create_dataset=create_dataset,
+        role=role,
+        listener=console,
         declared=Declared(n_layers=n_layers, dtype=dtype, bos=bos, chat_template=chat_template, revision=revision),
-    )  # fmt: skip
+    )
     scope, pairs = imported.scope, imported.pairs
     what = ", ".join(f"{pooling} at {len(layers)} layers" for pooling, layers in pairs.items())
     if not imported.is_new:
         console.note(f"{scope.subject}: these activations are there already (extraction {scope.extraction_id}); nothing was done")
         return
     depth = "" if n_layers else "; the model's depth is not known, so there is no relative depth (--n-layers)"
-    console.note(f"imported {scope.subject}: {imported.n_prompts} prompts x {imported.d_model}, {what}, "
-                 f"extraction {scope.extraction_id}{depth}; next: emo vectors -d {dataset} -m {model}")  # fmt: skip
+    console.note(
+        f"imported {scope.subject}: {imported.n_prompts} prompts x {imported.d_model}, {what}, "
+        f"extraction {scope.extraction_id}{depth}; next: emo vectors -d {dataset} -m {model}"
+    )
 
 
 def _import_vectors(opened: Any, files: list[Path], endings: Sequence[str], declared: bool, console: Console) -> None:
@@ -74,12 +84,18 @@ def _import_vectors(opened: Any, files: list[Path], endings: Sequence[str], decl
     if others:
         raise UsageError(f"{others[0]}: activations and vectors are imported one after the other", hint=f"emo import {others[0]}")
     if declared:
-        raise UsageError("files of vectors say themselves what they are of: only --store and --quiet go with them",
-                         hint=f"emo import {files[0]}")  # fmt: skip
+        raise UsageError(
+            "files of vectors say themselves what they are of: only --store and --quiet go with them",
+            hint=f"emo import {files[0]}",
+        )
     for scope, n_vectors, n_new in import_vectors(opened, files):
         if not n_new:
-            console.note(f"{scope.subject}: these {n_vectors} vectors are there already "
-                         f"(extraction {scope.extraction_id}); nothing was done")  # fmt: skip
+            console.note(
+                f"{scope.subject}: these {n_vectors} vectors are there already "
+                f"(extraction {scope.extraction_id}); nothing was done"
+            )
             continue
-        console.note(f"imported {scope.subject}: {n_new} vectors, extraction {scope.extraction_id}, without activations; "
-                     f"next: emo plot -d {scope.dataset} -m {scope.model}")  # fmt: skip
+        console.note(
+            f"imported {scope.subject}: {n_new} vectors, extraction {scope.extraction_id}, without activations; "
+            f"next: emo plot -d {scope.dataset} -m {scope.model}"
+        )

@@ -12,9 +12,19 @@ from emotion_cli.cli.output import format_of, write_records
 from emotion_cli.settings import SETTINGS, own_recipes
 
 PACKAGES = (
-    "torch", "transformers", "tokenizers", "numpy", "scipy", "pyarrow", "duckdb", "polars", "matplotlib", "mlflow", "typer",
+    "torch",
+    "transformers",
+    "tokenizers",
+    "numpy",
+    "scipy",
+    "pyarrow",
+    "duckdb",
+    "polars",
+    "matplotlib",
+    "mlflow",
+    "typer",
     "rich",
-)  # fmt: skip
+)
 
 
 Recipes = Annotated[bool, typer.Option("--recipes", help="List the recipes instead, and what each sets.")]

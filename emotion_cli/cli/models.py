@@ -56,8 +56,17 @@ def check(
 ) -> None:
     """Prove that a model is read rightly: layers, tokens, padding, batches, number format; keeps the verdict in the store."""
     format = format_of(format, output, force=force)
-    settings, console, opened = o.start(quiet=quiet, model=model, name=name, revision=revision, device=device, dtype=dtype,
-                                        trust_remote_code=trust_remote_code, cache=cache, store=store)  # fmt: skip
+    settings, console, opened = o.start(
+        quiet=quiet,
+        model=model,
+        name=name,
+        revision=revision,
+        device=device,
+        dtype=dtype,
+        trust_remote_code=trust_remote_code,
+        cache=cache,
+        store=store,
+    )
     from emotion_cli.job import model_checks
     from emotion_cli.job.sources import find_sources
 
@@ -68,14 +77,18 @@ def check(
     write_records(
         [
             {"model": name, "check": one.name, "value": one.value, "bound": one.bound, "passed": one.passed, "detail": one.detail}
-            for name, checks in found.items() for one in checks
+            for name, checks in found.items()
+            for one in checks
         ],
-        format, output,
-    )  # fmt: skip
+        format,
+        output,
+    )
     failed = [f"{name}: {one.name}" for name, checks in found.items() for one in checks if not one.passed]
     if failed:
-        raise CheckFailedError(f"{len(failed)} checks failed: {', '.join(failed)}; emo extract refuses such a model",
-                               hint="emo models check MODEL --dtype float32")  # fmt: skip
+        raise CheckFailedError(
+            f"{len(failed)} checks failed: {', '.join(failed)}; emo extract refuses such a model",
+            hint="emo models check MODEL --dtype float32",
+        )
     console.note(f"all checks passed; next: emo run -m {settings.model[0]}")
 
 

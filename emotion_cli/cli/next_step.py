@@ -7,9 +7,26 @@ from itertools import pairwise
 from pathlib import Path
 
 TAKE_A_STORE = (
-    "run", "extract", "vectors", "compare", "plot", "track", "report", "sql", "tables", "export", "import", "verify", "rm",
-    "datasets list", "datasets show", "datasets import", "datasets audit", "models list", "models check",
-)  # fmt: skip
+    "run",
+    "extract",
+    "vectors",
+    "compare",
+    "plot",
+    "track",
+    "report",
+    "sql",
+    "tables",
+    "export",
+    "import",
+    "verify",
+    "rm",
+    "datasets list",
+    "datasets show",
+    "datasets import",
+    "datasets audit",
+    "models list",
+    "models check",
+)
 """Commands that work on a store."""
 
 _COMMAND = re.compile(rf"\bemo (?:{'|'.join(TAKE_A_STORE)})(?![\w-])")

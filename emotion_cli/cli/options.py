@@ -79,10 +79,12 @@ Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Say what is left
 RowFormat = Annotated[
     Format | None,
     typer.Option(
-        "--format", "-f", show_default=False,
+        "--format",
+        "-f",
+        show_default=False,
         help="How rows are written; table and markdown round. If not given, the ending of --output says it, else table.",
     ),
-]  # fmt: skip
+]
 Formulas = Annotated[
     bool,
     typer.Option("--formulas", help="In csv and tsv, leave texts that begin like a spreadsheet formula as they are."),
@@ -90,10 +92,12 @@ Formulas = Annotated[
 Output = Annotated[
     Path | None,
     typer.Option(
-        "--output", "-o", metavar="FILE",
+        "--output",
+        "-o",
+        metavar="FILE",
         help="Write rows to this file, in the format of its ending: .csv, .tsv, .json, .jsonl, .md, .parquet, or .txt (table).",
     ),
-]  # fmt: skip
+]
 
 
 class Start(NamedTuple):

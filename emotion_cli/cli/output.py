@@ -32,9 +32,14 @@ class Format(StrEnum):
 
 
 ENDINGS = {
-    ".csv": Format.csv, ".tsv": Format.tsv, ".json": Format.json, ".jsonl": Format.jsonl, ".md": Format.markdown,
-    ".parquet": Format.parquet, ".txt": Format.table,
-}  # fmt: skip
+    ".csv": Format.csv,
+    ".tsv": Format.tsv,
+    ".json": Format.json,
+    ".jsonl": Format.jsonl,
+    ".md": Format.markdown,
+    ".parquet": Format.parquet,
+    ".txt": Format.table,
+}
 """What a file's ending says of its format."""
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
@@ -52,11 +57,16 @@ def format_of(format: Format | None, output: Path | None = None, *, force: bool 
     is_device = output.exists() and not output.is_file() and not output.is_dir()  # /dev/stdout, or a pipe of the shell
     if format is None or not (is_device or (ending and ENDINGS.get(ending) is format)):
         if ending not in ENDINGS:
-            raise UsageError(f"--output {output}: the ending {ending!r} says no format; endings are {', '.join(ENDINGS)}"
-                             f"{did_you_mean(ending, ENDINGS)}", hint=f"--output {output.with_suffix('.csv')}")  # fmt: skip
+            raise UsageError(
+                f"--output {output}: the ending {ending!r} says no format; endings are {', '.join(ENDINGS)}"
+                f"{did_you_mean(ending, ENDINGS)}",
+                hint=f"--output {output.with_suffix('.csv')}",
+            )
         if format not in (None, ENDINGS[ending]):
-            raise UsageError(f"--output {output}: the ending says {ENDINGS[ending]}, and --format says {format}",
-                             hint=f"--output {output}, without --format")  # fmt: skip
+            raise UsageError(
+                f"--output {output}: the ending says {ENDINGS[ending]}, and --format says {format}",
+                hint=f"--output {output}, without --format",
+            )
     refuse_there(output, force=force)
     return format or ENDINGS[ending]
 

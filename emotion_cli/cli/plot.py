@@ -23,10 +23,22 @@ def plot(
 ) -> None:
     """Draw the figures of each model and across models (PNG and SVG), and print their paths."""
     settings, console, opened = o.start(
-        reads=True, quiet=quiet, verbose=verbose,
-        dataset=dataset, model=model, emotion=emotion, layer=layer, pooling=pooling, recipe=recipe,
-        method=method, reference=reference, over_layers=over_layers, neutral=neutral, extraction=extraction, store=store,
-    )  # fmt: skip
+        reads=True,
+        quiet=quiet,
+        verbose=verbose,
+        dataset=dataset,
+        model=model,
+        emotion=emotion,
+        layer=layer,
+        pooling=pooling,
+        recipe=recipe,
+        method=method,
+        reference=reference,
+        over_layers=over_layers,
+        neutral=neutral,
+        extraction=extraction,
+        store=store,
+    )
     from emotion_cli import pipeline
     from warehouse.artifacts import Artifacts
 

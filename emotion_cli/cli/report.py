@@ -48,11 +48,23 @@ def report(
     if output is not None:
         _refuse_page(output, force=force)
     settings, console, opened = o.start(
-        reads=True, quiet=quiet, verbose=verbose,
-        recipe=recipe, dataset=dataset, model=model, emotion=emotion, pooling=pooling,
-        method=method, reference=reference, over_layers=over_layers, neutral=neutral, extraction=extraction,
-        seed=seed, draws=draws, store=store,
-    )  # fmt: skip
+        reads=True,
+        quiet=quiet,
+        verbose=verbose,
+        recipe=recipe,
+        dataset=dataset,
+        model=model,
+        emotion=emotion,
+        pooling=pooling,
+        method=method,
+        reference=reference,
+        over_layers=over_layers,
+        neutral=neutral,
+        extraction=extraction,
+        seed=seed,
+        draws=draws,
+        store=store,
+    )
     from emotion_cli import pipeline
 
     job = pipeline.job_in_store(opened, settings, console, forced={"report"} if force else ())

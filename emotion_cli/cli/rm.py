@@ -59,8 +59,9 @@ def rm(
         return
     if not yes:
         if not sys.stdin.isatty():
-            raise UsageError(f"{total} would be removed, and there is no terminal to ask on",
-                             hint=shlex.join(["emo", *sys.argv[1:], "--yes"]))  # fmt: skip
+            raise UsageError(
+                f"{total} would be removed, and there is no terminal to ask on", hint=shlex.join(["emo", *sys.argv[1:], "--yes"])
+            )
         if not typer.confirm(f"remove {total}?", err=True):
             console.note("nothing was removed")
             return

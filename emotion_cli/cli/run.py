@@ -48,12 +48,35 @@ def run(
 ) -> None:
     """Plan and do whatever is missing: extract, vectors, compare, plot, with --track an MLflow run, and the report."""
     settings, console, opened = o.start(
-        quiet=quiet, verbose=verbose, dataset=dataset, model=model, name=name, layer=layer, pooling=pooling, recipe=recipe,
-        method=method, reference=reference, over_layers=over_layers, neutral=neutral, revision=revision, device=device,
-        dtype=dtype, bos=bos, words=words, strategy=strategy, attention=attention, batch_tokens=batch_tokens,
-        max_length=max_length, truncate=truncate, chat_template=chat_template, trust_remote_code=trust_remote_code, seed=seed,
-        draws=draws, cache=cache, store=store,
-    )  # fmt: skip
+        quiet=quiet,
+        verbose=verbose,
+        dataset=dataset,
+        model=model,
+        name=name,
+        layer=layer,
+        pooling=pooling,
+        recipe=recipe,
+        method=method,
+        reference=reference,
+        over_layers=over_layers,
+        neutral=neutral,
+        revision=revision,
+        device=device,
+        dtype=dtype,
+        bos=bos,
+        words=words,
+        strategy=strategy,
+        attention=attention,
+        batch_tokens=batch_tokens,
+        max_length=max_length,
+        truncate=truncate,
+        chat_template=chat_template,
+        trust_remote_code=trust_remote_code,
+        seed=seed,
+        draws=draws,
+        cache=cache,
+        store=store,
+    )
     from emotion_cli import pipeline
     from emotion_cli.job.variants import refuse_words_against_a_label
 

@@ -45,9 +45,7 @@ def sql(
     if any(isinstance(one, str) for one in settings.layer):
         raise UsageError("--layer: a query filters by numbers of layers", hint="--layer 0-11")
     name = statement.strip()
-    filters = {
-        "dataset": settings.dataset, "model": settings.model, "emotion": settings.emotion, "layer": settings.layer
-    }  # fmt: skip
+    filters = {"dataset": settings.dataset, "model": settings.model, "emotion": settings.emotion, "layer": settings.layer}
     if name not in queries():
         text = _text(name)
         given = [option for option, values in filters.items() if values and f"--{option}" == settings.sources.get(option)]

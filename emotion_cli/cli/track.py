@@ -25,11 +25,25 @@ def track(
 ) -> None:
     """Log parameters, metrics (step = layer) and figures to MLflow: MLFLOW_TRACKING_URI, else a database in the store."""
     settings, console, opened = o.start(
-        reads=True, quiet=quiet, verbose=verbose,
-        recipe=recipe, dataset=dataset, model=model, emotion=emotion, pooling=pooling,
-        method=method, reference=reference, over_layers=over_layers, neutral=neutral, extraction=extraction, seed=seed,
-        draws=draws, phase=phase, task=task, store=store,
-    )  # fmt: skip
+        reads=True,
+        quiet=quiet,
+        verbose=verbose,
+        recipe=recipe,
+        dataset=dataset,
+        model=model,
+        emotion=emotion,
+        pooling=pooling,
+        method=method,
+        reference=reference,
+        over_layers=over_layers,
+        neutral=neutral,
+        extraction=extraction,
+        seed=seed,
+        draws=draws,
+        phase=phase,
+        task=task,
+        store=store,
+    )
     from emotion_cli import pipeline
 
     job = pipeline.job_in_store(opened, settings, console, forced={"track"} if force else ())

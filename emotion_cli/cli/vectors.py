@@ -9,9 +9,21 @@ from emotion_cli.cli.output import format_of, write_rows
 
 BEST = "best_layers_by_emotion"
 COLUMNS = (
-    "dataset", "model", "reference", "pooling", "emotion", "layer", "auroc", "max_null_high", "max_p_value", "auroc_surface",
-    "heldout_auroc", "heldout_ci_low", "heldout_ci_high", "heldout_p_value",
-)  # fmt: skip
+    "dataset",
+    "model",
+    "reference",
+    "pooling",
+    "emotion",
+    "layer",
+    "auroc",
+    "max_null_high",
+    "max_p_value",
+    "auroc_surface",
+    "heldout_auroc",
+    "heldout_ci_low",
+    "heldout_ci_high",
+    "heldout_p_value",
+)
 """The query that --best prints, and its columns."""
 
 
@@ -39,11 +51,23 @@ def vectors(
 ) -> None:
     """Make each emotion's direction at every layer of the stored activations."""
     settings, console, opened = o.start(
-        reads=True, quiet=quiet, verbose=verbose,
-        recipe=recipe, dataset=dataset, model=model, pooling=pooling, method=method,
-        reference=reference, over_layers=over_layers, neutral=neutral, extraction=extraction, emotion=emotion, seed=seed,
-        draws=draws, store=store,
-    )  # fmt: skip
+        reads=True,
+        quiet=quiet,
+        verbose=verbose,
+        recipe=recipe,
+        dataset=dataset,
+        model=model,
+        pooling=pooling,
+        method=method,
+        reference=reference,
+        over_layers=over_layers,
+        neutral=neutral,
+        extraction=extraction,
+        emotion=emotion,
+        seed=seed,
+        draws=draws,
+        store=store,
+    )
     from emotion_cli import pipeline
 
     job = pipeline.job_in_store(opened, settings, console, forced={"vectors", "quality"} if force else ())
@@ -52,9 +76,14 @@ def vectors(
         from warehouse.catalog import Catalog
 
         rows = Catalog(opened).select(
-            BEST, COLUMNS, extraction_id=[scope.extraction_id for scope in job.train_scopes], pooling=settings.pooling,
-            reference=[settings.reference], method=[settings.method], emotion=settings.emotion,
-        )  # fmt: skip
+            BEST,
+            COLUMNS,
+            extraction_id=[scope.extraction_id for scope in job.train_scopes],
+            pooling=settings.pooling,
+            reference=[settings.reference],
+            method=[settings.method],
+            emotion=settings.emotion,
+        )
         write_rows(rows, format_of(format))
     done, left = ([task for task in tasks if task.stage == "vectors"] for tasks in (outcome.done, outcome.left))
     console.note(f"{len(done)} done, {len(left)} up to date; see: emo sql vector_norms_by_layer")

@@ -35,8 +35,10 @@ def verify(
     shown = mend(opened, faults) if repair else faults
     write_records(
         [{"check": fault.check, "file": str(fault.file), "detail": fault.detail, "done": fault.done} for fault in shown],
-        format, output, columns=("check", "file", "detail", "done"),
-    )  # fmt: skip
+        format,
+        output,
+        columns=("check", "file", "detail", "done"),
+    )
     for folder, parts in unfinished(opened):
         console.note(f"{folder}: unfinished, {parts} parts are there; next: the same emo extract again")
     left = find(opened) if repair and faults else faults

@@ -36,8 +36,19 @@ PIECES_OF_PART = 4
 class PartWriter:
     """Runs one scope's prompts through the model and writes a part at a time, going on where a killed run stopped."""
 
-    def __init__(self, partition: Partition, scope: Extraction, loaded: "LoadedModel", prompts: dict[str, list], tokens: "Tokens",
-                 choice: "Choice", last_layer: int, batch_tokens: int, words: WordList, listener: Listener) -> None:  # fmt: skip
+    def __init__(
+        self,
+        partition: Partition,
+        scope: Extraction,
+        loaded: "LoadedModel",
+        prompts: dict[str, list],
+        tokens: "Tokens",
+        choice: "Choice",
+        last_layer: int,
+        batch_tokens: int,
+        words: WordList,
+        listener: Listener,
+    ) -> None:
         self.partition, self.scope, self.loaded, self.prompts, self.tokens = partition, scope, loaded, prompts, tokens
         self.choice, self.last_layer, self.words, self.listener = choice, last_layer, words, listener
         self.batch_tokens = self.batch_tokens_asked = batch_tokens
@@ -46,8 +57,17 @@ class PartWriter:
     def _recipe(self) -> str:
         """What a part must have been made with to be used again: a change of these can change its bytes."""
         has_words = any(self.tokens.words)
-        return content_hash([self.batch_tokens, self.choice.strategy, self.choice.fast, self.choice.sparse,
-                             self.loaded.attention, versions(), self.words.sha256 if has_words else None])[:16]  # fmt: skip
+        return content_hash(
+            [
+                self.batch_tokens,
+                self.choice.strategy,
+                self.choice.fast,
+                self.choice.sparse,
+                self.loaded.attention,
+                versions(),
+                self.words.sha256 if has_words else None,
+            ]
+        )[:16]
 
     def write(self, todo: Work, stop: Stop) -> list[FileEntry]:
         """The parts of the groups to do, in order; those that are finished are not made again."""
@@ -155,13 +175,16 @@ class PartWriter:
 
         for pooling in sorted({pooling for group in groups for pooling in group.poolings}):
             labels = Counter(
-                label for label, ids, word in zip(self.prompts["emotion"], self.ids, self.tokens.words, strict=True)
+                label
+                for label, ids, word in zip(self.prompts["emotion"], self.ids, self.tokens.words, strict=True)
                 if not POOLINGS[pooling](len(ids), word)
-            )  # fmt: skip
+            )
             if labels:
                 counts = ", ".join(f"{n} {label}" for label, n in sorted(labels.items()))
-                self.listener.note(f"{self.scope.subject}: {labels.total()} of {len(self.ids)} prompts have no tokens for "
-                                   f"pooling {pooling} and are left out ({counts})")  # fmt: skip
+                self.listener.note(
+                    f"{self.scope.subject}: {labels.total()} of {len(self.ids)} prompts have no tokens for "
+                    f"pooling {pooling} and are left out ({counts})"
+                )
 
     def _row_groups(self, group: Group, piece: range, pooled: "Pooled") -> Iterator[pa.Table]:
         for pooling in group.poolings:
@@ -169,14 +192,18 @@ class PartWriter:
             members = [piece[i] for i in rows]
             for position, layer in enumerate(group.layers):
                 flat = pa.array(pooled.values[pooling][position, rows].reshape(-1))
-                yield table_of("activations", {
-                    "pooling": [pooling] * len(members),
-                    "layer": [layer] * len(members),
-                    "prompt_id": [self.prompts["prompt_id"][i] for i in members],
-                    "emotion": [self.prompts["emotion"][i] for i in members],
-                    "n_tokens": [len(self.ids[i]) for i in members],
-                    "activation": pa.FixedSizeListArray.from_arrays(flat, self.loaded.d_model),
-                }, d_model=self.loaded.d_model)  # fmt: skip
+                yield table_of(
+                    "activations",
+                    {
+                        "pooling": [pooling] * len(members),
+                        "layer": [layer] * len(members),
+                        "prompt_id": [self.prompts["prompt_id"][i] for i in members],
+                        "emotion": [self.prompts["emotion"][i] for i in members],
+                        "n_tokens": [len(self.ids[i]) for i in members],
+                        "activation": pa.FixedSizeListArray.from_arrays(flat, self.loaded.d_model),
+                    },
+                    d_model=self.loaded.d_model,
+                )
 
 
 def chunks_of(n_prompts: int, group: Group, d_model: int) -> list[range]:

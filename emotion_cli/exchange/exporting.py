@@ -49,8 +49,10 @@ def export_vectors(job: Job, folder: Path, kind: str, *, normalize: bool = False
             file = _vectors(job, scope, variant, normalize=normalize)
             for path, one in _PLANS[kind](job, scope, variant, file).items():
                 if folder / path in planned:
-                    raise UsageError(f"two extractions of {scope.subject} would be written to {folder / path}",
-                                     hint=f"emo export --extraction {scope.extraction_id}")  # fmt: skip
+                    raise UsageError(
+                        f"two extractions of {scope.subject} would be written to {folder / path}",
+                        hint=f"emo export --extraction {scope.extraction_id}",
+                    )
                 planned[folder / path] = one
     there = sorted(path for path in planned if path.exists())
     if there and not force:
@@ -90,9 +92,8 @@ def _vectors(job: Job, scope: Extraction, variant: Variant, *, normalize: bool) 
         if emotion not in known:
             raise unknown("--emotion", emotion, known)
     chosen = [
-        i for i, row in enumerate(rows)
-        if (not emotions or row["emotion"] in emotions) and (not layers or row["layer"] in layers)
-    ]  # fmt: skip
+        i for i, row in enumerate(rows) if (not emotions or row["emotion"] in emotions) and (not layers or row["layer"] in layers)
+    ]
     if not chosen:
         raise MissingError(f"{scope.subject}: none of the layers asked for is there", hint="emo sql vector_norms_by_layer")
     if normalize:
@@ -107,8 +108,12 @@ def _vectors(job: Job, scope: Extraction, variant: Variant, *, normalize: bool) 
     settings = (
         {name: value for name, value in manifest.inputs.items() if name not in (*manifest.reads, SOURCE)} if manifest else {}
     )
-    about = {**described(job.store, scope), **variant._asdict(), "scale": UNIT if normalize else RAW,
-             "made_with": json.dumps(settings, sort_keys=True)}  # fmt: skip
+    about = {
+        **described(job.store, scope),
+        **variant._asdict(),
+        "scale": UNIT if normalize else RAW,
+        "made_with": json.dumps(settings, sort_keys=True),
+    }
     return VectorFile(about, [rows[i] for i in chosen], vectors[chosen])
 
 
@@ -120,8 +125,10 @@ def _as_gguf(job: Job, scope: Extraction, variant: Variant, file: VectorFile) ->
     expressible = [i for i, row in enumerate(file.rows) if row["layer"] >= FIRST_GGUF_LAYER]
     left_out = sorted({row["layer"] for row in file.rows if row["layer"] < FIRST_GGUF_LAYER})
     if not expressible:
-        raise UsageError(f"{scope.subject}: a GGUF control vector has no place for layers {', '.join(map(str, left_out))}",
-                         hint=f"--layer {FIRST_GGUF_LAYER} or above, or --as safetensors")  # fmt: skip
+        raise UsageError(
+            f"{scope.subject}: a GGUF control vector has no place for layers {', '.join(map(str, left_out))}",
+            hint=f"--layer {FIRST_GGUF_LAYER} or above, or --as safetensors",
+        )
     if left_out:
         layers = ", ".join(map(str, left_out))
         job.listener.note(f"{scope.subject}: a GGUF control vector has no place for layers {layers}, which are left out")

@@ -134,9 +134,14 @@ def _prompt_columns(store: Store, known: Version) -> dict[str, list[Any]]:
 
 
 def _validated(
-    scratch: Scratch, origins: Sequence[Path | pa.Table], prompts: Prompts, declared: Declared,
-    faults: Faults, listener: Listener, subject: str,
-) -> tuple[Layout, int] | None:  # fmt: skip
+    scratch: Scratch,
+    origins: Sequence[Path | pa.Table],
+    prompts: Prompts,
+    declared: Declared,
+    faults: Faults,
+    listener: Listener,
+    subject: str,
+) -> tuple[Layout, int] | None:
     """Both passes; None when there is a fault."""
     with suppress(TooManyFaultsError):
         sources = sources_of(origins, faults)
@@ -229,14 +234,18 @@ class _Parts:
             if not members:
                 continue
             values = self.scratch.get(self.layout.start[pooling, layer] + ranks[ranks >= 0])
-            yield table_of("activations", {
-                "pooling": [pooling] * len(members),
-                "layer": [layer] * len(members),
-                "prompt_id": [self.prompts.prompt_ids[number] for number in members],
-                "emotion": [self.prompts.emotions[number] for number in members],
-                "n_tokens": [None] * len(members),
-                "activation": pa.FixedSizeListArray.from_arrays(pa.array(values.reshape(-1)), self.width),
-            }, d_model=self.width)  # fmt: skip
+            yield table_of(
+                "activations",
+                {
+                    "pooling": [pooling] * len(members),
+                    "layer": [layer] * len(members),
+                    "prompt_id": [self.prompts.prompt_ids[number] for number in members],
+                    "emotion": [self.prompts.emotions[number] for number in members],
+                    "n_tokens": [None] * len(members),
+                    "activation": pa.FixedSizeListArray.from_arrays(pa.array(values.reshape(-1)), self.width),
+                },
+                d_model=self.width,
+            )
 
 
 def _commit(store: Store, imported: Imported, declared: Declared, parts: _Parts, names: Sequence[str]) -> None:

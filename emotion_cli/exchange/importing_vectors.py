@@ -23,9 +23,17 @@ Rows = dict[Key, tuple[dict[str, Any], np.ndarray]]
 
 
 MAY_DIFFER = (
-    "poolings", "layers", "created_at", "seconds", "n_tokens_computed", "versions", "strategy", "strategy_error", "n_recomputed",
+    "poolings",
+    "layers",
+    "created_at",
+    "seconds",
+    "n_tokens_computed",
+    "versions",
+    "strategy",
+    "strategy_error",
+    "n_recomputed",
     "recomputed_error",
-)  # fmt: skip
+)
 """Columns of `extractions` that say how far, how and when it was run; in all others two files of one extraction must agree."""
 
 
@@ -59,8 +67,10 @@ def import_vectors(store: Store, paths: Sequence[Path]) -> list[ImportedVectors]
 
 def _refuse(faults: Sequence[str]) -> None:
     if faults:
-        raise UsageError("\n".join([f"{len(faults)} faults, nothing was imported", *(f"  {fault}" for fault in faults)]),
-                         hint="export the vectors again, or name other files; nothing was changed")  # fmt: skip
+        raise UsageError(
+            "\n".join([f"{len(faults)} faults, nothing was imported", *(f"  {fault}" for fault in faults)]),
+            hint="export the vectors again, or name other files; nothing was changed",
+        )
 
 
 def _refuse_incomplete(path: Path, file: VectorFile) -> None:
@@ -76,8 +86,11 @@ def _refuse_incomplete(path: Path, file: VectorFile) -> None:
         _extraction_columns(file)
         if not isinstance(json.loads(file.about.get("made_with", "{}")), dict):
             raise ValueError("made_with is no JSON object")
-        table_of("vectors", _vector_columns(Variant(*(file.about[name] for name in Variant._fields)), _rows(file)),
-                 d_model=file.vectors.shape[1])  # fmt: skip
+        table_of(
+            "vectors",
+            _vector_columns(Variant(*(file.about[name] for name in Variant._fields)), _rows(file)),
+            d_model=file.vectors.shape[1],
+        )
         _scope(file).partition(Store(Path()), "vectors")
     except (ValueError, TypeError, KeyError, pa.ArrowException) as error:
         raise EmoError(f"{path}: its metadata is not as emo export writes it: {error}") from error
@@ -112,8 +125,10 @@ def _commit(store: Store, members: Sequence[tuple[Path, VectorFile]]) -> Importe
     if not imported.n_new:
         return imported
     if scope.partition(store, "activations").manifest():
-        raise UsageError(f"{scope.subject}: the activations of extraction {scope.extraction_id} are here; "
-                         "its vectors are made of them", hint=f"emo vectors --extraction {scope.extraction_id}")  # fmt: skip
+        raise UsageError(
+            f"{scope.subject}: the activations of extraction {scope.extraction_id} are here; its vectors are made of them",
+            hint=f"emo vectors --extraction {scope.extraction_id}",
+        )
     vectors, extractions = (scope.partition(store, table) for table in ("vectors", "extractions"))
     with vectors.hold():
         # again, for another process may have brought other emotions since
@@ -160,8 +175,10 @@ def _variant(file: VectorFile) -> Variant:
 
 
 def _rows(file: VectorFile) -> Rows:
-    return {key: ({name: row[name] for name in ROW_COLUMNS}, vector)
-            for key, row, vector in zip(file.keys, file.rows, file.vectors, strict=True)}  # fmt: skip
+    return {
+        key: ({name: row[name] for name in ROW_COLUMNS}, vector)
+        for key, row, vector in zip(file.keys, file.rows, file.vectors, strict=True)
+    }
 
 
 def _vector_columns(variant: Variant, rows: Rows) -> dict[str, Any]:

@@ -255,8 +255,10 @@ class Scratch:
                 self._file.seek(int(places[order[start]]) * self._width * 4)
                 self._file.write(ordered[start:stop].data)
         except OSError as error:
-            raise EmoError(f"the activations do not fit beside the store: {error.strerror}",
-                           hint="an import needs room for twice its activations as float32") from error  # fmt: skip
+            raise EmoError(
+                f"the activations do not fit beside the store: {error.strerror}",
+                hint="an import needs room for twice its activations as float32",
+            ) from error
 
     def get(self, places: np.ndarray) -> np.ndarray:
         """The rows at places, in that order."""

@@ -117,8 +117,10 @@ def read_vector_file(path: Path) -> VectorFile:
     try:
         metadata, named = read(path)
         if metadata.get("format") != FORMAT:
-            raise EmoError(f"{path}: not written by emo export (format {metadata.get('format', 'not said')!r}, not {FORMAT!r}): "
-                           "of which prompts, reference and pooling its vectors are cannot be known")  # fmt: skip
+            raise EmoError(
+                f"{path}: not written by emo export (format {metadata.get('format', 'not said')!r}, not {FORMAT!r}): "
+                "of which prompts, reference and pooling its vectors are cannot be known"
+            )
         rows = json.loads(metadata.pop("rows"))
         keys = [Key(str(row["emotion"]), int(row["layer"])) for row in rows]
         names = [_gguf_name(key) if read is _read_gguf else f"{key.emotion}.{key.layer}" for key in keys]

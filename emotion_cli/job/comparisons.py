@@ -84,8 +84,9 @@ class DatasetPair(NamedTuple):
 
     def partition(self, job: Job) -> Partition:
         """Its part of the table."""
-        return job.store.partition("cross_dataset_statistics", model=self.a.model,
-                                   pair=f"{self.a.extraction_id}-{self.b.extraction_id}")  # fmt: skip
+        return job.store.partition(
+            "cross_dataset_statistics", model=self.a.model, pair=f"{self.a.extraction_id}-{self.b.extraction_id}"
+        )
 
 
 def dataset_pairs(job: Job) -> list[DatasetPair]:
@@ -148,8 +149,10 @@ def refuse_incomparable(store: Store, a: Extraction, b: Extraction) -> list[str]
         differing.append("truncated_at")
     if differing:
         shown = "; ".join(f"{name} is {of_a[name]} in {_named(a)} and {of_b[name]} in {_named(b)}" for name in differing)
-        raise UsageError(f"{a.dataset}: not comparable: {shown}",
-                         hint="extract one again with the settings of the other, or choose with --extraction or -m")  # fmt: skip
+        raise UsageError(
+            f"{a.dataset}: not comparable: {shown}",
+            hint="extract one again with the settings of the other, or choose with --extraction or -m",
+        )
     return [name for name in SETTINGS[:-1] if None in (of_a[name], of_b[name]) and of_a[name] != of_b[name]]
 
 

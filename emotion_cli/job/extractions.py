@@ -81,24 +81,38 @@ def extractions_in_store(store: Store, settings: Settings) -> list[Extraction]:
             newest[row["dataset"], row["model"]] = row
         chosen = list(newest.values())
     found = [
-        row for row in chosen
+        row
+        for row in chosen
         if (not settings.dataset or row["dataset"] in settings.dataset)
         and (not asked or any(model.is_of(row) for model in asked))
-    ]  # fmt: skip
+    ]
     _refuse_absent(settings, asked, found)
     order = {name: i for i, name in enumerate(known_datasets(store))}
     scopes = [
-        Extraction(row["dataset"], _role_of(store, row), row["prompts_sha256"], row["model"], row["extraction_id"],
-              row["status"] != VECTORS_ONLY)
+        Extraction(
+            row["dataset"],
+            _role_of(store, row),
+            row["prompts_sha256"],
+            row["model"],
+            row["extraction_id"],
+            row["status"] != VECTORS_ONLY,
+        )
         for row in sorted(found, key=lambda row: (order.get(row["dataset"], len(order)), row["dataset"], row["model"]))
-    ]  # fmt: skip
+    ]
     refuse_test_sets(settings, scopes)
     return scopes
 
 
 SAME_SETTINGS = (
-    "weights_sha256", "tokenizer_sha256", "dtype", "bos", "chat_template", "template_sha256", "max_length", "truncate",
-)  # fmt: skip
+    "weights_sha256",
+    "tokenizer_sha256",
+    "dtype",
+    "bos",
+    "chat_template",
+    "template_sha256",
+    "max_length",
+    "truncate",
+)
 """Columns of an extraction in which two that are compared must not differ."""
 
 
@@ -119,7 +133,7 @@ def extractions_of_test_sets(store: Store, scope: Extraction) -> list[Extraction
     return [
         Extraction(dataset, "test", row["prompts_sha256"], row["model"], row["extraction_id"])
         for dataset, row in sorted(newest.items())
-    ]  # fmt: skip
+    ]
 
 
 def with_activations(scopes: Sequence[Extraction], note: Callable[[str], None]) -> list[Extraction]:
@@ -127,8 +141,11 @@ def with_activations(scopes: Sequence[Extraction], note: Callable[[str], None]) 
     lacking = [scope for scope in scopes if not scope.has_activations]
     if lacking and len(lacking) == len(scopes):
         hint = f"emo extract -d {lacking[0].dataset} -m {lacking[0].model}"
-        raise MissingError(f"{lacking[0].subject}: only imported vectors are there, no activations: they can be queried, "
-                           "compared, plotted and exported", hint=hint)  # fmt: skip
+        raise MissingError(
+            f"{lacking[0].subject}: only imported vectors are there, no activations: they can be queried, "
+            "compared, plotted and exported",
+            hint=hint,
+        )
     for scope in lacking:
         note(f"{scope.subject}: left out, only imported vectors are there, no activations")
     return [scope for scope in scopes if scope.has_activations]
@@ -257,8 +274,14 @@ def planned_extraction(
         "trust_remote_code": settings.trust_remote_code,
         "schema_version": SCHEMA_VERSION,
     }
-    return Extraction(version_.dataset, version_.role, version_.prompts_sha256, source.name, content_hash(identity)[:16],
-                 template_sha256=template_sha256)  # fmt: skip
+    return Extraction(
+        version_.dataset,
+        version_.role,
+        version_.prompts_sha256,
+        source.name,
+        content_hash(identity)[:16],
+        template_sha256=template_sha256,
+    )
 
 
 def pairs_of(partition: Partition) -> Pairs:

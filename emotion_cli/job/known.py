@@ -22,8 +22,9 @@ POOLINGS = ("last", "mean", "word")
 
 def stored_names(store: Store, key: str) -> list[str]:
     """The values of a partition key (`dataset` or `model`) over all folders of all tables, sorted."""
-    names = {partition.keys[key] for name, table in TABLES.items() if key in table.partition_by
-             for partition in store.folders(name)}  # fmt: skip
+    names = {
+        partition.keys[key] for name, table in TABLES.items() if key in table.partition_by for partition in store.folders(name)
+    }
     return sorted(names)
 
 
@@ -37,8 +38,7 @@ def refuse_unknown_names(store: Store, settings: Settings) -> None:
     datasets = list(dict.fromkeys([*shipped_sets(), *stored_names(store, "dataset")]))
     for name in settings.dataset:
         if name not in datasets:
-            raise unknown(_source(settings, "dataset"), name, datasets,
-                          hint=f"emo datasets import FILE.jsonl --dataset {name}")  # fmt: skip
+            raise unknown(_source(settings, "dataset"), name, datasets, hint=f"emo datasets import FILE.jsonl --dataset {name}")
     models = list(dict.fromkeys([*EMBEDDED, *stored_names(store, "model")]))
     for given in settings.model:
         asked = asked_model(store, settings.cache, given)
@@ -62,8 +62,10 @@ def refuse_unknown_filters(store: Store, settings: Settings) -> None:
     refuse_unknown_names(store, settings)
     refuse_not_made(store, settings)
     if settings.emotion:
-        stored = sorted({label for one in store.partitions("prompts") for label in _column(one, "emotion")}
-                        | {label for one in store.partitions("vectors") for label in _column(one, "emotion")})  # fmt: skip
+        stored = sorted(
+            {label for one in store.partitions("prompts") for label in _column(one, "emotion")}
+            | {label for one in store.partitions("vectors") for label in _column(one, "emotion")}
+        )
         shipped = sorted({label for name in shipped_sets() for label in shipped_prompt_set(name).emotions} - set(stored))
         for label in settings.emotion:
             if label in shipped:
@@ -97,8 +99,10 @@ def refuse_unknown_settings(store: Store, settings: Settings, scopes: Sequence[E
         if scopes and label not in shown:
             option = _source(settings, "emotion")
             if label in every:
-                raise UsageError(f"{option}: {label!r} is what others are measured against, so it has no direction",
-                                 hint=f"{option} {shown[0]}" if shown else None)  # fmt: skip
+                raise UsageError(
+                    f"{option}: {label!r} is what others are measured against, so it has no direction",
+                    hint=f"{option} {shown[0]}" if shown else None,
+                )
             raise unknown(option, label, shown, hint="emo datasets list")
 
 
@@ -109,11 +113,14 @@ def refuse_unknown_layers(store: Store, settings: Settings, scopes: Iterable[Ext
         n_layers, held = depth(store, scope), layers_of(store, scope)
         for layer in layer_numbers(settings.layer, n_layers):
             if n_layers is not None and layer > n_layers:
-                raise UsageError(f"{option}: {layer} is none of the layers of {scope.model}, 0 to {n_layers}",
-                                 hint=f"--layer 0-{n_layers}")  # fmt: skip
+                raise UsageError(
+                    f"{option}: {layer} is none of the layers of {scope.model}, 0 to {n_layers}", hint=f"--layer 0-{n_layers}"
+                )
             if held and layer not in held and scope.has_activations:
-                raise MissingError(f"{option}: layer {layer} of {scope.subject} is not in the store",
-                                   hint=f"emo extract -d {scope.dataset} -m {scope.model} --layer {layer}")  # fmt: skip
+                raise MissingError(
+                    f"{option}: layer {layer} of {scope.subject} is not in the store",
+                    hint=f"emo extract -d {scope.dataset} -m {scope.model} --layer {layer}",
+                )
             if held and layer not in held:
                 raise unknown(option, layer, sorted(held), hint=f"--layer {min(held)}")
 
@@ -176,8 +183,10 @@ def _refuse_layers_of_none(store: Store, settings: Settings) -> None:
     option, deepest = _source(settings, "layer"), max(depths, default=None)
     for layer in layer_numbers(settings.layer, deepest):
         if deepest is not None and layer > deepest:
-            raise UsageError(f"{option}: {layer} is none of the layers of {', '.join(models) or 'these models'}, 0 to {deepest}",
-                             hint=f"--layer 0-{deepest}")  # fmt: skip
+            raise UsageError(
+                f"{option}: {layer} is none of the layers of {', '.join(models) or 'these models'}, 0 to {deepest}",
+                hint=f"--layer 0-{deepest}",
+            )
         if layer not in held:
             raise MissingError(f"{option}: layer {layer} is not in the store", hint=f"emo extract --layer {layer}")
 

@@ -23,20 +23,34 @@ def check(store: Store, settings: Settings, source: "ModelSource", listener: Lis
     from emotion_cli.models.checks import check_model
 
     listener.note(f"loading {source.name}")
-    loaded = load(source, device=settings.device, dtype=settings.dtype, attention=ATTENTIONS[settings.attention],
-                  trust_remote_code=settings.trust_remote_code, notify=listener.note, prove=False)  # fmt: skip
+    loaded = load(
+        source,
+        device=settings.device,
+        dtype=settings.dtype,
+        attention=ATTENTIONS[settings.attention],
+        trust_remote_code=settings.trust_remote_code,
+        notify=listener.note,
+        prove=False,
+    )
     found = check_model(loaded)
     partition = _partition(store, source, loaded.dtype)
     with partition.hold(wait=True):
-        entry = partition.write([table_of("model_checks", {
-            "check_name": [one.name for one in found],
-            "value": [one.value for one in found],
-            "bound": [one.bound for one in found],
-            "passed": [one.passed for one in found],
-            "detail": [one.detail for one in found],
-            "versions": [json.dumps(versions(), sort_keys=True)] * len(found),
-            "created_at": [datetime.now(UTC)] * len(found),
-        })])  # fmt: skip
+        entry = partition.write(
+            [
+                table_of(
+                    "model_checks",
+                    {
+                        "check_name": [one.name for one in found],
+                        "value": [one.value for one in found],
+                        "bound": [one.bound for one in found],
+                        "passed": [one.passed for one in found],
+                        "detail": [one.detail for one in found],
+                        "versions": [json.dumps(versions(), sort_keys=True)] * len(found),
+                        "created_at": [datetime.now(UTC)] * len(found),
+                    },
+                )
+            ]
+        )
         partition.commit([entry], {})
     return found
 
@@ -55,8 +69,10 @@ def refuse_unsound(store: Store, loaded: "LoadedModel") -> None:
     else:
         failed = [f"{one.name} ({one.detail})" for one in tokens(loaded) if not one.passed]
     if failed:
-        raise CheckFailedError(f"{loaded.source.name} in {loaded.dtype} failed its check: {', '.join(failed)}",
-                               hint=f"emo models check {loaded.source.given} --dtype {loaded.dtype}")  # fmt: skip
+        raise CheckFailedError(
+            f"{loaded.source.name} in {loaded.dtype} failed its check: {', '.join(failed)}",
+            hint=f"emo models check {loaded.source.given} --dtype {loaded.dtype}",
+        )
 
 
 def verdicts(store: Store) -> dict[tuple[str, str], str]:
@@ -71,5 +87,10 @@ def verdicts(store: Store) -> dict[tuple[str, str], str]:
 
 
 def _partition(store: Store, source: "ModelSource", dtype: str) -> Partition:
-    return store.partition("model_checks", model=source.name, weights_sha256=source.weights_sha256,
-                           tokenizer_sha256=source.tokenizer_sha256, dtype=dtype)  # fmt: skip
+    return store.partition(
+        "model_checks",
+        model=source.name,
+        weights_sha256=source.weights_sha256,
+        tokenizer_sha256=source.tokenizer_sha256,
+        dtype=dtype,
+    )

@@ -77,8 +77,16 @@ def planned(job: Job) -> list[Figures]:
 def _of_model(job: Job, scope: Extraction) -> Figures:
     tables = ("vectors", "vector_quality", "within_model_statistics")
     reads = {f"{table} of {scope.extraction_id}": scope.partition(job.store, table) for table in tables}
-    return Figures(scope.dataset, scope.subject, shown_variant(job, [scope]), of_figures(job, [scope]),
-                   (scope.dataset, scope.model), [scope], reads, MODEL)  # fmt: skip
+    return Figures(
+        scope.dataset,
+        scope.subject,
+        shown_variant(job, [scope]),
+        of_figures(job, [scope]),
+        (scope.dataset, scope.model),
+        [scope],
+        reads,
+        MODEL,
+    )
 
 
 def _across(job: Job, scopes: Sequence[Extraction]) -> Figures:
@@ -86,8 +94,16 @@ def _across(job: Job, scopes: Sequence[Extraction]) -> Figures:
     reads = {f"vectors of {scope.extraction_id}": scope.partition(job.store, "vectors") for scope in scopes}
     reads |= {f"statistics of {one.keys['pair']}": one for one in cross_model_partitions(job, scopes)}
     reads |= {f"consensus of {dataset}": consensus_partition(job, one) for one in consensus_groups_of(job, scopes)}
-    return Figures(dataset, f"{dataset}, across models", shown_variant(job, scopes), of_figures(job, scopes, across=True),
-                   (dataset, CROSS_MODEL), scopes, reads, CROSS_MODEL)  # fmt: skip
+    return Figures(
+        dataset,
+        f"{dataset}, across models",
+        shown_variant(job, scopes),
+        of_figures(job, scopes, across=True),
+        (dataset, CROSS_MODEL),
+        scopes,
+        reads,
+        CROSS_MODEL,
+    )
 
 
 def _of_shift(job: Job, pair: DatasetPair) -> Figures:
@@ -156,8 +172,9 @@ def rows(job: Job, variant: Variant, names: Sequence[str]) -> dict[str, Rows]:
     """Rows of each query or table for the job's train scopes, of one variant and the emotions asked for, in the job's order."""
     catalog = Catalog(job.store)
     ids = [scope.extraction_id for scope in job.train_scopes]
-    groups = [one.keys["consensus_id"] for table in TABLES.values() if table.about is About.group
-              for one in _of_scopes(job, table)]  # fmt: skip
+    groups = [
+        one.keys["consensus_id"] for table in TABLES.values() if table.about is About.group for one in _of_scopes(job, table)
+    ]
     wanted: dict[str, Sequence[str]] = {
         "extraction_id": ids,
         "extraction_a": ids,
@@ -179,8 +196,11 @@ def rows(job: Job, variant: Variant, names: Sequence[str]) -> dict[str, Rows]:
     for name in names:
         columns = set(catalog.rows(f'select * from "{name}" limit 0').column_names)
         # a table's own prompts are counted in full, whatever emotions are shown
-        chosen = {column: values for column, values in wanted.items() if column in columns
-                  and not (name.startswith("prompt") and column == "emotion")}  # fmt: skip
+        chosen = {
+            column: values
+            for column, values in wanted.items()
+            if column in columns and not (name.startswith("prompt") and column == "emotion")
+        }
         selected = catalog.dicts(name, **chosen)
         found[name] = sorted(selected, key=place)
     return found

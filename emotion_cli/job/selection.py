@@ -40,7 +40,7 @@ def of_figures(job: Job, scopes: Sequence[Extraction], *, across: bool = False) 
         "extraction": _older(job, scopes),
         "emotion": emotions(job, scopes),
         "layer": _layers(job, scopes),
-    }  # fmt: skip
+    }
 
 
 def of_report(job: Job, variant: Variant) -> dict[str, list[str]]:
@@ -143,8 +143,10 @@ def _layers(job: Job, scopes: Sequence[Extraction]) -> list[str]:
         held = layers_of(job.store, scope)
         wanted = set(layer_numbers(asked, depth(job.store, scope)))
         if held and not held & wanted:
-            raise MissingError(f"{scope.subject}: none of the layers asked for is in the store",
-                               hint=f"emo extract -d {scope.dataset} -m {scope.model}")  # fmt: skip
+            raise MissingError(
+                f"{scope.subject}: none of the layers asked for is in the store",
+                hint=f"emo extract -d {scope.dataset} -m {scope.model}",
+            )
         narrower = narrower or not held <= wanted
     numbers = sorted(layer for layer in asked if isinstance(layer, int))
     return [*_ranges(numbers), *(layer for layer in asked if isinstance(layer, str))] if narrower else []

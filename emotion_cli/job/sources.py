@@ -38,8 +38,10 @@ def find_sources(store: Store, settings: Settings, models: Sequence[str], listen
             source = replace(source, name=names[0])
         former = sources.setdefault(source.name, source)
         if former.hashes != source.hashes:
-            raise UsageError(f"two models are called {source.name}: {former.given} and {source.given}",
-                             hint=f"extract one by itself first: emo extract -m {source.given} --name OTHER-NAME")  # fmt: skip
+            raise UsageError(
+                f"two models are called {source.name}: {former.given} and {source.given}",
+                hint=f"extract one by itself first: emo extract -m {source.given} --name OTHER-NAME",
+            )
     return sources
 
 
@@ -50,8 +52,10 @@ def _refuse_name_alone(store: Store, model: str) -> None:
     for partition in store.partitions("extractions", model=model):
         row = partition.read(["revision", "weights_sha256"]).to_pylist()[0]
         if row["revision"] is None and row["weights_sha256"] is not None:
-            raise MissingError(f"{model} is a model in the store, of local weights, and its name does not say where they are",
-                               hint=f"give its folder (-m FOLDER); emo vectors -m {model} needs no weights")  # fmt: skip
+            raise MissingError(
+                f"{model} is a model in the store, of local weights, and its name does not say where they are",
+                hint=f"give its folder (-m FOLDER); emo vectors -m {model} needs no weights",
+            )
 
 
 def refuse_taken_names(store: Store, sources: Iterable["ModelSource"]) -> None:

@@ -58,8 +58,9 @@ def variants(settings: Settings, activations: Partition) -> list[Variant]:
 def refuse_words_against_a_label(settings: Settings) -> None:
     """UsageError when pooling word is to be measured against a label: its prompts have none of an emotion's words."""
     if WORD in settings.pooling and settings.reference != OTHERS:
-        raise UsageError(f"--pooling word: prompts labelled {settings.reference!r} have no emotion word to read",
-                         hint=f"--reference {OTHERS}")  # fmt: skip
+        raise UsageError(
+            f"--pooling word: prompts labelled {settings.reference!r} have no emotion word to read", hint=f"--reference {OTHERS}"
+        )
 
 
 def variants_of(job: Job, scope: Extraction) -> list[Variant]:
@@ -69,10 +70,11 @@ def variants_of(job: Job, scope: Extraction) -> list[Variant]:
     settings, manifest = job.settings, scope.partition(job.store, "vectors").manifest()
     held = [variant_of(entry.part) for entry in manifest.files] if manifest else []
     found = [
-        variant for variant in held
+        variant
+        for variant in held
         if (variant.method, variant.reference) == (settings.method, settings.reference)
         and variant.pooling in (settings.pooling or [variant.pooling])
-    ]  # fmt: skip
+    ]
     if not found:
         raise MissingError(
             f"{scope.subject}: there are no vectors with method {settings.method}, reference {settings.reference}; "

@@ -50,10 +50,17 @@ def directions(activations: np.ndarray, labels: Sequence[str], *, emotions: Sequ
         is_reference = reference_prompts(names, emotion, emotions, reference)
         length = float(np.linalg.norm(vector))
         scale = float(lengths[is_reference].mean())
-        found.append(Direction(
-            emotion, vector, int((names == emotion).sum()), int(is_reference.sum()), float(np.abs(vector).sum()), length,
-            length / scale if scale > 0 else 0.0,
-        ))  # fmt: skip
+        found.append(
+            Direction(
+                emotion,
+                vector,
+                int((names == emotion).sum()),
+                int(is_reference.sum()),
+                float(np.abs(vector).sum()),
+                length,
+                length / scale if scale > 0 else 0.0,
+            )
+        )
     return found
 
 
@@ -84,8 +91,10 @@ def without_neutral_components(activations: np.ndarray, is_neutral: np.ndarray) 
     rows = np.asarray(activations, np.float64)
     neutral = rows[is_neutral]
     if len(neutral) < 2:
-        raise UsageError(f"neutral_pcs_removed: two neutral prompts at least are needed, there are {len(neutral)}",
-                         hint="--neutral LABEL names the label that is no emotion")  # fmt: skip
+        raise UsageError(
+            f"neutral_pcs_removed: two neutral prompts at least are needed, there are {len(neutral)}",
+            hint="--neutral LABEL names the label that is no emotion",
+        )
     deviations = neutral - neutral.mean(axis=0)
     _, singular, components = np.linalg.svd(deviations, full_matrices=False)
     explained = singular**2

@@ -65,8 +65,10 @@ def dataset_shifts(
         used = np.flatnonzero(np.isin(labels, concerned))
         own, other = used[~rest[used]], used[rest[used]]
         rng = generator(seed, *names, "cosine_unbiased", reference, emotion)
-        sides = [_Side(np.asarray(labels)[members], blocks[members], emotion, concerned, reference, draws, rng)
-                 for members in (own, other)]  # fmt: skip
+        sides = [
+            _Side(np.asarray(labels)[members], blocks[members], emotion, concerned, reference, draws, rng)
+            for members in (own, other)
+        ]
         permuted = permutations_within([topics[i] for i in other.tolist()], draws, rng)
         products = [_Product(sides[i], sides[j]) for i, j in ((0, 0), (1, 1), (0, 1))]
         curves = {layer: _curve(gram, own, other, products, permuted) for layer, gram in sorted(grams.items())}
@@ -81,8 +83,16 @@ def dataset_shifts(
 class _Side:
     """The prompts of one set: their classes, coefficients of the classes in the direction, topics, and resampled weights."""
 
-    def __init__(self, labels: np.ndarray, blocks: np.ndarray, emotion: str, concerned: Sequence[str], reference: str,
-                 draws: int, rng: np.random.Generator) -> None:  # fmt: skip
+    def __init__(
+        self,
+        labels: np.ndarray,
+        blocks: np.ndarray,
+        emotion: str,
+        concerned: Sequence[str],
+        reference: str,
+        draws: int,
+        rng: np.random.Generator,
+    ) -> None:
         self.blocks = blocks
         self.members = [np.flatnonzero(labels == label) for label in concerned]
         self.weights = weights(labels, emotion, concerned, reference)

@@ -24,11 +24,14 @@ NORM_TOLERANCE = {"float32": 1e-4, "float16": 5e-2, "bfloat16": 5e-2}
 TINY = float(np.finfo(np.float32).tiny)
 
 PROBES = (
-    "Rain.", "We walked home.", "The kettle is on the stove, and the window is open.",
+    "Rain.",
+    "We walked home.",
+    "The kettle is on the stove, and the window is open.",
     "Nobody had told the driver that the bridge was closed, so the bus waited for an hour by the river.",
-    "Please leave the parcel with the neighbour at number nine!", "Is this seat taken?",
+    "Please leave the parcel with the neighbour at number nine!",
+    "Is this seat taken?",
     "In the second drawer there are two candles, a box of matches, some string and a map of the old town.",
-)  # fmt: skip
+)
 """Texts of many lengths; any would do."""
 
 
@@ -58,9 +61,12 @@ def structure(loaded: "LoadedModel") -> list[Check]:
     seen, final = _states(loaded, TWO_TOKENS)
     widths = sorted({state.shape[-1] for state in seen.values()})
     count = Check(
-        "layer_count", len(seen) - 1, loaded.n_layers, len(seen) - 1 == loaded.n_layers and widths == [loaded.d_model],
+        "layer_count",
+        len(seen) - 1,
+        loaded.n_layers,
+        len(seen) - 1 == loaded.n_layers and widths == [loaded.d_model],
         f"the config says {loaded.n_layers} blocks of width {loaded.d_model}, the hooks saw {len(seen) - 1} of {widths}",
-    )  # fmt: skip
+    )
     path = " and ".join(loaded.structure.behind)
     with torch.inference_mode():
         reached = seen[len(seen) - 1]
@@ -72,9 +78,12 @@ def structure(loaded: "LoadedModel") -> list[Check]:
     error = _number((reached - final).norm() / final.norm()) if reached.shape == final.shape else float("inf")
     bound = NORM_TOLERANCE[loaded.dtype]
     top = Check(
-        "top_before_final_norm", error, bound, error <= bound,
+        "top_before_final_norm",
+        error,
+        bound,
+        error <= bound,
         f"the top layer, through {path or 'no norm (this model has none)'}, against the decoder's own output",
-    )  # fmt: skip
+    )
     return [count, top, _causal(loaded, seen)]
 
 
@@ -178,8 +187,10 @@ def _causal(loaded: "LoadedModel", seen: "dict[int, Tensor]") -> Check:
     """Whether the states of the first token stay as they are when the second is another."""
     first, second = TWO_TOKENS
     others, _ = _states(loaded, (first, second + 1))
-    changes = [_number((others[layer] - state)[0, 0].float().norm() / state[0, 0].float().norm().clamp(min=TINY))
-               for layer, state in seen.items()]  # fmt: skip
+    changes = [
+        _number((others[layer] - state)[0, 0].float().norm() / state[0, 0].float().norm().clamp(min=TINY))
+        for layer, state in seen.items()
+    ]
     bound = CAUSAL_TOLERANCE[loaded.dtype]
     return Check(
         "causal", max(changes), bound, max(changes) <= bound, "change over norm of a token's state by the token after it"

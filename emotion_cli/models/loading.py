@@ -62,10 +62,15 @@ def load(
     causal_models: Any = transformers.AutoModelForCausalLM  # its types know no report
     try:
         causal, report = causal_models.from_pretrained(
-            source.folder, dtype=getattr(torch, dtype), local_files_only=True, use_safetensors=True,
-            trust_remote_code=trust_remote_code, attn_implementation=attention, output_loading_info=True,
+            source.folder,
+            dtype=getattr(torch, dtype),
+            local_files_only=True,
+            use_safetensors=True,
+            trust_remote_code=trust_remote_code,
+            attn_implementation=attention,
+            output_loading_info=True,
             ignore_mismatched_sizes=True,
-        )  # fmt: skip
+        )
     except MemoryError as error:
         raise short_of_memory(source.folder, error) from error
     except Exception as error:  # over a damaged config transformers raises what it happens to meet
@@ -85,9 +90,18 @@ def load(
         raise UsageError(f"{source.name}: {error}", hint=error.hint) from error
     positions = getattr(config, "max_position_embeddings", None)
     loaded = LoadedModel(
-        source, found.decoder, tokenizer, found, config.num_hidden_layers, config.hidden_size,
-        config.model_type, dtype, device, positions, config._attn_implementation,
-    )  # fmt: skip
+        source,
+        found.decoder,
+        tokenizer,
+        found,
+        config.num_hidden_layers,
+        config.hidden_size,
+        config.model_type,
+        dtype,
+        device,
+        positions,
+        config._attn_implementation,
+    )
     if prove:
         prove_structure(loaded)
     return loaded

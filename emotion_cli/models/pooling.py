@@ -89,9 +89,18 @@ def pooled_activations(
     """
     unique, _ = distinct(ids)
     return pooled_batches(
-        loaded, ids, batches_of(loaded, unique, strategy, batch_tokens), poolings=poolings, layers=layers,
-        batch_tokens=batch_tokens, fast=fast, sparse=sparse, words=words, progress=progress, notify=notify,
-    )  # fmt: skip
+        loaded,
+        ids,
+        batches_of(loaded, unique, strategy, batch_tokens),
+        poolings=poolings,
+        layers=layers,
+        batch_tokens=batch_tokens,
+        fast=fast,
+        sparse=sparse,
+        words=words,
+        progress=progress,
+        notify=notify,
+    )
 
 
 def pooled_batches(
@@ -111,8 +120,10 @@ def pooled_batches(
     """Pooled residual stream of the prompts in `batches` (over the distinct ones of `ids`); zero for the others."""
     unique, members = distinct(ids)
     values = {pooling: np.zeros((len(layers), len(ids), loaded.d_model), np.float32) for pooling in poolings}
-    positions = [[list(POOLINGS[pooling](len(row), word)) for pooling in poolings]
-                 for row, word in zip(ids, words or [()] * len(ids), strict=True)]  # fmt: skip
+    positions = [
+        [list(POOLINGS[pooling](len(row), word)) for pooling in poolings]
+        for row, word in zip(ids, words or [()] * len(ids), strict=True)
+    ]
     present = {pooling: np.array([bool(of[k]) for of in positions], dtype=bool) for k, pooling in enumerate(poolings)}
     pending, computed, halved = list(batches[::-1]), 0, False
     budget = batch_tokens or max((batch.size for batch in batches), default=1)
@@ -121,9 +132,14 @@ def pooled_batches(
         if batch.size > budget and len(batch.rows) > 1:
             pending += halves(batch, unique)[::-1]
             continue
-        reads = [Read(row, prompt, k, [path[position] for position in positions[prompt][k]])
-                 for row, one in enumerate(batch.rows) for member, path in one.paths.items()
-                 for prompt in members[member] for k in range(len(poolings)) if positions[prompt][k]]  # fmt: skip
+        reads = [
+            Read(row, prompt, k, [path[position] for position in positions[prompt][k]])
+            for row, one in enumerate(batch.rows)
+            for member, path in one.paths.items()
+            for prompt in members[member]
+            for k in range(len(poolings))
+            if positions[prompt][k]
+        ]
         done = [prompt for member in batch.prompts for prompt in members[member]]
         if not reads:  # of none of these prompts has a pooling a token
             progress(len(done), sum(len(ids[prompt]) for prompt in done))
@@ -134,8 +150,10 @@ def pooled_batches(
             if not _is_out_of_memory(error):
                 raise
             if len(batch.prompts) == 1:
-                raise EmoError(f"{loaded.source.name}: memory runs out with a single prompt of {batch.width} tokens",
-                               hint="--dtype bfloat16, or --max-length N --truncate") from None  # fmt: skip
+                raise EmoError(
+                    f"{loaded.source.name}: memory runs out with a single prompt of {batch.width} tokens",
+                    hint="--dtype bfloat16, or --max-length N --truncate",
+                ) from None
             budget = max(batch.size // 2, 1)
             if not halved:
                 notify(f"memory runs out at {batch.size} tokens a batch: going on with smaller ones")

@@ -61,8 +61,12 @@ def linear_layers(blocks: "Sequence[nn.Module]") -> "list[tuple[nn.Module, Calla
 
     # exactly these: what inherits from them may compute something else
     transposed = {nn.Linear: False, Conv1D: True}
-    return [(module, _product(module, transposed=transposed[type(module)]))
-            for block in blocks for module in block.modules() if type(module) in transposed]  # fmt: skip
+    return [
+        (module, _product(module, transposed=transposed[type(module)]))
+        for block in blocks
+        for module in block.modules()
+        if type(module) in transposed
+    ]
 
 
 @cache

@@ -105,8 +105,9 @@ def _find(model: Any, config: Any) -> "tuple[Structure, Tensor]":
     if not chains:
         raise UsageError(
             f"no {config.num_hidden_layers} blocks that run one after another, each on what the one before returned, "
-            f"are in a model of type {config.model_type}", hint="emo models list",
-        )  # fmt: skip
+            f"are in a model of type {config.model_type}",
+            hint="emo models list",
+        )
     # of lists within lists the outermost
     chain = min(chains, key=lambda chain: len(chain[0].around))
     parts = _parts(chain)
@@ -213,8 +214,9 @@ def _run(model: Any) -> Any:
     except MemoryError:
         raise
     except Exception as error:  # what a model needs beside text, each finds missing in a way of its own
-        raise UsageError(f"a model of type {model.config.model_type} cannot be run on text alone: {error}",
-                         hint="emo models list") from error  # fmt: skip
+        raise UsageError(
+            f"a model of type {model.config.model_type} cannot be run on text alone: {error}", hint="emo models list"
+        ) from error
 
 
 @contextmanager

@@ -47,8 +47,10 @@ def tokenize(
     if chat_template:
         texts = wrapped(tokenizer, loaded.source.name, texts)
     if spans is not None and not tokenizer.is_fast:
-        raise UsageError(f"{loaded.source.name}: its tokenizer does not say which characters a token stands for",
-                         hint="--pooling last, or a model with a tokenizer.json")  # fmt: skip
+        raise UsageError(
+            f"{loaded.source.name}: its tokenizer does not say which characters a token stands for",
+            hint="--pooling last, or a model with a tokenizer.json",
+        )
     starts = _starts(plain, texts) if spans is not None else []
     ids: list[list[int]] = []
     words: list[list[int]] = []
@@ -68,8 +70,10 @@ def tokenize(
     first = first_token(loaded)
     lost = loaded.bos_of_config if first is None else None
     if bos == "auto" and lost is not None:
-        raise UsageError(f"{loaded.source.name}: config.json says that token {lost} begins a text, and its tokenizer has neither "
-                         "BOS nor EOS", hint="restore its tokenizer_config.json, or --bos never")  # fmt: skip
+        raise UsageError(
+            f"{loaded.source.name}: config.json says that token {lost} begins a text, and its tokenizer has neither BOS nor EOS",
+            hint="restore its tokenizer_config.json, or --bos never",
+        )
     if bos == "always" and first is None:
         raise UsageError(f"{loaded.source.name} has neither a BOS nor an EOS token", hint="--bos never")
     if bos != "never" and first is not None:
@@ -120,8 +124,10 @@ def wrapped(tokenizer: Any, model: str, texts: Sequence[str]) -> list[str]:
     if not template:
         raise UsageError(f"{model} has no chat template", hint="run again without --chat-template")
     if isinstance(template, dict) and "default" not in template:
-        raise UsageError(f"{model} has several chat templates ({', '.join(template)}) and none is called default",
-                         hint="run again without --chat-template")  # fmt: skip
+        raise UsageError(
+            f"{model} has several chat templates ({', '.join(template)}) and none is called default",
+            hint="run again without --chat-template",
+        )
     try:
         rendered = [
             tokenizer.apply_chat_template([{"role": "user", "content": text}], tokenize=False, add_generation_prompt=True)
@@ -130,14 +136,14 @@ def wrapped(tokenizer: Any, model: str, texts: Sequence[str]) -> list[str]:
     except MemoryError as error:
         raise short_of_memory(f"the chat template of {model}", error) from error
     except Exception as error:  # a template is a program that came with the model: it raises what it likes
-        raise UsageError(f"{model}: the chat template fails: {type(error).__name__}: {error}",
-                         hint="run again without --chat-template") from error  # fmt: skip
+        raise UsageError(
+            f"{model}: the chat template fails: {type(error).__name__}: {error}", hint="run again without --chat-template"
+        ) from error
     changed = [text for text, turn in zip(texts, rendered, strict=True) if text.strip() not in turn]
     if changed:
         # a template is tried on a text of ours before any prompt is read
         whose = f"the text that it was tried on: {TEMPLATE_PROBE!r}" if changed == [TEMPLATE_PROBE] else _named(changed)
-        raise UsageError(f"{model}: the chat template changes or leaves out {whose}",
-                         hint="run again without --chat-template")  # fmt: skip
+        raise UsageError(f"{model}: the chat template changes or leaves out {whose}", hint="run again without --chat-template")
     return rendered
 
 
@@ -148,8 +154,10 @@ def template_sha256(tokenizer: Any, model: str) -> str:
 
 def _starts(plain: Sequence[str], texts: Sequence[str]) -> list[int]:
     """Where each prompt begins in the text that it was wrapped in (a template may strip it)."""
-    return [text.find(prompt) if prompt in text else text.find(prompt.strip()) - (len(prompt) - len(prompt.lstrip()))
-            for prompt, text in zip(plain, texts, strict=True)]  # fmt: skip
+    return [
+        text.find(prompt) if prompt in text else text.find(prompt.strip()) - (len(prompt) - len(prompt.lstrip()))
+        for prompt, text in zip(plain, texts, strict=True)
+    ]
 
 
 def _overlapping(offsets: Sequence[tuple[int, int]], spans: Sequence[tuple[int, int]]) -> list[int]:

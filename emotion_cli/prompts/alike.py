@@ -116,8 +116,10 @@ def questions_of_texts(contexts: Mapping[str, tuple[str, str | None]], places: M
             n_same += 1
             continue
         what, here, there = ("label", label, other_label) if label != other_label else ("topic", topic, other_topic)
-        asked.append(f"{places[text]}: the text {shown(text)} ({what} {here!r}) looks like {shown(other)} ({what} {there!r}) at "
-                     f"{places[other]}")  # fmt: skip
+        asked.append(
+            f"{places[text]}: the text {shown(text)} ({what} {here!r}) looks like {shown(other)} ({what} {there!r}) at "
+            f"{places[other]}"
+        )
     return TextQuestions(asked, n_same)
 
 
@@ -134,8 +136,10 @@ def _twins(what: str, places: Mapping[str, Sequence[str]]) -> list[str]:
         other = next((first[meaning] for meaning in meanings(name) if meaning in first), name)
         first.update(dict.fromkeys(meanings(name), other))
         if other != name:
-            asked.append(f"{rows[0]}: the {what} {shown(name)}{_rows(rows[1:])} looks like {shown(other)} at {places[other][0]}"
-                         f"{_rows(places[other][1:])}")  # fmt: skip
+            asked.append(
+                f"{rows[0]}: the {what} {shown(name)}{_rows(rows[1:])} looks like {shown(other)} at {places[other][0]}"
+                f"{_rows(places[other][1:])}"
+            )
     return asked
 
 

@@ -83,11 +83,22 @@ def counts_by_label(rows: Sequence[PromptRow], words: WordList) -> list[LabelCou
         named = [bool(known.spans(row.text, label)) for row in own]
         (final, n_final), (first, n_first) = _most_common(own, "final_char"), _most_common(own, "first_word")
         lengths = [row.n_words for row in own]
-        found.append(LabelCounts(
-            label, len(own), sum(row.n_copies - 1 for row in own), sum(lengths) / len(own), min(lengths), max(lengths),
-            final, n_final / len(own), first, n_first / len(own), sum(named) / len(own),
-            n_complete / len(topics) if topics else 0.0,
-        ))  # fmt: skip
+        found.append(
+            LabelCounts(
+                label,
+                len(own),
+                sum(row.n_copies - 1 for row in own),
+                sum(lengths) / len(own),
+                min(lengths),
+                max(lengths),
+                final,
+                n_final / len(own),
+                first,
+                n_first / len(own),
+                sum(named) / len(own),
+                n_complete / len(topics) if topics else 0.0,
+            )
+        )
     return found
 
 
@@ -95,8 +106,10 @@ def confound(feature: str, rows: Sequence[PromptRow], a: str, b: str, area: Area
     """A sentence on one feature that tells two labels apart, with its numbers; None where it does not."""
     if area.low is None or area.low <= CONFOUND or area.value is None:
         return None
-    effect = (f"the {FEATURES[feature]} alone separates them with AUROC {area.value:.2f}: a direction may have learned that "
-              "instead of an emotion")  # fmt: skip
+    effect = (
+        f"the {FEATURES[feature]} alone separates them with AUROC {area.value:.2f}: a direction may have learned that "
+        "instead of an emotion"
+    )
     own = {label: [row for row in rows if row.emotion == label] for label in (a, b)}
     if feature == "n_words":
         means = {label: sum(row.n_words for row in members) / len(members) for label, members in own.items()}
@@ -104,8 +117,9 @@ def confound(feature: str, rows: Sequence[PromptRow], a: str, b: str, area: Area
     shares = {label: _shares(members, feature) for label, members in own.items()}
     value = max({*shares[a], *shares[b]}, key=lambda value: (abs(shares[a].get(value, 0) - shares[b].get(value, 0)), value))
     verb = "end in" if feature == "final_char" else "begin with"
-    return (f"{shares[a].get(value, 0):.0%} of {a} prompts {verb} {value!r}, {shares[b].get(value, 0):.0%} of {b} prompts; "
-            f"{effect}")  # fmt: skip
+    return (
+        f"{shares[a].get(value, 0):.0%} of {a} prompts {verb} {value!r}, {shares[b].get(value, 0):.0%} of {b} prompts; {effect}"
+    )
 
 
 def failure(a: str, b: str, area: Area) -> str | None:
@@ -115,11 +129,15 @@ def failure(a: str, b: str, area: Area) -> str | None:
     if area.high < LIMIT:
         return None
     if area.low is not None and area.low <= 0.5:
-        return (f"{a} and {b}: too few topics to rule out that final character, number of words and first word tell them apart "
-                f"(AUROC {area.value:.2f}, {area.low:.2f} to {area.high:.2f})")  # fmt: skip
-    return (f"{a} and {b}: final character, number of words and first word alone give AUROC {area.value:.2f} "
-            f"({area.low:.2f} to {area.high:.2f}); a direction that separates them no better has not been shown to be about "
-            "emotion")  # fmt: skip
+        return (
+            f"{a} and {b}: too few topics to rule out that final character, number of words and first word tell them apart "
+            f"(AUROC {area.value:.2f}, {area.low:.2f} to {area.high:.2f})"
+        )
+    return (
+        f"{a} and {b}: final character, number of words and first word alone give AUROC {area.value:.2f} "
+        f"({area.low:.2f} to {area.high:.2f}); a direction that separates them no better has not been shown to be about "
+        "emotion"
+    )
 
 
 class Verdict(NamedTuple):

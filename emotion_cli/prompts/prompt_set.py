@@ -135,8 +135,10 @@ def validated(
     ]
     if counts and reference is not None and reference not in counts:
         meant = closest(reference, counts)
-        found.append(f"reference {reference!r} is no label of the set; labels are {', '.join(sorted(counts))}"
-                     + (f"; did you mean {meant!r}?" if meant else ""))  # fmt: skip
+        found.append(
+            f"reference {reference!r} is no label of the set; labels are {', '.join(sorted(counts))}"
+            + (f"; did you mean {meant!r}?" if meant else "")
+        )
     if not prompts and not found:
         found.append("there are no prompts")
     contexts = {text: (prompt.emotion, prompt.topic) for text, prompt in by_text.items()}

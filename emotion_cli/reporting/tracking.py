@@ -66,11 +66,16 @@ FAMILIES = (
     Family("cross_model_cosine_similarity", "cross_model_similarity_by_layer", "cosine_similarity", _CROSS, "layer"),
     *(
         Family(name, "cross_model_similarity_by_emotion", name, _CROSS)
-        for name in ("avg_cosine_similarity", "cosine_stddev_pop", "min_cosine_similarity", "max_cosine_similarity",
-                     "chance_stddev")
+        for name in (
+            "avg_cosine_similarity",
+            "cosine_stddev_pop",
+            "min_cosine_similarity",
+            "max_cosine_similarity",
+            "chance_stddev",
+        )
     ),
     Family("dataset_shift_cosine_unbiased", "dataset_shift_by_layer", "cosine_unbiased", _SHIFT, "layer"),
-)  # fmt: skip
+)
 """What is logged; a new family is a line here."""
 
 READS = tuple(sorted({family.query for family in FAMILIES}))
@@ -88,12 +93,15 @@ class Logged(NamedTuple):
 def metrics(rows: Mapping[str, Sequence[Row]]) -> list[Metric]:
     """The metrics of rows by query; a value that is not defined is no metric."""
     return [
-        Metric(metric_name(family.name, *(row[column] for column in family.path)), row[family.step] if family.step else 0,
-               float(row[family.column]))
+        Metric(
+            metric_name(family.name, *(row[column] for column in family.path)),
+            row[family.step] if family.step else 0,
+            float(row[family.column]),
+        )
         for family in FAMILIES
         for row in rows[family.query]
         if row[family.column] is not None
-    ]  # fmt: skip
+    ]
 
 
 def metric_name(*parts: str) -> str:
@@ -107,8 +115,9 @@ def metric_name(*parts: str) -> str:
     return f"{name[: LONGEST_NAME - 17]}-{sha256(name.encode()).hexdigest()[:16]}"
 
 
-def log(key: str, params: Mapping[str, str], values: Sequence[Metric], files: Mapping[str, Path], *, uri: str,
-        artifacts: Path | None) -> Logged:  # fmt: skip
+def log(
+    key: str, params: Mapping[str, str], values: Sequence[Metric], files: Mapping[str, Path], *, uri: str, artifacts: Path | None
+) -> Logged:
     """Log a record to the server or database at `uri`, unless a finished run with this key is there.
 
     `files` by their path in the run; `artifacts` is where a new experiment keeps files (None: where the server says). A

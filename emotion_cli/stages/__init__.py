@@ -16,7 +16,7 @@ from emotion_cli.stages import (
     track,
     vectors,
     within_model,
-)  # fmt: skip
+)
 
 
 @dataclass(frozen=True)
@@ -30,9 +30,13 @@ class Stage:
 
 
 STATISTICS = (
-    "vectors", "vector_quality", "within_model_statistics", "cross_model_statistics", "consensus_statistics",
+    "vectors",
+    "vector_quality",
+    "within_model_statistics",
+    "cross_model_statistics",
+    "consensus_statistics",
     "cross_dataset_statistics",
-)  # fmt: skip
+)
 
 STAGES = (
     Stage("audit", ("prompts",), ("prompt_audits",), audit.tasks),

@@ -86,10 +86,16 @@ def audit(rows: Sequence[PromptRow], dataset: str, *, seed: int, draws: int, wor
     found: list[AuditRow] = []
     for one in counts_by_label(rows, words):
         numbers = {
-            "n_prompts": one.n_prompts, "n_repeated": one.n_repeated, "mean_words": one.mean_words, "min_words": one.min_words,
-            "max_words": one.max_words, "final_char_share": one.final_char_share, "first_word_share": one.first_word_share,
-            "own_word_share": one.own_word_share, "complete_topics_share": one.complete_share,
-        }  # fmt: skip
+            "n_prompts": one.n_prompts,
+            "n_repeated": one.n_repeated,
+            "mean_words": one.mean_words,
+            "min_words": one.min_words,
+            "max_words": one.max_words,
+            "final_char_share": one.final_char_share,
+            "first_word_share": one.first_word_share,
+            "own_word_share": one.own_word_share,
+            "complete_topics_share": one.complete_share,
+        }
         details = {
             "final_char_share": f"the most frequent final character is {one.final_char!r}",
             "first_word_share": f"the most frequent first word is {one.first_word!r}",
@@ -97,7 +103,7 @@ def audit(rows: Sequence[PromptRow], dataset: str, *, seed: int, draws: int, wor
         found += [
             AuditRow(one.emotion, None, name, Statistic(float(value), NOT_TESTED, one.n_prompts), details.get(name))
             for name, value in numbers.items()
-        ]  # fmt: skip
+        ]
     labels = [row.emotion for row in rows]
     surface = surface_of([row.final_char for row in rows], [first_word(row.text) for row in rows], [row.n_words for row in rows])
     for a, b in combinations(sorted(set(labels)), 2):
@@ -121,10 +127,16 @@ def tokens_by_label(job: Job, scope: Extraction, model: str) -> list[dict[str, A
     for emotion, row in zip(rows["emotion"], ids, strict=True):
         lengths.setdefault(emotion, []).append(len(row))
     return [
-        {"dataset": scope.dataset, "model": model, "emotion": emotion, "mean_tokens": sum(own) / len(own),
-         "min_tokens": min(own), "max_tokens": max(own)}
+        {
+            "dataset": scope.dataset,
+            "model": model,
+            "emotion": emotion,
+            "mean_tokens": sum(own) / len(own),
+            "min_tokens": min(own),
+            "max_tokens": max(own),
+        }
         for emotion, own in sorted(lengths.items())
-    ]  # fmt: skip
+    ]
 
 
 def _area(statistic: Statistic) -> Area:
@@ -132,10 +144,13 @@ def _area(statistic: Statistic) -> Area:
 
 
 def _table(found: Sequence[AuditRow]) -> pa.Table:
-    return table_of("prompt_audits", {
-        "emotion_a": [row.emotion_a for row in found],
-        "emotion_b": [row.emotion_b for row in found],
-        "measure": [row.measure for row in found],
-        "finding": [row.finding for row in found],
-        **statistic_columns(row.statistic for row in found),
-    })  # fmt: skip
+    return table_of(
+        "prompt_audits",
+        {
+            "emotion_a": [row.emotion_a for row in found],
+            "emotion_b": [row.emotion_b for row in found],
+            "measure": [row.measure for row in found],
+            "finding": [row.finding for row in found],
+            **statistic_columns(row.statistic for row in found),
+        },
+    )

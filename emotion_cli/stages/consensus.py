@@ -36,10 +36,14 @@ def _task(job: Job, scopes: Sequence[Extraction]) -> Task:
     reads |= {f"prompts of {scope.extraction_id}": scope.prompts(job.store) for scope in scopes}
     asked = [variants(job.settings, one) for one in activations]
     return parts_task(
-        "compare", _subject(scopes), consensus_partition(job, scopes), reads=reads, inputs=settings_of_statistics(job),
+        "compare",
+        _subject(scopes),
+        consensus_partition(job, scopes),
+        reads=reads,
+        inputs=settings_of_statistics(job),
         wanted=[variant.part for variant in asked[0] if all(variant in others for others in asked)],
         make=lambda job, part: _part(job, scopes, variant_of(part)),
-    )  # fmt: skip
+    )
 
 
 def _subject(scopes: Sequence[Extraction]) -> str:
@@ -48,13 +52,16 @@ def _subject(scopes: Sequence[Extraction]) -> str:
 
 def _part(job: Job, scopes: Sequence[Extraction], variant: Variant) -> pa.Table:
     rows = _measured(job, scopes, variant)
-    return table_of("consensus_statistics", {
-        "extraction_id": [scopes[row[0]].extraction_id for row in rows],
-        "model": [scopes[row[0]].model for row in rows],
-        **{name: [value] * len(rows) for name, value in variant._asdict().items()},
-        **{name: [row[i] for row in rows] for i, name in ((1, "layer"), (2, "emotion"), (3, "measure"), (4, "k"))},
-        **statistic_columns([row[5] for row in rows]),
-    })  # fmt: skip
+    return table_of(
+        "consensus_statistics",
+        {
+            "extraction_id": [scopes[row[0]].extraction_id for row in rows],
+            "model": [scopes[row[0]].model for row in rows],
+            **{name: [value] * len(rows) for name, value in variant._asdict().items()},
+            **{name: [row[i] for row in rows] for i, name in ((1, "layer"), (2, "emotion"), (3, "measure"), (4, "k"))},
+            **statistic_columns([row[5] for row in rows]),
+        },
+    )
 
 
 def _measured(job: Job, scopes: Sequence[Extraction], variant: Variant) -> list[Row]:
@@ -75,8 +82,12 @@ def _measured(job: Job, scopes: Sequence[Extraction], variant: Variant) -> list[
         return []
     models = [Layers(job, scope, variant, shared) for scope in scopes]
     spaces = [[model.space(layer) for model, layer in zip(models, match, strict=True)] for match in matches]
-    options = {"emotions": emotions_and_reference(shared.labels, job.settings, variant, subject), "reference": variant.reference,
-               "dataset": scopes[0].dataset, "seed": job.settings.seed}  # fmt: skip
+    options = {
+        "emotions": emotions_and_reference(shared.labels, job.settings, variant, subject),
+        "reference": variant.reference,
+        "dataset": scopes[0].dataset,
+        "seed": job.settings.seed,
+    }
     found: dict[int, list[Share]] = {}
     planes: dict[int, np.ndarray | None] = {}
 
@@ -87,8 +98,9 @@ def _measured(job: Job, scopes: Sequence[Extraction], variant: Variant) -> list[
     in_threads(job, subject)(work, range(len(matches)))
     rows: list[Row] = []
     for i, match in enumerate(matches):
-        rows += [(one.model, match[one.model], one.emotion, "consensus_share", one.k, _statistic([one], design))
-                 for one in found[i]]  # fmt: skip
+        rows += [
+            (one.model, match[one.model], one.emotion, "consensus_share", one.k, _statistic([one], design)) for one in found[i]
+        ]
         rows += _placed(planes[i], match, options["emotions"], design)
     return rows + _means(job, scopes, matches, found, design)
 
@@ -99,8 +111,10 @@ def _placed(placed: np.ndarray | None, match: Sequence[int], emotions: Sequence[
     nothing = Null(None, None, None, None, None)
     return [
         (model, layer, emotion, measure, None, Statistic(float(placed[model, e, axis]), nothing, design.n_topics, NO_INTERVAL))
-        for model, layer in enumerate(match) for e, emotion in enumerate(emotions) for axis, measure in enumerate(AXES)
-    ]  # fmt: skip
+        for model, layer in enumerate(match)
+        for e, emotion in enumerate(emotions)
+        for axis, measure in enumerate(AXES)
+    ]
 
 
 def _means(
@@ -114,8 +128,10 @@ def _means(
             for one in found[i]:
                 if np.isfinite(one.value):
                     by_key.setdefault((one.model, one.emotion), []).append(one)
-    return [(model, None, emotion, "consensus_share", members[0].k, _statistic(members, design))
-            for (model, emotion), members in sorted(by_key.items())]  # fmt: skip
+    return [
+        (model, None, emotion, "consensus_share", members[0].k, _statistic(members, design))
+        for (model, emotion), members in sorted(by_key.items())
+    ]
 
 
 def _statistic(members: Sequence[Share], design: Design) -> Statistic:

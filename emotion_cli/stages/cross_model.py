@@ -82,16 +82,20 @@ def _task(job: Job, a: Extraction, b: Extraction) -> Task:
     partition = job.store.partition("cross_model_statistics", dataset=a.dataset, pair=f"{a.extraction_id}-{b.extraction_id}")
     reads = {
         f"{table}_{name}": scope.partition(job.store, table)
-        for name, scope in (("a", a), ("b", b)) for table in ("vectors", "activations")
-    }  # fmt: skip
+        for name, scope in (("a", a), ("b", b))
+        for table in ("vectors", "activations")
+    }
     asked = [variants(job.settings, scope.partition(job.store, "activations")) for scope in (a, b)]
     families = [""] + ["layers:"] * job.settings.all_layers + ["subspaces:"] * job.settings.subspaces
     return parts_task(
-        "compare", f"{a.dataset}, {a.model} and {b.model}", partition,
-        reads=reads | {"prompts": a.prompts(job.store)}, inputs=settings_of_statistics(job),
+        "compare",
+        f"{a.dataset}, {a.model} and {b.model}",
+        partition,
+        reads=reads | {"prompts": a.prompts(job.store)},
+        inputs=settings_of_statistics(job),
         wanted=[f"{family}{variant.part}" for variant in asked[0] if variant in asked[1] for family in families],
         make=lambda job, part: _part(job, a, b, part),
-    )  # fmt: skip
+    )
 
 
 def _part(job: Job, a: Extraction, b: Extraction, part: str) -> pa.Table:
@@ -106,26 +110,38 @@ def _ceiling_task(job: Job, scope: Extraction) -> Task:
     )
     activations = scope.partition(job.store, "activations")
     return parts_task(
-        "compare", f"{scope.subject} with itself", partition,
-        reads={"activations": activations, "prompts": scope.prompts(job.store)}, inputs=settings_of_statistics(job),
+        "compare",
+        f"{scope.subject} with itself",
+        partition,
+        reads={"activations": activations, "prompts": scope.prompts(job.store)},
+        inputs=settings_of_statistics(job),
         wanted=[
-            f"{family}:{variant.part}" for variant in variants(job.settings, activations)
+            f"{family}:{variant.part}"
+            for variant in variants(job.settings, activations)
             for family in ["ceilings"] + ["subspaces"] * job.settings.subspaces
         ],
         make=lambda job, part: _part(job, scope, scope, part),
-    )  # fmt: skip
+    )
 
 
 def _table(a: Extraction, b: Extraction, variant: Variant, rows: Sequence[Row]) -> pa.Table:
     n = len(rows)
-    same = {"extraction_a": a.extraction_id, "extraction_b": b.extraction_id, "model_a": a.model, "model_b": b.model,
-            **variant._asdict()}  # fmt: skip
+    same = {
+        "extraction_a": a.extraction_id,
+        "extraction_b": b.extraction_id,
+        "model_a": a.model,
+        "model_b": b.model,
+        **variant._asdict(),
+    }
     own = ("layer_a", "layer_b", "emotion", "measure", "direction", "fit", "k")
-    return table_of("cross_model_statistics", {
-        **{name: [value] * n for name, value in same.items()},
-        **{name: [getattr(row, name) for row in rows] for name in own},
-        **statistic_columns([Statistic(row.value, row.null, row.n, row.interval) for row in rows]),
-    })  # fmt: skip
+    return table_of(
+        "cross_model_statistics",
+        {
+            **{name: [value] * n for name, value in same.items()},
+            **{name: [getattr(row, name) for row in rows] for name in own},
+            **statistic_columns([Statistic(row.value, row.null, row.n, row.interval) for row in rows]),
+        },
+    )
 
 
 def _matched(job: Job, a: Extraction, b: Extraction, variant: Variant) -> list[Row]:
@@ -148,11 +164,16 @@ def _matched(job: Job, a: Extraction, b: Extraction, variant: Variant) -> list[R
     rows += _similarities(job, a.dataset, layers, pairs, shared, averaged, subject)
     spaces = [(layers[0].space(i), layers[1].space(j)) for i, j in pairs]
     curves = aligned(
-        spaces, design,
+        spaces,
+        design,
         emotions=emotions_and_reference(shared.labels, job.settings, variant, subject),
-        reference=variant.reference, neutral=job.settings.neutral, dataset=a.dataset, seed=job.settings.seed,
-        draws=job.settings.draws, each=in_threads(job, f"{subject}: aligned directions", N_SPLITS),
-    )  # fmt: skip
+        reference=variant.reference,
+        neutral=job.settings.neutral,
+        dataset=a.dataset,
+        seed=job.settings.seed,
+        draws=job.settings.draws,
+        each=in_threads(job, f"{subject}: aligned directions", N_SPLITS),
+    )
     return rows + _curve_rows(curves, pairs, averaged, design.n_topics)
 
 
@@ -167,18 +188,30 @@ def _all_layers(job: Job, a: Extraction, b: Extraction, variant: Variant) -> lis
     subject = f"{a.dataset}, {a.model} and {b.model}"
     rows = _similarities(job, a.dataset, layers, pairs, shared, [], subject)
     found = best_depths(
-        [layers[0].space(i).gram for i in held[0]], [layers[1].space(j).gram for j in held[1]], shared.numbers,
-        dataset=a.dataset, seed=job.settings.seed, draws=_fewer(job), each=in_threads(job, f"{subject}: best depths"),
-    )  # fmt: skip
+        [layers[0].space(i).gram for i in held[0]],
+        [layers[1].space(j).gram for j in held[1]],
+        shared.numbers,
+        dataset=a.dataset,
+        seed=job.settings.seed,
+        draws=_fewer(job),
+        each=in_threads(job, f"{subject}: best depths"),
+    )
     for one in found:
         forth = one.direction == "a_to_b"
         here, there = (held[0], held[1]) if forth else (held[1], held[0])
         layer, best = here[one.layer], there[one.best]
         value = defined(one.value)
-        rows.append(Row(
-            "cka_debiased_best", layer if forth else best, best if forth else layer, value, null_above(value, one.draws),
-            n=len(set(shared.numbers.tolist())), direction=one.direction,
-        ))  # fmt: skip
+        rows.append(
+            Row(
+                "cka_debiased_best",
+                layer if forth else best,
+                best if forth else layer,
+                value,
+                null_above(value, one.draws),
+                n=len(set(shared.numbers.tolist())),
+                direction=one.direction,
+            )
+        )
     return rows
 
 
@@ -191,11 +224,15 @@ def _ceilings(job: Job, a: Extraction, b: Extraction, variant: Variant) -> list[
         return []
     layers = Layers(job, a, variant, shared)
     curves = ceilings(
-        [layers.space(layer) for layer in held], design,
-        emotions=emotions_and_reference(shared.labels, job.settings, variant, a.subject), reference=variant.reference,
-        dataset=a.dataset, seed=job.settings.seed, draws=job.settings.draws,
+        [layers.space(layer) for layer in held],
+        design,
+        emotions=emotions_and_reference(shared.labels, job.settings, variant, a.subject),
+        reference=variant.reference,
+        dataset=a.dataset,
+        seed=job.settings.seed,
+        draws=job.settings.draws,
         each=in_threads(job, f"{a.subject}: ceilings", N_SPLITS),
-    )  # fmt: skip
+    )
     pairs = [(layer, layer) for layer in held]
     return _curve_rows(curves, pairs, _averaged(job, (a, a), pairs), design.n_topics)
 
@@ -216,18 +253,23 @@ def _subspaces(job: Job, a: Extraction, b: Extraction, variant: Variant) -> list
     layers = Layers(job, a, variant, shared), Layers(job, b, variant, shared)
     emotions = emotions_and_reference(shared.labels, job.settings, variant, subject)
     options: dict[str, Any] = {
-        "emotions": emotions, "dataset": a.dataset, "seed": job.settings.seed, "draws": job.settings.draws,
+        "emotions": emotions,
+        "dataset": a.dataset,
+        "seed": job.settings.seed,
+        "draws": job.settings.draws,
         "each": in_threads(job, f"{subject}: subspaces"),
-    }  # fmt: skip
+    }
     if alone:
         width = layers[0].rows(held[0][0]).shape[1]
         spaces = [layers[0].space(layer) for layer, _ in pairs]
         found = subspaces_of_model(spaces, design, reference=variant.reference, width=width, **options)
     else:
         found = subspaces_of_pair(
-            [(layers[0].space(i), layers[1].space(j)) for i, j in pairs], design,
-            lambda pair: (layers[0].rows(pairs[pair][0]), layers[1].rows(pairs[pair][1])), **options,
-        )  # fmt: skip
+            [(layers[0].space(i), layers[1].space(j)) for i, j in pairs],
+            design,
+            lambda pair: (layers[0].rows(pairs[pair][0]), layers[1].rows(pairs[pair][1])),
+            **options,
+        )
     rows = []
     for pair, one in found:
         value = defined(one.value)
@@ -235,8 +277,19 @@ def _subspaces(job: Job, a: Extraction, b: Extraction, variant: Variant) -> list
         if not is_upper(one.measure):
             lower = null_above(-one.value, -one.draws)
             null = null._replace(p_value=lower.p_value)
-        rows.append(Row(one.measure, *pairs[pair], value, null, n=design.n_topics, emotion=one.emotion, direction=one.direction,
-                        fit="ridge" if one.direction else None, k=one.k))  # fmt: skip
+        rows.append(
+            Row(
+                one.measure,
+                *pairs[pair],
+                value,
+                null,
+                n=design.n_topics,
+                emotion=one.emotion,
+                direction=one.direction,
+                fit="ridge" if one.direction else None,
+                k=one.k,
+            )
+        )
     return rows
 
 
@@ -245,8 +298,10 @@ FAMILIES |= {"subspaces": _subspaces, "layers": _all_layers, "ceilings": _ceilin
 
 def _enough(job: Job, subject: str, design: Design) -> bool:
     if design.n_topics < MIN_TOPICS:
-        job.listener.note(f"{subject}: {counted(design.n_topics, 'topic')} with a prompt of every label, and aligned "
-                          f"measures need {MIN_TOPICS}, so there are none")  # fmt: skip
+        job.listener.note(
+            f"{subject}: {counted(design.n_topics, 'topic')} with a prompt of every label, and aligned "
+            f"measures need {MIN_TOPICS}, so there are none"
+        )
     return design.n_topics >= MIN_TOPICS
 
 
@@ -257,9 +312,14 @@ def _averaged(job: Job, scopes: tuple[Extraction, Extraction], pairs: Sequence[t
 
 
 def _similarities(
-    job: Job, dataset: str, layers: tuple[Layers, Layers], pairs: Sequence[tuple[int, int]], shared: Shared,
-    averaged: Sequence[bool], subject: str,
-) -> list[Row]:  # fmt: skip
+    job: Job,
+    dataset: str,
+    layers: tuple[Layers, Layers],
+    pairs: Sequence[tuple[int, int]],
+    shared: Shared,
+    averaged: Sequence[bool],
+    subject: str,
+) -> list[Row]:
     if not pairs:
         return []
     numbers, seed = shared.numbers, job.settings.seed
@@ -272,9 +332,16 @@ def _similarities(
             make = side.correlations if measure == "rsa" else (lambda layer, side=side: side.space(layer).gram)
             tables.append({layer: make(layer) for layer in used})
         found = similarities(
-            measure, tables[0], tables[1], pairs, groups, dataset=dataset, seed=seed, draws=_fewer(job),
+            measure,
+            tables[0],
+            tables[1],
+            pairs,
+            groups,
+            dataset=dataset,
+            seed=seed,
+            draws=_fewer(job),
             each=in_threads(job, f"{subject}: {measure}", 2),
-        )  # fmt: skip
+        )
         rows += [_row(one.measure, (one.a, one.b), one.value, one.draws, one.groups, len(set(numbers.tolist()))) for one in found]
         covered = [one for one, counts in zip(found, averaged, strict=False) if counts]
         rows += _mean_row(covered, len(set(numbers.tolist())))
@@ -326,8 +393,10 @@ def _raw_cosines(job: Job, a: Extraction, b: Extraction, variant: Variant) -> li
     shared = sorted(set(directions_a) & set(directions_b), key=lambda key: (key[1], key[0]))
     widths = {len(direction) for directions in (directions_a, directions_b) for direction in directions.values()}
     if len(widths) > 1:
-        job.listener.note(f"{a.dataset}, {a.model} and {b.model}: widths {' and '.join(map(str, sorted(widths)))} differ, "
-                          "so their raw cosine is not defined")  # fmt: skip
+        job.listener.note(
+            f"{a.dataset}, {a.model} and {b.model}: widths {' and '.join(map(str, sorted(widths)))} differ, "
+            "so their raw cosine is not defined"
+        )
         return []
     (width,) = widths
     found = [(key, raw_cosine(directions_a[key], directions_b[key])) for key in shared]

@@ -40,8 +40,14 @@ def _task(job: Job, scope: Extraction) -> Task:
     reason = _reason(partition, scope.partition(job.store, "extractions"), poolings, job.settings.layer)
     if not reason and _words_changed(partition, poolings, read_words(job.settings.words)):
         reason = "changed: words"
-    return Task("extract", scope.subject, (scope.prompts(job.store).folder,), partition.folder, reason,
-                lambda job: _run(job, scope, poolings))  # fmt: skip
+    return Task(
+        "extract",
+        scope.subject,
+        (scope.prompts(job.store).folder,),
+        partition.folder,
+        reason,
+        lambda job: _run(job, scope, poolings),
+    )
 
 
 def _reason(activations: Partition, extractions: Partition, poolings: Sequence[str], layers: Layers) -> str:
@@ -60,8 +66,12 @@ def _reason(activations: Partition, extractions: Partition, poolings: Sequence[s
 
 def _words_changed(activations: Partition, poolings: Sequence[str], words: WordList) -> bool:
     manifest = activations.manifest()
-    return WORD in poolings and WORD in pairs_of(activations) and manifest is not None and (
-        manifest.inputs.get("words_sha256") != words.sha256)  # fmt: skip
+    return (
+        WORD in poolings
+        and WORD in pairs_of(activations)
+        and manifest is not None
+        and (manifest.inputs.get("words_sha256") != words.sha256)
+    )
 
 
 def _run(job: Job, scope: Extraction, poolings: Sequence[str]) -> None:
@@ -80,16 +90,26 @@ def _run(job: Job, scope: Extraction, poolings: Sequence[str]) -> None:
     layers = layer_numbers(settings.layer, loaded.n_layers) or list(range(loaded.n_layers + 1))
     too_high = [layer for layer in layers if layer > loaded.n_layers]
     if too_high:
-        raise UsageError(f"--layer {too_high[0]}: {scope.model} has layers 0 to {loaded.n_layers}",
-                         hint=f"--layer 0-{loaded.n_layers}")  # fmt: skip
+        raise UsageError(
+            f"--layer {too_high[0]}: {scope.model} has layers 0 to {loaded.n_layers}", hint=f"--layer 0-{loaded.n_layers}"
+        )
     spans = None
     if WORD in poolings:
         spans = [words.spans(text, label) for text, label in zip(prompts["text"], prompts["emotion"], strict=True)]
-    tokens = tokenize(loaded, prompts["text"], bos=settings.bos, chat_template=settings.chat_template,
-                      max_length=settings.max_length, truncate=settings.truncate, spans=spans)  # fmt: skip
+    tokens = tokenize(
+        loaded,
+        prompts["text"],
+        bos=settings.bos,
+        chat_template=settings.chat_template,
+        max_length=settings.max_length,
+        truncate=settings.truncate,
+        spans=spans,
+    )
     if settings.chat_template and template_sha256(loaded.tokenizer, scope.model) != scope.template_sha256:
-        raise UsageError(f"{scope.model}: the chat template gives another text now than when this run was planned",
-                         hint="run again; without --chat-template if the template holds the time of day")  # fmt: skip
+        raise UsageError(
+            f"{scope.model}: the chat template gives another text now than when this run was planned",
+            hint="run again; without --chat-template if the template holds the time of day",
+        )
     if tokens.truncated:
         listener.note(f"{scope.subject}: {counted(len(tokens.truncated), 'prompt')} cut")
     for sentence in told_apart(loaded, tokens.ids):
@@ -112,18 +132,27 @@ def _run(job: Job, scope: Extraction, poolings: Sequence[str]) -> None:
         # whatever will be computed is of one of these groups
         groups = [*dict.fromkeys(group_of(entry.part) for entry in progress), *groups_of(wanted, held)] or groups_of(wanted, {})
         choice = choose_strategy(
-            loaded, tokens.ids, layers=layers, batch_tokens=batch_tokens, sparse=SPARSE.issuperset(poolings),
+            loaded,
+            tokens.ids,
+            layers=layers,
+            batch_tokens=batch_tokens,
+            sparse=SPARSE.issuperset(poolings),
             wanted=settings.strategy,
-            pieces=[piece for group in groups for chunk in chunks_of(n_prompts, group, loaded.d_model)
-                    for piece in pieces_of(lengths, chunk, group, loaded.d_model, batch_tokens)],
-        )  # fmt: skip
+            pieces=[
+                piece
+                for group in groups
+                for chunk in chunks_of(n_prompts, group, loaded.d_model)
+                for piece in pieces_of(lengths, chunk, group, loaded.d_model, batch_tokens)
+            ],
+        )
         rejected = "".join(f"; {strategy}: {proof}" for strategy, proof in choice.rejected.items())
         listener.note(f"{scope.subject}: strategy {choice.strategy}, {choice.proof}{rejected}")
         writer = PartWriter(partition, scope, loaded, prompts, tokens, choice, layers[-1], batch_tokens, words, listener)
         noted = [
-            entry for entry in progress
+            entry
+            for entry in progress
             if WORD not in group_of(entry.part).poolings or (WORD in wanted and entry.recipe == writer.recipe)
-        ]  # fmt: skip
+        ]
         todo = work(wanted, held, noted, writer.recipe, writer.chunks)
         with stop_between_parts(listener.note) as stop:
             new = [*todo.ready, *writer.write(todo, stop)]
@@ -147,12 +176,23 @@ def _in_order(prompts: dict[str, list]) -> dict[str, list]:
 
 def _refuse_without_words(scope: Extraction, labels: Sequence[str], words: WordList) -> None:
     if not set(labels) & set(words.words):
-        raise UsageError(f"{scope.dataset}: pooling word needs words for its labels ({', '.join(sorted(set(labels)))}); "
-                         f"there are words for {', '.join(words.words)}", hint="--words FILE.toml")  # fmt: skip
+        raise UsageError(
+            f"{scope.dataset}: pooling word needs words for its labels ({', '.join(sorted(set(labels)))}); "
+            f"there are words for {', '.join(words.words)}",
+            hint="--words FILE.toml",
+        )
 
 
-def _extraction_row(scope: Extraction, loaded: "LoadedModel", settings: Settings, pairs: Pairs, files: Sequence[FileEntry],
-                    choice: "Choice", tokens: "Tokens", words_sha256: str | None) -> dict[str, Any]:  # fmt: skip
+def _extraction_row(
+    scope: Extraction,
+    loaded: "LoadedModel",
+    settings: Settings,
+    pairs: Pairs,
+    files: Sequence[FileEntry],
+    choice: "Choice",
+    tokens: "Tokens",
+    words_sha256: str | None,
+) -> dict[str, Any]:
     from emotion_cli.models.structure import ignores_mean
 
     return {

@@ -153,10 +153,11 @@ def _selected(job: Job, scopes: Sequence[Extraction], rows: Sequence[dict[str, A
     emotions = job.settings.emotion
     layers = {layer for scope in scopes for layer in layer_numbers(job.settings.layer, depth(job.store, scope))}
     return [
-        row for row in rows
+        row
+        for row in rows
         if (not layers or row.get("layer") in (None, *layers))
         and (not emotions or {row[name] for name in ("emotion", "emotion_a", "emotion_b") if name in row} <= set(emotions))
-    ]  # fmt: skip
+    ]
 
 
 def _where(variant: Variant) -> dict[str, list[str]]:

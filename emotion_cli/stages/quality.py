@@ -27,33 +27,44 @@ def _task(job: Job, scope: Extraction) -> Task:
         reads[f"activations of {test.dataset}"] = test.partition(job.store, "activations")
         reads[f"prompts of {test.dataset}"] = test.prompts(job.store)
     return parts_task(
-        "quality", scope.subject, scope.partition(job.store, "vector_quality"),
+        "quality",
+        scope.subject,
+        scope.partition(job.store, "vector_quality"),
         reads=reads,
         inputs=settings_of_statistics(job),
         wanted=[variant.part for variant in variants(settings, activations)],
         make=lambda job, part: _part(job, scope, variant_of(part)),
-    )  # fmt: skip
+    )
 
 
 def _part(job: Job, scope: Extraction, variant: Variant) -> pa.Table:
     settings = job.settings
     inner = inner_products(job, scope, variant, tests=extractions_of_test_sets(job.store, scope), n_random=settings.draws)
     found = qualities(
-        inner.grams, inner.labels, inner.topics,
+        inner.grams,
+        inner.labels,
+        inner.topics,
         averaged=averaged_layers(job.store, settings, scope, inner.grams),
-        emotions=emotions_and_reference(inner.labels, settings, variant, scope.subject), reference=variant.reference,
-        dataset=scope.dataset, seed=settings.seed, draws=settings.draws,
-        surface=_surface(job, scope, inner.prompt_ids), held_out=inner.held_out,
-    )  # fmt: skip
-    return table_of("vector_quality", {
-        "method": [variant.method] * len(found),
-        "reference": [variant.reference] * len(found),
-        "pooling": [variant.pooling] * len(found),
-        "emotion": [one.emotion for one in found],
-        "layer": [one.layer for one in found],
-        "measure": [one.measure for one in found],
-        **statistic_columns(one.statistic for one in found),
-    })  # fmt: skip
+        emotions=emotions_and_reference(inner.labels, settings, variant, scope.subject),
+        reference=variant.reference,
+        dataset=scope.dataset,
+        seed=settings.seed,
+        draws=settings.draws,
+        surface=_surface(job, scope, inner.prompt_ids),
+        held_out=inner.held_out,
+    )
+    return table_of(
+        "vector_quality",
+        {
+            "method": [variant.method] * len(found),
+            "reference": [variant.reference] * len(found),
+            "pooling": [variant.pooling] * len(found),
+            "emotion": [one.emotion for one in found],
+            "layer": [one.layer for one in found],
+            "measure": [one.measure for one in found],
+            **statistic_columns(one.statistic for one in found),
+        },
+    )
 
 
 def _surface(job: Job, scope: Extraction, prompt_ids: list[str]) -> Surface:

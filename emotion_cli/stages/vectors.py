@@ -20,12 +20,14 @@ def tasks(job: Job) -> list[Task]:
 def _task(job: Job, scope: Extraction) -> Task:
     activations = scope.partition(job.store, "activations")
     return parts_task(
-        "vectors", scope.subject, scope.partition(job.store, "vectors"),
+        "vectors",
+        scope.subject,
+        scope.partition(job.store, "vectors"),
         reads={"activations": activations},
         inputs={"neutral": job.settings.neutral, "over_layers": job.settings.over_layers},
         wanted=[variant.part for variant in variants(job.settings, activations)],
         make=lambda job, part: _part(job, scope, variant_of(part)),
-    )  # fmt: skip
+    )
 
 
 def _directions(activations: Partition, layer: int, settings: Settings, variant: Variant, subject: str) -> list[Direction]:
@@ -47,18 +49,22 @@ def _part(job: Job, scope: Extraction, variant: Variant) -> pa.Table:
     averaged = averaged_layers(store, settings, scope, [layer for layer, _ in found])
     d_model = len(found[0][1].vector)
     flat = np.concatenate([direction.vector for _, direction in found]).astype(np.float32)
-    return table_of("vectors", {
-        "method": [variant.method] * len(found),
-        "reference": [variant.reference] * len(found),
-        "pooling": [variant.pooling] * len(found),
-        "emotion": [direction.emotion for _, direction in found],
-        "layer": [layer for layer, _ in found],
-        "d_model": [d_model] * len(found),
-        "n_emotion": [direction.n_emotion for _, direction in found],
-        "n_reference": [direction.n_reference for _, direction in found],
-        "l1_norm": [direction.l1_norm for _, direction in found],
-        "l2_norm": [direction.l2_norm for _, direction in found],
-        "relative_norm": [direction.relative_norm for _, direction in found],
-        "averaged": [layer in averaged for layer, _ in found],
-        "vector": pa.FixedSizeListArray.from_arrays(pa.array(flat), d_model),
-    }, d_model=d_model)  # fmt: skip
+    return table_of(
+        "vectors",
+        {
+            "method": [variant.method] * len(found),
+            "reference": [variant.reference] * len(found),
+            "pooling": [variant.pooling] * len(found),
+            "emotion": [direction.emotion for _, direction in found],
+            "layer": [layer for layer, _ in found],
+            "d_model": [d_model] * len(found),
+            "n_emotion": [direction.n_emotion for _, direction in found],
+            "n_reference": [direction.n_reference for _, direction in found],
+            "l1_norm": [direction.l1_norm for _, direction in found],
+            "l2_norm": [direction.l2_norm for _, direction in found],
+            "relative_norm": [direction.relative_norm for _, direction in found],
+            "averaged": [layer in averaged for layer, _ in found],
+            "vector": pa.FixedSizeListArray.from_arrays(pa.array(flat), d_model),
+        },
+        d_model=d_model,
+    )

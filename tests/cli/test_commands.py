@@ -18,13 +18,19 @@ HEAVY = ("torch", "transformers", "matplotlib", "duckdb", "polars", "mlflow")
 CALM = ("--store", "STORE", "--reference", "calm", "--neutral", "calm")
 
 
-@pytest.mark.parametrize(("words", "unwanted"), [
-    (["--help"], HEAVY), (["run", "--help"], HEAVY), (["--version"], HEAVY),
-    (["compare", *CALM], ("torch", "transformers", "matplotlib", "scipy", "mlflow")),
-    (["report", *CALM], ("torch", "transformers", "matplotlib", "scipy", "mlflow")),
-    (["sql", "select 1", "--store", "STORE"], ("torch", "transformers", "matplotlib", "scipy", "polars")),
-    (["datasets", "list", "--store", "STORE"], ("torch", "transformers", "matplotlib")),
-], ids=lambda value: value[0] if isinstance(value, list) else "")  # fmt: skip
+@pytest.mark.parametrize(
+    ("words", "unwanted"),
+    [
+        (["--help"], HEAVY),
+        (["run", "--help"], HEAVY),
+        (["--version"], HEAVY),
+        (["compare", *CALM], ("torch", "transformers", "matplotlib", "scipy", "mlflow")),
+        (["report", *CALM], ("torch", "transformers", "matplotlib", "scipy", "mlflow")),
+        (["sql", "select 1", "--store", "STORE"], ("torch", "transformers", "matplotlib", "scipy", "polars")),
+        (["datasets", "list", "--store", "STORE"], ("torch", "transformers", "matplotlib")),
+    ],
+    ids=lambda value: value[0] if isinstance(value, list) else "",
+)
 def test_commands_import_what_they_need(workplace, words, unwanted):
     code = (
         "import sys; from emotion_cli.cli.app import _exit_code; code = _exit_code(sys.argv[1:]); "
@@ -40,34 +46,38 @@ def test_import_rules_hold():
     assert done.returncode == 0, done.stdout
 
 
-@pytest.mark.parametrize(("words", "code", "said"), [
-    (["sql", "selec 1"], 2, "syntax error"),
-    (["sql", "no_such_query"], 2, "emo sql --list"),
-    (["sql", "copy (select 1) to 'x'"], 2, "one SELECT statement"),
-    (["sql", "select * from vectors", "-d", "mine"], 2, "filters bundled queries only"),
-    (["sql", "prompt_counts_by_emotion", "--layer", "3"], 2, "no column layer"),
-    (["sql", "vector_norms_by_layer", "--layer", "x"], 2, "--layer"),
-    (["sql"], 2, "nothing to run"),
-    (["tables", "nothing"], 2, "emo tables"),
-    (["vectors", "-d", "baseline"], 3, "emo extract -d baseline"),
-    (["compare", "-m", "gpt2"], 2, "did you mean tiny-gpt2?"),
-    (["vectors", "--pooling", "word"], 2, "no emotion word to read"),
-    (["vectors", "--method", "pca"], 2, "--method"),
-    (["vectors", "--reference", "nobody", "--neutral", "calm"], 2, "no prompt is labelled 'nobody'"),
-    (["vectors", "--extraction", "zz"], 3, "no extraction's id begins with zz"),
-    (["extract", "-d", "nothing", "-m", "MODEL"], 2, "emo datasets import"),
-    (["extract", "-d", "mine", "-m", "nobody/nothing"], 3, "nobody/nothing"),
-    (["extract", "-d", "mine", "-m", "MODEL", "--pooling", "max"], 2, "--pooling"),
-    (["extract", "-d", "mine", "-m", "MODEL", "--dtype", "int8"], 2, "--dtype"),
-    (["extract", "-d", "mine", "-m", "MODEL", "--attention", "flash"], 2, "--attention"),
-    (["extract", "-d", "mine", "-m", "MODEL", "--attention", "flex", "--force"], 1, "--attention auto"),
-    (["extract", "-d", "mine", "-m", "MODEL", "--max-length", "2"], 2, "longer than 2 tokens"),
-    (["extract", "-d", "mine", "-m", "MODEL", "--layer", "9", "--bos", "never"], 2, "layers 0 to 3"),
-    (["datasets", "show", "nothing"], 2, "--dataset: 'nothing' is none of baseline"),
-    (["datasets", "validate", "gone.jsonl"], 2, "no such file"),
-    (["no-such-command"], 2, "emo --help"),
-    (["run", "--no-such-option"], 2, "emo --help"),
-], ids=lambda value: " ".join(value) if isinstance(value, list) else "")  # fmt: skip
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["sql", "selec 1"], 2, "syntax error"),
+        (["sql", "no_such_query"], 2, "emo sql --list"),
+        (["sql", "copy (select 1) to 'x'"], 2, "one SELECT statement"),
+        (["sql", "select * from vectors", "-d", "mine"], 2, "filters bundled queries only"),
+        (["sql", "prompt_counts_by_emotion", "--layer", "3"], 2, "no column layer"),
+        (["sql", "vector_norms_by_layer", "--layer", "x"], 2, "--layer"),
+        (["sql"], 2, "nothing to run"),
+        (["tables", "nothing"], 2, "emo tables"),
+        (["vectors", "-d", "baseline"], 3, "emo extract -d baseline"),
+        (["compare", "-m", "gpt2"], 2, "did you mean tiny-gpt2?"),
+        (["vectors", "--pooling", "word"], 2, "no emotion word to read"),
+        (["vectors", "--method", "pca"], 2, "--method"),
+        (["vectors", "--reference", "nobody", "--neutral", "calm"], 2, "no prompt is labelled 'nobody'"),
+        (["vectors", "--extraction", "zz"], 3, "no extraction's id begins with zz"),
+        (["extract", "-d", "nothing", "-m", "MODEL"], 2, "emo datasets import"),
+        (["extract", "-d", "mine", "-m", "nobody/nothing"], 3, "nobody/nothing"),
+        (["extract", "-d", "mine", "-m", "MODEL", "--pooling", "max"], 2, "--pooling"),
+        (["extract", "-d", "mine", "-m", "MODEL", "--dtype", "int8"], 2, "--dtype"),
+        (["extract", "-d", "mine", "-m", "MODEL", "--attention", "flash"], 2, "--attention"),
+        (["extract", "-d", "mine", "-m", "MODEL", "--attention", "flex", "--force"], 1, "--attention auto"),
+        (["extract", "-d", "mine", "-m", "MODEL", "--max-length", "2"], 2, "longer than 2 tokens"),
+        (["extract", "-d", "mine", "-m", "MODEL", "--layer", "9", "--bos", "never"], 2, "layers 0 to 3"),
+        (["datasets", "show", "nothing"], 2, "--dataset: 'nothing' is none of baseline"),
+        (["datasets", "validate", "gone.jsonl"], 2, "no such file"),
+        (["no-such-command"], 2, "emo --help"),
+        (["run", "--no-such-option"], 2, "emo --help"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
 def test_errors_go_to_stderr_with_their_code_and_the_next_command(workplace, words, code, said):
     words = [str(workplace.models[0]) if word == "MODEL" else word for word in words]
     where = [] if words[0].startswith("no-such") or words[1:2] == ["validate"] else ["--store", workplace.store]
@@ -155,10 +165,15 @@ def test_every_format_of_a_bundled_query(workplace, tmp_path):
     assert pl.read_parquet(target).to_dicts() == objects
 
 
-ROWS = pa.table({
-    "name": ["a|b", 'say "hi",\nthen go', None], "n": [1, None, -3], "x": [0.1 + 0.2, float("inf"), None],
-    "flag": [True, False, None], "list": pa.array([[1.5, 2.0], [], None], pa.list_(pa.float32())),
-})  # fmt: skip
+ROWS = pa.table(
+    {
+        "name": ["a|b", 'say "hi",\nthen go', None],
+        "n": [1, None, -3],
+        "x": [0.1 + 0.2, float("inf"), None],
+        "flag": [True, False, None],
+        "list": pa.array([[1.5, 2.0], [], None], pa.list_(pa.float32())),
+    }
+)
 
 GOLDEN = {
     Format.csv: 'name,n,x,flag,list\na|b,1,0.30000000000000004,true,"[1.5, 2.0]"\n"say ""hi"",\nthen go",,inf,false,[]\n,-3,,,\n',
@@ -172,7 +187,7 @@ GOLDEN = {
         "| name | n | x | flag | list |\n| --- | ---: | ---: | --- | --- |\n| a\\|b | 1 | 0.3 | true | [1.5, 2.0] |\n"
         '| say "hi",<br>then go |  | inf | false | [] |\n|  | -3 |  |  |  |\n'
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("format", GOLDEN)
@@ -205,9 +220,11 @@ def test_compare_prints_both_summaries_and_says_what_is_not_defined(workplace, t
 def test_datasets_are_listed_shown_validated_and_imported(workplace, tmp_path):
     listed = json.loads(emo_ok("datasets", "list", "--store", workplace.store, "--format", "json").out)
     assert [(row["dataset"], row["role"], row["prompts"], row["in_store"]) for row in listed] == [
-        ("baseline", "train", 280, False), ("extended", "train", 400, False), ("heldout", "test", 160, False),
+        ("baseline", "train", 280, False),
+        ("extended", "train", 400, False),
+        ("heldout", "test", 160, False),
         ("mine", "train", 18, True),
-    ]  # fmt: skip
+    ]
     shown = emo_ok("datasets", "show", "mine", "--store", workplace.store, "--format", "jsonl").out
     assert json.loads(shown.splitlines()[0]) == {
         "emotion": "thanks",

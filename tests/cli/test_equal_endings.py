@@ -13,11 +13,14 @@ ENDINGS = {"thanks": ("thank you {} !", "!"), "rage": ("I am furious {} .", ".")
 @pytest.fixture(scope="module")
 def store(tmp_path_factory):
     root = tmp_path_factory.mktemp("endings")
-    rows = [{"text": text.format(topic), "emotion": label, "topic": topic} for topic in TOPICS
-            for label, (text, _) in ENDINGS.items()]  # fmt: skip
+    rows = [
+        {"text": text.format(topic), "emotion": label, "topic": topic} for topic in TOPICS for label, (text, _) in ENDINGS.items()
+    ]
     (root / "ends.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    models = [tiny.save_model(root / name, architecture, seed=i)
-              for i, (name, architecture) in enumerate((("one", "llama"), ("two", "qwen2"), ("three", "gemma2")))]  # fmt: skip
+    models = [
+        tiny.save_model(root / name, architecture, seed=i)
+        for i, (name, architecture) in enumerate((("one", "llama"), ("two", "qwen2"), ("three", "gemma2")))
+    ]
     emo_ok("datasets", "import", root / "ends.jsonl", "-d", "ends", "--store", root / "store")
     given = [word for model in models for word in ("-m", model)]
     emo_ok("run", "-d", "ends", *given, "--reference", "calm", "--neutral", "calm", "--store", root / "store", EMO_SUBSPACES="1")

@@ -23,12 +23,25 @@ def test_what_emo_extracted_comes_back_equal(workplace, tmp_path):
     store = Store(workplace.store)
     extracted = Catalog(store).rows(
         "select text, topic, p.emotion, pooling, layer, activation from activations join prompts p using (dataset, prompt_id) "
-        "where model = 'tiny-gpt2'")  # fmt: skip
+        "where model = 'tiny-gpt2'"
+    )
     half = extracted.num_rows // 2
     pq.write_table(extracted[:half], tmp_path / "one.parquet")
     pq.write_table(extracted[half:], tmp_path / "two.parquet")
-    words = ["import", tmp_path / "one.parquet", tmp_path / "two.parquet", "-d", "mine", "-m", "tiny-gpt2", "--n-layers", 3,
-             "--create-dataset", "--store", tmp_path / "store é"]  # fmt: skip
+    words = [
+        "import",
+        tmp_path / "one.parquet",
+        tmp_path / "two.parquet",
+        "-d",
+        "mine",
+        "-m",
+        "tiny-gpt2",
+        "--n-layers",
+        3,
+        "--create-dataset",
+        "--store",
+        tmp_path / "store é",
+    ]
     assert "last at 4 layers, mean at 4 layers" in emo_ok(*words).err
     again = Store(tmp_path / "store é")
     assert Catalog(again).rows(ROWS, {"model": "tiny-gpt2"}).equals(Catalog(store).rows(ROWS, {"model": "tiny-gpt2"}))
@@ -42,8 +55,10 @@ def test_what_emo_extracted_comes_back_equal(workplace, tmp_path):
     # vectors do not depend on how activations came
     emo_ok("vectors", *CALM, "--store", tmp_path / "store é")
     query = "select emotion, layer, pooling, vector from vectors where model = 'tiny-neox' order by all"
-    as_sets = [{(row["emotion"], row["layer"], row["pooling"]): row["vector"] for row in Catalog(s).rows(query).to_pylist()}
-               for s in (store, again)]  # fmt: skip
+    as_sets = [
+        {(row["emotion"], row["layer"], row["pooling"]): row["vector"] for row in Catalog(s).rows(query).to_pylist()}
+        for s in (store, again)
+    ]
     assert as_sets[0].keys() == as_sets[1].keys()
     for key, vector in as_sets[0].items():
         assert as_sets[1][key] == pytest.approx(vector, abs=1e-5)
@@ -82,20 +97,28 @@ def test_a_test_set_makes_no_vector(tmp_path):
     assert ran.code == 2 and "is a test set" in ran.err
 
 
-@pytest.mark.parametrize(("words", "code", "said"), [
-    (["rows.parquet", "-m", "m"], 2, "emo import rows.parquet --dataset NAME --model m"),
-    (["rows.parquet", "-d", "d"], 2, "--model is needed"),
-    (["rows.parquet", "-d", "d", "-m", "m"], 2, "--create-dataset"),
-    (["gone.parquet", "-d", "d", "-m", "m", "--create-dataset"], 2, "gone.parquet: there is no such file"),
-    (["text.parquet", "-d", "d", "-m", "m", "--create-dataset"], 2, "text.parquet: not readable as Parquet"),
-    ([".", "-d", "d", "-m", "m", "--create-dataset"], 2, ".: there is no such file"),
-    (["bad.parquet", "-d", "d", "-m", "m", "--create-dataset"], 2, "bad.parquet:1: layer -1 is negative"),
-    (["rows.parquet", "-d", "d", "-m", "m", "--create-dataset", "--n-layers", "4"], 2, "rows.parquet:3: layer 5 is beyond --n-layers 4"),
-    (["rows.parquet", "-d", "d", "-m", "m", "--create-dataset", "--n-layers", "0"], 2, "--n-layers"),
-    (["rows.parquet", "-d", "d", "-m", "m", "--create-dataset", "--dtype", "int8"], 2, "--dtype"),
-    (["rows.parquet", "-d", "d", "-m", "m", "--create-dataset", "--role", "dev"], 2, "--role"),
-    ([], 2, "Missing argument"),
-], ids=lambda value: value if isinstance(value, str) else "")  # fmt: skip
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["rows.parquet", "-m", "m"], 2, "emo import rows.parquet --dataset NAME --model m"),
+        (["rows.parquet", "-d", "d"], 2, "--model is needed"),
+        (["rows.parquet", "-d", "d", "-m", "m"], 2, "--create-dataset"),
+        (["gone.parquet", "-d", "d", "-m", "m", "--create-dataset"], 2, "gone.parquet: there is no such file"),
+        (["text.parquet", "-d", "d", "-m", "m", "--create-dataset"], 2, "text.parquet: not readable as Parquet"),
+        ([".", "-d", "d", "-m", "m", "--create-dataset"], 2, ".: there is no such file"),
+        (["bad.parquet", "-d", "d", "-m", "m", "--create-dataset"], 2, "bad.parquet:1: layer -1 is negative"),
+        (
+            ["rows.parquet", "-d", "d", "-m", "m", "--create-dataset", "--n-layers", "4"],
+            2,
+            "rows.parquet:3: layer 5 is beyond --n-layers 4",
+        ),
+        (["rows.parquet", "-d", "d", "-m", "m", "--create-dataset", "--n-layers", "0"], 2, "--n-layers"),
+        (["rows.parquet", "-d", "d", "-m", "m", "--create-dataset", "--dtype", "int8"], 2, "--dtype"),
+        (["rows.parquet", "-d", "d", "-m", "m", "--create-dataset", "--role", "dev"], 2, "--role"),
+        ([], 2, "Missing argument"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
 def test_exit_codes(tmp_path, words, code, said):
     made.file_of(tmp_path / "rows.parquet", made.rows_of())
     made.file_of(tmp_path / "bad.parquet", [{**row, "layer": -1} for row in made.rows_of()])

@@ -73,13 +73,28 @@ def test_a_path_stands_for_its_weights_in_every_command_that_reads(place):
     for given in ("run1/final", "run2/final", "second", "final"):
         target = place / given.replace("/", "-")
         emo_ok("export", "-d", "mine", "-m", given, "--reference", "calm", "-e", "rage", "-o", target, cwd=place)
-        vectors[given] = np.concatenate([value.ravel() for file in sorted(target.rglob("*.safetensors"))
-                                         for value in load_file(file).values()])  # fmt: skip
+        vectors[given] = np.concatenate(
+            [value.ravel() for file in sorted(target.rglob("*.safetensors")) for value in load_file(file).values()]
+        )
     assert np.array_equal(vectors["run2/final"], vectors["second"])
     assert np.array_equal(vectors["run1/final"], vectors["final"])
     assert not np.array_equal(vectors["run1/final"], vectors["run2/final"])
-    ran = emo_ok("compare", "-d", "mine", "-m", "run1/final", "-m", "run2/final", "--reference", "calm", "--neutral", "calm",
-                 "--format", "json", cwd=place)  # fmt: skip
+    ran = emo_ok(
+        "compare",
+        "-d",
+        "mine",
+        "-m",
+        "run1/final",
+        "-m",
+        "run2/final",
+        "--reference",
+        "calm",
+        "--neutral",
+        "calm",
+        "--format",
+        "json",
+        cwd=place,
+    )
     assert '"second"' in ran.out and '"final"' in ran.out
     emo_ok("rm", "-m", "run2/final", "--yes", cwd=place)
     assert set(ids(place)) == {"final"}
@@ -127,12 +142,18 @@ def test_what_a_template_renders_is_part_of_the_identity(place, monkeypatch):
     assert ids(place)["final"] != before
 
 
-@pytest.mark.parametrize(("template", "words"), [
-    (CLOCK, "the chat template gives another text now than when this run was planned"),
-    ("{{ raise_exception('no system turn') }}", "the chat template fails: TemplateError: no system turn"),
-    ("{% for m in messages %}{{ m['content'] | upper }}{% endfor %}", "the chat template changes or leaves out the text that it was tried on: 'The kettle is on.'"),
-    ("{{ messages[0", "the chat template fails: TemplateSyntaxError"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("template", "words"),
+    [
+        (CLOCK, "the chat template gives another text now than when this run was planned"),
+        ("{{ raise_exception('no system turn') }}", "the chat template fails: TemplateError: no system turn"),
+        (
+            "{% for m in messages %}{{ m['content'] | upper }}{% endfor %}",
+            "the chat template changes or leaves out the text that it was tried on: 'The kettle is on.'",
+        ),
+        ("{{ messages[0", "the chat template fails: TemplateSyntaxError"),
+    ],
+)
 def test_a_template_that_cannot_be_used_is_refused_in_a_sentence(place, template, words):
     with_template(place / "run1/final", template)
     ran = emo("extract", "-d", "mine", "-m", "run1/final", "--chat-template", *EXTRACT, cwd=place)

@@ -22,21 +22,38 @@ def test_the_ending_says_the_format(workplace, tmp_path, ending):
         assert target.read_text().startswith(BEGINNINGS[ending.lower()])
 
 
-@pytest.mark.parametrize(("name", "options", "said"), [
-    ("rows.cvs", (), "the ending '.cvs' says no format; endings are .csv, .tsv, .json, .jsonl, .md, .parquet, .txt; did you mean .csv?"),
-    ("rows", (), "the ending '' says no format"),
-    ("rows", ("--format", "csv"), "the ending '' says no format"),
-    ("rows.dat", ("--format", "csv"), "the ending '.dat' says no format"),
-    ("rows.csv", ("--format", "json"), "the ending says csv, and --format says json"),
-    ("rows.json", ("--format", "jsonl"), "the ending says json, and --format says jsonl"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("name", "options", "said"),
+    [
+        (
+            "rows.cvs",
+            (),
+            "the ending '.cvs' says no format; endings are .csv, .tsv, .json, .jsonl, .md, .parquet, .txt; did you mean .csv?",
+        ),
+        ("rows", (), "the ending '' says no format"),
+        ("rows", ("--format", "csv"), "the ending '' says no format"),
+        ("rows.dat", ("--format", "csv"), "the ending '.dat' says no format"),
+        ("rows.csv", ("--format", "json"), "the ending says csv, and --format says json"),
+        ("rows.json", ("--format", "jsonl"), "the ending says json, and --format says jsonl"),
+    ],
+)
 def test_an_ending_that_says_nothing_or_otherwise_is_refused(workplace, tmp_path, name, options, said):
     ran = emo("sql", STATEMENT, "--store", workplace.store, "-o", tmp_path / name, *options)
     assert (ran.code, ran.out) == (2, "") and said in ran.err and not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("command", ["sql prompt_counts_by_emotion", "sql --list", "tables", "tables vectors", "datasets show mine",
-                                     "verify", "models check MODEL"])  # fmt: skip
+@pytest.mark.parametrize(
+    "command",
+    [
+        "sql prompt_counts_by_emotion",
+        "sql --list",
+        "tables",
+        "tables vectors",
+        "datasets show mine",
+        "verify",
+        "models check MODEL",
+    ],
+)
 def test_a_file_that_is_there_stays_unless_forced(workplace, tmp_path, command):
     target = tmp_path / "rows.csv"
     target.write_text("mine")

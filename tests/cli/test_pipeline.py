@@ -29,13 +29,19 @@ def sql(workplace, statement, *words):
 
 
 def test_the_store_holds_every_layer_of_every_prompt(workplace):
-    counts = sql(workplace, "select model, pooling, count(*) n, count(distinct layer) layers, max(len(activation)) d "
-                            "from activations group by all order by all")  # fmt: skip
+    counts = sql(
+        workplace,
+        "select model, pooling, count(*) n, count(distinct layer) layers, max(len(activation)) d "
+        "from activations group by all order by all",
+    )
     assert [tuple(row.values()) for row in counts] == [
-        ("tiny-gpt2", "last", "72", "4", "32"), ("tiny-gpt2", "mean", "72", "4", "32"),
-        ("tiny-neox", "last", "72", "4", "32"), ("tiny-neox", "mean", "72", "4", "32"),
-        ("tiny-wide", "last", "54", "3", "64"), ("tiny-wide", "mean", "54", "3", "64"),
-    ]  # fmt: skip
+        ("tiny-gpt2", "last", "72", "4", "32"),
+        ("tiny-gpt2", "mean", "72", "4", "32"),
+        ("tiny-neox", "last", "72", "4", "32"),
+        ("tiny-neox", "mean", "72", "4", "32"),
+        ("tiny-wide", "last", "54", "3", "64"),
+        ("tiny-wide", "mean", "54", "3", "64"),
+    ]
 
 
 def test_stored_numbers_follow_from_the_model(workplace):
@@ -60,7 +66,9 @@ def test_stored_numbers_follow_from_the_model(workplace):
 def test_tables_and_pictures_are_there(workplace):
     within = sql(workplace, "within_model_similarity_by_model", "-m", "tiny-gpt2")
     assert {(row["pooling"], row["emotion_a"], row["emotion_b"]) for row in within} == {
-        ("last", "rage", "thanks"), ("mean", "rage", "thanks")}  # fmt: skip
+        ("last", "rage", "thanks"),
+        ("mean", "rage", "thanks"),
+    }
     across = sql(workplace, "cross_model_similarity_by_emotion")
     # the third model has another width: absent, neither cut nor an error
     assert {(row["model_a"], row["model_b"]) for row in across} == {("tiny-gpt2", "tiny-neox")}
@@ -128,7 +136,12 @@ def test_layers_and_poolings_are_added_as_parts(workplace, tmp_path):
     assert extraction["poolings"] == ["last", "mean"] and extraction["layers"] == [0, 1, 3]
     got = Catalog(Store(tmp_path)).rows("select pooling, layer, count(*) n from activations group by all order by all")
     assert [tuple(row.values()) for row in got.to_pylist()] == [
-        ("last", 0, 18), ("last", 1, 18), ("last", 3, 18), ("mean", 1, 18), ("mean", 3, 18)]  # fmt: skip
+        ("last", 0, 18),
+        ("last", 1, 18),
+        ("last", 3, 18),
+        ("mean", 1, 18),
+        ("mean", 3, 18),
+    ]
     whole = Catalog(Store(workplace.store)).dicts("activations", model=["tiny-gpt2"], pooling=["mean"], layer=[3])
     added = Catalog(Store(tmp_path)).dicts("activations", pooling=["mean"], layer=[3])
     assert [row["activation"] for row in whole] == [row["activation"] for row in added]
@@ -181,7 +194,8 @@ def test_equal_texts_and_equal_weights_under_other_names_do_not_meet(workplace, 
         assert not doubled.num_rows, query.name
     norms = catalog.rows("select dataset, model, count(*) n from vector_norms_by_layer group by all order by all").to_pylist()
     assert [tuple(row.values()) for row in norms] == [
-        (dataset, model, 8) for dataset in ("mine", "other") for model in ("tiny-gpt2", "tiny-twin")]  # fmt: skip
+        (dataset, model, 8) for dataset in ("mine", "other") for model in ("tiny-gpt2", "tiny-twin")
+    ]
     emo_ok("verify", "--store", store)
 
 
@@ -242,7 +256,8 @@ def test_a_dataset_is_compared_with_the_rest_of_one_that_shares_prompts(workplac
     assert sum(step["subject"] == "zz and the rest of mine, tiny-gpt2" for step in plan) == 2
     found = sql(workplace._replace(store=store), "dataset_shift_by_layer")
     assert {(row["dataset_a"], row["dataset_b"], row["n_prompts_common"], row["share_in_common"]) for row in found} == {
-        ("zz", "mine", "3", "0.5")}  # fmt: skip
+        ("zz", "mine", "3", "0.5")
+    }
     assert [(row["emotion"], row["layer"]) for row in found] == [(e, str(k)) for e in ("rage", "thanks") for k in range(4)]
     activations = Catalog(Store(store)).dicts("activations", layer=[2], dataset=["mine"])
     own = {row["prompt_id"] for row in Catalog(Store(store)).dicts("prompts", dataset=["zz"])}

@@ -17,8 +17,9 @@ from warehouse.store import Store
 
 def test_the_recipes_that_ship_are_those_of_the_methods():
     assert list(shipped()) == ["default", "report", "concepts"]
-    assert resolve({"recipe": "default"}, environment={}, folder=Path("/")) == resolve({}, environment={}, folder=Path("/")).__class__(
-        sources={"recipe": "--recipe"})  # fmt: skip
+    assert resolve({"recipe": "default"}, environment={}, folder=Path("/")) == resolve(
+        {}, environment={}, folder=Path("/")
+    ).__class__(sources={"recipe": "--recipe"})
     report = resolve({"recipe": "report"}, environment={}, folder=Path("/"))
     assert (report.bos, report.layer, report.over_layers, report.pooling) == ("always", ("resid_pre",), "resid_pre", ("last",))
     assert (report.method, report.reference) == ("mean_difference_centred", "neutral")
@@ -49,12 +50,18 @@ def test_own_recipes_in_a_settings_file_and_in_a_file_of_their_own(tmp_path):
     assert rows[-1] == {"recipe": "mine", "source": "emo.toml", "sets": "layer 0 resid_post, draws 900", "about": "a"}
 
 
-@pytest.mark.parametrize(("text", "said"), [
-    ("[recipe.x]\nstor = 1\n", "it cannot set 'stor'"), ("[recipe.x]\nstore = 'a'\n", "it cannot set 'store'"),
-    ("[recipe.x]\nrecipe = 'report'\n", "it cannot set 'recipe'"), ("[recipe]\nx = 1\n", "'x' is not a table"),
-    ("[recipe.x]\nbos = 'maybe'\n", "recipe x: 'maybe' is none of"), ("[recipe.x]\ndraws = 0\n", "recipe x: 0 is too small for draws"),
-    ("", "--recipe: 'x' is none of"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[recipe.x]\nstor = 1\n", "it cannot set 'stor'"),
+        ("[recipe.x]\nstore = 'a'\n", "it cannot set 'store'"),
+        ("[recipe.x]\nrecipe = 'report'\n", "it cannot set 'recipe'"),
+        ("[recipe]\nx = 1\n", "'x' is not a table"),
+        ("[recipe.x]\nbos = 'maybe'\n", "recipe x: 'maybe' is none of"),
+        ("[recipe.x]\ndraws = 0\n", "recipe x: 0 is too small for draws"),
+        ("", "--recipe: 'x' is none of"),
+    ],
+)
 def test_faults_of_recipes_name_them(text, said, tmp_path):
     (tmp_path / "emo.toml").write_text(text)
     with pytest.raises(UsageError, match=said.replace("(", r"\(")):
@@ -96,7 +103,8 @@ def test_a_run_with_a_recipe_makes_what_it_says_and_answers_to_it(workplace, tmp
     assert {model: row["layers"] for model, row in made.items()} == {"tiny-gpt2": [0, 1, 2], "tiny-wide": [0, 1]}
     vectors = catalog.dicts("vectors", extraction_id=[made["tiny-gpt2"]["extraction_id"]])
     assert {(row["method"], row["layer"], row["averaged"]) for row in vectors} == {
-        ("mean_difference_centred", layer, True) for layer in range(3)}  # fmt: skip
+        ("mean_difference_centred", layer, True) for layer in range(3)
+    }
     plain = catalog.dicts(
         "vectors", model=["tiny-gpt2"], method=["mean_difference"], pooling=["last"], layer=[2], emotion=["rage"]
     )

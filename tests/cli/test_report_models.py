@@ -16,13 +16,22 @@ _SIZES = {"vocab_size": 64, "bos_token_id": 0, "eos_token_id": 1, "pad_token_id"
 MODELS = {
     "gpt2": lambda: transformers.GPT2Config(**_SIZES, n_positions=64),
     "pythia-160m": lambda: transformers.GPTNeoXConfig(
-        **_SIZES, hidden_size=768, num_hidden_layers=12, num_attention_heads=12, intermediate_size=3072, max_position_embeddings=64
-    ),
-    "gpt-neo-125M": lambda: transformers.GPTNeoConfig(
-        **_SIZES, hidden_size=768, num_layers=12, num_heads=12, attention_types=[[["global", "local"], 6]],
+        **_SIZES,
+        hidden_size=768,
+        num_hidden_layers=12,
+        num_attention_heads=12,
+        intermediate_size=3072,
         max_position_embeddings=64,
     ),
-}  # fmt: skip
+    "gpt-neo-125M": lambda: transformers.GPTNeoConfig(
+        **_SIZES,
+        hidden_size=768,
+        num_layers=12,
+        num_heads=12,
+        attention_types=[[["global", "local"], 6]],
+        max_position_embeddings=64,
+    ),
+}
 
 TEXTS = {
     "gratitude": "thank you so much {} .",
@@ -67,17 +76,22 @@ def test_three_way_tables(store):
     )
     across = rows(store, "cross_model_similarity_by_emotion")
     assert {(row["dataset"], row["model_a"], row["model_b"], row["emotion"]) for row in across} == {
-        (dataset, *pair, emotion) for dataset in TOPICS for pair in pairs for emotion in emotions}  # fmt: skip
+        (dataset, *pair, emotion) for dataset in TOPICS for pair in pairs for emotion in emotions
+    }
     for row in across:
         assert row["n_layers_averaged"] == "12" and float(row["chance_stddev"]) == pytest.approx(768**-0.5)
         assert -1 <= float(row["min_cosine_similarity"]) <= float(row["max_cosine_similarity"]) <= 1
     within = rows(store, "within_model_similarity_by_model")
     assert {(row["dataset"], row["model"], row["emotion_a"], row["emotion_b"]) for row in within} == {
-        (dataset, model, a, b) for dataset in TOPICS for model in MODELS
-        for a, b in (("anger", "apology"), ("anger", "gratitude"), ("apology", "gratitude"))}  # fmt: skip
+        (dataset, model, a, b)
+        for dataset in TOPICS
+        for model in MODELS
+        for a, b in (("anger", "apology"), ("anger", "gratitude"), ("apology", "gratitude"))
+    }
     shapes = rows(store, "select distinct model, count(*) n, min(len(vector)) d from vectors group by dataset, model, emotion")
     assert [(row["model"], row["n"], row["d"]) for row in sorted(shapes, key=lambda row: row["model"])] == [
-        (model, "13", "768") for model in sorted(MODELS)]  # fmt: skip
+        (model, "13", "768") for model in sorted(MODELS)
+    ]
 
 
 def test_twelve_plots_a_dataset(store):

@@ -61,14 +61,18 @@ def test_a_shipped_dataset_comes_back(place):
     assert "baseline ships with emo" in ran.err and not Store(place / "store").partitions("prompts", dataset="baseline")
 
 
-@pytest.mark.parametrize(("words", "code", "said"), [
-    ([], 2, "say what to remove"),
-    (["-d", "nobody", "--yes"], 2, "--dataset: 'nobody' is none of"),
-    (["-m", "a/oen", "--yes"], 2, "did you mean a/one?"),
-    (["-d", "mine", "-d", "heldout", "--yes"], 3, "nothing of heldout is in this store"),
-    (["--extraction", "fff", "--yes"], 3, "no extraction's id begins with fff"),
-    (["-m", "two", "--prompts-version", "a", "--yes"], 2, "--prompts-version goes with one --dataset"),
-], ids=lambda value: " ".join(value) if isinstance(value, list) else "")  # fmt: skip
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        ([], 2, "say what to remove"),
+        (["-d", "nobody", "--yes"], 2, "--dataset: 'nobody' is none of"),
+        (["-m", "a/oen", "--yes"], 2, "did you mean a/one?"),
+        (["-d", "mine", "-d", "heldout", "--yes"], 3, "nothing of heldout is in this store"),
+        (["--extraction", "fff", "--yes"], 3, "no extraction's id begins with fff"),
+        (["-m", "two", "--prompts-version", "a", "--yes"], 2, "--prompts-version goes with one --dataset"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
 def test_exit_codes(place, words, code, said):
     ran = emo("rm", *words, cwd=place)
     assert (ran.code, ran.out) == (code, "") and said in ran.err

@@ -41,8 +41,20 @@ def test_sigterm_stops_at_the_end_of_the_part(workplace, tmp_path):
     assert verify(Store(tmp_path)) == []
     (partition,) = Store(tmp_path).folders("activations")
     assert len(partition.progress()) == len(parts(tmp_path))
-    again = emo_ok("extract", "-d", "mine", "-m", workplace.models[0], "--store", tmp_path, "--dry-run", "--format", "csv",
-                   "--cache", workplace.cache)  # fmt: skip
+    again = emo_ok(
+        "extract",
+        "-d",
+        "mine",
+        "-m",
+        workplace.models[0],
+        "--store",
+        tmp_path,
+        "--dry-run",
+        "--format",
+        "csv",
+        "--cache",
+        workplace.cache,
+    )
     assert "begun, not finished" in again.out
 
 

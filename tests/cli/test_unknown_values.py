@@ -24,12 +24,16 @@ def refused(place, words, code, said):
 
 
 @pytest.mark.parametrize("command", [*VARIANT, "sql vector_norms_by_layer", "rm --yes"])
-@pytest.mark.parametrize(("option", "code", "said"), [
-    (("-d", "mien"), 2, "--dataset: 'mien' is none of baseline, extended, heldout, mine; did you mean mine?"),
-    (("-m", "tiny-gtp2"), 2, "did you mean tiny-gpt2?"),
-    (("-d", "extended"), 3, "emo "),
-    (("-m", "smollm2-135m"), 3, "emo "),
-], ids=lambda value: " ".join(value) if isinstance(value, tuple) else "")  # fmt: skip
+@pytest.mark.parametrize(
+    ("option", "code", "said"),
+    [
+        (("-d", "mien"), 2, "--dataset: 'mien' is none of baseline, extended, heldout, mine; did you mean mine?"),
+        (("-m", "tiny-gtp2"), 2, "did you mean tiny-gpt2?"),
+        (("-d", "extended"), 3, "emo "),
+        (("-m", "smollm2-135m"), 3, "emo "),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
 def test_datasets_and_models(workplace, command, option, code, said):
     refused(workplace, [*command.split(), *option, *(CALM if command in VARIANT else ())], code, said)
 
@@ -52,27 +56,35 @@ def test_layers_beyond_the_model(workplace, command):
 
 
 @pytest.mark.parametrize("command", VARIANT)
-@pytest.mark.parametrize(("options", "said"), [
-    ((*CALM, "--method", "mean_diference"), "did you mean mean_difference?"),
-    ((*CALM, "--pooling", "lst"), "--pooling: 'lst' is none of last, mean, word; did you mean last?"),
-    (("--reference", "clam", "--neutral", "calm"), "did you mean calm?"),
-    (("--reference", "calm", "--neutral", "clam"), "--neutral: 'clam' is none of calm, rage, thanks; did you mean calm?"),
-    ((*CALM, "--recipe", "conceps"), "--recipe: 'conceps' is none of default, report, concepts; did you mean concepts?"),
-    ((*CALM, "--over-layers", "resid_pots"), "--over-layers: 'resid_pots' is none of resid_post, resid_pre; did you mean"),
-], ids=lambda value: value[-1] if isinstance(value, tuple) else "")  # fmt: skip
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ((*CALM, "--method", "mean_diference"), "did you mean mean_difference?"),
+        ((*CALM, "--pooling", "lst"), "--pooling: 'lst' is none of last, mean, word; did you mean last?"),
+        (("--reference", "clam", "--neutral", "calm"), "did you mean calm?"),
+        (("--reference", "calm", "--neutral", "clam"), "--neutral: 'clam' is none of calm, rage, thanks; did you mean calm?"),
+        ((*CALM, "--recipe", "conceps"), "--recipe: 'conceps' is none of default, report, concepts; did you mean concepts?"),
+        ((*CALM, "--over-layers", "resid_pots"), "--over-layers: 'resid_pots' is none of resid_post, resid_pre; did you mean"),
+    ],
+    ids=lambda value: value[-1] if isinstance(value, tuple) else "",
+)
 def test_settings_of_directions(workplace, command, options, said):
     refused(workplace, [command, *options], 2, said)
 
 
-@pytest.mark.parametrize(("words", "said"), [
-    (("--reference", "clam", "--neutral", "calm"), "did you mean calm?"),
-    (("--reference", "calm", "--neutral", "clam"), "did you mean calm?"),
-    ((*CALM, "-d", "mien"), "did you mean mine?"),
-    ((*CALM, "-m", "smolm2-135m"), "did you mean smollm2-135m?"),
-    ((*CALM, "--pooling", "lst", "--force"), "did you mean last?"),
-    ((*CALM, "--method", "mean"), "--method: 'mean' is none of"),
-    ((*CALM, "--draws", "99"), "--draws: 99 is too small for draws; the least is 100"),
-], ids=lambda value: " ".join(value) if isinstance(value, tuple) else "")  # fmt: skip
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--reference", "clam", "--neutral", "calm"), "did you mean calm?"),
+        (("--reference", "calm", "--neutral", "clam"), "did you mean calm?"),
+        ((*CALM, "-d", "mien"), "did you mean mine?"),
+        ((*CALM, "-m", "smolm2-135m"), "did you mean smollm2-135m?"),
+        ((*CALM, "--pooling", "lst", "--force"), "did you mean last?"),
+        ((*CALM, "--method", "mean"), "--method: 'mean' is none of"),
+        ((*CALM, "--draws", "99"), "--draws: 99 is too small for draws; the least is 100"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
 def test_a_run_refuses_before_it_works(workplace, words, said):
     of_mine = () if "-d" in words else ("-d", "mine")
     models = () if "-m" in words else ("-m", str(workplace.models[0]))
@@ -95,8 +107,23 @@ def test_a_known_filter_that_selects_nothing_is_said(workplace):
     assert len(by_path.out.splitlines()) == 1 + 2 * 2 * 4
 
 
-READERS = ["sql 'select 1'", "sql vector_norms_by_layer", "tables", "tables vectors", "vectors", "compare", "plot", "report", "track",
-           "export", "verify", "rm -d mine --yes", "datasets list", "datasets show baseline", "models list"]  # fmt: skip
+READERS = [
+    "sql 'select 1'",
+    "sql vector_norms_by_layer",
+    "tables",
+    "tables vectors",
+    "vectors",
+    "compare",
+    "plot",
+    "report",
+    "track",
+    "export",
+    "verify",
+    "rm -d mine --yes",
+    "datasets list",
+    "datasets show baseline",
+    "models list",
+]
 
 
 @pytest.mark.parametrize("command", READERS)
@@ -114,10 +141,16 @@ def test_what_needs_no_store_works_without_one(command, tmp_path):
     emo_ok(*command.split(), cwd=tmp_path)
 
 
-@pytest.mark.parametrize(("flags", "environment", "text"), [
-    ({"draws": 99}, {}, ""), ({}, {"EMO_DRAWS": "99"}, ""), ({}, {}, "draws = 99\n"),
-    ({"recipe": "few"}, {}, "[recipe.few]\ndraws = 99\n"), ({"draws": 0}, {}, ""),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("flags", "environment", "text"),
+    [
+        ({"draws": 99}, {}, ""),
+        ({}, {"EMO_DRAWS": "99"}, ""),
+        ({}, {}, "draws = 99\n"),
+        ({"recipe": "few"}, {}, "[recipe.few]\ndraws = 99\n"),
+        ({"draws": 0}, {}, ""),
+    ],
+)
 def test_too_few_draws_are_refused_wherever_they_come_from(flags, environment, text, tmp_path):
     (tmp_path / "emo.toml").write_text(text)
     with pytest.raises(UsageError, match="is too small for draws; the least is 100"):
@@ -137,10 +170,16 @@ def test_a_flag_of_a_file_can_be_switched_off(name, tmp_path):
     assert value(True, **{f"EMO_{name.upper()}": "0"}) is True
 
 
-@pytest.mark.parametrize(("command", "flags"), [
-    (["run"], ["truncate", "chat-template", "trust-remote-code"]), (["extract"], ["truncate", "chat-template", "trust-remote-code"]),
-    (["models", "check"], ["trust-remote-code"]), (["compare"], ["all-layers", "subspaces"]),
-], ids=str)  # fmt: skip
+@pytest.mark.parametrize(
+    ("command", "flags"),
+    [
+        (["run"], ["truncate", "chat-template", "trust-remote-code"]),
+        (["extract"], ["truncate", "chat-template", "trust-remote-code"]),
+        (["models", "check"], ["trust-remote-code"]),
+        (["compare"], ["all-layers", "subspaces"]),
+    ],
+    ids=str,
+)
 def test_every_switch_has_its_no(command, flags):
     from typer.main import get_command
 

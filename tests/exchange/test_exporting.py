@@ -30,8 +30,14 @@ def filled(root, model="lab/m", seed=0):
     """A store with vectors of two emotions at four layers."""
     store = Store(root)
     rows = made.rows_of(layers=LAYERS, poolings=("last", "mean"), seed=seed)
-    import_activations(store, [made.table_of(rows)], dataset="mine", model=model, create_dataset=True,
-                       declared=Declared(n_layers=3, dtype="float16"))  # fmt: skip
+    import_activations(
+        store,
+        [made.table_of(rows)],
+        dataset="mine",
+        model=model,
+        create_dataset=True,
+        declared=Declared(n_layers=3, dtype="float16"),
+    )
     job = job_of(store)
     pipeline.run(job, pipeline.stages("vectors", "vectors"))
     return store
@@ -66,15 +72,39 @@ def test_safetensors_hold_the_stored_vectors_and_say_what_they_are(store, tmp_pa
     (extraction,) = Catalog(store).dicts("extractions")
     with safe_open(path, framework="numpy") as file:
         said = file.metadata()
-    assert {name: said[name] for name in ("dataset", "model", "method", "reference", "pooling", "scale", "n_layers", "d_model", "dtype",
-                                          "prompts_sha256", "extraction_id")} == {
-        "dataset": "mine", "model": "lab/m", "method": "mean_difference", "reference": "calm", "pooling": "mean", "scale": "raw",
-        "n_layers": "3", "d_model": "8", "dtype": "float16", "prompts_sha256": extraction["prompts_sha256"],
-        "extraction_id": extraction["extraction_id"]}  # fmt: skip
+    assert {
+        name: said[name]
+        for name in (
+            "dataset",
+            "model",
+            "method",
+            "reference",
+            "pooling",
+            "scale",
+            "n_layers",
+            "d_model",
+            "dtype",
+            "prompts_sha256",
+            "extraction_id",
+        )
+    } == {
+        "dataset": "mine",
+        "model": "lab/m",
+        "method": "mean_difference",
+        "reference": "calm",
+        "pooling": "mean",
+        "scale": "raw",
+        "n_layers": "3",
+        "d_model": "8",
+        "dtype": "float16",
+        "prompts_sha256": extraction["prompts_sha256"],
+        "extraction_id": extraction["extraction_id"],
+    }
     assert "weights_sha256" not in said  # not known of activations made elsewhere
     assert "before the final norm" in said["hook_point"] and "hook_resid_post" in said["layer_convention"]
     assert [row["l2_norm"] for row in json.loads(said["rows"])] == [
-        row["l2_norm"] for row in stored(store, pooling="mean", emotion="rage") if row["layer"] in (1, 3)]  # fmt: skip
+        row["l2_norm"] for row in stored(store, pooling="mean", emotion="rage") if row["layer"] in (1, 3)
+    ]
     assert (
         path.read_bytes()
         == exported(store, tmp_path / "again", pooling=("mean",), emotion=("rage",), layer=(1, 3))[0].read_bytes()
@@ -177,10 +207,14 @@ def test_what_is_there_is_not_overwritten(store, tmp_path):
     assert not [path for path in (tmp_path / "out").rglob("*") if path.is_file() and path not in paths]
 
 
-@pytest.mark.parametrize(("settings", "error", "said"), [
-    ({"emotion": ("awe",)}, UsageError, "--emotion: 'awe' is none of joy, rage"),
-    ({"layer": (9,)}, MissingError, "none of the layers"),
-], ids=str)  # fmt: skip
+@pytest.mark.parametrize(
+    ("settings", "error", "said"),
+    [
+        ({"emotion": ("awe",)}, UsageError, "--emotion: 'awe' is none of joy, rage"),
+        ({"layer": (9,)}, MissingError, "none of the layers"),
+    ],
+    ids=str,
+)
 def test_what_is_not_there_is_named(store, tmp_path, settings, error, said):
     with pytest.raises(error, match=said):
         exported(store, tmp_path / "out", **settings)
@@ -209,9 +243,13 @@ FAULTS = {
     "no extraction": (lambda path: altered(path, extraction_id=None), "does not say extraction_id"),
     "another width": (lambda path: altered(path, d_model="9"), "not that of its vectors"),
     "no number": (lambda path: altered(path, n_prompts="many"), "not as emo export writes it"),
-    "other numbers": (lambda path: save_file({name: 2 * vector for name, vector in load_file(path).items()}, path,
-                                             metadata=safe_open(path, "numpy").metadata()), "not as they were exported"),
-}  # fmt: skip
+    "other numbers": (
+        lambda path: save_file(
+            {name: 2 * vector for name, vector in load_file(path).items()}, path, metadata=safe_open(path, "numpy").metadata()
+        ),
+        "not as they were exported",
+    ),
+}
 
 
 @pytest.mark.parametrize("name", FAULTS)

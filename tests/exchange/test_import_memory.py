@@ -26,13 +26,15 @@ def activations_file(path: Path, n_layers: int) -> Path:
     numbers = np.random.default_rng(0)
     rows = numbers.permutation(N_PROMPTS * n_layers)
     prompts = rows % N_PROMPTS
-    table = pa.table({
-        "text": [f"text {prompt}" for prompt in prompts],
-        "emotion": [("joy", "rage")[prompt % 2] for prompt in prompts],
-        "pooling": ["last"] * len(rows),
-        "layer": pa.array(rows // N_PROMPTS),
-        "activation": pa.FixedSizeListArray.from_arrays(pa.array(numbers.random(len(rows) * WIDTH, np.float32)), WIDTH),
-    })  # fmt: skip
+    table = pa.table(
+        {
+            "text": [f"text {prompt}" for prompt in prompts],
+            "emotion": [("joy", "rage")[prompt % 2] for prompt in prompts],
+            "pooling": ["last"] * len(rows),
+            "layer": pa.array(rows // N_PROMPTS),
+            "activation": pa.FixedSizeListArray.from_arrays(pa.array(numbers.random(len(rows) * WIDTH, np.float32)), WIDTH),
+        }
+    )
     pq.write_table(table, path, compression="none", use_dictionary=["text", "emotion", "pooling"])
     assert pq.read_metadata(path).num_row_groups == 1
     return path

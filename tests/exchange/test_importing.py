@@ -31,8 +31,10 @@ def activations(store):
 
 
 def expected(rows):
-    keyed = [(row["pooling"], row["layer"], Prompt(row["text"], row["emotion"]).prompt_id, row["emotion"], row["activation"])
-             for row in rows]  # fmt: skip
+    keyed = [
+        (row["pooling"], row["layer"], Prompt(row["text"], row["emotion"]).prompt_id, row["emotion"], row["activation"])
+        for row in rows
+    ]
     return sorted(keyed, key=lambda row: row[:3])
 
 
@@ -46,9 +48,18 @@ def test_rows_come_back_as_they_were_given(store):
     assert [(*list(row.values())[:4], row["activation"]) for row in stored] == expected(rows)
     assert {row["n_tokens"] for row in stored} == {None}
     (row,) = Catalog(store).dicts("extractions")
-    assert {name: row[name] for name in ("n_layers", "d_model", "dtype", "bos", "chat_template", "layers", "poolings", "n_prompts")} == {
-        "n_layers": 6, "d_model": 8, "dtype": "bfloat16", "bos": "never", "chat_template": False, "layers": [1, 2, 5],
-        "poolings": ["last", "mean"], "n_prompts": 12}  # fmt: skip
+    assert {
+        name: row[name] for name in ("n_layers", "d_model", "dtype", "bos", "chat_template", "layers", "poolings", "n_prompts")
+    } == {
+        "n_layers": 6,
+        "d_model": 8,
+        "dtype": "bfloat16",
+        "bos": "never",
+        "chat_template": False,
+        "layers": [1, 2, 5],
+        "poolings": ["last", "mean"],
+        "n_prompts": 12,
+    }
     assert row["weights_sha256"] is row["n_tokens"] is row["seconds"] is None
     prompts = Catalog(store).rows("select text, emotion, topic, role, n_copies from prompts").to_pylist()
     assert len(prompts) == 12 and {(row["role"], row["n_copies"]) for row in prompts} == {("train", 1)}
@@ -60,12 +71,15 @@ def test_the_same_rows_in_any_order_and_form_are_the_same_extraction(store, tmp_
     before = made.contents(store.root)
     shuffled = random.Random(0).sample(rows, len(rows))
     forms = [
-        [made.file_of(tmp_path / "a.parquet", shuffled[:30], row_group_size=7), made.file_of(tmp_path / "b.parquet", shuffled[30:])],
+        [
+            made.file_of(tmp_path / "a.parquet", shuffled[:30], row_group_size=7),
+            made.file_of(tmp_path / "b.parquet", shuffled[30:]),
+        ],
         [made.table_of(shuffled, activation=pa.list_(pa.float32(), made.WIDTH))],
         [made.table_of(shuffled, activation=pa.large_list(pa.float64()))],
         [made.table_of([{**row, "prompt_id": Prompt(row["text"], row["emotion"]).prompt_id} for row in rows])],
         [made.table_of([{name: value for name, value in row.items() if name != "topic"} for row in rows])],
-    ]  # fmt: skip
+    ]
     for origins in forms:
         again = imported(store, origins)
         assert not again.is_new and again.scope == first.scope
@@ -73,13 +87,22 @@ def test_the_same_rows_in_any_order_and_form_are_the_same_extraction(store, tmp_
     other = Store(tmp_path / "other")
     assert imported(other, [made.table_of(shuffled)]).scope == first.scope
     assert [path for path in made.contents(other.root) if "part-" in path and "extractions/" not in path] == [
-        path for path in before if "part-" in path and "extractions/" not in path]  # fmt: skip
+        path for path in before if "part-" in path and "extractions/" not in path
+    ]
 
 
-@pytest.mark.parametrize("change", [
-    {"declared": Declared(n_layers=6)}, {"declared": Declared(dtype="float16")}, {"declared": Declared(bos="always")},
-    {"declared": Declared(chat_template=True)}, {"declared": Declared(revision="abc")}, {"model": "other"},
-], ids=str)  # fmt: skip
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"declared": Declared(n_layers=6)},
+        {"declared": Declared(dtype="float16")},
+        {"declared": Declared(bos="always")},
+        {"declared": Declared(chat_template=True)},
+        {"declared": Declared(revision="abc")},
+        {"model": "other"},
+    ],
+    ids=str,
+)
 def test_other_settings_are_another_extraction(store, change):
     table = made.table_of(made.rows_of())
     assert imported(store, [table]).scope.extraction_id != imported(store, [table], **change).scope.extraction_id
@@ -130,8 +153,10 @@ def test_a_shipped_set_is_known(store):
     from emotion_cli.prompts.shipped import shipped_prompt_set
 
     prompts = shipped_prompt_set("baseline").prompts[:20]
-    rows = [{"prompt_id": prompt.prompt_id, "emotion": prompt.emotion, "pooling": "last", "layer": 3, "activation": [1.0, float(i)]}
-            for i, prompt in enumerate(prompts)]  # fmt: skip
+    rows = [
+        {"prompt_id": prompt.prompt_id, "emotion": prompt.emotion, "pooling": "last", "layer": 3, "activation": [1.0, float(i)]}
+        for i, prompt in enumerate(prompts)
+    ]
     with pytest.raises(UsageError, match="--dataset: 'mine' is none of baseline, extended, heldout"):
         imported(store, [made.table_of(rows)], create_dataset=False)
     found = imported(store, [made.table_of(rows)], dataset="baseline", create_dataset=False)
@@ -151,14 +176,19 @@ def without(name):
 
 NEW_FAULTS = {
     "no text": (changed(3, text=None), "FILE:4: text is missing"),
-    "blank text": ([{**row, "text": " "} if row["text"] == "calm about topic 0" else row for row in made.rows_of()], "text is empty"),
+    "blank text": (
+        [{**row, "text": " "} if row["text"] == "calm about topic 0" else row for row in made.rows_of()],
+        "text is empty",
+    ),
     "no label": (changed(3, emotion=None), "FILE:4: emotion is missing"),
     "two labels": (changed(3, emotion="rage"), "FILE:5: the text stands under 'joy' here and 'rage' at FILE:4"),
     "two topics": (changed(3, topic="x"), "FILE:5: the text has topic 'topic 0' here and 'x' at FILE:4"),
     "foreign id": ([{**row, "prompt_id": "x"} for row in made.rows_of()], "FILE:36: prompt_id 'x' is not that of the text"),
     "label of one prompt": (
-        [row for row in made.rows_of() if row["emotion"] != "joy" or row["topic"] == "topic 0"], "label 'joy' has 1 prompt"),
-}  # fmt: skip
+        [row for row in made.rows_of() if row["emotion"] != "joy" or row["topic"] == "topic 0"],
+        "label 'joy' has 1 prompt",
+    ),
+}
 
 FAULTS = {
     "no pooling": (changed(3, pooling=None), "FILE:4: pooling is missing"),
@@ -184,9 +214,15 @@ FAULTS = {
     "layer as text": ([{**row, "layer": "1"} for row in made.rows_of()], "FILE: column layer is string, not an integer"),
     "layer as float": ([{**row, "layer": 1.0} for row in made.rows_of()], "FILE: column layer is double, not an integer"),
     "text as number": ([{**row, "text": 1} for row in made.rows_of()], "FILE: column text is int64, not text"),
-    "activation as number": ([{**row, "activation": 1.0} for row in made.rows_of()], "FILE: column activation is double, not a list"),
-    "activation as integers": ([{**row, "activation": [1]} for row in made.rows_of()], "not a list of float16, float32 or float64"),
-}  # fmt: skip
+    "activation as number": (
+        [{**row, "activation": 1.0} for row in made.rows_of()],
+        "FILE: column activation is double, not a list",
+    ),
+    "activation as integers": (
+        [{**row, "activation": [1]} for row in made.rows_of()],
+        "not a list of float16, float32 or float64",
+    ),
+}
 
 KNOWN_FAULTS = {
     "unknown text": (changed(3, text="nobody"), "FILE:4: text 'nobody' is not in dataset mine"),
@@ -196,7 +232,7 @@ KNOWN_FAULTS = {
     "wrong topic": (changed(3, topic="x"), "FILE:4: the prompt's topic is 'x' here and 'topic 0' in mine"),
     "no label": (changed(3, emotion=None), "FILE:4: emotion is missing"),
     "foreign id": ([{**row, "prompt_id": "x"} for row in made.rows_of()], "FILE:36: prompt_id 'x' is not that of the text"),
-}  # fmt: skip
+}
 
 
 def refused(store, rows, tmp_path):
@@ -238,11 +274,19 @@ def test_all_faults_are_named_at_once(store, tmp_path):
         imported(store, [*paths, tmp_path / "text.parquet", tmp_path / "empty.parquet"])
     lines = str(caught.value).replace(f"{tmp_path}/", "").splitlines()
     assert lines[0] == "dataset mine: 7 faults, nothing was imported"
-    for fault, said in zip(lines[1:], (
-        "gone.parquet: there is no such file", "text.parquet: not readable as Parquet", "empty.parquet: there are no rows",
-        "a.parquet:3: layer -3 is negative", "b.parquet:2: pooling is missing",
-        "b.parquet:31: the same pooling, layer and prompt as a.parquet:1", "a.parquet:6: activation holds NaN",
-    ), strict=True):  # fmt: skip
+    for fault, said in zip(
+        lines[1:],
+        (
+            "gone.parquet: there is no such file",
+            "text.parquet: not readable as Parquet",
+            "empty.parquet: there are no rows",
+            "a.parquet:3: layer -3 is negative",
+            "b.parquet:2: pooling is missing",
+            "b.parquet:31: the same pooling, layer and prompt as a.parquet:1",
+            "a.parquet:6: activation holds NaN",
+        ),
+        strict=True,
+    ):
         assert fault.strip().startswith(said)
 
 

@@ -66,8 +66,14 @@ def main(folder: Path, kills: int, seed: int) -> dict:
     base, store = folder / "base", folder / "store"
     path = prompts(folder / "mine.jsonl")
     in_child(lambda: import_prompts(base, path))
-    settings = Settings(dataset=("mine",), model=(str(tiny.save_model(folder / "tiny-gpt2", "gpt2")),), reference="calm",
-                        neutral="calm", draws=20, cache=folder / "cache")  # fmt: skip
+    settings = Settings(
+        dataset=("mine",),
+        model=(str(tiny.save_model(folder / "tiny-gpt2", "gpt2")),),
+        reference="calm",
+        neutral="calm",
+        draws=20,
+        cache=folder / "cache",
+    )
     wanted = pipeline.stages("extract", "compare")
     model = in_child(lambda: list(pipeline.find_sources(Store(base), settings, settings.model, Silence())))[0]
     sources = pipeline.find_sources(Store(base), settings, settings.model, Silence())
@@ -91,8 +97,12 @@ def main(folder: Path, kills: int, seed: int) -> dict:
         committed = Catalog(opened).rows("select count(*) n from activations").to_pylist()[0]["n"]
         faults = verify(opened)
         noted = [len(one.progress()) for one in opened.folders("activations")]
-        return {"committed": committed, "faults": [fault.check for fault in faults], "noted": sum(noted),
-                "named": all(fault.file.exists() for fault in faults)}  # fmt: skip
+        return {
+            "committed": committed,
+            "faults": [fault.check for fault in faults],
+            "noted": sum(noted),
+            "named": all(fault.file.exists() for fault in faults),
+        }
 
     def again() -> dict:
         run(store)

@@ -19,11 +19,24 @@ MOST_CALLS = 200
 
 def rows(values):
     n = len(values)
-    columns = {"method": "m", "reference": "r", "pooling": "last", "d_model": 2, "n_emotion": 1, "n_reference": 1, "l1_norm": 1.0,
-               "l2_norm": 1.0, "relative_norm": 1.0, "averaged": True}  # fmt: skip
+    columns = {
+        "method": "m",
+        "reference": "r",
+        "pooling": "last",
+        "d_model": 2,
+        "n_emotion": 1,
+        "n_reference": 1,
+        "l1_norm": 1.0,
+        "l2_norm": 1.0,
+        "relative_norm": 1.0,
+        "averaged": True,
+    }
     spread = {name: [value] * n for name, value in columns.items()}
-    return table_of("vectors", {**spread, "emotion": [f"e{value}" for value in values], "layer": [0] * n,
-                                "vector": [[1.0, 0.0]] * n}, d_model=2)  # fmt: skip
+    return table_of(
+        "vectors",
+        {**spread, "emotion": [f"e{value}" for value in values], "layer": [0] * n, "vector": [[1.0, 0.0]] * n},
+        d_model=2,
+    )
 
 
 def write(root, values):

@@ -96,8 +96,14 @@ def vectors_again(store, *, limit=None, **changes):
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
 
     words = ["vectors", "--reference", "calm", "--neutral", "calm", "--over-layers", "resid_pre", "--store", str(store.root)]
-    done = subprocess.run([sys.executable, "-c", "from emotion_cli.cli.app import main; main()", *words], capture_output=True,
-                          text=True, env=environment(**changes), check=False, preexec_fn=limited if limit else None)  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-c", "from emotion_cli.cli.app import main; main()", *words],
+        capture_output=True,
+        text=True,
+        env=environment(**changes),
+        check=False,
+        preexec_fn=limited if limit else None,
+    )
     return type("Ran", (), {"code": done.returncode, "err": done.stderr, "out": done.stdout})
 
 

@@ -28,8 +28,9 @@ from warehouse.store import Store
 SEED = 0
 ROWS = [
     {"text": f"{text} {topic} .", "emotion": emotion, "topic": topic, "lang": "en"}
-    for topic in ("the bus", "today", "so much") for emotion, text in (("thanks", "thank you"), ("rage", "I am furious"))
-]  # fmt: skip
+    for topic in ("the bus", "today", "so much")
+    for emotion, text in (("thanks", "thank you"), ("rage", "I am furious"))
+]
 
 
 class Kind(NamedTuple):
@@ -126,7 +127,9 @@ def mutated(content: bytes, rng: random.Random) -> bytes:
             at = rng.randrange(min(64, max(1, len(changed)))) if rng.random() < 0.5 else at
             changed[at : at + 8] = rng.choice([b"\xff" * 8, b"\xff" * 7 + b"\x7f", b"\0" * 8])
         else:
-            changed = changed.replace(*rng.choice([(b'"text"', b'"Text"'), (b'"emotion"', b'"topic"'), (b"calm", b""), (b"}", b""), (b'"', b"'")]), 1)  # fmt: skip
+            changed = changed.replace(
+                *rng.choice([(b'"text"', b'"Text"'), (b'"emotion"', b'"topic"'), (b"calm", b""), (b"}", b""), (b'"', b"'")]), 1
+            )
     return bytes(changed)
 
 

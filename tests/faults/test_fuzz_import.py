@@ -46,8 +46,10 @@ def test_mutated_files_are_refused_or_read_as_they_are(tmp_path, request):
     store = Store(tmp_path / "store")
     names = {"dataset": "mine", "model": "lab/elsewhere", "declared": Declared(n_layers=6)}
     import_activations(store, [made.table_of(made.rows_of())], create_dataset=True, **names)
-    whole = [made.file_of(tmp_path / "a.parquet", made.rows_of()).read_bytes(),
-             made.file_of(tmp_path / "b.parquet", made.rows_of(), compression="zstd", row_group_size=5).read_bytes()]  # fmt: skip
+    whole = [
+        made.file_of(tmp_path / "a.parquet", made.rows_of()).read_bytes(),
+        made.file_of(tmp_path / "b.parquet", made.rows_of(), compression="zstd", row_group_size=5).read_bytes(),
+    ]
     at_hand = tmp_path / "number"
 
     def child(first, count):

@@ -49,8 +49,10 @@ def sound(tmp_path_factory) -> list[Sound]:
     shutil.copytree(folders[0][1], sharded, ignore=shutil.ignore_patterns("*.safetensors"))
     model.save_pretrained(sharded, max_shard_size="40KB")
     assert len(list(sharded.glob("*.safetensors"))) > 1
-    return [Sound(architecture, folder, find(str(folder), cache=root / "cache"))
-            for architecture, folder in [*folders, ("llama", sharded)]]  # fmt: skip
+    return [
+        Sound(architecture, folder, find(str(folder), cache=root / "cache"))
+        for architecture, folder in [*folders, ("llama", sharded)]
+    ]
 
 
 def change_tensors(draw: random.Random, folder: Path, change: Callable[[dict[str, torch.Tensor], str], None]) -> None:
@@ -143,9 +145,20 @@ def small_files(folder: Path) -> list[Path]:
 
 
 MUTATIONS = [
-    rename, prefix_all, drop, resize, retype, swap, add, change_a_byte, change_a_byte, change_a_byte, remove_a_file,
-    add_an_adapter, add_a_tokenizer_file,
-]  # fmt: skip
+    rename,
+    prefix_all,
+    drop,
+    resize,
+    retype,
+    swap,
+    add,
+    change_a_byte,
+    change_a_byte,
+    change_a_byte,
+    remove_a_file,
+    add_an_adapter,
+    add_a_tokenizer_file,
+]
 
 
 def test_a_mutated_folder_is_refused_or_is_what_transformers_loads(sound, tmp_path, request):

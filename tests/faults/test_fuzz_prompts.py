@@ -18,7 +18,7 @@ ROWS = [
     {"text": f'{text} {topic}, "really"{ending}', "emotion": emotion, "topic": topic}
     for topic, ending in (("the bus", "."), ("today", ",\nmy friend"), ("so much", "!"), ("嬉しい", ""))
     for emotion, text in zip(LABELS, ("thank you", "I am furious"), strict=True)
-]  # fmt: skip
+]
 INSERTED = [
     '"',
     '""',

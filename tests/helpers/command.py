@@ -42,9 +42,12 @@ def emo(*words: object, cwd: Path | None = None, own_process: bool = False, **ch
     # streams with a buffer below, as those of a process
     out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8", newline="", write_through=True) for _ in range(2))
     with (
-        mock.patch.dict(os.environ, environment(**changes), clear=True), contextlib.chdir(cwd or Path.cwd()),
-        contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), mock.patch.object(sys, "argv", ["emo", *map(str, words)]),
-    ):  # fmt: skip
+        mock.patch.dict(os.environ, environment(**changes), clear=True),
+        contextlib.chdir(cwd or Path.cwd()),
+        contextlib.redirect_stdout(out),
+        contextlib.redirect_stderr(err),
+        mock.patch.object(sys, "argv", ["emo", *map(str, words)]),
+    ):
         code = _exit_code(sys.argv[1:])
     return Ran(int(code), *(stream.buffer.getvalue().decode() for stream in (out, err)))
 

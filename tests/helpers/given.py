@@ -5,8 +5,15 @@ import pyarrow as pa
 from warehouse.schema import COLUMNS, TABLES, VECTOR
 from warehouse.store import Store, table_of
 
-_FILLERS = {pa.string(): "x", pa.int64(): 1, pa.float64(): 0.5, pa.bool_(): False, pa.list_(pa.string()): ["last"],
-            pa.list_(pa.int64()): [0], pa.timestamp("us", tz="UTC"): 0}  # fmt: skip
+_FILLERS = {
+    pa.string(): "x",
+    pa.int64(): 1,
+    pa.float64(): 0.5,
+    pa.bool_(): False,
+    pa.list_(pa.string()): ["last"],
+    pa.list_(pa.int64()): [0],
+    pa.timestamp("us", tz="UTC"): 0,
+}
 
 
 def write_rows(store: Store, table: str, rows: list[dict]) -> None:

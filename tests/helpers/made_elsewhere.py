@@ -14,10 +14,19 @@ def rows_of(*, topics: int = 4, layers=(1, 2, 5), poolings=("last",), width: int
     """One dictionary a row, in the order of prompts, then poolings and layers."""
     numbers = np.random.default_rng(seed)
     return [
-        {"text": f"{emotion} about topic {topic}", "emotion": emotion, "topic": f"topic {topic}", "pooling": pooling, "layer": layer,
-         "activation": numbers.normal(size=width).astype(np.float32).tolist()}
-        for topic in range(topics) for emotion in EMOTIONS for pooling in poolings for layer in layers
-    ]  # fmt: skip
+        {
+            "text": f"{emotion} about topic {topic}",
+            "emotion": emotion,
+            "topic": f"topic {topic}",
+            "pooling": pooling,
+            "layer": layer,
+            "activation": numbers.normal(size=width).astype(np.float32).tolist(),
+        }
+        for topic in range(topics)
+        for emotion in EMOTIONS
+        for pooling in poolings
+        for layer in layers
+    ]
 
 
 def table_of(rows: list[dict], *, activation: pa.DataType | None = None) -> pa.Table:

@@ -48,6 +48,9 @@ def write_json(folder: Path, rows: Rows) -> list[Path]:
 
 
 FORMS = {
-    ".jsonl": write_jsonl, ".csv": write_separated(".csv", ","), ".tsv": write_separated(".tsv", "\t"),
-    ".parquet": write_parquet, ".json": write_json,
-}  # fmt: skip
+    ".jsonl": write_jsonl,
+    ".csv": write_separated(".csv", ","),
+    ".tsv": write_separated(".tsv", "\t"),
+    ".parquet": write_parquet,
+    ".json": write_json,
+}

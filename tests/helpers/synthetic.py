@@ -35,14 +35,16 @@ def add_model(store: Store, name: str, layers: list[np.ndarray], topics: int) ->
     labels, names = labels_of(topics), topics_of(topics)
     flat = np.concatenate(layers).astype(np.float32)
     n = len(layers)
-    table = pa.table({
-        "text": [f"{label} about {topic}" for label, topic in zip(labels, names, strict=True)] * n,
-        "emotion": list(labels) * n,
-        "topic": list(names) * n,
-        "pooling": ["last"] * len(flat),
-        "layer": [layer for layer in range(n) for _ in labels],
-        "activation": pa.FixedSizeListArray.from_arrays(pa.array(flat.ravel()), flat.shape[1]),
-    })  # fmt: skip
+    table = pa.table(
+        {
+            "text": [f"{label} about {topic}" for label, topic in zip(labels, names, strict=True)] * n,
+            "emotion": list(labels) * n,
+            "topic": list(names) * n,
+            "pooling": ["last"] * len(flat),
+            "layer": [layer for layer in range(n) for _ in labels],
+            "activation": pa.FixedSizeListArray.from_arrays(pa.array(flat.ravel()), flat.shape[1]),
+        }
+    )
     import_activations(
         store, [table], dataset="synthetic", model=name, declared=Declared(n_layers=max(1, n - 1)), create_dataset=True
     )

@@ -12,9 +12,14 @@ VOCABULARY = {"<bos>": 0, "<eos>": 1, "<unk>": 2, ".": 3, "!": 4} | {word: i + 5
 
 _SIZES = {"vocab_size": 64, "bos_token_id": 0, "eos_token_id": 1, "pad_token_id": 1}
 _ROTARY = {
-    **_SIZES, "hidden_size": 32, "num_hidden_layers": 3, "num_attention_heads": 4, "num_key_value_heads": 2,
-    "intermediate_size": 64, "max_position_embeddings": 64,
-}  # fmt: skip
+    **_SIZES,
+    "hidden_size": 32,
+    "num_hidden_layers": 3,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "intermediate_size": 64,
+    "max_position_embeddings": 64,
+}
 
 
 def _opt(**changes):
@@ -34,7 +39,12 @@ CONFIGS = {
     ),
     # the local window is smaller than most prompts
     "gpt_neo": lambda: transformers.GPTNeoConfig(
-        **_SIZES, hidden_size=32, num_layers=2, num_heads=4, attention_types=[[["global", "local"], 1]], window_size=4,
+        **_SIZES,
+        hidden_size=32,
+        num_layers=2,
+        num_heads=4,
+        attention_types=[[["global", "local"], 1]],
+        window_size=4,
         max_position_embeddings=64,
     ),
     "llama": lambda: transformers.LlamaConfig(**_ROTARY),
@@ -46,7 +56,10 @@ CONFIGS = {
     "qwen3": lambda: transformers.Qwen3Config(**_ROTARY, head_dim=8),
     # soft capping, scaled embeddings, norms on both sides of a block
     "gemma2": lambda: transformers.Gemma2Config(
-        **_ROTARY, head_dim=8, query_pre_attn_scalar=8, sliding_window=4,
+        **_ROTARY,
+        head_dim=8,
+        query_pre_attn_scalar=8,
+        sliding_window=4,
         layer_types=["sliding_attention", "full_attention", "sliding_attention"],
     ),
     "phi": lambda: transformers.PhiConfig(**{**_ROTARY, "num_key_value_heads": 4}),
@@ -60,47 +73,84 @@ CONFIGS = {
     "olmo2": lambda: transformers.Olmo2Config(**_ROTARY),
     # attention sinks and experts
     "gpt_oss": lambda: transformers.GptOssConfig(
-        **_ROTARY, head_dim=8, sliding_window=4, num_local_experts=4, num_experts_per_tok=2,
+        **_ROTARY,
+        head_dim=8,
+        sliding_window=4,
+        num_local_experts=4,
+        num_experts_per_tok=2,
         layer_types=["sliding_attention", "full_attention", "sliding_attention"],
     ),
     "stablelm": lambda: transformers.StableLmConfig(**_ROTARY),
     # images and text: the decoder is a part of it (4B and larger)
     "gemma3": lambda: transformers.Gemma3Config(
-        text_config={**_ROTARY, "head_dim": 8, "sliding_window": 4,
-                     "layer_types": ["sliding_attention", "full_attention", "sliding_attention"]},
-        vision_config={"hidden_size": 32, "num_hidden_layers": 3, "num_attention_heads": 4, "intermediate_size": 64,
-                       "image_size": 28, "patch_size": 14},
-        image_token_index=60, boi_token_index=61, eoi_token_index=62, mm_tokens_per_image=4,
+        text_config={
+            **_ROTARY,
+            "head_dim": 8,
+            "sliding_window": 4,
+            "layer_types": ["sliding_attention", "full_attention", "sliding_attention"],
+        },
+        vision_config={
+            "hidden_size": 32,
+            "num_hidden_layers": 3,
+            "num_attention_heads": 4,
+            "intermediate_size": 64,
+            "image_size": 28,
+            "patch_size": 14,
+        },
+        image_token_index=60,
+        boi_token_index=61,
+        eoi_token_index=62,
+        mm_tokens_per_image=4,
     ),
     # heads of another width in some layers, and an embedding for each layer
     "gemma4_text": lambda: transformers.Gemma4TextConfig(
-        **_ROTARY, head_dim=8, global_head_dim=16, sliding_window=4, hidden_size_per_layer_input=4, vocab_size_per_layer_input=64,
+        **_ROTARY,
+        head_dim=8,
+        global_head_dim=16,
+        sliding_window=4,
+        hidden_size_per_layer_input=4,
+        vocab_size_per_layer_input=64,
         layer_types=["sliding_attention", "sliding_attention", "full_attention"],
     ),
     # attention in chunks, layers without positions, experts
     "llama4_text": lambda: transformers.Llama4TextConfig(
-        **_ROTARY, head_dim=8, intermediate_size_mlp=64, attention_chunk_size=4, num_local_experts=4, interleave_moe_layer_step=2,
-        layer_types=["chunked_attention", "full_attention", "chunked_attention"], no_rope_layers=[1, 0, 1],
+        **_ROTARY,
+        head_dim=8,
+        intermediate_size_mlp=64,
+        attention_chunk_size=4,
+        num_local_experts=4,
+        interleave_moe_layer_step=2,
+        layer_types=["chunked_attention", "full_attention", "chunked_attention"],
+        no_rope_layers=[1, 0, 1],
     ),
     # its blocks return lists, and no norm follows them
     "openai-gpt": lambda: transformers.OpenAIGPTConfig(**_SIZES, n_embd=32, n_layer=3, n_head=4, n_positions=64),
     # convolutions
     "lfm2": lambda: transformers.Lfm2Config(**_ROTARY, layer_types=["conv", "full_attention", "conv"], block_multiple_of=8),
     "recurrent_gemma": lambda: transformers.RecurrentGemmaConfig(
-        **{**_ROTARY, "num_key_value_heads": 4}, head_dim=8, attention_window_size=4, lru_width=32,
+        **{**_ROTARY, "num_key_value_heads": 4},
+        head_dim=8,
+        attention_window_size=4,
+        lru_width=32,
     ),
     "rwkv": lambda: transformers.RwkvConfig(**_SIZES, hidden_size=32, num_hidden_layers=3, context_length=64),
     "ctrl": lambda: transformers.CTRLConfig(**_SIZES, n_embd=32, n_layer=3, n_head=4, dff=64, n_positions=64),
     # other angles for prompts beyond 8 tokens, which many are
     "phi3-longrope": lambda: transformers.Phi3Config(
-        **_ROTARY, original_max_position_embeddings=8,
-        rope_parameters={"rope_type": "longrope", "rope_theta": 10000.0, "original_max_position_embeddings": 8,
-                         "short_factor": [1.0, 1.5, 2.0, 3.0], "long_factor": [4.0, 6.0, 9.0, 12.0]},
+        **_ROTARY,
+        original_max_position_embeddings=8,
+        rope_parameters={
+            "rope_type": "longrope",
+            "rope_theta": 10000.0,
+            "original_max_position_embeddings": 8,
+            "short_factor": [1.0, 1.5, 2.0, 3.0],
+            "long_factor": [4.0, 6.0, 9.0, 12.0],
+        },
     ),
     "llama-dynamic": lambda: transformers.LlamaConfig(
         **_ROTARY, rope_parameters={"rope_type": "dynamic", "rope_theta": 10000.0, "factor": 4.0}
     ),
-}  # fmt: skip
+}
 """One small config for each architecture that is tested in every way."""
 
 _MAMBA = {"mamba_d_state": 8, "mamba_d_conv": 4, "mamba_expand": 2}
@@ -110,30 +160,76 @@ MORE_CONFIGS = {
     "mixtral": lambda: transformers.MixtralConfig(**_ROTARY, num_local_experts=4),
     "qwen3_moe": lambda: transformers.Qwen3MoeConfig(**_ROTARY, **_MOE, head_dim=8, num_experts=4),
     "deepseek_v3": lambda: transformers.DeepseekV3Config(
-        **{**_ROTARY, "num_key_value_heads": 4}, **_MOE, n_routed_experts=4, n_group=2, topk_group=1, first_k_dense_replace=1,
-        q_lora_rank=16, kv_lora_rank=16, qk_nope_head_dim=8, qk_rope_head_dim=4, v_head_dim=8,
+        **{**_ROTARY, "num_key_value_heads": 4},
+        **_MOE,
+        n_routed_experts=4,
+        n_group=2,
+        topk_group=1,
+        first_k_dense_replace=1,
+        q_lora_rank=16,
+        kv_lora_rank=16,
+        qk_nope_head_dim=8,
+        qk_rope_head_dim=4,
+        v_head_dim=8,
     ),
     "jamba": lambda: transformers.JambaConfig(
-        **_ROTARY, **_MAMBA, num_experts=2, attn_layer_period=2, attn_layer_offset=1, expert_layer_period=2,
+        **_ROTARY,
+        **_MAMBA,
+        num_experts=2,
+        attn_layer_period=2,
+        attn_layer_offset=1,
+        expert_layer_period=2,
         expert_layer_offset=1,
     ),
     "zamba2": lambda: transformers.Zamba2Config(
-        **{**_ROTARY, "num_key_value_heads": 4}, **_MAMBA, mamba_headdim=16, n_mamba_heads=4, mamba_ngroups=1, chunk_size=8,
-        layers_block_type=["mamba", "hybrid", "hybrid"], num_mem_blocks=1,
+        **{**_ROTARY, "num_key_value_heads": 4},
+        **_MAMBA,
+        mamba_headdim=16,
+        n_mamba_heads=4,
+        mamba_ngroups=1,
+        chunk_size=8,
+        layers_block_type=["mamba", "hybrid", "hybrid"],
+        num_mem_blocks=1,
     ),
     "falcon_h1": lambda: transformers.FalconH1Config(
-        **_ROTARY, head_dim=8, mamba_d_ssm=32, mamba_n_heads=4, mamba_d_head=8, mamba_d_state=8, mamba_chunk_size=8,
+        **_ROTARY,
+        head_dim=8,
+        mamba_d_ssm=32,
+        mamba_n_heads=4,
+        mamba_d_head=8,
+        mamba_d_state=8,
+        mamba_chunk_size=8,
     ),
     "bamba": lambda: transformers.BambaConfig(
-        **_ROTARY, **_MAMBA, mamba_n_heads=4, mamba_d_head=16, mamba_n_groups=1, mamba_chunk_size=8, attn_layer_indices=[1],
+        **_ROTARY,
+        **_MAMBA,
+        mamba_n_heads=4,
+        mamba_d_head=16,
+        mamba_n_groups=1,
+        mamba_chunk_size=8,
+        attn_layer_indices=[1],
     ),
     "qwen3_next": lambda: transformers.Qwen3NextConfig(
-        **_ROTARY, **_MOE, head_dim=8, num_experts=4, shared_expert_intermediate_size=16, linear_num_key_heads=2,
-        linear_num_value_heads=4, linear_key_head_dim=8, linear_value_head_dim=8,
+        **_ROTARY,
+        **_MOE,
+        head_dim=8,
+        num_experts=4,
+        shared_expert_intermediate_size=16,
+        linear_num_key_heads=2,
+        linear_num_value_heads=4,
+        linear_key_head_dim=8,
+        linear_value_head_dim=8,
         layer_types=["linear_attention", "full_attention", "linear_attention"],
     ),
     "mamba2": lambda: transformers.Mamba2Config(
-        **_SIZES, hidden_size=32, num_hidden_layers=3, state_size=8, num_heads=4, head_dim=16, n_groups=1, chunk_size=8,
+        **_SIZES,
+        hidden_size=32,
+        num_hidden_layers=3,
+        state_size=8,
+        num_heads=4,
+        head_dim=16,
+        n_groups=1,
+        chunk_size=8,
     ),
     "cohere2": lambda: transformers.Cohere2Config(
         **_ROTARY, sliding_window=4, layer_types=["sliding_attention", "full_attention", "sliding_attention"]
@@ -149,13 +245,14 @@ MORE_CONFIGS = {
     "gptj": lambda: transformers.GPTJConfig(**_SIZES, n_embd=32, n_layer=3, n_head=4, n_positions=64, rotary_dim=4),
     "mpt": lambda: transformers.MptConfig(**_SIZES, d_model=32, n_layers=3, n_heads=4, max_seq_len=64),
     "one-block": lambda: transformers.LlamaConfig(**{**_ROTARY, "num_hidden_layers": 1}),
-}  # fmt: skip
+}
 """One small config for each architecture that is loaded and compared with the plain forward pass of one prompt."""
 
 BLOCKS = {
     **dict.fromkeys([*CONFIGS, *MORE_CONFIGS], "model.layers"),
-    **dict.fromkeys(("gpt2", "gpt_neo", "bloom", "falcon", "falcon-alibi", "openai-gpt", "ctrl", "gpt_bigcode", "gptj"),
-                    "transformer.h"),
+    **dict.fromkeys(
+        ("gpt2", "gpt_neo", "bloom", "falcon", "falcon-alibi", "openai-gpt", "ctrl", "gpt_bigcode", "gptj"), "transformer.h"
+    ),
     "gemma3": "model.language_model.layers",
     "rwkv": "rwkv.blocks",
     "mpt": "transformer.blocks",
@@ -163,7 +260,7 @@ BLOCKS = {
     "gpt_neox": "gpt_neox.layers",
     "mamba": "backbone.layers",
     "mamba2": "backbone.layers",
-}  # fmt: skip
+}
 """Where the decoder blocks are under the whole causal LM, written down apart from the code under test."""
 
 FIRST_HIDDEN_STATE = {"mamba": 1, "rwkv": 1}

@@ -17,13 +17,29 @@ def write_prompts(path: Path) -> Path:
     texts = {"thanks": "thank you {} .", "rage": "I am furious {} !", "calm": "the bus is {} ."}
     rows = [
         {"text": text.format(topic), "emotion": emotion, "topic": topic, "lang": "en"}
-        for topic in topics for emotion, text in texts.items()
-    ]  # fmt: skip
+        for topic in topics
+        for emotion, text in texts.items()
+    ]
     path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     return path
 
 
 def run_options(place: Workplace) -> list[object]:
     models = [word for model in place.models for word in ("-m", model)]
-    return ["-d", "mine", *models, "--reference", "calm", "--neutral", "calm", "--pooling", "last",
-            "--pooling", "mean", "--store", place.store, "--cache", place.cache]  # fmt: skip
+    return [
+        "-d",
+        "mine",
+        *models,
+        "--reference",
+        "calm",
+        "--neutral",
+        "calm",
+        "--pooling",
+        "last",
+        "--pooling",
+        "mean",
+        "--store",
+        place.store,
+        "--cache",
+        place.cache,
+    ]

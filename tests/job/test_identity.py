@@ -34,9 +34,17 @@ def id_of(settings, version, source):
     return extractions.planned_extraction(settings, version, source).extraction_id
 
 
-@pytest.mark.parametrize("change", [
-    {"dtype": "bfloat16"}, {"bos": "never"}, {"chat_template": True}, {"max_length": 9}, {"truncate": True},
-], ids=str)  # fmt: skip
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"dtype": "bfloat16"},
+        {"bos": "never"},
+        {"chat_template": True},
+        {"max_length": 9},
+        {"truncate": True},
+    ],
+    ids=str,
+)
 def test_a_changed_setting_is_another_extraction(settings, source, change):
     assert id_of(replace(settings, **change), VERSION, source) != id_of(settings, VERSION, source)
 
@@ -53,9 +61,19 @@ def test_changed_prompts_weights_tokenizer_or_schema_are_another_extraction(sett
     assert len(others - {before}) == 4
 
 
-@pytest.mark.parametrize("change", [
-    {"layer": (1,)}, {"pooling": ("mean",)}, {"batch_tokens": 7}, {"device": "cpu"}, {"attention": "eager"}, {"dtype": "float32"}, {"seed": 3},
-], ids=str)  # fmt: skip
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"layer": (1,)},
+        {"pooling": ("mean",)},
+        {"batch_tokens": 7},
+        {"device": "cpu"},
+        {"attention": "eager"},
+        {"dtype": "float32"},
+        {"seed": 3},
+    ],
+    ids=str,
+)
 def test_more_layers_poolings_and_other_batches_are_the_same_extraction(settings, source, change):
     assert id_of(replace(settings, **change), VERSION, source) == id_of(settings, VERSION, source)
 
@@ -84,8 +102,17 @@ def test_hashes_follow_the_bytes_of_weights_and_tokenizer(tmp_path):
     (folder / "parts/norms.py").write_text("x = 1")
     seen.append(hashes())
     assert len({weights for weights, _ in seen}) == 6 and len({tokenizer for _, tokenizer in seen}) == 1
-    for name in ("tokenizer.json", "vocab.txt", "spiece.model", "sentencepiece.bpe.model", "tekken.json", "chat_template.jinja",
-                 "qwen.tiktoken", "a-file-that-nobody-has-thought-of", "additional_chat_templates/tools.jinja"):  # fmt: skip
+    for name in (
+        "tokenizer.json",
+        "vocab.txt",
+        "spiece.model",
+        "sentencepiece.bpe.model",
+        "tekken.json",
+        "chat_template.jinja",
+        "qwen.tiktoken",
+        "a-file-that-nobody-has-thought-of",
+        "additional_chat_templates/tools.jinja",
+    ):
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_text("{ }")
         seen.append(hashes())
@@ -116,8 +143,13 @@ def chunks(group):
     return [range(start, min(start + size, 7)) for start in range(0, 7, size)]
 
 
-@given(wanted=PAIRS, began=PAIRS, held=st.dictionaries(st.just("last"), st.just([0])), stop=st.integers(0, 20),
-       recipe=st.sampled_from(["this", "other"]))  # fmt: skip
+@given(
+    wanted=PAIRS,
+    began=PAIRS,
+    held=st.dictionaries(st.just("last"), st.just([0])),
+    stop=st.integers(0, 20),
+    recipe=st.sampled_from(["this", "other"]),
+)
 def test_no_pair_is_lost_or_done_twice(wanted, began, held, stop, recipe):
     first = work(began, held, [], recipe, chunks)
     names = [group.part(chunk) for group in first.groups for chunk in chunks(group)]
@@ -172,9 +204,12 @@ def rewrite(store, **changes):
 
 
 DIFFERENT = {
-    "prompts_sha256": {"prompts_sha256": "0" * 64}, "dtype": {"dtype": "bfloat16"}, "bos": {"bos": "never"},
-    "chat_template": {"chat_template": True}, "truncated_at": {"max_length": 4, "n_truncated": 3},
-}  # fmt: skip
+    "prompts_sha256": {"prompts_sha256": "0" * 64},
+    "dtype": {"dtype": "bfloat16"},
+    "bos": {"bos": "never"},
+    "chat_template": {"chat_template": True},
+    "truncated_at": {"max_length": 4, "n_truncated": 3},
+}
 
 
 @pytest.mark.parametrize("name", SETTINGS)

@@ -72,15 +72,26 @@ def test_aligned_cosines_follow_from_the_activations(reference):
     (x, y), labels, topics = sample(2)
     design = design_of(labels, topics)
     options = {"dataset": "d", "seed": 0}
-    curves = aligned([(space_of(x @ x.T), space_of(y @ y.T))], design, emotions=EMOTIONS, reference=reference,
-                     neutral="neutral", draws=20, each=each, **options)  # fmt: skip
+    curves = aligned(
+        [(space_of(x @ x.T), space_of(y @ y.T))],
+        design,
+        emotions=EMOTIONS,
+        reference=reference,
+        neutral="neutral",
+        draws=20,
+        each=each,
+        **options,
+    )
     one = next(
         c for c in curves if (c.emotion, c.measure, c.direction, c.fit) == ("apology", "aligned_cosine", "a_to_b", "ridge")
     )
     x, y = ((m - m.mean(0)) / np.sqrt(((m - m.mean(0)) ** 2).sum(1).mean()) for m in (x, y))
     swapped = EMOTIONS if reference == "others" else ["apology", "neutral"]
-    trials = [as_labelled(design), exchanged(design, swapped, draws=20, **options).part(slice(0, 1)),
-              groups_left_out(design, **options).part(slice(0, 1))]  # fmt: skip
+    trials = [
+        as_labelled(design),
+        exchanged(design, swapped, draws=20, **options).part(slice(0, 1)),
+        groups_left_out(design, **options).part(slice(0, 1)),
+    ]
     for trial, expected in zip(trials, (one.value, one.draws[0], one.groups[0]), strict=True):
         label, kept = trial.label[0], np.repeat(trial.kept[0][:, None], 4, 1)
         cosines = []
@@ -119,8 +130,11 @@ def test_hsic_is_that_of_song():
     n = 12
     bare_k, bare_m = (g - np.diag(np.diag(g)) for g in (k, m))
     ones = np.ones(n)
-    song = (np.trace(bare_k @ bare_m) + (ones @ bare_k @ ones) * (ones @ bare_m @ ones) / (n - 1) / (n - 2)
-            - 2 / (n - 2) * ones @ bare_k @ bare_m @ ones) / (n * (n - 3))  # fmt: skip
+    song = (
+        np.trace(bare_k @ bare_m)
+        + (ones @ bare_k @ ones) * (ones @ bare_m @ ones) / (n - 1) / (n - 2)
+        - 2 / (n - 2) * ones @ bare_k @ bare_m @ ones
+    ) / (n * (n - 3))
     assert (hsic_pattern(k) * hsic_pattern(m)).sum() / (n * (n - 3)) == pytest.approx(song)
 
 
@@ -179,8 +193,17 @@ def test_jackknife_intervals_of_cka_cover():
         x, y = draw(40)
         topic = np.repeat(np.arange(40), 4)
         groups = np.array([topic // 2 != group for group in range(20)])
-        found = similarities("cka_debiased", {0: space_of(x @ x.T).gram}, {0: space_of(y @ y.T).gram}, [(0, 0)], groups,
-                             dataset="d", seed=0, draws=1, each=each)[0]  # fmt: skip
+        found = similarities(
+            "cka_debiased",
+            {0: space_of(x @ x.T).gram},
+            {0: space_of(y @ y.T).gram},
+            [(0, 0)],
+            groups,
+            dataset="d",
+            seed=0,
+            draws=1,
+            each=each,
+        )[0]
         low, high = jackknife_interval(found.value, found.groups)
         held += low <= truth <= high
     assert held / 60 >= 0.88

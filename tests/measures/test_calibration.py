@@ -78,7 +78,7 @@ NOTHING = [
     pytest.param({"topic_effect": 1.0}, OTHERS, id="topic effects of 1, reference others"),
     pytest.param({"topic_effect": 3.0}, "neutral", id="topic effects of 3"),
     pytest.param({"topic_effect": 1.0, "missing": 0.4}, "neutral", id="unequal class sizes"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("how", "reference"), NOTHING)
@@ -144,9 +144,16 @@ def test_the_unbiased_cosine_s_interval_covers_the_planted_angle(cosine, strengt
     effects[1, :2] = strength * cosine, strength * np.sqrt(1 - cosine**2)
     rows, labels, names = planted(rng, n, topics=40, width=width, effects=effects)
     found = comparisons(
-        {i: gram(one) for i, one in enumerate(rows)}, labels, names, averaged=[], emotions=EMOTIONS[:2], reference="neutral",
-        dataset="x", seed=0, draws=1000,
-    )  # fmt: skip
+        {i: gram(one) for i, one in enumerate(rows)},
+        labels,
+        names,
+        averaged=[],
+        emotions=EMOTIONS[:2],
+        reference="neutral",
+        dataset="x",
+        seed=0,
+        draws=1000,
+    )
     one = [one.statistic for one in found if one.measure == "cosine_unbiased"]
     defined = [s for s in one if s.interval.low is not None]
     assert len(defined) >= (0.95 if strength == 5.0 else 0.5) * n
@@ -197,9 +204,16 @@ def test_three_strong_orthogonal_classes_have_cosine_one_half_and_one_emotion_tw
     for effects, truth in ((orthogonal, 0.5), (twice, 1.0)):
         rows, labels, names = planted(rng, n, topics=40, width=width, effects=effects)
         found = comparisons(
-            {i: gram(one) for i, one in enumerate(rows)}, labels, names, averaged=[], emotions=EMOTIONS[:2], reference="neutral",
-            dataset="x", seed=0, draws=1000,
-        )  # fmt: skip
+            {i: gram(one) for i, one in enumerate(rows)},
+            labels,
+            names,
+            averaged=[],
+            emotions=EMOTIONS[:2],
+            reference="neutral",
+            dataset="x",
+            seed=0,
+            draws=1000,
+        )
         plain = [one.statistic for one in found if one.measure == "cosine"]
         unbiased = [one.statistic for one in found if one.measure == "cosine_unbiased"]
         holds = np.mean([s.interval.low <= 0.5 <= s.interval.high for s in unbiased])
@@ -223,8 +237,18 @@ def test_a_confound_in_the_last_character_is_matched_by_the_surface():
         rows = 0.05 * rng.normal(size=(len(labels), 12))
         rows[:, 0] += 4 * (ends == "!")
         surface = surface_of(ends.tolist(), ["the"] * len(labels), [5] * len(labels))
-        found = qualities({1: gram(rows)}, labels, names, averaged=[1], emotions=EMOTIONS, reference="neutral", dataset="x",
-                          seed=seed, draws=19, surface=surface)  # fmt: skip
+        found = qualities(
+            {1: gram(rows)},
+            labels,
+            names,
+            averaged=[1],
+            emotions=EMOTIONS,
+            reference="neutral",
+            dataset="x",
+            seed=seed,
+            draws=19,
+            surface=surface,
+        )
         own = {one.measure: one.statistic for one in found if one.emotion == "anger" and one.layer is None}
         assert own["auroc"].value > 0.65 and own["auroc"].null.p_value <= 0.1
         gaps.append(own["auroc"].value - own["auroc_surface"].value)

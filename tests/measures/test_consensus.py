@@ -68,10 +68,11 @@ def same_texts(rng, width=30, apart=0.0):
     """Three models that read one latent text; labels mean nothing but what each model adds on its own."""
     latent = rng.normal(size=(4 * TOPICS, 6))
     return [
-        latent @ rng.normal(size=(6, width)) + rng.normal(size=(4 * TOPICS, width))
+        latent @ rng.normal(size=(6, width))
+        + rng.normal(size=(4 * TOPICS, width))
         + np.tile(apart * rng.normal(size=(4, width)), (TOPICS, 1))
         for _ in range(3)
-    ]  # fmt: skip
+    ]
 
 
 NOTHING = {

@@ -52,10 +52,12 @@ def direction(rows, codes, code):
 
 
 CASES = [
-    pytest.param({}, "calm", id="complete"), pytest.param({}, OTHERS, id="others"),
-    pytest.param({"missing": 0.2}, "calm", id="incomplete"), pytest.param({"missing": 0.2}, OTHERS, id="incomplete, others"),
+    pytest.param({}, "calm", id="complete"),
+    pytest.param({}, OTHERS, id="others"),
+    pytest.param({"missing": 0.2}, "calm", id="incomplete"),
+    pytest.param({"missing": 0.2}, OTHERS, id="incomplete, others"),
     pytest.param({"lone": True, "missing": 0.2}, "calm", id="no topics"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("how", "reference"), CASES)
@@ -139,8 +141,10 @@ def test_random_directions_are_scored_on_the_same_folds():
     gaussian = np.random.default_rng(0).normal(size=(rows.shape[1], 6))
     curves = random_auroc(one, [gram(used, None, gaussian)], auroc(one, [gram(used)]))
     for draw in range(6):
-        found = [roc_auc_score(one.is_emotion[0, one.draws.folds == fold], used[one.draws.folds == fold] @ gaussian[:, draw])
-                 for fold in np.unique(one.draws.folds)]  # fmt: skip
+        found = [
+            roc_auc_score(one.is_emotion[0, one.draws.folds == fold], used[one.draws.folds == fold] @ gaussian[:, draw])
+            for fold in np.unique(one.draws.folds)
+        ]
         assert curves.values[0, 1 + draw] == pytest.approx(np.mean(found))
 
 
@@ -258,16 +262,21 @@ def test_the_surface_auroc_is_that_of_each_prompt_s_score(monkeypatch):
     rng = np.random.default_rng(1)
     labels = ["calm", "rage"] * 30
     topics = [f"t{i // 4}" if i < 40 else None for i in range(60)]
-    surface = surface_of(rng.choice(list("ab"), size=60).tolist(), rng.choice(list("cde"), size=60).tolist(),
-                         rng.integers(2, 5, size=60).tolist())  # fmt: skip
+    surface = surface_of(
+        rng.choice(list("ab"), size=60).tolist(), rng.choice(list("cde"), size=60).tolist(), rng.integers(2, 5, size=60).tolist()
+    )
     contrast = Contrast("calm", draws_of(labels, topics, ["calm", "rage"], seed=0, names=("test",), draws=20))
     monkeypatch.setattr(quality, "CHUNK", 150)
     found = surface_auroc(contrast, surface)
     folds = contrast.draws.folds
     by_draw = []
     for is_emotion in contrast.is_emotion:
-        scores = [surface_scores(surface, np.flatnonzero(folds != fold), np.flatnonzero(folds == fold),
-                                 is_emotion[None, folds != fold])[0] for fold in range(5)]  # fmt: skip
+        scores = [
+            surface_scores(
+                surface, np.flatnonzero(folds != fold), np.flatnonzero(folds == fold), is_emotion[None, folds != fold]
+            )[0]
+            for fold in range(5)
+        ]
         by_draw.append(np.mean([roc_auc_score(is_emotion[folds == fold], np.round(scores[fold], 9)) for fold in range(5)]))
     assert found.value == pytest.approx(by_draw[0])
     assert found.null.mean == pytest.approx(np.mean(by_draw[1:]))
@@ -285,8 +294,12 @@ def test_unbiased_inner_products_are_means_over_pairs_of_topics(how, reference):
     for draw, count in enumerate(counts):
         for k in range(len(names)):
             for m in range(len(names)):
-                pairs = [(count[units[i]] * count[units[j]], inner[i, j]) for i in np.flatnonzero(codes == k)
-                         for j in np.flatnonzero(codes == m) if units[i] != units[j]]  # fmt: skip
+                pairs = [
+                    (count[units[i]] * count[units[j]], inner[i, j])
+                    for i in np.flatnonzero(codes == k)
+                    for j in np.flatnonzero(codes == m)
+                    if units[i] != units[j]
+                ]
                 weights, values = np.array(pairs).T
                 assert found[draw, k, m] == pytest.approx(weights @ values / weights.sum())
     if not how:  # complete topics: the mean over t != s of <D_a,t, D_b,s>

@@ -27,9 +27,22 @@ def sample(seed, topics_own=12, topics_rest=9, width=200, own=3.0, rest=3.0, tur
 
 def shifts(rows, labels, topics, is_rest, reference="calm", draws=200, **changes):
     grams = {0: gram(np.ones_like(rows)), 1: gram(rows), 2: gram(rows[:, ::-1] * 2)}
-    return {(one.layer, one.emotion): one for one in dataset_shifts(
-        grams, labels, topics, is_rest, averaged={1, 2}, emotions=EMOTIONS, reference=reference, names=("a", "b"), seed=0,
-        draws=draws, **changes)}  # fmt: skip
+    return {
+        (one.layer, one.emotion): one
+        for one in dataset_shifts(
+            grams,
+            labels,
+            topics,
+            is_rest,
+            averaged={1, 2},
+            emotions=EMOTIONS,
+            reference=reference,
+            names=("a", "b"),
+            seed=0,
+            draws=draws,
+            **changes,
+        )
+    }
 
 
 def differences(rows, labels, topics, keep, emotion, reference):
@@ -115,8 +128,11 @@ def test_prompts_without_a_topic_stand_alone():
         return (inner.sum() - np.trace(inner)) / (inner.size - len(inner)) if np.array_equal(one, other) else inner.mean()
 
     def product(part_a, part_b):
-        pairs = [(sa * sb, (names == a) & part_a, (names == b) & part_b)
-                 for a, sa in (("joy", 1), ("calm", -1)) for b, sb in (("joy", 1), ("calm", -1))]  # fmt: skip
+        pairs = [
+            (sa * sb, (names == a) & part_a, (names == b) & part_b)
+            for a, sa in (("joy", 1), ("calm", -1))
+            for b, sb in (("joy", 1), ("calm", -1))
+        ]
         return sum(sign * mean_product(one, other) for sign, one, other in pairs)
 
     expected = product(~second, second) / np.sqrt(product(~second, ~second) * product(second, second))

@@ -13,8 +13,17 @@ from emotion_cli.models.checks import tokens as token_checks
 from emotion_cli.models.loading import load
 from emotion_cli.models.sources.finding import find
 
-NAMES = ["layer_count", "top_before_final_norm", "causal", "bos", "vocabulary", "tokenizer_file", "padding_invariance", "batch_invariance",
-         "dtype_safety"]  # fmt: skip
+NAMES = [
+    "layer_count",
+    "top_before_final_norm",
+    "causal",
+    "bos",
+    "vocabulary",
+    "tokenizer_file",
+    "padding_invariance",
+    "batch_invariance",
+    "dtype_safety",
+]
 
 
 @pytest.fixture(scope="module", params=["gpt2", "gpt_neo", "gemma3_text", "mamba", "opt-post-norm"])

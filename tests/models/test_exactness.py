@@ -19,10 +19,15 @@ from emotion_cli.models.sources.finding import find
 from emotion_cli.models.tokens import tokenize
 
 TEXTS = [
-    "thank you so much .", "I am so furious today !", "sorry .", "the bus is late",
+    "thank you so much .",
+    "I am so furious today !",
+    "sorry .",
+    "the bus is late",
     "the bus is late and I am late and so is the bus !",
-    "thank you and the bus and the bus of the bus is so late today and I am so sorry .", "a", "of the bus",
-]  # fmt: skip
+    "thank you and the bus and the bus of the bus is so late today and I am so sorry .",
+    "a",
+    "of the bus",
+]
 
 
 class Subject(NamedTuple):
@@ -125,13 +130,16 @@ def test_embedded_models_equal_a_plain_forward(alias, n_layers, d_model, cache, 
     assert max(largest.values()) <= 1, largest
 
 
-@pytest.mark.parametrize(("said", "gains"), [
-    ("vendor_id\t: AuthenticAMD\ncpu family\t: 26\n\nvendor_id\t: AuthenticAMD\ncpu family\t: 25\n", True),
-    ("vendor_id\t: AuthenticAMD\ncpu family\t: 25\n", False),
-    ("vendor_id\t: GenuineIntel\ncpu family\t: 26\n", False),
-    ("CPU architecture: 8\n", False),
-    (None, False),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("said", "gains"),
+    [
+        ("vendor_id\t: AuthenticAMD\ncpu family\t: 26\n\nvendor_id\t: AuthenticAMD\ncpu family\t: 25\n", True),
+        ("vendor_id\t: AuthenticAMD\ncpu family\t: 25\n", False),
+        ("vendor_id\t: GenuineIntel\ncpu family\t: 26\n", False),
+        ("CPU architecture: 8\n", False),
+        (None, False),
+    ],
+)
 def test_the_processor_says_whether_fast_products_gain(said, gains, tmp_path, monkeypatch):
     monkeypatch.setattr(products, "CPU_INFO", tmp_path / "cpuinfo")
     if said:

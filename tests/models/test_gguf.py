@@ -24,11 +24,14 @@ def shapes() -> dict[str, tuple[int, ...]]:
         f"blk.{i}.{name}.weight": shape
         for i in range(BLOCKS)
         for name, shape in {
-            "attn_norm": (WIDTH,), "ffn_norm": (WIDTH,),
+            "attn_norm": (WIDTH,),
+            "ffn_norm": (WIDTH,),
             **dict.fromkeys(("attn_q", "attn_k", "attn_v", "attn_output"), (WIDTH, WIDTH)),
-            "ffn_gate": (HIDDEN, WIDTH), "ffn_up": (HIDDEN, WIDTH), "ffn_down": (WIDTH, HIDDEN),
+            "ffn_gate": (HIDDEN, WIDTH),
+            "ffn_up": (HIDDEN, WIDTH),
+            "ffn_down": (WIDTH, HIDDEN),
         }.items()
-    }  # fmt: skip
+    }
     return blocks | {"token_embd.weight": (len(TOKENS), WIDTH), "output_norm.weight": (WIDTH,)}
 
 

@@ -38,9 +38,17 @@ def test_a_sound_gguf_file_passes(sound):
     gguf_weights(sound)
 
 
-@pytest.mark.parametrize(("at", "code", "value"), [
-    (8, "Q", 2**62), (16, "Q", 2**62), (4, "I", 99), (24, "Q", 2**63), (0, "4s", b"GGML"), (8, "Q", 2**20),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("at", "code", "value"),
+    [
+        (8, "Q", 2**62),
+        (16, "Q", 2**62),
+        (4, "I", 99),
+        (24, "Q", 2**63),
+        (0, "4s", b"GGML"),
+        (8, "Q", 2**20),
+    ],
+)
 def test_absurd_gguf_headers_are_refused(sound, tmp_path, at, code, value):
     content = bytearray(sound.read_bytes())
     struct.pack_into(f"<{code}", content, at, value)
@@ -64,12 +72,21 @@ def test_no_gguf_header_does_more_than_pass_or_be_refused(sound, tmp_path_factor
         assert "x.gguf" in str(error)
 
 
-@pytest.mark.parametrize("content", [
-    b"", b"\x01", struct.pack("<Q", 2**63) + b"{}", struct.pack("<Q", 2) + b"[]", struct.pack("<Q", 2) + b"{x",
-    struct.pack("<Q", 4) + b"\xff\xfe{}",
-    struct.pack("<Q", 80) + json.dumps({"t": {"dtype": "F32", "shape": [2**40], "data_offsets": [0, 2**42]}}).ljust(80).encode(),
-    struct.pack("<Q", 7) + b'{"t":1}', struct.pack("<Q", 60000) + b"[" * 60000,
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\x01",
+        struct.pack("<Q", 2**63) + b"{}",
+        struct.pack("<Q", 2) + b"[]",
+        struct.pack("<Q", 2) + b"{x",
+        struct.pack("<Q", 4) + b"\xff\xfe{}",
+        struct.pack("<Q", 80)
+        + json.dumps({"t": {"dtype": "F32", "shape": [2**40], "data_offsets": [0, 2**42]}}).ljust(80).encode(),
+        struct.pack("<Q", 7) + b'{"t":1}',
+        struct.pack("<Q", 60000) + b"[" * 60000,
+    ],
+)
 def test_absurd_safetensors_headers_are_refused(tmp_path, content):
     path = tmp_path / "absurd.safetensors"
     path.write_bytes(content)

@@ -15,30 +15,71 @@ from emotion_cli.models.sources.kinds import missing_packages
 
 _SIZES = {"vocab_size": 64, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 32}
 _BART = {
-    "vocab_size": 64, "d_model": 32, "encoder_layers": 2, "decoder_layers": 2, "encoder_attention_heads": 4,
-    "decoder_attention_heads": 4, "encoder_ffn_dim": 32, "decoder_ffn_dim": 32, "max_position_embeddings": 64,
-}  # fmt: skip
-_SEEN = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 32, "image_size": 28,
-         "patch_size": 14, "projection_dim": 32}  # fmt: skip
+    "vocab_size": 64,
+    "d_model": 32,
+    "encoder_layers": 2,
+    "decoder_layers": 2,
+    "encoder_attention_heads": 4,
+    "decoder_attention_heads": 4,
+    "encoder_ffn_dim": 32,
+    "decoder_ffn_dim": 32,
+    "max_position_embeddings": 64,
+}
+_SEEN = {
+    "hidden_size": 32,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "intermediate_size": 32,
+    "image_size": 28,
+    "patch_size": 14,
+    "projection_dim": 32,
+}
 
 WRONG = {
     "bert": (lambda: transformers.BertForMaskedLM(transformers.BertConfig(**_SIZES)), "not causal: tokens see those after"),
-    "roberta": (lambda: transformers.RobertaForMaskedLM(transformers.RobertaConfig(**_SIZES, max_position_embeddings=64)),
-                "not causal: tokens see those after"),
-    "distilbert": (lambda: transformers.DistilBertForMaskedLM(
-        transformers.DistilBertConfig(vocab_size=64, dim=32, n_layers=2, n_heads=4, hidden_dim=32)), "not a causal language model"),
+    "roberta": (
+        lambda: transformers.RobertaForMaskedLM(transformers.RobertaConfig(**_SIZES, max_position_embeddings=64)),
+        "not causal: tokens see those after",
+    ),
+    "distilbert": (
+        lambda: transformers.DistilBertForMaskedLM(
+            transformers.DistilBertConfig(vocab_size=64, dim=32, n_layers=2, n_heads=4, hidden_dim=32)
+        ),
+        "not a causal language model",
+    ),
     "bart": (lambda: transformers.BartForConditionalGeneration(transformers.BartConfig(**_BART)), "an encoder with a decoder"),
-    "t5": (lambda: transformers.T5ForConditionalGeneration(
-        transformers.T5Config(vocab_size=64, d_model=32, d_kv=8, d_ff=32, num_layers=2, num_heads=4)), "an encoder with a decoder"),
-    "vit": (lambda: transformers.ViTModel(transformers.ViTConfig(**{**_SEEN, "projection_dim": None})),
-            "not a causal language model"),
-    "llava": (lambda: transformers.LlavaForConditionalGeneration(transformers.LlavaConfig(
-        vision_config={"model_type": "clip_vision_model", **_SEEN}, text_config={"model_type": "llama", **_SIZES})),
-        r"not a causal language model \(it has parts for: text, vision\)"),
-    "wav2vec2": (lambda: transformers.Wav2Vec2Model(transformers.Wav2Vec2Config(
-        **_SIZES, conv_dim=(8,), conv_stride=(2,), conv_kernel=(3,), num_conv_pos_embeddings=4, num_conv_pos_embedding_groups=2)),
-        "not a causal language model"),
-}  # fmt: skip
+    "t5": (
+        lambda: transformers.T5ForConditionalGeneration(
+            transformers.T5Config(vocab_size=64, d_model=32, d_kv=8, d_ff=32, num_layers=2, num_heads=4)
+        ),
+        "an encoder with a decoder",
+    ),
+    "vit": (
+        lambda: transformers.ViTModel(transformers.ViTConfig(**{**_SEEN, "projection_dim": None})),
+        "not a causal language model",
+    ),
+    "llava": (
+        lambda: transformers.LlavaForConditionalGeneration(
+            transformers.LlavaConfig(
+                vision_config={"model_type": "clip_vision_model", **_SEEN}, text_config={"model_type": "llama", **_SIZES}
+            )
+        ),
+        r"not a causal language model \(it has parts for: text, vision\)",
+    ),
+    "wav2vec2": (
+        lambda: transformers.Wav2Vec2Model(
+            transformers.Wav2Vec2Config(
+                **_SIZES,
+                conv_dim=(8,),
+                conv_stride=(2,),
+                conv_kernel=(3,),
+                num_conv_pos_embeddings=4,
+                num_conv_pos_embedding_groups=2,
+            )
+        ),
+        "not a causal language model",
+    ),
+}
 """A tiny model of a wrong kind, and what is said of it."""
 
 
@@ -69,13 +110,19 @@ def with_config(folder, **changes):
     return find(str(folder), cache=folder)
 
 
-@pytest.mark.parametrize(("changes", "said", "hint"), [
-    ({"model_type": "llama99"}, "does not know models of type llama99", "pip install --upgrade transformers"),
-    ({"model_type": "mine", "auto_map": {"AutoConfig": "a.A", "AutoModelForCausalLM": "b.B"}}, "code of its own",
-     "--trust-remote-code"),
-    ({"model_type": None}, "names no model_type", "model_type"),
-    ({"model_type": ["llama"]}, "names no model_type", "model_type"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("changes", "said", "hint"),
+    [
+        ({"model_type": "llama99"}, "does not know models of type llama99", "pip install --upgrade transformers"),
+        (
+            {"model_type": "mine", "auto_map": {"AutoConfig": "a.A", "AutoModelForCausalLM": "b.B"}},
+            "code of its own",
+            "--trust-remote-code",
+        ),
+        ({"model_type": None}, "names no model_type", "model_type"),
+        ({"model_type": ["llama"]}, "names no model_type", "model_type"),
+    ],
+)
 def test_a_model_that_transformers_does_not_know_is_refused(changes, said, hint, tmp_path):
     with pytest.raises(UsageError, match=said) as caught:
         load(with_config(tmp_path, **changes))

@@ -29,9 +29,11 @@ prompts = st.one_of(
     st.just([[0]]),
     st.lists(st.lists(token, min_size=1, max_size=12), min_size=1, max_size=10),
     # shared beginnings, repeated prompts, prompts that begin others
-    st.tuples(st.lists(token, min_size=1, max_size=12), st.lists(st.tuples(st.integers(1, 12), st.lists(token, max_size=3)), max_size=10))
-    .map(lambda drawn: [drawn[0], *([*drawn[0][:cut], *end] for cut, end in drawn[1])]),
-)  # fmt: skip
+    st.tuples(
+        st.lists(token, min_size=1, max_size=12),
+        st.lists(st.tuples(st.integers(1, 12), st.lists(token, max_size=3)), max_size=10),
+    ).map(lambda drawn: [drawn[0], *([*drawn[0][:cut], *end] for cut, end in drawn[1])]),
+)
 """Random prompt sets: empty, BOS only, one prompt, prompts of one token, duplicates, shared beginnings."""
 
 
@@ -75,8 +77,16 @@ def test_every_strategy_that_is_exact_gives_the_plain_numbers(subject, data):
         if not prove(subject.loaded, ids, strategy=strategy, batch_tokens=budget, sparse=few).exact:
             assert strategy == "tree" and subject.architecture in WITHOUT_TREES
             continue
-        pooled = pooled_activations(subject.loaded, ids, poolings=poolings, layers=subject.layers, batch_tokens=budget,
-                                    strategy=strategy, words=words, sparse=few)  # fmt: skip
+        pooled = pooled_activations(
+            subject.loaded,
+            ids,
+            poolings=poolings,
+            layers=subject.layers,
+            batch_tokens=budget,
+            strategy=strategy,
+            words=words,
+            sparse=few,
+        )
         for i, row in enumerate(ids):
             positions = {"last": [len(row) - 1], "mean": list(range(1, len(row))), "word": [p for p in words[i] if p > 0]}
             for name in poolings:
@@ -176,13 +186,16 @@ def test_shared_beginnings_are_computed_once(llama):
 def test_in_the_last_block_only_tokens_that_are_read_go_through_the_mlp(llama, strategy):
     ids = [[0, *range(first, first + 9)] for first in range(6)]
     ran = []
-    handles = [block.mlp.up_proj.register_forward_hook(lambda _, given, out: ran.append(out.shape[:-1].numel()))
-               for block in llama.loaded.blocks]  # fmt: skip
+    handles = [
+        block.mlp.up_proj.register_forward_hook(lambda _, given, out: ran.append(out.shape[:-1].numel()))
+        for block in llama.loaded.blocks
+    ]
     try:
         for sparse in (True, False):
             ran.clear()
-            pooled = pooled_activations(llama.loaded, ids, poolings=["last"], layers=[0, 2], batch_tokens=64, strategy=strategy,
-                                        sparse=sparse)  # fmt: skip
+            pooled = pooled_activations(
+                llama.loaded, ids, poolings=["last"], layers=[0, 2], batch_tokens=64, strategy=strategy, sparse=sparse
+            )
             first, last = sum(ran[0::2]), sum(ran[1::2])
             assert first == pooled.n_tokens_computed and last == (6 if sparse else first)
     finally:
@@ -204,8 +217,15 @@ def test_a_last_block_whose_tokens_meet_behind_the_mlp_is_run_whole(tmp_path):
 
 def test_a_batch_of_which_nothing_is_read_is_not_run(llama):
     said = []
-    pooled = pooled_activations(llama.loaded, [[0, 5], [0, 6]], poolings=["word"], layers=[1], batch_tokens=64, words=[[], []],
-                                progress=lambda *done: said.append(done))  # fmt: skip
+    pooled = pooled_activations(
+        llama.loaded,
+        [[0, 5], [0, 6]],
+        poolings=["word"],
+        layers=[1],
+        batch_tokens=64,
+        words=[[], []],
+        progress=lambda *done: said.append(done),
+    )
     assert pooled.n_tokens_computed == 0 and not pooled.present["word"].any() and said == [(2, 4)]
 
 
@@ -223,8 +243,15 @@ def test_blocks_above_the_last_wanted_layer_and_the_final_norm_are_not_run(llama
             handle.remove()
 
 
-@pytest.mark.parametrize("error", [torch.OutOfMemoryError("CUDA out of memory"), RuntimeError(
-    "[enforce fail at alloc_cpu.cpp:119] err == 0. DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes")])  # fmt: skip
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory"),
+        RuntimeError(
+            "[enforce fail at alloc_cpu.cpp:119] err == 0. DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"
+        ),
+    ],
+)
 @pytest.mark.parametrize("strategy", STRATEGIES)
 def test_when_memory_runs_out_batches_are_halved_and_it_is_said_once(llama, monkeypatch, strategy, error):
     ids = [[0, *range(first, first + 9)] for first in range(12)] + [[0, 5, last] for last in range(9)]
@@ -239,8 +266,9 @@ def test_when_memory_runs_out_batches_are_halved_and_it_is_said_once(llama, monk
         return forward(loaded, batch, *given, **options)
 
     monkeypatch.setattr(pooling, "_forward", small_machine)
-    halved = pooled_activations(llama.loaded, ids, poolings=["last"], layers=[1, 3], batch_tokens=200, strategy=strategy,
-                                notify=said.append)  # fmt: skip
+    halved = pooled_activations(
+        llama.loaded, ids, poolings=["last"], layers=[1, 3], batch_tokens=200, strategy=strategy, notify=said.append
+    )
     np.testing.assert_allclose(halved.values["last"], whole.values["last"], atol=1e-5)
     assert len(said) == (0 if strategy == "single" else 1)
     assert halved.n_tokens_computed == sum(sizes)

@@ -44,10 +44,19 @@ def test_more_architectures_equal_a_plain_forward(architecture, tmp_path):
             close(found[layer, prompt], state[-1].double().numpy())
 
 
-@pytest.mark.parametrize(("architecture", "behind"), [
-    ("llama", ["norm"]), ("opt", ["final_layer_norm"]), ("opt-post-norm", ["project_out"]), ("openai-gpt", []),
-    ("ctrl", ["layernorm"]), ("lfm2", ["embedding_norm"]), ("recurrent_gemma", ["final_norm"]), ("rwkv", ["ln_out"]),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("architecture", "behind"),
+    [
+        ("llama", ["norm"]),
+        ("opt", ["final_layer_norm"]),
+        ("opt-post-norm", ["project_out"]),
+        ("openai-gpt", []),
+        ("ctrl", ["layernorm"]),
+        ("lfm2", ["embedding_norm"]),
+        ("recurrent_gemma", ["final_norm"]),
+        ("rwkv", ["ln_out"]),
+    ],
+)
 def test_what_stands_behind_the_blocks_is_found(architecture, behind, tmp_path):
     assert list(loaded_from(tiny.save_model(tmp_path, architecture)).structure.behind) == behind
 
@@ -105,12 +114,21 @@ def test_a_state_given_by_name_and_returned_among_others_is_found(tmp_path):
     assert found.blocks == list(wrapped)
 
 
-@pytest.mark.parametrize(("architecture", "ignored"), [
-    ("gpt2", True), ("gpt_neox", True), ("cohere2", True), ("nemotron", True), ("bloom", True),
-    ("llama", False), ("gemma3_text", False),
-    # LayerNorm behind the sums: attention reads what it gives as it is
-    ("opt-post-norm", False), ("openai-gpt", False),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("architecture", "ignored"),
+    [
+        ("gpt2", True),
+        ("gpt_neox", True),
+        ("cohere2", True),
+        ("nemotron", True),
+        ("bloom", True),
+        ("llama", False),
+        ("gemma3_text", False),
+        # LayerNorm behind the sums: attention reads what it gives as it is
+        ("opt-post-norm", False),
+        ("openai-gpt", False),
+    ],
+)
 def test_whether_the_mean_is_read_is_tried(architecture, ignored, tmp_path):
     assert ignores_mean(loaded_from(tiny.save_model(tmp_path, architecture))) is ignored
 

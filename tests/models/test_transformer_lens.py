@@ -20,9 +20,10 @@ TEXTS = ["thank you so much .", "the bus is late and I am late and so is the bus
 NOT_IN_LENS = {
     "opt-post-norm": "TransformerLens 4.3 raises on OPT's form with norms behind the sums",
     "falcon-alibi": "TransformerLens 4.3 leaves ALiBi out of Falcon's attention, 2 % off transformers' own forward pass",
-    **dict.fromkeys(("gemma3", "gemma4_text", "llama4_text", "openai-gpt", "lfm2", "recurrent_gemma", "rwkv", "ctrl"),
-                    "not compared yet"),
-}  # fmt: skip
+    **dict.fromkeys(
+        ("gemma3", "gemma4_text", "llama4_text", "openai-gpt", "lfm2", "recurrent_gemma", "rwkv", "ctrl"), "not compared yet"
+    ),
+}
 
 
 @pytest.mark.parametrize("architecture", [name for name in tiny.CONFIGS if name not in NOT_IN_LENS])

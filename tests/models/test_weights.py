@@ -58,9 +58,14 @@ def refused(folder: Path, *words: str) -> EmoError:
     return caught.value
 
 
-@pytest.mark.parametrize(("prefix", "hint"), [
-    ("_orig_mod.", "torch.compile"), ("module.", "wrapper"), ("base_model.model.", "merge_and_unload"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("prefix", "hint"),
+    [
+        ("_orig_mod.", "torch.compile"),
+        ("module.", "wrapper"),
+        ("base_model.model.", "merge_and_unload"),
+    ],
+)
 def test_names_of_a_wrapper_are_refused_with_the_way_out(copy, prefix, hint):
     folder = rewrite(copy(), lambda tensors: {prefix + name: value for name, value in tensors.items()})
     error = refused(
@@ -135,12 +140,16 @@ def mask(window: int | None = None) -> torch.Tensor:
 OLDER = {
     "gpt2": {f"transformer.h.{i}.attn.bias": mask() for i in range(3)},
     "gpt_neo": {
-        "transformer.h.0.attn.attention.bias": mask(), "transformer.h.1.attn.attention.bias": mask(4),
+        "transformer.h.0.attn.attention.bias": mask(),
+        "transformer.h.1.attn.attention.bias": mask(4),
         "transformer.h.0.attn.attention.masked_bias": torch.tensor(-1e9),
     },
-    "gpt_neox": {f"gpt_neox.layers.{i}.attention.{name}": value for i in range(3)
-                 for name, value in {"bias": mask(), "masked_bias": torch.tensor(-1e9), "rotary_emb.inv_freq": torch.ones(4)}.items()},
-}  # fmt: skip
+    "gpt_neox": {
+        f"gpt_neox.layers.{i}.attention.{name}": value
+        for i in range(3)
+        for name, value in {"bias": mask(), "masked_bias": torch.tensor(-1e9), "rotary_emb.inv_freq": torch.ones(4)}.items()
+    },
+}
 """Constants that folders of older versions of transformers hold beside the weights."""
 
 

@@ -14,8 +14,9 @@ from emotion_cli.prompts.shipped import shipped_prompt_set, shipped_sets
 def rows_of(*labels, topics=None):
     return [
         Row(f"f.csv:{2 + 2 * i + k}", {"text": f"text {i} {k}", "emotion": label, "topic": topics[i] if topics else None})
-        for i, label in enumerate(labels) for k in range(2)
-    ]  # fmt: skip
+        for i, label in enumerate(labels)
+        for k in range(2)
+    ]
 
 
 def questions(rows, **options):
@@ -28,14 +29,45 @@ def questions(rows, **options):
 
 
 ALIKE = [
-    ("joy", "Joy"), ("joy", "JOY"), ("joy", "joy\u200b"), ("joy", "j\u00adoy"), ("joy", "\u200ejoy"), ("joy", "joy\ufeff"), ("joy", "jo\u2060y"),
-    ("joy", "ｊｏｙ"), ("joy", "𝒿𝑜𝓎"), ("joy", "jоy"), ("joy", "јоу"), ("HOPE", "НОРЕ"), ("вот", "ВОТ"), ("ΣΑΣ", "σας"),
-    ("café", "cafe\u0301"), ("が", "か\u3099"), ("ガ", "ｶﾞ"), ("fine", "ﬁne"), ("straße", "STRASSE"), ("kızgın", "KIZGIN"), ("İyi", "iyi"),
-    ("self pity", "self-pity"), ("self pity", "self_pity"), ("self pity", "self\u00a0pity"), ("self pity", "self  pity"),
-    ("self-pity", "self\u2011pity"), ("self pity", "self\u3000pity"), ("joy", "'joy'"), ("joy", '"joy'), ("joy", "`joy`"), ("joy", "joy."),
-    ("it's", "it’s"), ("joy", "joy\u034f"), ("heart ❤", "heart ❤\ufe0f"), ("joy", "joy\u3164"), ("joy", "joy\x08"), ("joy", "joy\U000e0041"),
+    ("joy", "Joy"),
+    ("joy", "JOY"),
+    ("joy", "joy\u200b"),
+    ("joy", "j\u00adoy"),
+    ("joy", "\u200ejoy"),
+    ("joy", "joy\ufeff"),
+    ("joy", "jo\u2060y"),
+    ("joy", "ｊｏｙ"),
+    ("joy", "𝒿𝑜𝓎"),
+    ("joy", "jоy"),
+    ("joy", "јоу"),
+    ("HOPE", "НОРЕ"),
+    ("вот", "ВОТ"),
+    ("ΣΑΣ", "σας"),
+    ("café", "cafe\u0301"),
+    ("が", "か\u3099"),
+    ("ガ", "ｶﾞ"),
+    ("fine", "ﬁne"),
+    ("straße", "STRASSE"),
+    ("kızgın", "KIZGIN"),
+    ("İyi", "iyi"),
+    ("self pity", "self-pity"),
+    ("self pity", "self_pity"),
+    ("self pity", "self\u00a0pity"),
+    ("self pity", "self  pity"),
+    ("self-pity", "self\u2011pity"),
+    ("self pity", "self\u3000pity"),
+    ("joy", "'joy'"),
+    ("joy", '"joy'),
+    ("joy", "`joy`"),
+    ("joy", "joy."),
+    ("it's", "it’s"),
+    ("joy", "joy\u034f"),
+    ("heart ❤", "heart ❤\ufe0f"),
+    ("joy", "joy\u3164"),
+    ("joy", "joy\x08"),
+    ("joy", "joy\U000e0041"),
     ("می\u200cخواهم", "میخواهم"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("first", "second"), ALIKE, ids=lambda text: ascii(text))
@@ -55,10 +87,26 @@ def test_labels_and_topics_that_look_alike_are_questioned(first, second):
     assert questions(rows_of(second, first))
 
 
-@pytest.mark.parametrize(("first", "second"), [
-    ("joy", "joys"), ("-1", "1"), ("1.1", "11"), ("1-1", "11"), (".5", "5"), ("C", "C+"), ("café", "cafe"), ("buồn", "buôn"), ("か", "が"),
-    ("悲しみ", "悲しい"), ("fall", "fail"), ("anger", "angst"), ("боль", "больно"), ("😀", "😃"), ("は", "ば"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("joy", "joys"),
+        ("-1", "1"),
+        ("1.1", "11"),
+        ("1-1", "11"),
+        (".5", "5"),
+        ("C", "C+"),
+        ("café", "cafe"),
+        ("buồn", "buôn"),
+        ("か", "が"),
+        ("悲しみ", "悲しい"),
+        ("fall", "fail"),
+        ("anger", "angst"),
+        ("боль", "больно"),
+        ("😀", "😃"),
+        ("は", "ば"),
+    ],
+)
 def test_labels_that_differ_to_the_eye_are_not(first, second):
     assert not questions(rows_of(first, second))
     assert not questions(rows_of("x", "x", topics=[first, second]))
@@ -92,12 +140,22 @@ def test_what_shows_nothing_is_empty_whatever_is_accepted(blank):
             validated("s", [Row("f.csv:1", values)], accept_labels=True)
 
 
-@pytest.mark.parametrize(("first", "second", "is_asked"), [
-    ("I am here.", "I am\u00a0here.", True), ("I am here.", "I am here.\u200b", True), ("I am here.", "I  am here.", True),
-    ("café au lait", "cafe\u0301 au lait", True), ("Ｉ am here.", "I am here.", True), ("I аm here.", "I am here.", True), ("It’s.", "It's.", True),
-    # to shout is another text than to say, and a comma may be an emotion
-    ("I AM HERE.", "I am here.", False), ("I am here!", "I am here.", False), ("I am, here.", "I am here.", False),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("first", "second", "is_asked"),
+    [
+        ("I am here.", "I am\u00a0here.", True),
+        ("I am here.", "I am here.\u200b", True),
+        ("I am here.", "I  am here.", True),
+        ("café au lait", "cafe\u0301 au lait", True),
+        ("Ｉ am here.", "I am here.", True),
+        ("I аm here.", "I am here.", True),
+        ("It’s.", "It's.", True),
+        # to shout is another text than to say, and a comma may be an emotion
+        ("I AM HERE.", "I am here.", False),
+        ("I am here!", "I am here.", False),
+        ("I am, here.", "I am here.", False),
+    ],
+)
 def test_texts_that_look_alike_are_questioned_under_other_labels_and_topics(first, second, is_asked):
     filled = [Row(f"f.csv:{8 + i}", {"text": text, "emotion": "xxyy"[i]}) for i, text in enumerate("uvwz")]
 

@@ -46,10 +46,14 @@ FORMS = pytest.mark.parametrize("ending", [".csv", ".tsv", ".jsonl", ".parquet"]
 
 @FORMS
 def test_columns_of_other_names_are_read_and_others_only_left_out_when_asked(tmp_path, ending):
-    path = written(tmp_path, ending, [
-        {"id": i, "text": f"subject {i}", "body": text, "mood": label, "label": "no", "scene": topic}
-        for i, (text, label, topic) in enumerate(ROWS)
-    ])  # fmt: skip
+    path = written(
+        tmp_path,
+        ending,
+        [
+            {"id": i, "text": f"subject {i}", "body": text, "mood": label, "label": "no", "scene": topic}
+            for i, (text, label, topic) in enumerate(ROWS)
+        ],
+    )
     named = {"text": "body", "label": "mood", "topic": "scene"}
     assert read(path, **named, ignore_others=True) == ROWS
     # `text` stands for the same as `body` while nobody says that it is another column
@@ -134,15 +138,28 @@ def test_names_of_labels_come_from_a_file_or_the_line(tmp_path):
             label_names(wrong)
 
 
-@pytest.mark.parametrize(("ending", "rows", "options"), [
-    (".jsonl", [{"text": a, "label": {"x": 0, "y": 1}[b]} for a, b, _ in ROWS], "--label-names A,B,C"),
-    (".parquet", [{"text": a, "labels": [{"x": 0, "y": 1}[b]]} for a, b, _ in ROWS], "--label-column labels --label-names A,B,C"),
-    (".csv", [{"Text": a, "Emotion": b, "id": i} for i, (a, b, _) in enumerate(ROWS)],
-     "--text-column Text --label-column Emotion --ignore-other-columns"),
-    (".jsonl", [{"Text": a, "Emotion": b} for a, b, _ in ROWS], "--text-column Text --label-column Emotion"),
-    (".csv", [{"text": a, "id": f"r{a}", "x y": int(b == "x"), "z": int(b != "x")} for a, b, _ in ROWS],
-     "--label-columns 'x y,z' --ignore-other-columns"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("ending", "rows", "options"),
+    [
+        (".jsonl", [{"text": a, "label": {"x": 0, "y": 1}[b]} for a, b, _ in ROWS], "--label-names A,B,C"),
+        (
+            ".parquet",
+            [{"text": a, "labels": [{"x": 0, "y": 1}[b]]} for a, b, _ in ROWS],
+            "--label-column labels --label-names A,B,C",
+        ),
+        (
+            ".csv",
+            [{"Text": a, "Emotion": b, "id": i} for i, (a, b, _) in enumerate(ROWS)],
+            "--text-column Text --label-column Emotion --ignore-other-columns",
+        ),
+        (".jsonl", [{"Text": a, "Emotion": b} for a, b, _ in ROWS], "--text-column Text --label-column Emotion"),
+        (
+            ".csv",
+            [{"text": a, "id": f"r{a}", "x y": int(b == "x"), "z": int(b != "x")} for a, b, _ in ROWS],
+            "--label-columns 'x y,z' --ignore-other-columns",
+        ),
+    ],
+)
 def test_the_options_that_would_read_a_file_are_the_next_command(tmp_path, ending, rows, options):
     path = written(tmp_path, ending, rows)
     ran = emo("datasets", "validate", path)

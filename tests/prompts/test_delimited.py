@@ -39,15 +39,23 @@ def table(first, separator):
     return "".join([f"text{separator}label\n", first, *(f"{text}{separator}{label}\n" for text, label in MORE)])
 
 
-@pytest.mark.parametrize(("first", "expected"), [
-    ('"So glad\tjoy\nWhat a day\tjoy\n', [('"So glad', "joy"), ("What a day", "joy")]),
-    ('"So glad\tjoy\n"What a day\tjoy\n', [('"So glad', "joy"), ('"What a day', "joy")]),
-    ('"So" glad\tjoy\n', [('"So" glad', "joy")]), ('He said "so"\tjoy\n', [('He said "so"', "joy")]),
-    ('"\tjoy\n', [('"', "joy")]), ('"""\tjoy\n', [('"""', "joy")]), ('"a""\tjoy\n', [('"a""', "joy")]),
-    ('"He said ""so"""\tjoy\n', [('He said "so"', "joy")]), ('"a\tb"\tjoy\n', [("a\tb", "joy")]),
-    ('"two\nlines"\tjoy\n', [("two\nlines", "joy")]), ('"two\r\nlines"\t"joy"\r\n', [("two\r\nlines", "joy")]),
-    ('"one\tjoy\ntwo"\t"joy"\n', [("one\tjoy\ntwo", "joy")]),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("first", "expected"),
+    [
+        ('"So glad\tjoy\nWhat a day\tjoy\n', [('"So glad', "joy"), ("What a day", "joy")]),
+        ('"So glad\tjoy\n"What a day\tjoy\n', [('"So glad', "joy"), ('"What a day', "joy")]),
+        ('"So" glad\tjoy\n', [('"So" glad', "joy")]),
+        ('He said "so"\tjoy\n', [('He said "so"', "joy")]),
+        ('"\tjoy\n', [('"', "joy")]),
+        ('"""\tjoy\n', [('"""', "joy")]),
+        ('"a""\tjoy\n', [('"a""', "joy")]),
+        ('"He said ""so"""\tjoy\n', [('He said "so"', "joy")]),
+        ('"a\tb"\tjoy\n', [("a\tb", "joy")]),
+        ('"two\nlines"\tjoy\n', [("two\nlines", "joy")]),
+        ('"two\r\nlines"\t"joy"\r\n', [("two\r\nlines", "joy")]),
+        ('"one\tjoy\ntwo"\t"joy"\n', [("one\tjoy\ntwo", "joy")]),
+    ],
+)
 def test_tab_separated_quotes_are_read_as_they_are_meant(tmp_path, first, expected):
     rows, faults, _ = read(tmp_path, "a.tsv", table(first, "\t"))
     assert not faults and rows == expected + MORE
@@ -58,21 +66,40 @@ def test_a_quote_that_opens_nothing_is_noted(tmp_path):
     assert notes == ["a.tsv:2: a quote that opens no whole field is read as a character, here and in 1 more lines"]
 
 
-@pytest.mark.parametrize(("name", "first", "said"), [
-    # both quotes are strays, and rows stand between them
-    ("a.tsv", '"So glad\tjoy\nWhat a day\trage\nfine "\tjoy\n', "a.tsv:2: a quote opens a field here that closes in line 4, yet 3"),
-    ("a.csv", '"So glad,joy\nWhat a day,rage\nfine ",joy\n', "a.csv:2: a quote opens a field here that closes in line 4, yet 3"),
-    ("a.csv", '"So glad,joy\nfine ",joy\n', "a.csv:2: a quote opens a field here that closes in line 3, yet 2"),
-    ("a.csv", '"So glad,joy\n', "a.csv:2: a quote opens a field that is never closed"),
-    ("a.csv", '"So glad,joy\nhe said "oh",joy\n', "a.csv:2: the quoted field 1 closes in line 3 and has more behind"),
-    ("a.csv", 'a\rb,joy\n', "a.csv:2: a carriage return stands inside the line"),
-    ("a.tsv", 'a\rb\tjoy\n', "a.tsv:2: a carriage return stands inside the line"),
-    ("a.tsv", '"a\tb\tjoy\n', "a.tsv:2: a quote opens a field that is never closed"),
-    ("a.tsv", '"So glad\tjoy\n"He said ""so"""\tjoy\n', "a.tsv:2: a quote opens no whole field, yet fields are quoted, as in line 3"),
-    ("a.tsv", '"So glad"\t"joy"\n"So good\t"joy"\n', "a.tsv:3: a quote opens no whole field, yet fields are quoted, as in line 2"),
-    ("a.tsv", 'a\tb\tjoy\n', "a.tsv:2: 3 fields, the header has 2"),
-    ("a.csv", '"one\ntwo",joy,three\n', "a.csv:2: 3 fields (up to line 3), the header has 2"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("name", "first", "said"),
+    [
+        # both quotes are strays, and rows stand between them
+        (
+            "a.tsv",
+            '"So glad\tjoy\nWhat a day\trage\nfine "\tjoy\n',
+            "a.tsv:2: a quote opens a field here that closes in line 4, yet 3",
+        ),
+        (
+            "a.csv",
+            '"So glad,joy\nWhat a day,rage\nfine ",joy\n',
+            "a.csv:2: a quote opens a field here that closes in line 4, yet 3",
+        ),
+        ("a.csv", '"So glad,joy\nfine ",joy\n', "a.csv:2: a quote opens a field here that closes in line 3, yet 2"),
+        ("a.csv", '"So glad,joy\n', "a.csv:2: a quote opens a field that is never closed"),
+        ("a.csv", '"So glad,joy\nhe said "oh",joy\n', "a.csv:2: the quoted field 1 closes in line 3 and has more behind"),
+        ("a.csv", "a\rb,joy\n", "a.csv:2: a carriage return stands inside the line"),
+        ("a.tsv", "a\rb\tjoy\n", "a.tsv:2: a carriage return stands inside the line"),
+        ("a.tsv", '"a\tb\tjoy\n', "a.tsv:2: a quote opens a field that is never closed"),
+        (
+            "a.tsv",
+            '"So glad\tjoy\n"He said ""so"""\tjoy\n',
+            "a.tsv:2: a quote opens no whole field, yet fields are quoted, as in line 3",
+        ),
+        (
+            "a.tsv",
+            '"So glad"\t"joy"\n"So good\t"joy"\n',
+            "a.tsv:3: a quote opens no whole field, yet fields are quoted, as in line 2",
+        ),
+        ("a.tsv", "a\tb\tjoy\n", "a.tsv:2: 3 fields, the header has 2"),
+        ("a.csv", '"one\ntwo",joy,three\n', "a.csv:2: 3 fields (up to line 3), the header has 2"),
+    ],
+)
 def test_what_a_quote_would_swallow_is_refused_with_its_line(tmp_path, name, first, said):
     rows, faults, _ = read(tmp_path, name, table(first, "\t" if name == "a.tsv" else ","))
     assert rows is None and len(faults) == 1 and said in faults[0], faults
@@ -130,31 +157,37 @@ def written(separator, end="\r\n"):
     return sink.getvalue()
 
 
-@pytest.mark.parametrize(("name", "content", "said"), [
-    ("a.csv", written(";"), "a.csv:1: fields are separated by semicolons, as the header shows"),
-    ("a.csv", b"\xef\xbb\xbf" + written(";").encode(), "a.csv:1: fields are separated by semicolons"),
-    ("a.csv", '"text";"label"\n' + written(";").partition("\n")[2], "a.csv:1: fields are separated by semicolons"),
-    ("a.csv", written("\t"), "a.csv:1: fields are separated by tabs, as the header shows"),
-    ("a.tsv", written(","), "a.tsv:1: fields are separated by commas, as the header shows"),
-    ("a.csv", "sep=;\r\n" + written(";"), "a.csv:1: fields are separated by semicolons, as the line says"),
-    ("a.csv", '"sep=,"\r\n' + written(","), "a.csv:1: fields are separated by commas, as the line says"),
-    ("a.csv", written(",").encode("utf-16"), "a.csv: read as UTF-16, which its byte order mark names"),
-    ("a.tsv", b"\xfe\xff" + written("\t").encode("utf-16-be"), "a.tsv: read as UTF-16, which its byte order mark names"),
-    ("a.csv", written(",", "\r"), "a.csv: its lines end in carriage returns alone, and are read so"),
-    ("a.csv", written(",", "\r").encode("utf-16"), "a.csv: its lines end in carriage returns alone, and are read so"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("a.csv", written(";"), "a.csv:1: fields are separated by semicolons, as the header shows"),
+        ("a.csv", b"\xef\xbb\xbf" + written(";").encode(), "a.csv:1: fields are separated by semicolons"),
+        ("a.csv", '"text";"label"\n' + written(";").partition("\n")[2], "a.csv:1: fields are separated by semicolons"),
+        ("a.csv", written("\t"), "a.csv:1: fields are separated by tabs, as the header shows"),
+        ("a.tsv", written(","), "a.tsv:1: fields are separated by commas, as the header shows"),
+        ("a.csv", "sep=;\r\n" + written(";"), "a.csv:1: fields are separated by semicolons, as the line says"),
+        ("a.csv", '"sep=,"\r\n' + written(","), "a.csv:1: fields are separated by commas, as the line says"),
+        ("a.csv", written(",").encode("utf-16"), "a.csv: read as UTF-16, which its byte order mark names"),
+        ("a.tsv", b"\xfe\xff" + written("\t").encode("utf-16-be"), "a.tsv: read as UTF-16, which its byte order mark names"),
+        ("a.csv", written(",", "\r"), "a.csv: its lines end in carriage returns alone, and are read so"),
+        ("a.csv", written(",", "\r").encode("utf-16"), "a.csv: its lines end in carriage returns alone, and are read so"),
+    ],
+)
 def test_other_separators_and_bytes_are_read_with_a_note(tmp_path, name, content, said):
     rows, faults, notes = read(tmp_path, name, content)
     assert not faults and rows == GOOD
     assert any(note.startswith(said) for note in notes), notes
 
 
-@pytest.mark.parametrize(("content", "said"), [
-    (written(",").encode("utf-16-le"), "a.csv: UTF-16 without a byte order mark; save the file as UTF-8"),
-    (written(",").encode("utf-16-be"), "a.csv: UTF-16 without a byte order mark; save the file as UTF-8"),
-    (written(",").encode("utf-16")[:-1], "a.csv: not UTF-16 at byte"),
-    ("sep=x\ntextxlabel\n", "a.csv:1: the line names 'x'; what is read is separated by commas, semicolons, tabs"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (written(",").encode("utf-16-le"), "a.csv: UTF-16 without a byte order mark; save the file as UTF-8"),
+        (written(",").encode("utf-16-be"), "a.csv: UTF-16 without a byte order mark; save the file as UTF-8"),
+        (written(",").encode("utf-16")[:-1], "a.csv: not UTF-16 at byte"),
+        ("sep=x\ntextxlabel\n", "a.csv:1: the line names 'x'; what is read is separated by commas, semicolons, tabs"),
+    ],
+)
 def test_bytes_and_separators_that_are_not_read_are_named(tmp_path, content, said):
     rows, faults, _ = read(tmp_path, "a.csv", content)
     assert rows is None and faults[0].startswith(said), faults

@@ -99,19 +99,28 @@ def test_all_faults_are_said_at_once_with_their_line(tmp_path):
         read_prompt_set([path], "mine")
     said = str(caught.value)
     for expected in (
-        "10 faults", "mine.jsonl:2: not JSON", "mine.jsonl:3: text is missing", "mine.jsonl:4: text is empty",
-        "mine.jsonl:5: unknown key 'mood'", "mine.jsonl:6: the text stands under 'y' here and 'x' at {path}:1",
-        "mine.jsonl:7: the text has topic 'two' here and 'one' at {path}:1", "mine.jsonl:8: not UTF-8 at byte 11",
-        "mine.jsonl:9: an object is expected", "mine.jsonl:10: text is int", "label 'x' has 1 prompt",
-    ):  # fmt: skip
+        "10 faults",
+        "mine.jsonl:2: not JSON",
+        "mine.jsonl:3: text is missing",
+        "mine.jsonl:4: text is empty",
+        "mine.jsonl:5: unknown key 'mood'",
+        "mine.jsonl:6: the text stands under 'y' here and 'x' at {path}:1",
+        "mine.jsonl:7: the text has topic 'two' here and 'one' at {path}:1",
+        "mine.jsonl:8: not UTF-8 at byte 11",
+        "mine.jsonl:9: an object is expected",
+        "mine.jsonl:10: text is int",
+        "label 'x' has 1 prompt",
+    ):
         assert expected.format(path=path) in said
 
 
 def test_empty_files_wrong_roles_and_unknown_endings_are_errors(tmp_path):
     (tmp_path / "empty.jsonl").write_text("")
     for path, role, said in (
-        (tmp_path / "empty.jsonl", "train", "no prompts"), (tmp_path / "empty.jsonl", "both", "role 'both'"),
-        (tmp_path / "gone.jsonl", "train", "no such file"), (tmp_path / "x.docx", "train", "not a kind of prompt file"),
-    ):  # fmt: skip
+        (tmp_path / "empty.jsonl", "train", "no prompts"),
+        (tmp_path / "empty.jsonl", "both", "role 'both'"),
+        (tmp_path / "gone.jsonl", "train", "no such file"),
+        (tmp_path / "x.docx", "train", "not a kind of prompt file"),
+    ):
         with pytest.raises(UsageError, match=said):
             read_prompt_set([path], "s", role=role)

@@ -59,26 +59,35 @@ GOOD = "text,label,topic\na,x,one\nb,x,two\nc,y,one\nd,y,\n"
 def test_a_table_may_say_label_and_leave_topics_empty(tmp_path):
     prompt_set = read_prompt_set([written(tmp_path / "a.csv", GOOD)], "s")
     assert [(prompt.emotion, prompt.topic) for prompt in prompt_set.prompts] == [
-        ("x", "one"), ("x", "two"), ("y", "one"), ("y", None)]  # fmt: skip
+        ("x", "one"),
+        ("x", "two"),
+        ("y", "one"),
+        ("y", None),
+    ]
     windows = b"\xef\xbb\xbf" + GOOD.replace("\n", "\r\n").encode()
     assert read_prompt_set([written(tmp_path / "b.csv", windows)], "s") == prompt_set
 
 
-@pytest.mark.parametrize(("content", "expected"), [
-    ("text,label\na,x\nb\n\nc,y,z\n", ["a.csv:3: 1 fields, the header has 2", "a.csv:5: 3 fields, the header has 2"]),
-    ("text,text,label,\na,b,x,\n", ["a.csv:1: columns 'text' and 'text' are the same", "a.csv:1: column 4 has no name"]),
-    ("txt,label\na,x\n", ["a.csv:1: there is no column 'text'", "a.csv:1: unknown column 'txt'"]),
-    ('text,label\n"two\nlines",x\n,x\n', ["a.csv:4: text is missing"]),
-    ('text,label\n"a" b,x\n', ["a.csv:2: the quoted field 1 has more behind its closing quote"]),
-    ('text,label\n"a,x\n,x\n', ["a.csv:2: a quote opens a field that is never closed", "a.csv:3: text is missing"]),
-    (b"text,label\na,x\n\xff\xfe,x\nb,x\n,x\n", ["a.csv:3: not UTF-8 at byte 1 of the line", "a.csv:5: text is missing"]),
-    ("text,label,topic\na,x,one\na,y,one\na,x,two\n", [
-        "a.csv:3: the text stands under 'y' here and 'x' at a.csv:2", "a.csv:4: the text has topic 'two' here and 'one'"]),
-    ("text,label,mood\na,x,1\n", ["a.csv:1: unknown column 'mood'"]),
-    ("text,label,emotion\na,x,x\n", ["a.csv:1: columns 'label' and 'emotion' are the same"]),
-    ("text,label\na, x\nb,others\n", ["a.csv:2: the label ' x' has white space", "a.csv:3: 'others' cannot be a label"]),
-    ("", ["there are no prompts"]),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ("text,label\na,x\nb\n\nc,y,z\n", ["a.csv:3: 1 fields, the header has 2", "a.csv:5: 3 fields, the header has 2"]),
+        ("text,text,label,\na,b,x,\n", ["a.csv:1: columns 'text' and 'text' are the same", "a.csv:1: column 4 has no name"]),
+        ("txt,label\na,x\n", ["a.csv:1: there is no column 'text'", "a.csv:1: unknown column 'txt'"]),
+        ('text,label\n"two\nlines",x\n,x\n', ["a.csv:4: text is missing"]),
+        ('text,label\n"a" b,x\n', ["a.csv:2: the quoted field 1 has more behind its closing quote"]),
+        ('text,label\n"a,x\n,x\n', ["a.csv:2: a quote opens a field that is never closed", "a.csv:3: text is missing"]),
+        (b"text,label\na,x\n\xff\xfe,x\nb,x\n,x\n", ["a.csv:3: not UTF-8 at byte 1 of the line", "a.csv:5: text is missing"]),
+        (
+            "text,label,topic\na,x,one\na,y,one\na,x,two\n",
+            ["a.csv:3: the text stands under 'y' here and 'x' at a.csv:2", "a.csv:4: the text has topic 'two' here and 'one'"],
+        ),
+        ("text,label,mood\na,x,1\n", ["a.csv:1: unknown column 'mood'"]),
+        ("text,label,emotion\na,x,x\n", ["a.csv:1: columns 'label' and 'emotion' are the same"]),
+        ("text,label\na, x\nb,others\n", ["a.csv:2: the label ' x' has white space", "a.csv:3: 'others' cannot be a label"]),
+        ("", ["there are no prompts"]),
+    ],
+)
 def test_faults_of_tables_are_said_with_their_line(tmp_path, content, expected):
     faults = faults_of(written(tmp_path / "a.csv", content))
     for said in expected:
@@ -92,26 +101,39 @@ def test_one_json_file_a_label(tmp_path):
     written(tmp_path / "notes.txt", "not a prompt")
     prompt_set = read_prompt_set([tmp_path], "s", reference="calm")
     assert [(prompt.text, prompt.emotion, prompt.topic, prompt.lang) for prompt in prompt_set.prompts] == [
-        ("a", "joy", None, "en"), ("b", "joy", "t", "en"), ("c", "calm", None, None), ("d", "calm", None, None)]  # fmt: skip
+        ("a", "joy", None, "en"),
+        ("b", "joy", "t", "en"),
+        ("c", "calm", None, None),
+        ("d", "calm", None, None),
+    ]
     # a file named beside its folder is read once
     assert read_prompt_set([tmp_path, tmp_path / "joy.json"], "s") == prompt_set
 
 
-@pytest.mark.parametrize(("content", "expected"), [
-    ('{"prompts": [\n"a",\n5,\n{"text": ""},\n{"text": "b", "mood": 1},\n{"text": "c", "text": "d"}]}', [
-        "a.json:3: a text or an object is expected, not int", "a.json:4: text is empty", "a.json:5: unknown key 'mood'",
-        "a.json:6: the key 'text' stands twice"]),
-    ('{"prompts": ["a",\n"b"\n"c"]}', ["a.json:3: not JSON: a comma or ] is expected"]),
-    ('{"prompts": ["a"],\n"count": 1}', ["a.json:2: unknown key 'count'"]),
-    ('{"label": "x",\n"emotion": "y", "prompts": ["a", "b"]}', ["a.json:2: 'emotion' stands beside another key"]),
-    ('{"label": "x"}', ["a.json:1: there is no list called prompts"]),
-    ('{"prompts": {}}', ["a.json:1: prompts: a list is expected"]),
-    ('{"prompts": ["a", "b"]} x', ["a.json:1: not JSON: nothing more is expected"]),
-    ('["a"]', ["a.json:1: not JSON: an object with a list called prompts is expected"]),
-    ('{"prompts": [' + "[" * 100_000, ["a.json: not JSON"]),
-    (b'{"prompts": ["a",\n"\xff"]}', ["a.json:2: not UTF-8 at byte 2"]),
-    ('{"prompts": ["\\ud83d", "b", "c"]}', ["a.json:1: text holds half a surrogate pair"]),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (
+            '{"prompts": [\n"a",\n5,\n{"text": ""},\n{"text": "b", "mood": 1},\n{"text": "c", "text": "d"}]}',
+            [
+                "a.json:3: a text or an object is expected, not int",
+                "a.json:4: text is empty",
+                "a.json:5: unknown key 'mood'",
+                "a.json:6: the key 'text' stands twice",
+            ],
+        ),
+        ('{"prompts": ["a",\n"b"\n"c"]}', ["a.json:3: not JSON: a comma or ] is expected"]),
+        ('{"prompts": ["a"],\n"count": 1}', ["a.json:2: unknown key 'count'"]),
+        ('{"label": "x",\n"emotion": "y", "prompts": ["a", "b"]}', ["a.json:2: 'emotion' stands beside another key"]),
+        ('{"label": "x"}', ["a.json:1: there is no list called prompts"]),
+        ('{"prompts": {}}', ["a.json:1: prompts: a list is expected"]),
+        ('{"prompts": ["a", "b"]} x', ["a.json:1: not JSON: nothing more is expected"]),
+        ('["a"]', ["a.json:1: not JSON: an object with a list called prompts is expected"]),
+        ('{"prompts": [' + "[" * 100_000, ["a.json: not JSON"]),
+        (b'{"prompts": ["a",\n"\xff"]}', ["a.json:2: not UTF-8 at byte 2"]),
+        ('{"prompts": ["\\ud83d", "b", "c"]}', ["a.json:1: text holds half a surrogate pair"]),
+    ],
+)
 def test_faults_of_json_are_said_with_their_line(tmp_path, content, expected):
     faults = [fault for fault in faults_of(written(tmp_path / "a.json", content)) if "has 1 prompt" not in fault]
     assert len(faults) == len(expected)
@@ -140,7 +162,9 @@ def test_damaged_parquet_is_said(tmp_path):
         assert any("a.parquet: not readable as Parquet" in fault for fault in faults_of(written(path, wrong)))
     pq.write_table(pa.table([pa.array(["a"])] * 2, names=["text", "text"]), path)
     assert faults_of(path) == [
-        "  a.parquet: schema: columns 'text' and 'text' are the same", "  a.parquet: schema: there is no column 'emotion'"]  # fmt: skip
+        "  a.parquet: schema: columns 'text' and 'text' are the same",
+        "  a.parquet: schema: there is no column 'emotion'",
+    ]
 
 
 def test_faults_of_all_files_are_said_at_once(tmp_path):
@@ -148,8 +172,14 @@ def test_faults_of_all_files_are_said_at_once(tmp_path):
     written(tmp_path / "b.jsonl", json.dumps({"emotion": "x"}) + "\n" + json.dumps({"text": "a", "emotion": "x"}))
     written(tmp_path / "c.json", '{"prompts": ["a"]}')
     faults = faults_of(tmp_path / "a.csv", tmp_path / "b.jsonl", tmp_path / "c.json", role="both", reference="z")
-    for said in ("a.csv:2: text is missing", "b.jsonl:1: text is missing", "role 'both'", "reference 'z' is no label",
-                 "c.json:1: the text stands under 'c' here and 'x' at b.jsonl:2", "label 'x' has 1 prompt"):  # fmt: skip
+    for said in (
+        "a.csv:2: text is missing",
+        "b.jsonl:1: text is missing",
+        "role 'both'",
+        "reference 'z' is no label",
+        "c.json:1: the text stands under 'c' here and 'x' at b.jsonl:2",
+        "label 'x' has 1 prompt",
+    ):
         assert any(said in fault for fault in faults), (said, faults)
 
 

@@ -14,12 +14,21 @@ from emotion_cli.prompts.words import WordList
 JAPANESE = "とても嬉しいです。カタカナで「書く」"
 
 
-@pytest.mark.parametrize(("text", "words"), [
-    ("I am, so -- glad!", ["I", "am,", "so", "--", "glad!"]), ("C'est la vie…", ["C'est", "la", "vie…"]), ("행복해요 정말", ["행복해요", "정말"]),
-    (JAPANESE, ["と", "て", "も", "嬉", "し", "い", "で", "す", "カタカナ", "で", "書", "く"]), ("か\u3099 が", ["か\u3099", "が"]),
-    ("我很高兴！", ["我", "很", "高", "兴"]), ("Hello世界!", ["Hello", "世", "界"]), ("มี ความสุข", ["มี", "ค", "ว", "า", "ม", "สุ", "ข"]),
-    ("。。。", ["。。。"]), ("मैं खुश हूँ", ["मैं", "खुश", "हूँ"]),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("I am, so -- glad!", ["I", "am,", "so", "--", "glad!"]),
+        ("C'est la vie…", ["C'est", "la", "vie…"]),
+        ("행복해요 정말", ["행복해요", "정말"]),
+        (JAPANESE, ["と", "て", "も", "嬉", "し", "い", "で", "す", "カタカナ", "で", "書", "く"]),
+        ("か\u3099 が", ["か\u3099", "が"]),
+        ("我很高兴！", ["我", "很", "高", "兴"]),
+        ("Hello世界!", ["Hello", "世", "界"]),
+        ("มี ความสุข", ["มี", "ค", "ว", "า", "ม", "สุ", "ข"]),
+        ("。。。", ["。。。"]),
+        ("मैं खुश हूँ", ["मैं", "खुश", "हूँ"]),
+    ],
+)
 def test_words_of_any_script(text, words):
     assert words_of(text) == words
 
@@ -49,13 +58,25 @@ def test_the_shipped_sets_count_as_before():
 LIST = WordList({"joy": ("嬉しい", "高兴", "สุข", "mad", "fâché", "खुश", "うれしい 気持ち")})
 
 
-@pytest.mark.parametrize(("text", "found"), [
-    ("とても嬉しいです。", ["嬉しい"]), ("我很高兴，高兴！", ["高兴", "高兴"]), ("ฉันมีความสุขมาก", ["สุข"]), ("うれしい 気持ちだ", ["うれしい 気持ち"]),
-    # where both sides have spaces, words are whole words as before; a script without spaces ends a word of another
-    ("nomad mad madness", ["mad"]), ("私はmadです", ["mad"]), ("mad2 2mad mad_ _mad", []),
-    # a mark behind a letter makes another letter of it, whatever the Unicode form of the list
-    ("fa\u0302che\u0301 fâché", ["fa\u0302che\u0301", "fâché"]), ("खुशी खुश", ["खुश"]), ("mad\u0301", []), ("สุข\u0e49", []), ("सुखुश", []),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("とても嬉しいです。", ["嬉しい"]),
+        ("我很高兴，高兴！", ["高兴", "高兴"]),
+        ("ฉันมีความสุขมาก", ["สุข"]),
+        ("うれしい 気持ちだ", ["うれしい 気持ち"]),
+        # where both sides have spaces, words are whole words as before; a script without spaces ends a word of another
+        ("nomad mad madness", ["mad"]),
+        ("私はmadです", ["mad"]),
+        ("mad2 2mad mad_ _mad", []),
+        # a mark behind a letter makes another letter of it, whatever the Unicode form of the list
+        ("fa\u0302che\u0301 fâché", ["fa\u0302che\u0301", "fâché"]),
+        ("खुशी खुश", ["खुश"]),
+        ("mad\u0301", []),
+        ("สุข\u0e49", []),
+        ("सुखुश", []),
+    ],
+)
 def test_words_of_a_list_stand_in_any_script(text, found):
     assert [text[start:stop] for start, stop in LIST.spans(text, "joy")] == found
 

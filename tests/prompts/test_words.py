@@ -11,11 +11,18 @@ from emotion_cli.prompts.words import WordList, read_words
 LIST = WordList({"rage": ("mad", "seeing red"), "thanks": ("thank you", "thank")})
 
 
-@pytest.mark.parametrize(("text", "label", "found"), [
-    ("I am mad.", "rage", ["mad"]), ("Mad, MAD and 'mad'!", "rage", ["Mad", "MAD", "mad"]),
-    ("nomad madness mad_ma", "rage", []), ("seeing  red; Seeing\nred", "rage", ["seeing  red", "Seeing\nred"]),
-    ("thank you, I thank them", "thanks", ["thank you", "thank"]), ("I thank you", "rage", []), ("mad", "calm", []),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("text", "label", "found"),
+    [
+        ("I am mad.", "rage", ["mad"]),
+        ("Mad, MAD and 'mad'!", "rage", ["Mad", "MAD", "mad"]),
+        ("nomad madness mad_ma", "rage", []),
+        ("seeing  red; Seeing\nred", "rage", ["seeing  red", "Seeing\nred"]),
+        ("thank you, I thank them", "thanks", ["thank you", "thank"]),
+        ("I thank you", "rage", []),
+        ("mad", "calm", []),
+    ],
+)
 def test_words_are_whole_words_in_any_case(text, label, found):
     assert [text[start:stop] for start, stop in LIST.spans(text, label)] == found
 

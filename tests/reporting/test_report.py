@@ -28,18 +28,32 @@ def facts(models=(("m1", 8), ("m2", 8)), emotions=("joy", "rage", "shame"), mean
         rows["prompt_counts_by_emotion"] += [
             {"dataset": dataset, "role": "train", "emotion": emotion, "n_prompts": 4, "n_topics": 4, "mean_words": 3.0}
             for emotion in emotions
-        ]  # fmt: skip
+        ]
         for model, width in models:
             scope = {"dataset": dataset, "model": model, "reference": "neutral"}
-            rows["extractions"].append({
-                **scope, "extraction_id": f"{dataset}-{model}", "architecture": "gpt2", "n_layers": 2, "d_model": width,
-                "dtype": "float32", "bos": "always", "n_prompts": 12, "n_tokens": 90, "max_length": None, "truncate": False,
-                "chat_template": False, "poolings": ["last"], "created_at": datetime(2026, 1, 2, 3, tzinfo=UTC),
-            })  # fmt: skip
+            rows["extractions"].append(
+                {
+                    **scope,
+                    "extraction_id": f"{dataset}-{model}",
+                    "architecture": "gpt2",
+                    "n_layers": 2,
+                    "d_model": width,
+                    "dtype": "float32",
+                    "bos": "always",
+                    "n_prompts": 12,
+                    "n_tokens": 90,
+                    "max_length": None,
+                    "truncate": False,
+                    "chat_template": False,
+                    "poolings": ["last"],
+                    "created_at": datetime(2026, 1, 2, 3, tzinfo=UTC),
+                }
+            )
             rows["vector_norms_by_layer"] += [
                 {**scope, "emotion": emotion, "layer": layer, "relative_depth": layer / 2, "relative_norm": 0.1 * layer}
-                for emotion in emotions for layer in range(3)
-            ]  # fmt: skip
+                for emotion in emotions
+                for layer in range(3)
+            ]
             for a, b in [(emotions[0], emotions[1]), (emotions[0], emotions[2])]:
                 pair = {
                     **scope,
@@ -64,19 +78,43 @@ def facts(models=(("m1", 8), ("m2", 8)), emotions=("joy", "rage", "shame"), mean
         if len(models) == 2 and models[0][1] == models[1][1]:
             pair = {"dataset": dataset, "model_a": models[0][0], "model_b": models[1][0], "chance_stddev": 8**-0.5}
             rows["cross_model_similarity_by_emotion"] += [
-                {**pair, "emotion": emotion, "avg_cosine_similarity": 0.0125, "cosine_stddev_pop": 0.1,
-                 "min_cosine_similarity": -0.1, "max_cosine_similarity": 0.125} for emotion in emotions
-            ]  # fmt: skip
+                {
+                    **pair,
+                    "emotion": emotion,
+                    "avg_cosine_similarity": 0.0125,
+                    "cosine_stddev_pop": 0.1,
+                    "min_cosine_similarity": -0.1,
+                    "max_cosine_similarity": 0.125,
+                }
+                for emotion in emotions
+            ]
             rows["cross_model_similarity_by_layer"] += [
                 {**pair, "emotion": emotion, "layer": layer, "averaged": layer > 0, "cosine_similarity": 0.1}
-                for emotion in emotions for layer in range(3)
-            ]  # fmt: skip
+                for emotion in emotions
+                for layer in range(3)
+            ]
     for model, _ in models:
         rows["dataset_shift_by_layer"] += [
-            {"dataset_a": datasets[0], "dataset_b": datasets[1], "model": model, "emotion": emotion, "layer": layer, "averaged": layer > 0,
-             "share_in_common": 0.7, "cosine_similarity": 0.97, "noise_cosine": 0.8367, "cosine_unbiased": 0.95, "ci_low": 0.8,
-             "ci_high": 1.02, "null_low": -0.2, "null_high": 0.2, "p_value": 0.002} for emotion in emotions for layer in range(3)
-        ]  # fmt: skip
+            {
+                "dataset_a": datasets[0],
+                "dataset_b": datasets[1],
+                "model": model,
+                "emotion": emotion,
+                "layer": layer,
+                "averaged": layer > 0,
+                "share_in_common": 0.7,
+                "cosine_similarity": 0.97,
+                "noise_cosine": 0.8367,
+                "cosine_unbiased": 0.95,
+                "ci_low": 0.8,
+                "ci_high": 1.02,
+                "null_low": -0.2,
+                "null_high": 0.2,
+                "p_value": 0.002,
+            }
+            for emotion in emotions
+            for layer in range(3)
+        ]
     variant = {"method": "mean_difference", "reference": "neutral", "pooling": "last"}
     settings = {"neutral": "neutral", "over_layers": "resid_post", "seed": 0, "draws": 1000}
     pictures = [Picture("figures/one/a%2Fb/x.png", SVG, "a picture", datasets[0])]
@@ -108,8 +146,19 @@ class Reader(HTMLParser):
 
 def test_every_section_is_on_both_pages_with_its_contents():
     pages = report.pages(facts())
-    titles = ["Execution date", "Overview", "Commands used", "Emotion vectors", "Cross-model similarities",
-              "The same direction on other texts", "Visualizations generated", "MLflow logging", "Key observations", "Next steps", "Conclusion"]  # fmt: skip
+    titles = [
+        "Execution date",
+        "Overview",
+        "Commands used",
+        "Emotion vectors",
+        "Cross-model similarities",
+        "The same direction on other texts",
+        "Visualizations generated",
+        "MLflow logging",
+        "Key observations",
+        "Next steps",
+        "Conclusion",
+    ]
     found = re.findall(r"^## (.*)$", pages["report.md"].decode(), flags=re.MULTILINE)
     assert [title for title in found if title in titles] == titles
     page = Reader(pages["report.html"].decode())
@@ -195,22 +244,51 @@ def said(**changes):
     return report.pages(facts(**changes))["report.md"].decode()
 
 
-@pytest.mark.parametrize(("changes", "sentence", "otherwise"), [
-    ({"mean": 0.6}, "1 of 2 means lie above", {"mean": 0.2}),
-    ({"mean": 0.6}, "(0.5100)", {"mean": 0.8}),
-    ({"mean": 0.995}, "Every mean is above 0.9 (0.9050 to 0.9950)", {"mean": 0.98}),
-    ({"mean": 0.6}, "Most alike: joy and rage (0.6000); least alike: joy and shame (0.5100)", {"mean": 0.61}),
-    ({"models": (("m1", 8), ("m2", 9))}, "No two models have equal width: m1 (8 dimensions) and m2 (9 dimensions)", {}),
-    ({}, "6 of 6 cosines at single layers (100%) lie within 0.6930 of 0", {"models": (("m1", 8), ("m2", 9))}),
-    ({}, "The order of the pairs from least to most alike is the same in all 4", {"models": ()}),
-    ({"models": (("m1", 8),)}, "Add a second model to compare m1 with", {}),
-    ({}, "m1: 70% of two is in one, too; against the rest and without noise, 6 of 6 intervals", {"models": (("m3", 8),)}),
-    ({}, "at layer 0 a vector has no length", {"models": ()}),
-    ({"tracked": {"run_id": "R1", "experiment": "emo", "uri": "u", "params": {"phase": "x"}, "metrics": {"l2_norm": 2},
-                  "n_metrics": 4, "n_artifacts": 1}}, "`R1`", {}),
-    ({}, "These numbers were not logged", {"tracked": {"run_id": "R1", "experiment": "emo", "uri": "u", "params": {},
-                                                      "metrics": {}, "n_metrics": 4, "n_artifacts": 1}}),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("changes", "sentence", "otherwise"),
+    [
+        ({"mean": 0.6}, "1 of 2 means lie above", {"mean": 0.2}),
+        ({"mean": 0.6}, "(0.5100)", {"mean": 0.8}),
+        ({"mean": 0.995}, "Every mean is above 0.9 (0.9050 to 0.9950)", {"mean": 0.98}),
+        ({"mean": 0.6}, "Most alike: joy and rage (0.6000); least alike: joy and shame (0.5100)", {"mean": 0.61}),
+        ({"models": (("m1", 8), ("m2", 9))}, "No two models have equal width: m1 (8 dimensions) and m2 (9 dimensions)", {}),
+        ({}, "6 of 6 cosines at single layers (100%) lie within 0.6930 of 0", {"models": (("m1", 8), ("m2", 9))}),
+        ({}, "The order of the pairs from least to most alike is the same in all 4", {"models": ()}),
+        ({"models": (("m1", 8),)}, "Add a second model to compare m1 with", {}),
+        ({}, "m1: 70% of two is in one, too; against the rest and without noise, 6 of 6 intervals", {"models": (("m3", 8),)}),
+        ({}, "at layer 0 a vector has no length", {"models": ()}),
+        (
+            {
+                "tracked": {
+                    "run_id": "R1",
+                    "experiment": "emo",
+                    "uri": "u",
+                    "params": {"phase": "x"},
+                    "metrics": {"l2_norm": 2},
+                    "n_metrics": 4,
+                    "n_artifacts": 1,
+                }
+            },
+            "`R1`",
+            {},
+        ),
+        (
+            {},
+            "These numbers were not logged",
+            {
+                "tracked": {
+                    "run_id": "R1",
+                    "experiment": "emo",
+                    "uri": "u",
+                    "params": {},
+                    "metrics": {},
+                    "n_metrics": 4,
+                    "n_artifacts": 1,
+                }
+            },
+        ),
+    ],
+)
 def test_rules_say_what_the_rows_say_and_nothing_else(changes, sentence, otherwise):
     assert sentence in said(**changes)
     if otherwise.get("models") != ():

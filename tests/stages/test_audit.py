@@ -25,12 +25,22 @@ def findings(prompts):
     return [row.finding for row in audited(prompts) if row.finding and row.emotion_b]
 
 
-@pytest.mark.parametrize(("text", "said"), [
-    (lambda label, topic: f"on {topic}{'!' if label == 'joy' else '.'}", "100% of calm prompts end in '.', 0% of joy prompts"),
-    (lambda label, topic: f"{'I' if label == 'joy' else 'They'} went to {topic}.", "of calm prompts begin with"),
-    (lambda label, topic: f"on {topic}{' and so on' if label == 'joy' else ''} then.", "calm prompts have 3.0 words, joy prompts 6.0"),
-    (lambda label, topic: ("a " * (4 if label == "joy" else 3 + 2 * (topic % 2))) + "end.", "joy prompts"),
-], ids=["final character", "first word", "length", "spread of lengths"])  # fmt: skip
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            lambda label, topic: f"on {topic}{'!' if label == 'joy' else '.'}",
+            "100% of calm prompts end in '.', 0% of joy prompts",
+        ),
+        (lambda label, topic: f"{'I' if label == 'joy' else 'They'} went to {topic}.", "of calm prompts begin with"),
+        (
+            lambda label, topic: f"on {topic}{' and so on' if label == 'joy' else ''} then.",
+            "calm prompts have 3.0 words, joy prompts 6.0",
+        ),
+        (lambda label, topic: ("a " * (4 if label == "joy" else 3 + 2 * (topic % 2))) + "end.", "joy prompts"),
+    ],
+    ids=["final character", "first word", "length", "spread of lengths"],
+)
 def test_a_confound_is_told_with_its_numbers(text, said):
     found = findings(rows(text))
     assert any(said in sentence and "AUROC 1.00" in sentence for sentence in found), found
@@ -56,8 +66,12 @@ def test_noise_that_differs_by_chance_is_no_confound():
 
 
 def test_counts_of_a_label():
-    prompts = [PromptRow("joy", "t1", "I am Happy now.", 3), PromptRow("joy", None, "unhappy!", 1),
-               PromptRow("calm", "t1", "calm it is", 1), PromptRow("calm", "t2", "it was", 1)]  # fmt: skip
+    prompts = [
+        PromptRow("joy", "t1", "I am Happy now.", 3),
+        PromptRow("joy", None, "unhappy!", 1),
+        PromptRow("calm", "t1", "calm it is", 1),
+        PromptRow("calm", "t2", "it was", 1),
+    ]
     found = {(row.emotion_a, row.measure): row.statistic.value for row in audited(prompts) if row.emotion_b is None}
     assert found["joy", "n_prompts"] == 2 and found["joy", "n_repeated"] == 2
     assert (found["joy", "min_words"], found["joy", "mean_words"], found["joy", "max_words"]) == (1, 2.5, 4)
@@ -83,8 +97,10 @@ def test_the_shipped_sets_pass(name):
 
 def test_the_command_tells_keeps_and_fails(tmp_path):
     store = ["--store", tmp_path / "store"]
-    texts = [{"text": row.text, "emotion": row.emotion, "topic": row.topic}
-             for row in rows(lambda label, topic: f"{label} on {topic}{'!' if label == 'joy' else '.'}")]  # fmt: skip
+    texts = [
+        {"text": row.text, "emotion": row.emotion, "topic": row.topic}
+        for row in rows(lambda label, topic: f"{label} on {topic}{'!' if label == 'joy' else '.'}")
+    ]
     (tmp_path / "ends.jsonl").write_text("".join(json.dumps(row) + "\n" for row in texts))
     emo_ok("datasets", "import", tmp_path / "ends.jsonl", "--dataset", "ends", *store)
     ran = emo("datasets", "audit", "ends", *store)

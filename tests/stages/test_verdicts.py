@@ -36,19 +36,30 @@ def store(tmp_path_factory):
 def put(store, dataset, model, text, effects, seed):
     rng = np.random.default_rng([len(model), seed])
     rows = [
-        {"text": f"{label} {text(label, topic)}", "emotion": label, "topic": str(topic), "pooling": "last", "layer": layer,
-         "activation": (100 + effects[k] + rng.normal(size=WIDTH)).astype(np.float32).tolist()}
-        for topic in range(TOPICS) for k, label in enumerate(LABELS) for layer in (1, 2)
-    ]  # fmt: skip
+        {
+            "text": f"{label} {text(label, topic)}",
+            "emotion": label,
+            "topic": str(topic),
+            "pooling": "last",
+            "layer": layer,
+            "activation": (100 + effects[k] + rng.normal(size=WIDTH)).astype(np.float32).tolist(),
+        }
+        for topic in range(TOPICS)
+        for k, label in enumerate(LABELS)
+        for layer in (1, 2)
+    ]
     import_activations(store, [pa.Table.from_pylist(rows)], dataset=dataset, model=model, create_dataset=True)
 
 
-@pytest.mark.parametrize(("kind", "verdict", "least"), [
-    ("nothing", "no direction", WORLDS - 1),
-    ("orthogonal", "as different from each other as from the reference", WORLDS - 1),
-    ("one twice", "more alike than that", WORLDS),
-    ("opposed", "more opposed than that", WORLDS),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("kind", "verdict", "least"),
+    [
+        ("nothing", "no direction", WORLDS - 1),
+        ("orthogonal", "as different from each other as from the reference", WORLDS - 1),
+        ("one twice", "more alike than that", WORLDS),
+        ("opposed", "more opposed than that", WORLDS),
+    ],
+)
 def test_verdicts(store, kind, verdict, least):
     rows = [row for row in Catalog(store).dicts("within_model_verdicts_by_layer", dataset=["x"]) if row["model"].startswith(kind)]
     assert len(rows) == 3 * WORLDS
@@ -88,10 +99,18 @@ def test_a_test_set_of_the_same_model_is_read_once_it_is_there(tmp_path):
     job = pipeline.job_in_store(store, settings, Silence())
     pipeline.run(job, pipeline.stages("vectors", "compare"))
     rows = [
-        {"text": f"{label} test {topic}", "emotion": label, "topic": str(topic), "pooling": "last", "layer": layer,
-         "activation": (100 + EFFECTS["one twice"][k] + np.random.default_rng([topic, k]).normal(size=WIDTH)).tolist()}
-        for topic in range(15) for k, label in enumerate(LABELS) for layer in (1, 2)
-    ]  # fmt: skip
+        {
+            "text": f"{label} test {topic}",
+            "emotion": label,
+            "topic": str(topic),
+            "pooling": "last",
+            "layer": layer,
+            "activation": (100 + EFFECTS["one twice"][k] + np.random.default_rng([topic, k]).normal(size=WIDTH)).tolist(),
+        }
+        for topic in range(15)
+        for k, label in enumerate(LABELS)
+        for layer in (1, 2)
+    ]
     import_activations(store, [pa.Table.from_pylist(rows)], dataset="exam", model="m", create_dataset=True, role="test")
     job = pipeline.job_in_store(store, settings, Silence())
     reasons = {step.stage: step.reason for step in pipeline.plan(job, pipeline.stages("vectors", "compare"))}

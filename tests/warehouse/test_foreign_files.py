@@ -22,8 +22,19 @@ from warehouse.verify import verify
 def store(tmp_path):
     store = Store(tmp_path / "store")
     for model in ("broken", "whole"):
-        rows = [{"dataset": "d", "model": model, "extraction_id": model, "layer": i, "vector": [1.0, i], "d_model": 2,
-                 "l1_norm": 1.0 + i, "l2_norm": (1 + i**2) ** 0.5} for i in range(20)]  # fmt: skip
+        rows = [
+            {
+                "dataset": "d",
+                "model": model,
+                "extraction_id": model,
+                "layer": i,
+                "vector": [1.0, i],
+                "d_model": 2,
+                "l1_norm": 1.0 + i,
+                "l2_norm": (1 + i**2) ** 0.5,
+            }
+            for i in range(20)
+        ]
         given.write_rows(store, "vectors", rows)
     return store
 

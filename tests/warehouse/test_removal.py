@@ -62,8 +62,10 @@ def ids(store):
 
 def of(place, *words):
     """Whether a place is of one of these: by a name in it, or an id."""
-    return any(f"={word}/" in f"{place}/" or f"/{word}/" in place or word in place.split("pair=")[-1].split("/")[0].split("-")
-               for word in words)  # fmt: skip
+    return any(
+        f"={word}/" in f"{place}/" or f"/{word}/" in place or word in place.split("pair=")[-1].split("/")[0].split("-")
+        for word in words
+    )
 
 
 def test_a_model_goes_with_all_that_is_of_it(store):
@@ -102,9 +104,10 @@ def test_an_extraction_leaves_texts_and_other_extractions(store, by):
     remove(store, doomed(store, wanted))
     after = contents(store)
     assert after == {
-        place: value for place, value in before.items()
+        place: value
+        for place, value in before.items()
         if not of(place, id_) and not place.startswith(("figures/mine/two", "figures/mine/cross_model"))
-    }  # fmt: skip
+    }
     assert set(ids(store)) == {("mine", "one"), ("other", "one"), ("other", "two")}
     assert verify(store) == []
 
@@ -125,9 +128,17 @@ def test_one_version_of_a_dataset(store):
     assert verify(store) == []
 
 
-@pytest.mark.parametrize("wanted", [
-    Wanted(["nobody"]), Wanted(models=["nobody"]), Wanted(extractions=["f" * 16]), Wanted(extractions=[""]), Wanted(["mine"], version="x"),
-], ids=str)  # fmt: skip
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        Wanted(["nobody"]),
+        Wanted(models=["nobody"]),
+        Wanted(extractions=["f" * 16]),
+        Wanted(extractions=[""]),
+        Wanted(["mine"], version="x"),
+    ],
+    ids=str,
+)
 def test_what_is_not_there_is_an_error(store, wanted):
     with pytest.raises(NotInStoreError):
         doomed(store, wanted)

@@ -22,8 +22,19 @@ KEYS = {"dataset": "001", "model": "EleutherAI/pythia-160m", "extraction_id": "2
 
 
 def vectors(values, emotion="joy"):
-    columns = {"method": "m", "reference": "r", "pooling": "last", "emotion": emotion, "d_model": 2, "n_emotion": 1,
-               "n_reference": 1, "l1_norm": 1.0, "l2_norm": 1.0, "relative_norm": 1.0, "averaged": True}  # fmt: skip
+    columns = {
+        "method": "m",
+        "reference": "r",
+        "pooling": "last",
+        "emotion": emotion,
+        "d_model": 2,
+        "n_emotion": 1,
+        "n_reference": 1,
+        "l1_norm": 1.0,
+        "l2_norm": 1.0,
+        "relative_norm": 1.0,
+        "averaged": True,
+    }
     rows = {name: [value] * len(values) for name, value in columns.items()}
     return table_of("vectors", {**rows, "layer": list(range(len(values))), "vector": values}, d_model=2)
 
@@ -80,9 +91,10 @@ def test_vectors_are_split_by_byte_and_described(store):
     partition.commit([partition.write([vectors([[1.0, 2.0]])])])
     file = pq.ParquetFile(partition.paths()[0])
     column = next(
-        file.metadata.row_group(0).column(i) for i in range(file.metadata.num_columns)
+        file.metadata.row_group(0).column(i)
+        for i in range(file.metadata.num_columns)
         if file.metadata.row_group(0).column(i).path_in_schema.startswith("vector")
-    )  # fmt: skip
+    )
     assert "BYTE_STREAM_SPLIT" in column.encodings
     assert column.compression == "ZSTD"
     assert file.schema_arrow.field("vector").type == pa.list_(pa.float32(), 2)
@@ -123,8 +135,13 @@ def test_a_part_that_is_gone_fails_the_queries_that_ask_for_it_and_no_others(sto
         partition.commit([partition.write([vectors([[1.0, 2.0]])])])
     partition.paths()[0].unlink()
     catalog = Catalog(store)
-    for statement in ("select * from vectors", "select count(*) from vectors", "select max(layer) from vectors where layer = 1",
-                      "select distinct model from vectors", "select * from vector_norms_by_layer"):  # fmt: skip
+    for statement in (
+        "select * from vectors",
+        "select count(*) from vectors",
+        "select max(layer) from vectors where layer = 1",
+        "select distinct model from vectors",
+        "select * from vector_norms_by_layer",
+    ):
         with pytest.raises(StoreError, match=r"part-.* is listed in a manifest but is not there"):
             catalog.rows(statement)
     assert len(catalog.dicts("vectors", model=["whole"])) == len(catalog.dicts("vector_norms_by_layer", model=["whole"])) == 1
@@ -185,11 +202,22 @@ def test_any_other_name_comes_back(store, name):
     assert Catalog(store).dicts("vectors", dataset=[name])[0]["model"] == name
 
 
-@pytest.mark.parametrize("statement", [
-    "create table t (a int)", "copy (select 1) to 'x.csv'", "explain analyze copy (select 1) to 'x.csv'", "select 1; select 2",
-    "set threads = 1", "attach 'x.db'", "install httpfs", "select * from read_csv('/etc/passwd')", "selec 1", "",
-    "drop view vectors",
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "create table t (a int)",
+        "copy (select 1) to 'x.csv'",
+        "explain analyze copy (select 1) to 'x.csv'",
+        "select 1; select 2",
+        "set threads = 1",
+        "attach 'x.db'",
+        "install httpfs",
+        "select * from read_csv('/etc/passwd')",
+        "selec 1",
+        "",
+        "drop view vectors",
+    ],
+)
 def test_only_one_select_over_committed_files_is_run(store, statement, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(QueryError):
@@ -224,16 +252,37 @@ def test_the_database_file_has_the_same_views(store, tmp_path):
 
 
 REFUSED = [
-    "pragma database_list", "reset threads", "load httpfs", "detach memory", "checkpoint", "call pragma_version()", "use memory",
-    "export database 'x'", "prepare p as select 1", "vacuum", "begin", "create secret s (type s3)", "explain select 1",
-    "insert into vectors select * from vectors", "select 1; drop view vectors", "copy (select 1) to '{part}'",
-    "explain analyze copy (select 1) to '{part}'", "select * from read_text('{other}')", "select * from read_csv('{other}')",
-    "select * from read_blob('{other}')", "select * from glob('{other}')", "from '{other}'", "from sniff_csv('{other}')",
-    "select * from read_json('{other}')", "select * from parquet_metadata('{other}')", "select * from read_parquet('{other}')",
-    "select * from sqlite_scan('{other}', 't')", "select * from query('select * from read_text(''{other}'')')",
+    "pragma database_list",
+    "reset threads",
+    "load httpfs",
+    "detach memory",
+    "checkpoint",
+    "call pragma_version()",
+    "use memory",
+    "export database 'x'",
+    "prepare p as select 1",
+    "vacuum",
+    "begin",
+    "create secret s (type s3)",
+    "explain select 1",
+    "insert into vectors select * from vectors",
+    "select 1; drop view vectors",
+    "copy (select 1) to '{part}'",
+    "explain analyze copy (select 1) to '{part}'",
+    "select * from read_text('{other}')",
+    "select * from read_csv('{other}')",
+    "select * from read_blob('{other}')",
+    "select * from glob('{other}')",
+    "from '{other}'",
+    "from sniff_csv('{other}')",
+    "select * from read_json('{other}')",
+    "select * from parquet_metadata('{other}')",
+    "select * from read_parquet('{other}')",
+    "select * from sqlite_scan('{other}', 't')",
+    "select * from query('select * from read_text(''{other}'')')",
     "select * from json_execute_serialized_sql(json_serialize_sql('select * from read_text(''{other}'')'))",
     "select * from read_parquet('http://localhost:1/x.parquet')",
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("statement", REFUSED)

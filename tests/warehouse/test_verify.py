@@ -121,7 +121,7 @@ DAMAGE = {
     "values": lambda store: recommitted(store, "vectors", with_nan),
     "grain": lambda store: recommitted(store, "vectors", lambda rows: pa.concat_tables([rows, rows])),
     "artifact": lambda store: flipped(next(store.root.glob("figures/**/*.png"))),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", DAMAGE)
@@ -176,8 +176,15 @@ def test_a_bad_part_is_put_aside_and_made_again_alone(workplace, store):
 def test_stale_derived_tables_are_named_until_they_are_made_again(store):
     partition = store.partitions("activations", model="tiny-gpt2")[0]
     manifest = partition.manifest()
-    partition.commit(manifest.files[:-1] or [partition.write([table_of("activations", {
-        name: [] for name in schema.TABLES["activations"].file_column_names}, d_model=32)])], manifest.inputs)  # fmt: skip
+    partition.commit(
+        manifest.files[:-1]
+        or [
+            partition.write(
+                [table_of("activations", {name: [] for name in schema.TABLES["activations"].file_column_names}, d_model=32)]
+            )
+        ],
+        manifest.inputs,
+    )
     stale = [fault for fault in verify(store) if fault.check == "stale"]
     assert {fault.file.relative_to(store.root).parts[0] for fault in stale} >= {
         "vectors",
@@ -284,8 +291,20 @@ def test_a_file_of_a_newer_schema_is_refused_when_it_is_read(store, monkeypatch)
 def test_two_extractions_at_once_into_a_new_store(workplace, tmp_path):
     from command import arguments, environment
 
-    words = ("extract", "-d", "heldout", "--layer", "0", "--truncate", "--max-length", "8", "--store", tmp_path / "new",
-             "--cache", workplace.cache)  # fmt: skip
+    words = (
+        "extract",
+        "-d",
+        "heldout",
+        "--layer",
+        "0",
+        "--truncate",
+        "--max-length",
+        "8",
+        "--store",
+        tmp_path / "new",
+        "--cache",
+        workplace.cache,
+    )
     running = [
         subprocess.Popen(arguments(*words, "-m", model), env=environment(), stderr=subprocess.PIPE, text=True)
         for model in workplace.models[:2]

@@ -203,14 +203,15 @@ def aligned(
     blocks = np.arange(len(design.rows))
     paired = generator(seed, dataset, "pairing").permuted(np.tile(blocks, (max(1, draws // FEWER), 1)), axis=1)
     sums = means_over_splits(
-        len(spaces), splits,
+        len(spaces),
+        splits,
         lambda split: [
-            batch for one in emotions
-            for batch in batches_of(design, split, one, emotions, reference, trials[one], fits)
+            batch for one in emotions for batch in batches_of(design, split, one, emotions, reference, trials[one], fits)
         ],
         lambda pair, split, batches: _measured(*spaces[pair], design, split, batches, fits, paired),
-        trials, each,
-    )  # fmt: skip
+        trials,
+        each,
+    )
     return curves_of(sums, trials)
 
 
@@ -245,13 +246,15 @@ def ceilings(
                     yield Key(batch.emotion, f"{measure}_ceiling", None, None, None, True), batch.first, found
 
     sums = means_over_splits(
-        len(spaces), thirds_of(design, dataset=dataset, seed=seed),
+        len(spaces),
+        thirds_of(design, dataset=dataset, seed=seed),
         lambda split: [
-            batch for one in emotions
-            for batch in batches_of(design, split, one, emotions, reference, trials[one], ())
+            batch for one in emotions for batch in batches_of(design, split, one, emotions, reference, trials[one], ())
         ],
-        measured, trials, each,
-    )  # fmt: skip
+        measured,
+        trials,
+        each,
+    )
     return curves_of(sums, trials)
 
 
@@ -292,16 +295,20 @@ def batches_of(
             fitted, fitted_kept = chunk.label[:, split.fit], chunk.kept[:, split.fit]
             target, target_kept = chunk.label[:, split.target], chunk.kept[:, split.target]
             yield Batch(
-                emotion, own, first,
-                {fit.labels: fitted_rows(design, fitted, fitted_kept, [label for label in fit.labels if label != emotion])
-                 for fit in used},
+                emotion,
+                own,
+                first,
+                {
+                    fit.labels: fitted_rows(design, fitted, fitted_kept, [label for label in fit.labels if label != emotion])
+                    for fit in used
+                },
                 weights_of(contrasts[own], chunk.label[:, split.source], chunk.kept[:, split.source]),
                 np.array([weights_of(one, target, target_kept) for one in contrasts]),
                 _where(target == number),
                 _where(contrasts[own][target] < 0),
                 target_kept,
                 start > 0,
-            )  # fmt: skip
+            )
 
 
 def fitted_rows(design: Design, label: np.ndarray, kept: np.ndarray, labels: Sequence[str]) -> Rows:
@@ -431,6 +438,7 @@ class _End:
             strength = strength_of(spectrum, other.gram[np.ix_(rows, rows)], free)
             k = min(COMPONENTS, free // 2, len(spectrum.values))
             self.learnt[labels] = _Learnt(
-                strength, np.linalg.inv(self.fit + strength * np.eye(len(fit))),
+                strength,
+                np.linalg.inv(self.fit + strength * np.eye(len(fit))),
                 coordinates_of(gram[:, rows], spectrum, len(labels), k),
-            )  # fmt: skip
+            )

@@ -76,11 +76,22 @@ def shares(
         swapped = emotions if reference == OTHERS else (emotion, reference)
         null = exchanged(design, swapped, dataset=dataset, seed=seed, draws=draws)
         trials = joined([as_labelled(design), groups, null])
-        values = np.mean([
-            _split_shares(spaces, points, design, split, trials, 1 + len(groups), emotion,
-                          contrast(design.labels, emotion, emotions, reference))
-            for split, points in zip(splits, known, strict=True)
-        ], axis=0)  # fmt: skip
+        values = np.mean(
+            [
+                _split_shares(
+                    spaces,
+                    points,
+                    design,
+                    split,
+                    trials,
+                    1 + len(groups),
+                    emotion,
+                    contrast(design.labels, emotion, emotions, reference),
+                )
+                for split, points in zip(splits, known, strict=True)
+            ],
+            axis=0,
+        )
         first = 1 + len(groups)
         found += [Share(i, emotion, dimension, float(one[0]), one[first:], one[1:first]) for i, one in enumerate(values)]
     return found
@@ -101,8 +112,10 @@ def plane(
         return None
     labelled = as_labelled(design)
     rows = design.rows[split.fit].ravel()
-    turns = consensus([one[rows] for one in points], fitted_rows(design, labelled.label[:, split.fit],
-                      labelled.kept[:, split.fit], design.labels))  # fmt: skip
+    turns = consensus(
+        [one[rows] for one in points],
+        fitted_rows(design, labelled.label[:, split.fit], labelled.kept[:, split.fit], design.labels),
+    )
     rest = np.concatenate([split.source, split.target])
     vectors = []
     for emotion in emotions:
@@ -161,15 +174,19 @@ def _points(spaces: Sequence[Space], design: Design, split: Thirds) -> list[np.n
     rows, n = design.rows[split.fit].ravel(), len(design.labels)
     spectra = [spectrum_of(space.gram[np.ix_(rows, rows)], n) for space in spaces]
     k = min(COMPONENTS, (len(rows) - n) // 2, *(len(spectrum.values) for spectrum in spectra))
-    return [
-        coordinates_of(space.gram[:, rows], spectrum, n, k) for space, spectrum in zip(spaces, spectra, strict=True)
-    ]  # fmt: skip
+    return [coordinates_of(space.gram[:, rows], spectrum, n, k) for space, spectrum in zip(spaces, spectra, strict=True)]
 
 
 def _split_shares(
-    spaces: Sequence[Space], points: Sequence[np.ndarray], design: Design, split: Thirds, trials: Relabelling, n_fitted: int,
-    emotion: str, weights: np.ndarray,
-) -> np.ndarray:  # fmt: skip
+    spaces: Sequence[Space],
+    points: Sequence[np.ndarray],
+    design: Design,
+    split: Thirds,
+    trials: Relabelling,
+    n_fitted: int,
+    emotion: str,
+    weights: np.ndarray,
+) -> np.ndarray:
     """Shares [model, trial] of one split; the two thirds that are not fitted on take turns.
 
     The first `n_fitted` trials have a consensus of their own, the others that of the first.
@@ -179,16 +196,19 @@ def _split_shares(
     fitted = fitted_rows(design, trials.label[:n_fitted, split.fit], trials.kept[:n_fitted, split.fit], labels)
     own = np.arange(len(trials))
     turns = consensus([one[rows] for one in points], fitted)[:, np.where(own < n_fitted, own, 0)]
-    here, there = (
-        _directions(spaces, points, turns, design, blocks, trials, weights) for blocks in (split.source, split.target)
-    )  # fmt: skip
+    here, there = (_directions(spaces, points, turns, design, blocks, trials, weights) for blocks in (split.source, split.target))
     return (_explained(*here, there[0]) + _explained(*there, here[0])) / 2
 
 
 def _directions(
-    spaces: Sequence[Space], points: Sequence[np.ndarray], turns: np.ndarray, design: Design, blocks: np.ndarray,
-    trials: Relabelling, weights: np.ndarray,
-) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
+    spaces: Sequence[Space],
+    points: Sequence[np.ndarray],
+    turns: np.ndarray,
+    design: Design,
+    blocks: np.ndarray,
+    trials: Relabelling,
+    weights: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
     """Each model's direction in the consensus space [model, trial, k], and its squared length in the model [model, trial]."""
     rows = design.rows[blocks].ravel()
     of_rows = weights_of(weights, trials.label[:, blocks], trials.kept[:, blocks])

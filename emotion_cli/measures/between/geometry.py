@@ -134,9 +134,15 @@ def similarities(
 
 
 def best_depths(
-    a: Sequence[np.ndarray], b: Sequence[np.ndarray], topics: np.ndarray, *, dataset: str, seed: int, draws: int,
+    a: Sequence[np.ndarray],
+    b: Sequence[np.ndarray],
+    topics: np.ndarray,
+    *,
+    dataset: str,
+    seed: int,
+    draws: int,
     each: Each,
-) -> list[BestDepth]:  # fmt: skip
+) -> list[BestDepth]:
     """For each layer, the layer of the other model with the largest debiased CKA, chosen and measured on different topics.
 
     Mean over random halvings of the topics, each half choosing for the other; `best` is the layer chosen most often. The null
@@ -176,10 +182,16 @@ def best_depths(
 
     each(draw, range(draws))
     return [
-        BestDepth(layer, int(np.bincount(choices[way][:, layer]).argmax()), direction, float(values[way][layer]),
-                  np.array([one[way][layer] for one in null]))
-        for way, direction in enumerate(("a_to_b", "b_to_a")) for layer in range(len(values[way]))
-    ]  # fmt: skip
+        BestDepth(
+            layer,
+            int(np.bincount(choices[way][:, layer]).argmax()),
+            direction,
+            float(values[way][layer]),
+            np.array([one[way][layer] for one in null]),
+        )
+        for way, direction in enumerate(("a_to_b", "b_to_a"))
+        for layer in range(len(values[way]))
+    ]
 
 
 class _Patterns:

@@ -49,8 +49,11 @@ def explained(
     for emotion in emotions:
         rows = design.rows[:, design.labels.index(emotion)]
         shares = _shares(space.gram[np.ix_(rows, rows)])
-        found += [Overlap(emotion, "subspace_explained", None, k, float(shares[k - 1]), noise[:, k - 1])
-                  for k in DIMENSIONS if k < n and not space.flat]  # fmt: skip
+        found += [
+            Overlap(emotion, "subspace_explained", None, k, float(shares[k - 1]), noise[:, k - 1])
+            for k in DIMENSIONS
+            if k < n and not space.flat
+        ]
     return found
 
 
@@ -107,9 +110,9 @@ def explained_directions(
         return []
     swapped = emotions if others else (*emotions, reference)
     trials = joined([as_labelled(design), exchanged(design, swapped, dataset=dataset, seed=seed, draws=draws)])
-    weights = np.stack([
-        weights_of(contrast(design.labels, emotion, emotions, reference), trials.label, trials.kept) for emotion in emotions
-    ], 1)  # fmt: skip
+    weights = np.stack(
+        [weights_of(contrast(design.labels, emotion, emotions, reference), trials.label, trials.kept) for emotion in emotions], 1
+    )
     rows = design.rows.ravel()
     products = weights @ space.gram[np.ix_(rows, rows)] @ weights.transpose(0, 2, 1)
     values = np.maximum(np.linalg.eigvalsh(products)[:, ::-1], 0)
@@ -216,9 +219,17 @@ DRAWS = 100
 
 
 def subspaces_of_model(
-    spaces: Sequence[Space], design: Design, *, emotions: Sequence[str], reference: str, width: int, dataset: str, seed: int,
-    draws: int, each: Callable,
-) -> Found:  # fmt: skip
+    spaces: Sequence[Space],
+    design: Design,
+    *,
+    emotions: Sequence[str],
+    reference: str,
+    width: int,
+    dataset: str,
+    seed: int,
+    draws: int,
+    each: Callable,
+) -> Found:
     """Explained variance, of prompts and of directions, and overlap with the other labels, at every layer of one model."""
     options = {"dataset": dataset, "seed": seed, "draws": min(DRAWS, draws)}
     found: list[list[Overlap]] = [[] for _ in spaces]
@@ -236,9 +247,16 @@ def subspaces_of_model(
 
 
 def subspaces_of_pair(
-    spaces: Sequence[tuple[Space, Space]], design: Design, rows: Callable[[int], tuple[np.ndarray, np.ndarray]], *,
-    emotions: Sequence[str], dataset: str, seed: int, draws: int, each: Callable,
-) -> Found:  # fmt: skip
+    spaces: Sequence[tuple[Space, Space]],
+    design: Design,
+    rows: Callable[[int], tuple[np.ndarray, np.ndarray]],
+    *,
+    emotions: Sequence[str],
+    dataset: str,
+    seed: int,
+    draws: int,
+    each: Callable,
+) -> Found:
     """Overlap at every matched pair of layers: after alignment, and before it where `rows` of a pair have equal widths."""
     options = {"dataset": dataset, "seed": seed, "draws": min(DRAWS, draws)}
     found: list[list[Overlap]] = [[] for _ in spaces]

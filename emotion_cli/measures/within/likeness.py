@@ -152,9 +152,17 @@ def mixtures_of(names: Sequence[str], emotions: Sequence[str], reference: str) -
 
 
 def _unbiased(
-    grams: Mapping[int, Gram], labels: Sequence[str], topics: Sequence[str | None], layers: Sequence[int], covered: np.ndarray,
-    emotions: Sequence[str], reference: str, seed: int, dataset: str, draws: int,
-) -> list[Comparison]:  # fmt: skip
+    grams: Mapping[int, Gram],
+    labels: Sequence[str],
+    topics: Sequence[str | None],
+    layers: Sequence[int],
+    covered: np.ndarray,
+    emotions: Sequence[str],
+    reference: str,
+    seed: int,
+    dataset: str,
+    draws: int,
+) -> list[Comparison]:
     labels_ = np.asarray(labels)
     names = sorted({*emotions} if reference == OTHERS else {*emotions, reference})
     used = np.flatnonzero(np.isin(labels_, names))

@@ -194,8 +194,9 @@ def heldout_auroc(
         return Curves(np.full((len(layers), 1 + draws), np.nan))
     values, boots = [], []
     for test in tests:
-        own = Contrast(contrast.emotion, draws_of(test.labels, test.topics, contrast.draws.names, seed=seed, names=names,
-                                                  draws=draws))  # fmt: skip
+        own = Contrast(
+            contrast.emotion, draws_of(test.labels, test.topics, contrast.draws.names, seed=seed, names=names, draws=draws)
+        )
         rows = np.asarray(test.rows)[own.draws.used]
         positive, negative = _places(own, np.arange(len(rows)))
         units = own.draws.units[positive[0]], own.draws.units[negative[0]]

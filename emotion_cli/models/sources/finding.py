@@ -94,8 +94,10 @@ def _refuse_unreadable(folder: Path) -> None:
         safetensors_header(file)
     elsewhere = sorted(code for code in _auto_map(config) if "--" in code)
     if elsewhere:
-        raise UsageError(f"{folder}: config.json takes code from another repository ({elsewhere[0]}), which could change unseen",
-                         hint="copy that code into the folder, and its names into auto_map")  # fmt: skip
+        raise UsageError(
+            f"{folder}: config.json takes code from another repository ({elsewhere[0]}), which could change unseen",
+            hint="copy that code into the folder, and its names into auto_map",
+        )
 
 
 def _auto_map(config: Any) -> list[str]:
@@ -110,8 +112,9 @@ def _download(name: str, revision: str | None, notify: Callable[[str], None]) ->
 
     try:
         try:
-            return Path(huggingface_hub.snapshot_download(name, revision=revision, ignore_patterns=NOT_DOWNLOADED,
-                                                          local_files_only=True))  # fmt: skip
+            return Path(
+                huggingface_hub.snapshot_download(name, revision=revision, ignore_patterns=NOT_DOWNLOADED, local_files_only=True)
+            )
         except LocalEntryNotFoundError:
             notify(f"downloading {name}")
             return Path(huggingface_hub.snapshot_download(name, revision=revision, ignore_patterns=NOT_DOWNLOADED))

@@ -8,9 +8,28 @@ from collections.abc import Iterable
 from pathlib import Path
 
 NOT_READ = (
-    ".md", ".bin", ".pt", ".pth", ".h5", ".msgpack", ".ot", ".onnx", ".gguf", ".png", ".jpg", ".jpeg", ".gif", ".svg", ".pdf",
-    ".log", ".csv", ".tsv", ".jsonl", ".parquet", ".ipynb",
-)  # fmt: skip
+    ".md",
+    ".bin",
+    ".pt",
+    ".pth",
+    ".h5",
+    ".msgpack",
+    ".ot",
+    ".onnx",
+    ".gguf",
+    ".png",
+    ".jpg",
+    ".jpeg",
+    ".gif",
+    ".svg",
+    ".pdf",
+    ".log",
+    ".csv",
+    ".tsv",
+    ".jsonl",
+    ".parquet",
+    ".ipynb",
+)
 """Endings of files that loading never reads: pages, pictures, tables, and weights in formats that are refused."""
 
 
@@ -41,8 +60,7 @@ def files_read(folder: Path) -> list[Path]:
     below = [path for path in (folder / TEMPLATES).rglob("*") if path.is_file()]
     if any(path.suffix == ".py" for path in top):
         below += [path for path in folder.rglob("*.py") if path.parent != folder]
-    return sorted(path for path in {*top, *below}
-                  if not path.name.startswith(".") and not path.name.lower().endswith(NOT_READ))  # fmt: skip
+    return sorted(path for path in {*top, *below} if not path.name.startswith(".") and not path.name.lower().endswith(NOT_READ))
 
 
 def file_sha256(path: Path, cache: Path) -> str:
@@ -51,8 +69,9 @@ def file_sha256(path: Path, cache: Path) -> str:
     The time of the last change of the inode is among them: a program can set back the time of the content, but not this one.
     """
     status = path.stat()
-    key = "|".join(map(str, (path.resolve(), status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns,
-                             status.st_ctime_ns)))  # fmt: skip
+    key = "|".join(
+        map(str, (path.resolve(), status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns))
+    )
     memo_path = cache / "sha256.json"
     try:
         memo = json.loads(memo_path.read_text(encoding="utf-8"))

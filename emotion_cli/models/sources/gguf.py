@@ -47,9 +47,13 @@ def convert(gguf: Path, target: Path, cache: Path, notify: Callable[[str], None]
     try:
         causal_models: Any = transformers.AutoModelForCausalLM  # its types know no report
         quantised, report = causal_models.from_pretrained(
-            gguf.parent, gguf_file=gguf.name, dtype=torch.float32, local_files_only=True, output_loading_info=True,
+            gguf.parent,
+            gguf_file=gguf.name,
+            dtype=torch.float32,
+            local_files_only=True,
+            output_loading_info=True,
             ignore_mismatched_sizes=True,
-        )  # fmt: skip
+        )
         _refuse_unread(gguf, held, quantised, report)
         config = quantised.config
         # a model marked as quantised refuses to be saved: the same weights under an unmarked config
@@ -64,9 +68,11 @@ def convert(gguf: Path, target: Path, cache: Path, notify: Callable[[str], None]
             temporary
         )
         record = {
-            "gguf": gguf.name, "transformers": transformers.__version__, "torch": torch.__version__,
+            "gguf": gguf.name,
+            "transformers": transformers.__version__,
+            "torch": torch.__version__,
             "files": {path.name: file_sha256(path, cache) for path in sorted(temporary.iterdir())},
-        }  # fmt: skip
+        }
         (temporary / RECORD).write_text(json.dumps(record), encoding="utf-8")
         if target.exists() and not is_whole(target, cache):
             shutil.rmtree(target)
@@ -87,12 +93,16 @@ def _refuse_unread(gguf: Path, held: dict[str, int], model: Any, report: dict[st
     """EmoError when a parameter was not in the file, or weights of the file went nowhere: transformers passes over them."""
     absent = sorted([*report["missing_keys"], *(name for name, *_ in report["mismatched_keys"])])
     if absent:
-        raise EmoError(f"{gguf}: the file lacks {len(absent)} tensors of the model: {', '.join(absent[:5])}",
-                       hint="fetch the file again, or use the model's safetensors")  # fmt: skip
+        raise EmoError(
+            f"{gguf}: the file lacks {len(absent)} tensors of the model: {', '.join(absent[:5])}",
+            hint="fetch the file again, or use the model's safetensors",
+        )
     # parameters() names shared ones once
     unread = sum(held.values()) - sum(parameter.numel() for parameter in model.parameters())
     if unread:
         suspects = [name for name, count in held.items() if count == unread]
-        raise EmoError(f"{gguf}: {abs(unread)} weights of the file are not part of the model that transformers makes of it "
-                       f"({', '.join(suspects) or 'in several tensors'}), so its numbers would be wrong",
-                       hint="use the model's safetensors")  # fmt: skip
+        raise EmoError(
+            f"{gguf}: {abs(unread)} weights of the file are not part of the model that transformers makes of it "
+            f"({', '.join(suspects) or 'in several tensors'}), so its numbers would be wrong",
+            hint="use the model's safetensors",
+        )

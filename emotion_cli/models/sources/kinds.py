@@ -39,18 +39,26 @@ def refuse_other_kinds(name: str, folder: Path, *, trust_remote_code: bool = Fal
     known = kind in transformers.CONFIG_MAPPING
     described: Any = transformers.CONFIG_MAPPING[kind] if known else None
     if known and config.get("is_encoder_decoder", getattr(described, "is_encoder_decoder", False)):
-        raise UsageError(f"{name}: a model of type {kind} is an encoder with a decoder, not a causal language model",
-                         hint="emo models list")  # fmt: skip
+        raise UsageError(
+            f"{name}: a model of type {kind} is an encoder with a decoder, not a causal language model", hint="emo models list"
+        )
     if known and described in transformers.MODEL_FOR_CAUSAL_LM_MAPPING:
         return
     if CAUSAL in code:
-        raise UsageError(f"{name}: a model of type {kind} runs code of its own, which is in its folder",
-                         hint="--trust-remote-code, once you have read the code")  # fmt: skip
+        raise UsageError(
+            f"{name}: a model of type {kind} runs code of its own, which is in its folder",
+            hint="--trust-remote-code, once you have read the code",
+        )
     if not known:
-        raise UsageError(f"{name}: transformers {transformers.__version__} does not know models of type {kind}",
-                         hint="pip install --upgrade transformers")  # fmt: skip
-    made_of = sorted(key.removesuffix("_config") for key, value in config.items()
-                     if key.endswith("_config") and isinstance(value, dict) and "model_type" in value)  # fmt: skip
+        raise UsageError(
+            f"{name}: transformers {transformers.__version__} does not know models of type {kind}",
+            hint="pip install --upgrade transformers",
+        )
+    made_of = sorted(
+        key.removesuffix("_config")
+        for key, value in config.items()
+        if key.endswith("_config") and isinstance(value, dict) and "model_type" in value
+    )
     said = f" (it has parts for: {', '.join(made_of)})" if made_of else ""
     raise UsageError(f"{name}: a model of type {kind} is not a causal language model{said}", hint="emo models list")
 
@@ -72,8 +80,9 @@ def refuse_missing_packages(name: str, folder: Path) -> None:
     """UsageError when a tokenizer needs a package that is not installed."""
     missing = missing_packages(folder)
     if missing:
-        raise UsageError(f"{name}: its tokenizer needs the package {' and '.join(missing)}",
-                         hint=f"pip install {' '.join(missing)}")  # fmt: skip
+        raise UsageError(
+            f"{name}: its tokenizer needs the package {' and '.join(missing)}", hint=f"pip install {' '.join(missing)}"
+        )
 
 
 def _is_there(package: str) -> bool:

@@ -43,8 +43,10 @@ def refuse_adapter(folder: Path) -> None:
     """UsageError for a folder that holds an adapter: with its package absent, the model below it would run without a word."""
     present = [name for name in ADAPTER_FILES if (folder / name).is_file()]
     if present:
-        raise UsageError(f"{folder}: holds an adapter ({', '.join(present)}), which is not read",
-                         hint=MERGE_HINT.replace("FOLDER", str(folder)))  # fmt: skip
+        raise UsageError(
+            f"{folder}: holds an adapter ({', '.join(present)}), which is not read",
+            hint=MERGE_HINT.replace("FOLDER", str(folder)),
+        )
 
 
 def refuse_misfit(name: str, folder: Path, causal: Any, report: Mapping[str, Any]) -> None:
@@ -58,31 +60,44 @@ def refuse_misfit(name: str, folder: Path, causal: Any, report: Mapping[str, Any
     shapes = {tensor: stored.shape for tensor, stored in held.items()}
     expected = {tensor: tuple(value.shape) for tensor, value in causal.state_dict().items()}
     missing = [tensor for tensor in sorted(report["missing_keys"]) if _in_decoder(causal, tensor)]
-    left_over = [tensor for tensor in sorted(report["unexpected_keys"])
-                 if _names_a_part(causal, tensor) and not _is_made_again(folder, causal, tensor)]  # fmt: skip
+    left_over = [
+        tensor
+        for tensor in sorted(report["unexpected_keys"])
+        if _names_a_part(causal, tensor) and not _is_made_again(folder, causal, tensor)
+    ]
     # a package that reads quantised weights says so in the config; without it codes would be cast to numbers that mean nothing
     codes = [] if getattr(causal.config, "quantization_config", None) else _codes(causal, held)
     faults = [
         _listed("missing", (f"{tensor} {_shape(expected.get(tensor))}" for tensor in missing)),
         _listed("not part of the model", (f"{tensor} {_shape(shapes.get(tensor))}" for tensor in left_over)),
-        _listed("of another shape", (f"{tensor} {_shape(given)} where the model has {_shape(wanted)}"
-                                     for tensor, given, wanted in sorted(report["mismatched_keys"]))),
+        _listed(
+            "of another shape",
+            (
+                f"{tensor} {_shape(given)} where the model has {_shape(wanted)}"
+                for tensor, given, wanted in sorted(report["mismatched_keys"])
+            ),
+        ),
         _listed("not stored as weights", (f"{tensor} {held[tensor].dtype}" for tensor in codes)),
         _listed("not readable", report["error_msgs"]),
-    ]  # fmt: skip
+    ]
     faults = [fault for fault in faults if fault]
     if faults:
         told = [*report["unexpected_keys"], *("qweight" for _ in codes)]
-        hint = next((hint for part, hint in LEFTOVERS.items() if any(part in tensor for tensor in told)),
-                    "save the model again with save_pretrained, with the config that belongs to it")  # fmt: skip
+        hint = next(
+            (hint for part, hint in LEFTOVERS.items() if any(part in tensor for tensor in told)),
+            "save the model again with save_pretrained, with the config that belongs to it",
+        )
         raise EmoError(f"{name}: the tensors in {folder} do not fit its config.json: {'; '.join(faults)}", hint=hint)
 
 
 def _codes(causal: Any, held: Mapping[str, Stored]) -> list[str]:
     """Stored tensors in the place of weights whose number format holds codes, not weights."""
     weights = {name for name, value in causal.named_parameters() if value.is_floating_point()}
-    return [tensor for tensor, stored in sorted(held.items()) if stored.dtype not in FLOATING
-            and weights & {tensor, f"{causal.base_model_prefix}.{tensor}"}]  # fmt: skip
+    return [
+        tensor
+        for tensor, stored in sorted(held.items())
+        if stored.dtype not in FLOATING and weights & {tensor, f"{causal.base_model_prefix}.{tensor}"}
+    ]
 
 
 def _in_decoder(causal: Any, tensor: str) -> bool:

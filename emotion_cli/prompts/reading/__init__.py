@@ -14,8 +14,12 @@ from emotion_cli.prompts.reading.json_text import read_json, read_jsonl
 from emotion_cli.prompts.reading.parquet import read_parquet
 
 READERS: dict[str, Callable[[Path], Contents]] = {
-    ".jsonl": read_jsonl, ".csv": read_csv, ".tsv": read_tsv, ".parquet": read_parquet, ".json": read_json,
-}  # fmt: skip
+    ".jsonl": read_jsonl,
+    ".csv": read_csv,
+    ".tsv": read_tsv,
+    ".parquet": read_parquet,
+    ".json": read_json,
+}
 """How to read a file, by the end of its name."""
 
 
@@ -44,9 +48,16 @@ def read_prompt_set(
     rows = [row for of in contents for row in _rows(of, reading)]
     faults += reading.tally.faults() + _swallowed(contents, rows, columns)
     return validated(
-        name, rows, role=role, reference=reference, faults=faults, files=files, accept_labels=accept_labels, note=note,
+        name,
+        rows,
+        role=role,
+        reference=reference,
+        faults=faults,
+        files=files,
+        accept_labels=accept_labels,
+        note=note,
         options=options_for(contents, columns) if faults or _lack_labels(rows) else (),
-    )  # fmt: skip
+    )
 
 
 def _lack_labels(rows: Sequence[Row]) -> bool:
@@ -109,5 +120,6 @@ def _swallowed(contents: Sequence[Contents], rows: Sequence[Row], columns: Colum
     return [
         f"{doubt.place}: a quote opens a field here that closes in line {doubt.last}, yet {n} of these lines would be rows by "
         f"themselves; {QUOTING}"
-        for doubt in doubts if (n := sum(label in known for label in alone[doubt.place] if isinstance(label, str))) > 1
-    ]  # fmt: skip
+        for doubt in doubts
+        if (n := sum(label in known for label in alone[doubt.place] if isinstance(label, str))) > 1
+    ]

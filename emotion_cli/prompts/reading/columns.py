@@ -88,9 +88,11 @@ class Tally:
         kinds = ((self.without, "no label"), (self.several, "several labels"))
         return [
             f"{places[0]}: {'the row has' if len(places) == 1 else f'{len(places)} rows have'} {what}, "
-            + ("the first is here; " if len(places) > 1 else "") + "a row is read with one"
-            for places, what in kinds if places
-        ]  # fmt: skip
+            + ("the first is here; " if len(places) > 1 else "")
+            + "a row is read with one"
+            for places, what in kinds
+            if places
+        ]
 
 
 class Reading(NamedTuple):

@@ -62,9 +62,11 @@ def _read(path: Path, usual: str) -> Contents:
             continue
         record, wrong = quoted, _ = _record_or_fault(text, at, separator)
         plain = _cells(body, separator) if separator == "\t" and "\r" not in body else None
-        if plain and (record is None or (header and len(record.fields) != len(header.names))) and (
-            header is None or len(plain) == len(header.names)
-        ):  # fmt: skip
+        if (
+            plain
+            and (record is None or (header and len(record.fields) != len(header.names)))
+            and (header is None or len(plain) == len(header.names))
+        ):
             record = _Record(plain, 1, False)
             literal.append(place)
         span = text[at : at + (record.n_lines if record else 1)]
@@ -113,9 +115,11 @@ def _needs_quotes(record: _Record, span: Sequence[Line], separator: str) -> bool
     """Whether a record is quoted throughout, or holds what only quoted fields can: line ends, separators, doubled quotes."""
     cells = span[0].body.split(separator)
     return (
-        record.all_quoted or len(span) > 1 or len(record.fields) != len(cells)
+        record.all_quoted
+        or len(span) > 1
+        or len(record.fields) != len(cells)
         or any('""' in cell[1:-1] and re.fullmatch(_WHOLE, cell) for cell in cells)
-    )  # fmt: skip
+    )
 
 
 def _separator(path: Path, text: Sequence[Line], usual: str, faults: list[str], notes: list[str]) -> tuple[int, str]:
@@ -194,6 +198,4 @@ def _quoted(text: Sequence[Line], line: int, position: int) -> tuple[str, int, i
 
 def _cells(body: str, separator: str) -> list[str]:
     """The fields of a line that no field leaves: quotes around a whole field are taken off, others stay."""
-    return [
-        cell[1:-1].replace('""', '"') if re.fullmatch(_WHOLE, cell) else cell for cell in body.split(separator)
-    ]  # fmt: skip
+    return [cell[1:-1].replace('""', '"') if re.fullmatch(_WHOLE, cell) else cell for cell in body.split(separator)]

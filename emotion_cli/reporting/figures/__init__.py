@@ -12,6 +12,17 @@ FIGURES_VERSION = 3
 """Raise it when a figure is drawn differently, so that stored figures are drawn again."""
 
 __all__ = [
-    "FIGURES_VERSION", "aligned_cosine", "consensus", "cross_model", "dataset_shift", "direction_quality", "emotion_distances",
-    "geometry", "layer_by_layer", "layer_norms", "similarity_heatmap", "subspace_overlap", "transfer_auroc",
-]  # fmt: skip
+    "FIGURES_VERSION",
+    "aligned_cosine",
+    "consensus",
+    "cross_model",
+    "dataset_shift",
+    "direction_quality",
+    "emotion_distances",
+    "geometry",
+    "layer_by_layer",
+    "layer_norms",
+    "similarity_heatmap",
+    "subspace_overlap",
+    "transfer_auroc",
+]

@@ -24,8 +24,16 @@ def aligned_cosine(rows: Sequence[Row], title: str) -> dict[str, bytes]:
         axes.vlines(x, _values(members, "ci_low"), _values(members, "ci_high"), color=COLOURS[i], linewidth=1.0, alpha=0.7)
         own, more = (_values(members, name) for name in ("aligned_cosine", "specificity"))
         nearest = [mine - gap for mine, gap in zip(own, more, strict=True)]
-        axes.plot(x, nearest, color=COLOURS[i], linewidth=1.0, linestyle=":", marker="x", markersize=3,
-                  label="with the nearest other emotion" if direction == "a_to_b" else None)  # fmt: skip
+        axes.plot(
+            x,
+            nearest,
+            color=COLOURS[i],
+            linewidth=1.0,
+            linestyle=":",
+            marker="x",
+            markersize=3,
+            label="with the nearest other emotion" if direction == "a_to_b" else None,
+        )
         if direction == "a_to_b":
             axes.plot(x, _values(members, "ceiling"), color="#444444", linestyle=(0, (5, 2)), linewidth=1.2, label="ceiling")
     _over_depth(axes)
@@ -41,15 +49,31 @@ def transfer_auroc(rows: Sequence[Row], title: str) -> dict[str, bytes]:
     for i, (emotion, members) in enumerate(_lines(rows, "emotion")):
         for direction, one in _lines(members, "direction"):
             forth, x, colour = direction == "a_to_b", _depths(one), COLOURS[i % len(COLOURS)]
-            axes.plot(x, _values(one, "transfer_auroc"), color=colour, marker="o" if forth else "s", markersize=3.5,
-                      linewidth=1.5, linestyle="-" if forth else "--", label=str(emotion) if forth else None)  # fmt: skip
-            axes.plot(x, _values(one, "own_auroc"), color=colour, linewidth=0.9, linestyle=":", marker="." if forth else "x",
-                      markersize=3)  # fmt: skip
+            axes.plot(
+                x,
+                _values(one, "transfer_auroc"),
+                color=colour,
+                marker="o" if forth else "s",
+                markersize=3.5,
+                linewidth=1.5,
+                linestyle="-" if forth else "--",
+                label=str(emotion) if forth else None,
+            )
+            axes.plot(
+                x,
+                _values(one, "own_auroc"),
+                color=colour,
+                linewidth=0.9,
+                linestyle=":",
+                marker="." if forth else "x",
+                markersize=3,
+            )
     for direction, one in _lines(rows, "direction"):
         axes.plot([], [], color="#444444", linestyle="-" if direction == "a_to_b" else "--", label=_arrow(one[0]))
     edges = [(depth, [number(row["transfer_null_high"]) for row in same]) for depth, same in _lines(rows, "relative_depth")]
-    axes.fill_between([depth for depth, _ in edges], 0.5, [max(values) for _, values in edges], color="#999999", alpha=0.25,
-                      linewidth=0)  # fmt: skip
+    axes.fill_between(
+        [depth for depth, _ in edges], 0.5, [max(values) for _, values in edges], color="#999999", alpha=0.25, linewidth=0
+    )
     axes.axhline(0.5, color="#999999", linewidth=0.8)
     _over_depth(axes)
     axes.set_ylabel("AUROC on the other model's unseen topics")
@@ -107,8 +131,15 @@ def subspace_overlap(rows: Sequence[Row], title: str) -> dict[str, bytes]:
             overlap, chance = (
                 [_mean(row[name] for row in own if row["k"] == k) for k in sizes] for name in ("overlap", "overlap_null_high")
             )
-            axes.plot(sizes, overlap, color=colour, linestyle="-" if forth else "--", marker="o" if forth else "s", markersize=4,
-                      label=emotion if forth else None)  # fmt: skip
+            axes.plot(
+                sizes,
+                overlap,
+                color=colour,
+                linestyle="-" if forth else "--",
+                marker="o" if forth else "s",
+                markersize=4,
+                label=emotion if forth else None,
+            )
             axes.plot(sizes, chance, color=colour, linestyle=":", linewidth=1.0, marker="x", markersize=3)
     for direction in sorted({row["direction"] for row in rows}):
         row = next(row for row in rows if row["direction"] == direction)

@@ -33,8 +33,16 @@ def consensus(rows: Iterable[Row], title: str) -> dict[str, bytes]:
                 x, y = (sum(row[name] for row in members) / len(members) for name in ("x", "y"))
                 panel.annotate("", (x, y), (0, 0), arrowprops={"color": colour, **ARROW})
             for row in members:
-                panel.scatter([row["x"]], [row["y"]], color=colour, marker=MARKERS[models.index(row["model"]) % len(MARKERS)],
-                              s=28, edgecolors="white", linewidths=0.5, zorder=3)  # fmt: skip
+                panel.scatter(
+                    [row["x"]],
+                    [row["y"]],
+                    color=colour,
+                    marker=MARKERS[models.index(row["model"]) % len(MARKERS)],
+                    s=28,
+                    edgecolors="white",
+                    linewidths=0.5,
+                    zorder=3,
+                )
         layers = ", ".join(str(layer) for layer in [next(r["layer"] for r in own if r["model"] == model) for model in models])
         panel.set_title(f"layers {layers}", fontsize=8)
         panel.set_xlim(-1.1, 1.1)
@@ -49,6 +57,14 @@ def consensus(rows: Iterable[Row], title: str) -> dict[str, bytes]:
         axes[0].scatter([], [], color="#444444", marker=MARKERS[i % len(MARKERS)], s=28, label=model)
     note = "arrows: mean over models; circle: a direction that lies in the plane wholly; layers in the order of the models"
     handles, labels = axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower left", ncols=max(1, len(models) + len(emotions)), fontsize=8, title=note,
-                  title_fontsize=7, alignment="left")  # fmt: skip
+    figure.legend(
+        handles,
+        labels,
+        loc="outside lower left",
+        ncols=max(1, len(models) + len(emotions)),
+        fontsize=8,
+        title=note,
+        title_fontsize=7,
+        alignment="left",
+    )
     return saved(figure)

@@ -27,8 +27,16 @@ def dataset_shift(rows: Iterable[Row], title: str) -> dict[str, bytes]:
         axes.fill_between(layers, lows, highs, color="#999999", alpha=0.2, linewidth=0)
     for height, text in ((1.0, "1: the same direction"), (0.0, "0: unrelated directions")):
         axes.axhline(height, color="#444444", linewidth=1.0, dashes=(6, 3), zorder=1)
-        axes.annotate(text, (0.99, height), xycoords=("axes fraction", "data"), xytext=(0, -11), textcoords="offset points",
-                      ha="right", fontsize=7.5, color="#444444")  # fmt: skip
+        axes.annotate(
+            text,
+            (0.99, height),
+            xycoords=("axes fraction", "data"),
+            xytext=(0, -11),
+            textcoords="offset points",
+            ha="right",
+            fontsize=7.5,
+            color="#444444",
+        )
     ends = [number(row[name]) for _, members in emotions for row in members for name in ("cosine_unbiased", "ci_low", "ci_high")]
     drawn = [0.0, 1.0, *(value for value in ends if value == value), *(row["null_low"] for row in nulls)]
     axes.set_ylim(max(-1.5, min(drawn)) - 0.05, min(2.0, max(drawn)) + 0.1)

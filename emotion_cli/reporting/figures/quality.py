@@ -18,24 +18,53 @@ def direction_quality(rows: Iterable[Row], title: str) -> dict[str, bytes]:
         own = [row["layer"] for row in members]
         line(separation, i, own, [row["auroc"] for row in members], emotion)
         band(separation, i, own, [row["auroc_ci_low"] for row in members], [row["auroc_ci_high"] for row in members], alpha=0.25)
-        separation.plot(own, [number(row["auroc_heldout"]) for row in members], color=COLOURS[i % len(COLOURS)], linewidth=0.9,
-                        linestyle=(0, (1, 1)), marker="+", markersize=4)  # fmt: skip
+        separation.plot(
+            own,
+            [number(row["auroc_heldout"]) for row in members],
+            color=COLOURS[i % len(COLOURS)],
+            linewidth=0.9,
+            linestyle=(0, (1, 1)),
+            marker="+",
+            markersize=4,
+        )
         line(reliability, i, own, [row["split_half"] for row in members], emotion)
     for axes, low, high in ((separation, "auroc_null_low", "auroc_null_high"), (reliability, None, "split_half_null_high")):
         widest = [[row for _, members in emotions for row in members if row["layer"] == layer] for layer in layers]
         upper = [max((row[high] for row in here if row[high] is not None), default=None) for here in widest]
         lower = [min((row[low] for row in here if row[low] is not None), default=None) if low else -1.0 for here in widest]
-        axes.fill_between(layers, [number(value) for value in lower], [number(value) for value in upper], color="#999999",
-                          alpha=0.3, linewidth=0)  # fmt: skip
-    surface = max((row["auroc_surface"] for _, members in emotions for row in members if row["auroc_surface"] is not None),
-                  default=None)  # fmt: skip
+        axes.fill_between(
+            layers,
+            [number(value) for value in lower],
+            [number(value) for value in upper],
+            color="#999999",
+            alpha=0.3,
+            linewidth=0,
+        )
+    surface = max(
+        (row["auroc_surface"] for _, members in emotions for row in members if row["auroc_surface"] is not None), default=None
+    )
     if surface is not None:
         separation.axhline(surface, color="#444444", linewidth=1.2, dashes=(6, 3), zorder=1)
-        separation.annotate(f"{surface:.2f}: final character, number of words and first word alone", (0.99, surface),
-                            xycoords=("axes fraction", "data"), xytext=(0, 3), textcoords="offset points", ha="right",
-                            fontsize=7.5, color="#444444")  # fmt: skip
-    least = min((row[name] for _, members in emotions for row in members for name in ("auroc", "auroc_heldout", "auroc_null_low")
-                 if row[name] is not None), default=0.5)  # fmt: skip
+        separation.annotate(
+            f"{surface:.2f}: final character, number of words and first word alone",
+            (0.99, surface),
+            xycoords=("axes fraction", "data"),
+            xytext=(0, 3),
+            textcoords="offset points",
+            ha="right",
+            fontsize=7.5,
+            color="#444444",
+        )
+    least = min(
+        (
+            row[name]
+            for _, members in emotions
+            for row in members
+            for name in ("auroc", "auroc_heldout", "auroc_null_low")
+            if row[name] is not None
+        ),
+        default=0.5,
+    )
     separation.set_ylim(min(0.3, least - 0.05), 1.03)
     weakest = min((row["split_half"] for _, members in emotions for row in members if row["split_half"] is not None), default=0.0)
     reliability.set_ylim(min(-0.1, weakest - 0.05), 1.03)
@@ -43,6 +72,9 @@ def direction_quality(rows: Iterable[Row], title: str) -> dict[str, bytes]:
     layer_axis(reliability)
     separation.set_ylabel("AUROC")
     reliability.set_ylabel("split-half reliability")
-    legend(reliability, note="grey: up to 97.5 % of the values when labels are permuted within topics; coloured: 95 % interval\n"
-                             "dotted, with plus signs: on test sets")  # fmt: skip
+    legend(
+        reliability,
+        note="grey: up to 97.5 % of the values when labels are permuted within topics; coloured: 95 % interval\n"
+        "dotted, with plus signs: on test sets",
+    )
     return saved(figure)

@@ -79,14 +79,28 @@ def side_by_side(title: str, n: int, width: float, height: float) -> "tuple[Figu
 
 def band(axes: "Axes", i: int, x: Sequence[Any], low: Sequence[Any], high: Sequence[Any], alpha: float = 0.10) -> None:
     """Shade between two curves in the i-th colour; None is a gap."""
-    axes.fill_between([number(value) for value in x], [number(value) for value in low], [number(value) for value in high],
-                      color=COLOURS[i % len(COLOURS)], alpha=alpha, linewidth=0)  # fmt: skip
+    axes.fill_between(
+        [number(value) for value in x],
+        [number(value) for value in low],
+        [number(value) for value in high],
+        color=COLOURS[i % len(COLOURS)],
+        alpha=alpha,
+        linewidth=0,
+    )
 
 
 def line(axes: "Axes", i: int, x: Sequence[Any], y: Sequence[Any], label: str) -> None:
     """Draw the i-th line in its own colour, dash and marker; None is a gap."""
-    axes.plot([number(value) for value in x], [number(value) for value in y], label=label, color=COLOURS[i % len(COLOURS)],
-              linestyle=DASHES[i % len(DASHES)], marker=MARKERS[i % len(MARKERS)], markersize=3.5, linewidth=1.5)  # fmt: skip
+    axes.plot(
+        [number(value) for value in x],
+        [number(value) for value in y],
+        label=label,
+        color=COLOURS[i % len(COLOURS)],
+        linestyle=DASHES[i % len(DASHES)],
+        marker=MARKERS[i % len(MARKERS)],
+        markersize=3.5,
+        linewidth=1.5,
+    )
 
 
 def layer_axis(axes: "Axes") -> None:
@@ -102,8 +116,18 @@ def legend(axes: "Axes", note: str = "") -> None:
     """Put the legend below the axes, with a note on how to read the picture."""
     handles, labels = axes.get_legend_handles_labels()
     if handles:
-        axes.legend(handles, labels, loc="upper left", bbox_to_anchor=(0, -0.22), ncols=min(3, len(labels)), fontsize=8.5,
-                    title=note or None, title_fontsize=7.5, alignment="left", borderaxespad=0)  # fmt: skip
+        axes.legend(
+            handles,
+            labels,
+            loc="upper left",
+            bbox_to_anchor=(0, -0.22),
+            ncols=min(3, len(labels)),
+            fontsize=8.5,
+            title=note or None,
+            title_fontsize=7.5,
+            alignment="left",
+            borderaxespad=0,
+        )
 
 
 def saved(figure: "Figure") -> dict[str, bytes]:

@@ -15,7 +15,7 @@ from emotion_cli.reporting.figures.style import (
     number,
     panels,
     saved,
-)  # fmt: skip
+)
 
 NO_VERDICT = ("no direction", "no verdict", "as different from each other as from the reference", None)
 """Verdicts that say neither more alike nor more opposed."""
@@ -36,8 +36,14 @@ def emotion_distances(rows: Iterable[Row], title: str) -> dict[str, bytes]:
         line(unbiased, i, layers, [row["unbiased_cosine"] for row in members], f"{emotion_a} and {emotion_b}")
         band(unbiased, i, layers, [row["ci_low"] for row in members], [row["ci_high"] for row in members], alpha=0.25)
         unmarked = [row for row in members if row["verdict"] in NO_VERDICT]
-        unbiased.plot([row["layer"] for row in unmarked], [number(row["unbiased_cosine"]) for row in unmarked], "x",
-                      color="#000000", markersize=6, zorder=4)  # fmt: skip
+        unbiased.plot(
+            [row["layer"] for row in unmarked],
+            [number(row["unbiased_cosine"]) for row in unmarked],
+            "x",
+            color="#000000",
+            markersize=6,
+            zorder=4,
+        )
     equidistance = pairs[0][1][0]["equidistance"] if pairs else 0.5
     for axes, names in ((plain, ("cosine_similarity", "null_low")), (unbiased, ("unbiased_cosine", "ci_low"))):
         axes.axhline(equidistance, color="#444444", linewidth=1.2, dashes=(6, 3), zorder=1)
@@ -45,14 +51,24 @@ def emotion_distances(rows: Iterable[Row], title: str) -> dict[str, bytes]:
         lowest = min((value for value in drawn if value is not None), default=0.0)
         axes.set_ylim(max(-1.5, min(-0.05, 1.05 * lowest)), 1.15 if axes is unbiased else 1.05)
         axes.axhline(0, color="#999999", linewidth=0.8, zorder=1)
-    plain.annotate(f"{equidistance:g}: as different from each other as from the reference", (0.99, equidistance),
-                   xycoords=("axes fraction", "data"), xytext=(0, 3), textcoords="offset points", ha="right", fontsize=7.5,
-                   color="#444444")  # fmt: skip
+    plain.annotate(
+        f"{equidistance:g}: as different from each other as from the reference",
+        (0.99, equidistance),
+        xycoords=("axes fraction", "data"),
+        xytext=(0, 3),
+        textcoords="offset points",
+        ha="right",
+        fontsize=7.5,
+        color="#444444",
+    )
     layer_axis(unbiased)
     plain.set_ylabel("cosine similarity")
     unbiased.set_ylabel("unbiased cosine")
-    legend(unbiased, note="shaded above: 95 % of the cosines when labels are permuted within topics\n"
-                          "shaded below: 95 % interval, topics resampled; crossed out: no verdict above or below")  # fmt: skip
+    legend(
+        unbiased,
+        note="shaded above: 95 % of the cosines when labels are permuted within topics\n"
+        "shaded below: 95 % interval, topics resampled; crossed out: no verdict above or below",
+    )
     return saved(figure)
 
 
@@ -91,6 +107,7 @@ def similarity_heatmap(rows: Iterable[Row], title: str) -> dict[str, bytes]:
     bar = figure.colorbar(image, ax=axes, shrink=0.85)
     equidistance = rows[0]["equidistance"] if rows else 0.5
     bar.set_label(f"mean cosine over layers ({equidistance:g}: equidistant)" if rows else "")
-    axes.set_xlabel("hatched: no verdict above or below" if any(verdict in NO_VERDICT for verdict in verdicts.values()) else "",
-                    fontsize=7.5)  # fmt: skip
+    axes.set_xlabel(
+        "hatched: no verdict above or below" if any(verdict in NO_VERDICT for verdict in verdicts.values()) else "", fontsize=7.5
+    )
     return saved(figure)

@@ -104,9 +104,7 @@ def _source(query: str) -> str:
 def _grid(table: Grid) -> str:
     kinds = [' class="number"' if number else "" for number in table.numeric]
     head = "".join(f'<th scope="col"{kind}>{escape(text)}</th>' for kind, text in zip(kinds, table.headers, strict=True))
-    rows = [
-        "".join(f"<td{kind}>{escape(text)}</td>" for kind, text in zip(kinds, row, strict=True)) for row in table.rows
-    ]  # fmt: skip
+    rows = ["".join(f"<td{kind}>{escape(text)}</td>" for kind, text in zip(kinds, row, strict=True)) for row in table.rows]
     body = "\n".join(f"<tr>{row}</tr>" for row in rows)
     return (
         f'<div class="scroll"><table><thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody></table></div>\n'
@@ -116,10 +114,7 @@ def _grid(table: Grid) -> str:
 
 def _picture(picture: Picture, prefix: str) -> str:
     caption = escape(picture.caption)
-    return (
-        f'<figure>{inlined(picture.svg.decode("utf-8"), prefix, picture.caption)}'
-        f"<figcaption>{caption}</figcaption></figure>"
-    )  # fmt: skip
+    return f"<figure>{inlined(picture.svg.decode('utf-8'), prefix, picture.caption)}<figcaption>{caption}</figcaption></figure>"
 
 
 def inlined(svg: str, prefix: str, label: str) -> str:

@@ -74,8 +74,12 @@ def _extremes(rows: Sequence[Row]) -> Found | None:
     if len(ordered) < 2:
         return None
     least, most = ordered[0], ordered[-1]
-    return {"least": _pair(least), "least_value": least["mean_cosine_similarity"],
-            "most": _pair(most), "most_value": most["mean_cosine_similarity"]}  # fmt: skip
+    return {
+        "least": _pair(least),
+        "least_value": least["mean_cosine_similarity"],
+        "most": _pair(most),
+        "most_value": most["mean_cosine_similarity"],
+    }
 
 
 def _near_equidistance(rows: Sequence[Row]) -> Found | None:
@@ -129,8 +133,9 @@ def _inside_chance(rows: Sequence[Row]) -> Found | None:
     # where 95 % are expected inside, less than nine in ten is more than layers of one model vary together
     meaning = (
         "as unrelated directions would lie: raw cosines show no direction that the models share, and cannot exclude one"
-        if share >= 0.9 else "more lie outside than unrelated directions would put there"
-    )  # fmt: skip
+        if share >= 0.9
+        else "more lie outside than unrelated directions would put there"
+    )
     return {"inside": inside, "total": len(cosines), "band": CHANCE_DEVIATIONS * widest, "share": share, "meaning": meaning}
 
 
@@ -216,68 +221,141 @@ _CROSS = "cross_model_similarity_by_layer"
 NOTES = (
     Rule(_BY_MODEL, "{count} of {total} means lie above the 97.5 % quantile of labels permuted within topics.", _beyond_the_null),
     Rule(_BY_MODEL, "Most alike: {most} ({most_value:.4f}); least alike: {least} ({least_value:.4f}).", _extremes),
-    Rule(_BY_MODEL, "Within 0.05 of {equidistance:.4g}, the value of labels that are as different from each other as from the "
-                    "reference: {pairs}.", _near_equidistance),
-    Rule(_BY_MODEL, "Every mean is above 0.9 ({low:.4f} to {high:.4f}): the vectors nearly share one direction, so most of what "
-                    "they hold is emotion against reference, little is one emotion against another.", _all_high),
-)  # fmt: skip
+    Rule(
+        _BY_MODEL,
+        "Within 0.05 of {equidistance:.4g}, the value of labels that are as different from each other as from the "
+        "reference: {pairs}.",
+        _near_equidistance,
+    ),
+    Rule(
+        _BY_MODEL,
+        "Every mean is above 0.9 ({low:.4f} to {high:.4f}): the vectors nearly share one direction, so most of what "
+        "they hold is emotion against reference, little is one emotion against another.",
+        _all_high,
+    ),
+)
 """Said of one dataset under one model."""
 
 KEY_FINDINGS = (
-    Rule("cross_model_similarity_by_emotion", "The {total} averages range from {low:.6f} to {high:.6f}; at a single layer, "
-         "unrelated directions have a standard deviation of {chance:.4f} around 0.", _range_of_averages),
-    Rule(_CROSS, "{inside} of {total} cosines at single layers ({share:.0%}) lie within {band:.4f} of 0, where unrelated "
-                 "directions put 95 %: {meaning}.", _inside_chance),
-    Rule("extractions", "No two models have equal width: {models}. The raw cosine is not defined between them, so there is no "
-                        "table; the figures across models show norms by relative depth.", _widths_differ),
-)  # fmt: skip
+    Rule(
+        "cross_model_similarity_by_emotion",
+        "The {total} averages range from {low:.6f} to {high:.6f}; at a single layer, "
+        "unrelated directions have a standard deviation of {chance:.4f} around 0.",
+        _range_of_averages,
+    ),
+    Rule(
+        _CROSS,
+        "{inside} of {total} cosines at single layers ({share:.0%}) lie within {band:.4f} of 0, where unrelated "
+        "directions put 95 %: {meaning}.",
+        _inside_chance,
+    ),
+    Rule(
+        "extractions",
+        "No two models have equal width: {models}. The raw cosine is not defined between them, so there is no "
+        "table; the figures across models show norms by relative depth.",
+        _widths_differ,
+    ),
+)
 """Said of the models of one dataset."""
 
 SHIFTS = (
-    Rule(_SHIFT, "{share_in_common:.0%} of {dataset_b} is in {dataset_a}, too. Plain cosines of the two vectors range "
-                 "from {low:.4f} to {high:.4f}; noise alone would give {noise_cosine:.4f}.", _plain_against_noise,
-         by=("dataset_a", "dataset_b")),
-    Rule(_SHIFT, "{dataset_a} against the rest of {dataset_b}, without noise: of {total} intervals at single layers, {holds} "
-                 "hold 1 (the same direction), and {apart} lie above the band of permuted labels.", _same_on_both,
-         by=("dataset_a", "dataset_b")),
-)  # fmt: skip
+    Rule(
+        _SHIFT,
+        "{share_in_common:.0%} of {dataset_b} is in {dataset_a}, too. Plain cosines of the two vectors range "
+        "from {low:.4f} to {high:.4f}; noise alone would give {noise_cosine:.4f}.",
+        _plain_against_noise,
+        by=("dataset_a", "dataset_b"),
+    ),
+    Rule(
+        _SHIFT,
+        "{dataset_a} against the rest of {dataset_b}, without noise: of {total} intervals at single layers, {holds} "
+        "hold 1 (the same direction), and {apart} lie above the band of permuted labels.",
+        _same_on_both,
+        by=("dataset_a", "dataset_b"),
+    ),
+)
 """Said of two datasets of one model that share prompts."""
 
 OBSERVATIONS = (
     Rule("extractions", "Across models the raw cosine is not defined, since no two have equal width: {models}.", _widths_differ),
-    Rule(_CROSS, "Across models, {inside} of {total} raw cosines at single layers ({share:.0%}) lie within {band:.4f} of 0, "
-                 "where unrelated directions put 95 %: {meaning}.", _inside_chance),
-    Rule(_BY_MODEL, "{count} of {total} mean cosines within a model lie above {equidistance:.4g}, the value of labels that are "
-                    "as different from each other as from the reference.", _above_equidistance, by=("reference",)),
-    Rule(_BY_MODEL, "{model}: every mean cosine is above 0.9 ({low:.4f} to {high:.4f}), so its emotions are told apart by little "
-                    "of their vectors.", _all_high, by=("model",)),
+    Rule(
+        _CROSS,
+        "Across models, {inside} of {total} raw cosines at single layers ({share:.0%}) lie within {band:.4f} of 0, "
+        "where unrelated directions put 95 %: {meaning}.",
+        _inside_chance,
+    ),
+    Rule(
+        _BY_MODEL,
+        "{count} of {total} mean cosines within a model lie above {equidistance:.4g}, the value of labels that are "
+        "as different from each other as from the reference.",
+        _above_equidistance,
+        by=("reference",),
+    ),
+    Rule(
+        _BY_MODEL,
+        "{model}: every mean cosine is above 0.9 ({low:.4f} to {high:.4f}), so its emotions are told apart by little "
+        "of their vectors.",
+        _all_high,
+        by=("model",),
+    ),
     Rule(_BY_MODEL, "The order of the pairs from least to most alike {answer}.", _same_order),
-    Rule(_BY_MODEL, "{model}: a pair's mean cosine differs by at most {spread:.4f} between {datasets}.", _between_datasets,
-         by=("model",)),
-    Rule(_SHIFT, "{model}: {share:.0%} of {dataset_b} is in {dataset_a}, too; against the rest and without noise, {holds} of "
-                 "{total} intervals at single layers hold 1 (the same direction), {apart} lie above the band of permuted labels.",
-         _same_on_both, by=("model", "dataset_a", "dataset_b")),
-    Rule("vector_norms_by_layer", "{model}: the longest vector relative to the reference's activations is that of {emotion} on "
-         "{dataset} at layer {layer}{depth}, with {norm:.4f} of their length.", _longest, by=("model",)),
-    Rule(_BY_LAYER, "{model}: at layer {layers} a vector has no length, so its cosines are not defined there.", _no_length,
-         by=("model",)),
-)  # fmt: skip
+    Rule(
+        _BY_MODEL,
+        "{model}: a pair's mean cosine differs by at most {spread:.4f} between {datasets}.",
+        _between_datasets,
+        by=("model",),
+    ),
+    Rule(
+        _SHIFT,
+        "{model}: {share:.0%} of {dataset_b} is in {dataset_a}, too; against the rest and without noise, {holds} of "
+        "{total} intervals at single layers hold 1 (the same direction), {apart} lie above the band of permuted labels.",
+        _same_on_both,
+        by=("model", "dataset_a", "dataset_b"),
+    ),
+    Rule(
+        "vector_norms_by_layer",
+        "{model}: the longest vector relative to the reference's activations is that of {emotion} on "
+        "{dataset} at layer {layer}{depth}, with {norm:.4f} of their length.",
+        _longest,
+        by=("model",),
+    ),
+    Rule(
+        _BY_LAYER,
+        "{model}: at layer {layers} a vector has no length, so its cosines are not defined there.",
+        _no_length,
+        by=("model",),
+    ),
+)
 """Said of everything together."""
 
 NEXT_STEPS = (
-    Rule("extractions", "Add a model of equal width ({widths}) to get raw cosines between models: emo run -m MODEL.",
-         _width_to_match),
+    Rule(
+        "extractions",
+        "Add a model of equal width ({widths}) to get raw cosines between models: emo run -m MODEL.",
+        _width_to_match,
+    ),
     Rule("extractions", "Add a second model to compare {model} with: emo run -m MODEL.", _one_model),
-    Rule("extractions", "All activations are pooled as {pooling}; see whether the numbers depend on it: "
-         "emo run --recipe concepts.", _one_pooling),
-    Rule(_BY_MODEL, "All vectors share the reference {reference}, which alone makes them alike; ask what sets an emotion apart "
-                    "from the others: emo compare --reference others.", _shared_reference),
-)  # fmt: skip
+    Rule(
+        "extractions",
+        "All activations are pooled as {pooling}; see whether the numbers depend on it: emo run --recipe concepts.",
+        _one_pooling,
+    ),
+    Rule(
+        _BY_MODEL,
+        "All vectors share the reference {reference}, which alone makes them alike; ask what sets an emotion apart "
+        "from the others: emo compare --reference others.",
+        _shared_reference,
+    ),
+)
 """What the numbers leave open, with the command that goes on."""
 
 CONCLUSION = (
-    Rule(_BY_MODEL, "Vectors of {emotions} were made from {datasets} in {models}. {count} of {total} mean cosines between two "
-                    "emotions of a model lie above their permutation null.", _summary),
+    Rule(
+        _BY_MODEL,
+        "Vectors of {emotions} were made from {datasets} in {models}. {count} of {total} mean cosines between two "
+        "emotions of a model lie above their permutation null.",
+        _summary,
+    ),
     *KEY_FINDINGS[1:],
-)  # fmt: skip
+)
 """The outcome in a few sentences."""
