@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 import pytest
-from command import emo, emo_ok, environment
+from command import Ran, emo, emo_ok, environment
 from workplaces import run_options
 
 from warehouse.store import Store
@@ -104,7 +104,7 @@ def vectors_again(store, *, limit=None, **changes):
         check=False,
         preexec_fn=limited if limit else None,
     )
-    return type("Ran", (), {"code": done.returncode, "err": done.stderr, "out": done.stdout})
+    return Ran(done.returncode, done.stdout, done.stderr)
 
 
 def test_a_limit_on_file_sizes(store):
