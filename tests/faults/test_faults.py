@@ -28,7 +28,7 @@ def refused(ran, *words):
     assert "Traceback" not in ran.err and "bug report" not in ran.err, ran.err
     assert any(line.startswith("error: ") for line in ran.err.splitlines())
     for word in words:
-        assert word in ran.plain, ran.err
+        assert word in ran.plain or word in ran.err, ran.err
 
 
 def usable(store, model):
