@@ -74,14 +74,24 @@ class Agreement(NamedTuple):
         return self.error <= self.bound
 
 
-def reference(loaded: "LoadedModel", ids: Sequence[Sequence[int]], positions: Positions, layers: Sequence[int]) -> Reference:
-    """Both passes of each prompt alone; a model that torch cannot run in float64 has the plain one only."""
+def reference(
+    loaded: "LoadedModel",
+    ids: Sequence[Sequence[int]],
+    positions: Positions,
+    layers: Sequence[int],
+    *,
+    n_shaken: int = N_SHAKEN,
+) -> Reference:
+    """Both passes of each prompt alone; a model that torch cannot run in float64 has the plain one only.
+
+    What is exact beside the plain pass alone is so beside the shaken ones, too: `n_shaken` of 0 saves these where it suffices.
+    """
     plain = rows_of(loaded, ids, positions, layers)
     try:
         truth = rows_of(loaded, ids, positions, layers, float64=True)
     except Exception as error:  # a device or an operation without float64: whatever the model raises
         return Reference(plain, None, {pooling: np.zeros_like(of) for pooling, of in plain.scales.items()}, refusal_of(error))
-    passes = [plain, *(_shaken(loaded, ids, positions, layers, seed) for seed in range(N_SHAKEN))]
+    passes = [plain, *(_shaken(loaded, ids, positions, layers, seed) for seed in range(n_shaken))]
     own = {pooling: np.max([_distances(one.values[pooling], truth, pooling) for one in passes], axis=0) for pooling in positions}
     return Reference(plain, truth, own)
 

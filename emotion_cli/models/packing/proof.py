@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from emotion_cli.errors import EmoError
-from emotion_cli.models.exactness import FACTOR, FLOOR, POOLED, Reference, agreement, joined, positions_of, reference
+from emotion_cli.models.exactness import FACTOR, FLOOR, N_SHAKEN, POOLED, Reference, agreement, joined, positions_of, reference
 from emotion_cli.models.packing.trees import STRATEGIES, Batch, common_prefix
 from emotion_cli.models.pooling import NotFiniteError, batches_of, distinct, pooled_batches
 from emotion_cli.models.products import help_with
@@ -131,7 +131,7 @@ class Trial:
         self.pieces = list(dict.fromkeys(map(tuple, [range(len(ids))] if pieces is None else pieces)))
         self.room = max(PROBE_TOKENS, sum(map(len, ids)) // PROBE_SHARE)
         self.needed = self._needed()
-        self._references: dict[tuple[int, ...], Reference] = {}
+        self._references: dict[tuple[tuple[int, ...], int], Reference] = {}
 
     def prove(self, strategy: str, *, fast: bool = False, sparse: bool = False) -> Proof:
         """The largest error of a strategy, for what is allowed there."""
@@ -151,7 +151,6 @@ class Trial:
         self, unique: Sequence[Sequence[int]], batches: Sequence[Batch], needed: set[tuple[int, ...]], *, fast: bool, sparse: bool
     ) -> Proof:
         probes = _to_compare(batches, unique, needed, self.room)
-        against = joined([self._reference(tuple(unique[probe])) for probe in probes])
         poolings = ["last"] if sparse else list(POOLED)
         try:
             packed = pooled_batches(self.loaded, unique, batches, poolings=poolings, layers=self.layers, fast=fast, sparse=sparse)
@@ -159,13 +158,22 @@ class Trial:
             return Proof(float("inf"), 0.0, refusal="its activations are not finite")
         except Exception as error:  # whatever the model raises for masks and positions that it does not take
             return Proof(float("inf"), 0.0, refusal=refusal_of(error))
-        found = agreement({pooling: rows[:, probes] for pooling, rows in packed.values.items()}, against, self.loaded.dtype)
-        return Proof(*found, no_float64=against.why)
+        found = {pooling: rows[:, probes] for pooling, rows in packed.values.items()}
+        proof = Proof(0.0, 0.0)
+        # the plain pass decides nearly always; passes that show its luck are run only where it does not
+        for n_shaken in (0, N_SHAKEN):
+            against = joined([self._reference(tuple(unique[probe]), n_shaken) for probe in probes])
+            proof = Proof(*agreement(found, against, self.loaded.dtype), no_float64=against.why)
+            if proof.exact:
+                break
+        return proof
 
-    def _reference(self, tokens: tuple[int, ...]) -> Reference:
-        if tokens not in self._references:
-            self._references[tokens] = reference(self.loaded, [tokens], positions_of([tokens], POOLED), self.layers)
-        return self._references[tokens]
+    def _reference(self, tokens: tuple[int, ...], n_shaken: int) -> Reference:
+        key = tokens, n_shaken
+        if key not in self._references:
+            positions = positions_of([tokens], POOLED)
+            self._references[key] = reference(self.loaded, [tokens], positions, self.layers, n_shaken=n_shaken)
+        return self._references[key]
 
     def _needed(self) -> set[int]:
         """The longest prompt of each kind of length (of the shortest, the longest and some between), and one that shares most."""
