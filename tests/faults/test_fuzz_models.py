@@ -211,7 +211,8 @@ def plain_values(folder: Path, architecture: str, ids: list[list[int]]) -> np.nd
 
 
 def every_tensor_is_loaded(folder: Path) -> bool:
-    model, report = transformers.AutoModelForCausalLM.from_pretrained(folder, output_loading_info=True)
+    # the number format is chosen, not read from the config, as emo does
+    model, report = transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, output_loading_info=True)
     state = model.state_dict()
     for file in folder.glob("*.safetensors"):
         with safe_open(file, framework="pt") as stored:

@@ -298,7 +298,7 @@ def plain_states(folder: Path, architecture: str, ids: list[list[int]]) -> list[
 
 
 def plain_model(folder: Path) -> torch.nn.Module:
-    return transformers.AutoModelForCausalLM.from_pretrained(folder).eval()
+    return transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
 
 
 def states_of(model: torch.nn.Module, blocks: torch.nn.Module, row: list[int]) -> list[torch.Tensor]:
