@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from emotion_cli.errors import UsageError, short_of_memory
+from emotion_cli.errors import EmoError, UsageError, short_of_memory
 from emotion_cli.wording import counted
 
 if TYPE_CHECKING:
@@ -57,7 +57,15 @@ def tokenize(
     kept: dict[int, int] = {}
     for begin in range(0, len(texts), TEXTS_AT_ONCE):
         some = slice(begin, begin + TEXTS_AT_ONCE)
-        encoded = tokenizer(list(texts[some]), add_special_tokens=False, return_offsets_mapping=spans is not None)
+        try:
+            encoded = tokenizer(list(texts[some]), add_special_tokens=False, return_offsets_mapping=spans is not None)
+        except MemoryError as error:
+            raise short_of_memory(f"the tokenizer of {loaded.source.name}", error) from error
+        except Exception as error:  # the library below raises errors of no kind of its own
+            raise EmoError(
+                f"{loaded.source.name}: its tokenizer fails on these texts: {error}",
+                hint="save the tokenizer again with save_pretrained, or fetch it again",
+            ) from error
         # equal numbers are one object: rows of their own take three times the memory
         ids += [[kept.setdefault(token, token) for token in row] for row in encoded["input_ids"]]
         if spans is not None:

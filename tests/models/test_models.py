@@ -148,6 +148,15 @@ def test_a_tokenizer_that_lost_the_bos_of_the_config_is_refused(folder, tmp_path
     assert tokenize(lost, ["thank you"], bos="never").ids == [[5, 6]]
 
 
+def test_a_tokenizer_that_fails_on_a_text_is_an_error(folder, tmp_path):
+    shutil.copytree(folder, tmp_path / "copy")
+    path = tmp_path / "copy/tokenizer.json"
+    path.write_text(path.read_text().replace('"<unk>": 2', '"<uxk>": 2').replace('"unk_token": "<unk>"', '"unk_token": "<no>"'))
+    broken = load(find(str(tmp_path / "copy"), cache=tmp_path))
+    with pytest.raises(EmoError, match="its tokenizer fails on these texts"):
+        tokenize(broken, ["thank danke"])
+
+
 def test_what_a_tokenizer_loses_is_said(loaded):
     from emotion_cli.models.tokens import told_apart
 
