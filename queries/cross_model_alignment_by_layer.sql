@@ -59,8 +59,8 @@ ceilings as (
 
 select
     wide.*,
-    case when wide.layer_a is not null then
-        coalesce(wide.layer_a / nullif(max(wide.layer_a) over pair, 0), 0)
+    case
+        when wide.layer_a is not null then coalesce(wide.layer_a / nullif(max(wide.layer_a) over pair, 0), 0)
     end as relative_depth,
     case
         when least(a.value, b.value) > 0 then sqrt(a.value * b.value)

@@ -8,7 +8,8 @@
 -- Column n_layers_averaged: how many layers that mean is over
 -- Column chance_stddev: 1 / sqrt(d_model), the spread of the cosine between unrelated directions, whose mean is 0
 with by_layer as (
-    select * from cross_model_similarity_by_layer where averaged
+    select * from cross_model_similarity_by_layer
+    where averaged
 )
 
 select

@@ -4,7 +4,7 @@
 -- Column cosine_similarity: NULL when either vector has zero length; models of different width have no row
 -- Column chance_stddev: 1 / sqrt(d_model), the spread of the cosine between unrelated directions, whose mean is 0
 with defined as (
-    select vectors.*, case when relative_norm >= 1e-5 then vector end as direction_vector
+    select vectors.*, case when vectors.relative_norm >= 1e-5 then vectors.vector end as direction_vector
     from vectors
 )
 

@@ -37,5 +37,6 @@ select
     any_value(null_high) filter (where measure = 'directions_explained') as directions_explained_null_high,
     any_value(n) as n
 from cross_model_tests_by_layer
-where measure in ('subspace_overlap', 'principal_angle_first', 'principal_angle_last', 'subspace_explained', 'directions_explained')
+where
+    measure in ('subspace_overlap', 'principal_angle_first', 'principal_angle_last', 'subspace_explained', 'directions_explained')
 group by all

@@ -32,12 +32,13 @@ shared as (
 ),
 
 defined as (
-    select vectors.*, case when relative_norm >= 1e-5 then vector end as direction
+    select vectors.*, case when vectors.relative_norm >= 1e-5 then vectors.vector end as direction
     from vectors
 ),
 
 shifts as (
-    select * from cross_dataset_statistics where measure = 'cosine_unbiased' and layer is not null
+    select * from cross_dataset_statistics
+    where measure = 'cosine_unbiased' and layer is not null
 )
 
 select

@@ -11,7 +11,7 @@
 -- Column null_low: 2.5 % quantile of the cosine when labels are permuted within topics
 -- Column null_high: 97.5 % quantile of the cosine when labels are permuted within topics
 with defined as (
-    select vectors.*, case when relative_norm >= 1e-5 then vector end as direction
+    select vectors.*, case when vectors.relative_norm >= 1e-5 then vectors.vector end as direction
     from vectors
 ),
 

@@ -15,7 +15,8 @@
 -- Column null_low: 2.5 % quantile of the same mean when labels are permuted within topics
 -- Column null_high: 97.5 % quantile of the same mean when labels are permuted within topics
 with by_layer as (
-    select * from within_model_similarity_by_layer where averaged
+    select * from within_model_similarity_by_layer
+    where averaged
 ),
 
 means as (

@@ -16,7 +16,8 @@ with unbiased as (
 ),
 
 others as (
-    select * from within_model_statistics where measure = 'cosine_others'
+    select * from within_model_statistics
+    where measure = 'cosine_others'
 ),
 
 labels as (

@@ -4,10 +4,9 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
-from importlib.resources.abc import Traversable
+from pathlib import Path
 
-from warehouse.errors import NotInStoreError
+PACKAGE = Path(__file__).parent
 
 
 @dataclass(frozen=True)
@@ -25,7 +24,7 @@ class Query:
 @cache
 def queries() -> dict[str, Query]:
     """All bundled queries by name, each behind those that it reads."""
-    found = _read(files("queries"))
+    found = _read(query_folder())
     ordered: dict[str, Query] = {}
 
     def add(name: str) -> None:
@@ -42,12 +41,16 @@ def queries() -> dict[str, Query]:
 @cache
 def checks() -> dict[str, Query]:
     """What must never be true of the stored tables, by name: each selects the bad rows as `file` and `detail`."""
-    return dict(sorted(_read(files("warehouse").joinpath("checks")).items()))
+    return dict(sorted(_read(PACKAGE / "checks").items()))
 
 
-def _read(folder: Traversable) -> dict[str, Query]:
-    names = [entry.name.removesuffix(".sql") for entry in folder.iterdir() if entry.name.endswith(".sql")]
-    return {name: parse(name, folder.joinpath(f"{name}.sql").read_text(encoding="utf-8")) for name in names}
+def query_folder() -> Path:
+    """The folder of the bundled queries: inside this package where it is installed, beside it in a checkout."""
+    return next(folder for folder in (PACKAGE / "queries", PACKAGE.parent / "queries") if folder.is_dir())
+
+
+def _read(folder: Path) -> dict[str, Query]:
+    return {path.stem: parse(path.stem, path.read_text(encoding="utf-8")) for path in folder.glob("*.sql")}
 
 
 def parse(name: str, text: str) -> Query:
@@ -66,14 +69,6 @@ def parse(name: str, text: str) -> Query:
         {key.removeprefix("Column "): doc.strip() for key, doc in labelled.items() if key.startswith("Column ")},
         text[len(header[0]) if header else 0 :].strip().rstrip(";"),
     )
-
-
-def query(name: str) -> Query:
-    """The bundled query of that name, or NotInStoreError."""
-    try:
-        return queries()[name]
-    except KeyError:
-        raise NotInStoreError(f"no bundled query is called {name}", hint="emo sql --list") from None
 
 
 def filtered(

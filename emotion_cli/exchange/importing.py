@@ -10,7 +10,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,6 +23,7 @@ from emotion_cli.exchange.placing import Index, Layout, Scratch
 from emotion_cli.job.datasets import Version, ensure_imported, known_datasets, newest_version
 from emotion_cli.job.extractions import COMPLETE, Extraction, Pairs
 from emotion_cli.job.listener import Listener, Silence
+from emotion_cli.job.versions import versions
 from emotion_cli.prompts.matching import KnownPrompts, NewPrompts, Prompts
 from emotion_cli.prompts.prompt_set import MOST_FAULTS_SHOWN, ROLES, PromptSet
 from emotion_cli.prompts.shipped import shipped_prompt_set
@@ -31,9 +31,6 @@ from emotion_cli.settings import BOS_RULES, DTYPES
 from emotion_cli.suggestions import unknown
 from warehouse.schema import SCHEMA_VERSION, TABLES
 from warehouse.store import FileEntry, Partition, Store, content_hash, table_of
-
-PACKAGES = ("emo", "pyarrow")
-
 
 AGAIN = "mend these places, then run the same command again; nothing was changed"
 
@@ -259,7 +256,7 @@ def _commit(store: Store, imported: Imported, declared: Declared, parts: _Parts,
         "poolings": sorted(imported.pairs),
         "layers": sorted({layer for layers in imported.pairs.values() for layer in layers}),
         "n_prompts": imported.n_prompts,
-        "versions": json.dumps({package: version(package) for package in PACKAGES}, sort_keys=True),
+        "versions": json.dumps(versions(("pyarrow",)), sort_keys=True),
         "created_at": datetime.now(UTC),
         "status": COMPLETE,
     }

@@ -2,17 +2,14 @@
 
 from functools import cache
 from importlib.metadata import version
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    pass
+from emotion_cli import __version__
 
-
-PACKAGES = ("emo", "torch", "transformers", "tokenizers", "numpy", "pyarrow")
+PACKAGES = ("torch", "transformers", "tokenizers", "numpy", "pyarrow")
 """Packages whose version can change an activation."""
 
 
 @cache
-def versions() -> dict[str, str]:
-    """Versions of the packages that can change a number."""
-    return {package: version(package) for package in PACKAGES}
+def versions(packages: tuple[str, ...] = PACKAGES) -> dict[str, str]:
+    """The version of this program (as `emo`) and of each of the packages."""
+    return {"emo": __version__} | {package: version(package) for package in packages}

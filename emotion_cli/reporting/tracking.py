@@ -179,7 +179,7 @@ def _quiet(uri: str) -> "Iterator[MlflowClient]":
             from mlflow import MlflowClient
             from mlflow.exceptions import MlflowException
     except ModuleNotFoundError as error:
-        raise MissingError(f"tracking needs the package mlflow ({error})", hint='pip install "emo[track]"') from error
+        raise MissingError(f"tracking needs the package mlflow ({error})", hint='pip install "emotion-cli[track]"') from error
     for name in ("mlflow", "alembic"):
         logging.getLogger(name).setLevel(logging.ERROR)
     try:

@@ -151,7 +151,7 @@ def test_mlflow_is_not_needed_until_asked_for(tracked, tmp_path):
     place = moved(tracked, tmp_path)
     emo_ok("report", *CALM, "--force", "--store", place.store, own_process=True, PYTHONPATH=str(tmp_path))
     ran = emo("track", *CALM, "--force", "--store", place.store, own_process=True, PYTHONPATH=str(tmp_path))
-    assert ran.code == 3 and 'pip install "emo[track]"' in ran.err
+    assert ran.code == 3 and 'pip install "emotion-cli[track]"' in ran.err
 
 
 def test_the_report_is_stale_when_a_figure_goes_and_only_then(workplace, tmp_path):

@@ -15,8 +15,9 @@ most as (
 
 select
     by_layer.file,
-    'pooling ' || by_layer.pooling || ', layer ' || by_layer.layer || ': ' || by_layer.n_prompts || ' prompts, not ' || most.n_most
-        as detail
+    format(
+        'pooling {}, layer {}: {} prompts, not {}', by_layer.pooling, by_layer.layer, by_layer.n_prompts, most.n_most
+    ) as detail
 from by_layer
 inner join most using (extraction_id, pooling)
 where by_layer.n_prompts < most.n_most
