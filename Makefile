@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help install models run phase1 phase2 phase3 track report test test-wheel test-oldest faults bench peers check lint types docs \
+.PHONY: help install models run phase1 phase2 phase3 track report test test-wheel test-oldest test-versions faults bench peers check lint types docs \
 	format clean
 
 PYTHON ?= python3
@@ -51,10 +51,13 @@ test-wheel: install ## Build the wheel and use it in an environment of its own
 	$(BIN)/pytest -n 0 tests/project/test_wheel.py
 
 test-oldest: ## Run the tests without the embedded models, with the oldest allowed dependencies (needs uv)
-	uv venv --quiet --clear --python 3.11 .venv-oldest
-	uv pip install --quiet --python .venv-oldest --resolution lowest-direct --editable ".[track]"
-	uv pip install --quiet --python .venv-oldest --group dev
-	.venv-oldest/bin/pytest -m "not slow"
+	$(MAKE) test-versions PYTHON_VERSION=3.11 RESOLUTION=lowest-direct
+
+test-versions:
+	uv venv --quiet --clear --python $(PYTHON_VERSION) .venv-versions
+	uv pip install --quiet --python .venv-versions --resolution $(RESOLUTION) --editable ".[track]"
+	uv pip install --quiet --python .venv-versions --group dev
+	.venv-versions/bin/pytest -m "not slow"
 
 faults: install ## Run the long fault tests: 200 kills, 10,000 mutated inputs, 3,000 mutated models
 	$(BIN)/pytest tests/faults --kills 200 --mutations 10000 --model-mutations 3000
@@ -73,18 +76,19 @@ lint: install ## Check style, format, import rules and SQL
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
-	$(BIN)/sqlfluff lint --disable-progress-bar queries warehouse
+	$(BIN)/sqlfluff lint --disable-progress-bar queries warehouse emotion_cli
 
 types: install ## Check types
 	$(BIN)/basedpyright
 
 docs: install ## Write the generated pages: tables, queries, design
 	$(BIN)/python -m warehouse.docs
+	$(BIN)/python -m tools.house
 
 format: install ## Format Python and SQL
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
-	$(BIN)/sqlfluff fix --disable-progress-bar queries warehouse
+	$(BIN)/sqlfluff fix --disable-progress-bar queries warehouse emotion_cli
 
 clean: ## Remove the environments and caches, but not the store
 	rm -rf $(VENV) .venv-* build dist *.egg-info .pytest_cache .ruff_cache .hypothesis .import_linter_cache
