@@ -19,7 +19,6 @@ PACKAGES = (
     "scipy",
     "pyarrow",
     "duckdb",
-    "polars",
     "matplotlib",
     "mlflow",
     "typer",
