@@ -1,6 +1,7 @@
 """How far directions move when the forward pass runs in bfloat16: cosine to float32, layer by layer."""
 
 from argparse import Namespace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -30,10 +31,8 @@ def _measure(model: str, options: Namespace) -> list[dict[str, str]]:
 
     from emotion_cli.measures.directions import directions
     from emotion_cli.models.loading import load
-    from emotion_cli.models.packing.proof import choose_strategy
-    from emotion_cli.models.pooling import BATCH_TOKENS, pooled_activations
+    from emotion_cli.models.reader import Reader
     from emotion_cli.models.sources.finding import find
-    from emotion_cli.models.tokens import tokenize
     from emotion_cli.prompts.shipped import shipped_prompt_set
     from emotion_cli.settings import resolve
 
@@ -41,29 +40,18 @@ def _measure(model: str, options: Namespace) -> list[dict[str, str]]:
     prompts = shipped_prompt_set("extended").prompts
     labels = [prompt.emotion for prompt in prompts]
     emotions = sorted(set(labels) - {"neutral"})
-    found, loaded_as, choices = {}, {}, {}
+    found, ways, choices = {}, {}, {}
     for dtype in ("float32", "bfloat16"):
-        loaded = loaded_as[dtype] = load(find(model, cache=resolve({}, folder=Path("/")).cache), dtype=dtype)
-        ids = tokenize(loaded, [prompt.text for prompt in prompts]).ids
-        layers = list(range(loaded.n_layers + 1))
-        choices[dtype] = choose_strategy(loaded, ids, layers=layers, batch_tokens=BATCH_TOKENS["cpu"])
-    measured = interleaved(
-        {
-            dtype: lambda loaded=loaded, dtype=dtype: pooled_activations(
-                loaded,
-                ids,
-                poolings=["last"],
-                layers=layers,
-                batch_tokens=BATCH_TOKENS["cpu"],
-                strategy=choices[dtype].strategy,
-                fast=choices[dtype].fast,
-            ).values["last"]
-            for dtype, loaded in loaded_as.items()
-        },
-        options.runs,
-    )
+        reader = Reader(load(find(model, cache=resolve({}, folder=Path("/")).cache), dtype=dtype))
+        tokens, layers = reader.tokens([prompt.text for prompt in prompts]), list(range(reader.loaded.n_layers + 1))
+        choice = choices[dtype] = reader.choose(tokens, layers)
+        ways[dtype] = partial(reader.pool, tokens, choice, range(len(prompts)), poolings=["last"], layers=layers)
+    measured = interleaved(ways, options.runs)
     for dtype, one in measured.items():
-        vectors = [directions(layer.astype(np.float64), labels, emotions=emotions, reference="neutral") for layer in one.last]
+        vectors = [
+            directions(layer.astype(np.float64), labels, emotions=emotions, reference="neutral")
+            for layer in one.last.values["last"]
+        ]
         found[dtype] = np.array([[direction.vector for direction in layer] for layer in vectors])
     one, other = found["float32"], found["bfloat16"]
     cosines = (one * other).sum(-1) / np.maximum(np.linalg.norm(one, axis=-1) * np.linalg.norm(other, axis=-1), 1e-30)

@@ -11,24 +11,14 @@ BATCH = 32
 
 def ours(loaded: Any, ids: Sequence[list[int]]) -> Any:
     """Proof included, as an extraction does it; also the choice, tokens computed and the proof's processor seconds."""
-    from emotion_cli.models.packing.proof import choose_strategy
-    from emotion_cli.models.pooling import BATCH_TOKENS, pooled_activations
+    from emotion_cli.models.reader import Reader
+    from emotion_cli.models.tokens import Tokens
 
-    layers = list(range(loaded.n_layers + 1))
-    budget = BATCH_TOKENS[loaded.device]
+    layers, tokens, reader = list(range(loaded.n_layers + 1)), Tokens(list(ids), [], [[] for _ in ids]), Reader(loaded)
     began = time.process_time()
-    choice = choose_strategy(loaded, ids, layers=layers, batch_tokens=budget, sparse=True)
+    choice = reader.choose(tokens, layers)
     proof = time.process_time() - began
-    pooled = pooled_activations(
-        loaded,
-        ids,
-        poolings=["last"],
-        layers=layers,
-        batch_tokens=budget,
-        strategy=choice.strategy,
-        fast=choice.fast,
-        sparse=choice.sparse,
-    )
+    pooled = reader.pool(tokens, choice, range(len(ids)), poolings=["last"], layers=layers)
     return pooled.values["last"], choice, pooled.n_tokens_computed, proof
 
 

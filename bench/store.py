@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from emotion_cli.engines.local import PART_BYTES, PIECES_OF_PART
+from emotion_cli.engines.local import PART_BYTES
 from warehouse.protocol import read_manifest
 from warehouse.schema import TABLES
 from warehouse.store import Store, table_of
@@ -24,7 +24,6 @@ from warehouse.store import Store, table_of
 NAME = "A large store"
 N_PROMPTS, LAYERS, WIDTH = 100_000, 31, 576
 PROMPTS_A_PART = PART_BYTES // (LAYERS * WIDTH * 4)
-PROMPTS_A_PIECE = -(-PROMPTS_A_PART // PIECES_OF_PART)
 LABELS = ("anger", "gratitude", "neutral")
 LIMITS = {"seconds": 2.0, "bytes": 2 * 2**30}
 """Issue 5: `emo tables` and an up-to-date `emo compare` below 2 s, `emo vectors` below 2 GiB."""
@@ -50,25 +49,21 @@ def extraction(store: Store, dataset: str, n_prompts: int) -> None:
     entries = []
     for start in range(0, n_prompts, PROMPTS_A_PART):
         part = slice(start, min(start + PROMPTS_A_PART, n_prompts))
-        pieces = [
-            slice(first, min(first + PROMPTS_A_PIECE, part.stop)) for first in range(part.start, part.stop, PROMPTS_A_PIECE)
-        ]
         groups = (
             table_of(
                 "activations",
                 {
-                    "pooling": ["last"] * len(ids[piece]),
-                    "layer": [layer] * len(ids[piece]),
-                    "prompt_id": ids[piece],
-                    "emotion": labels[piece],
-                    "n_tokens": [3] * len(ids[piece]),
+                    "pooling": ["last"] * len(ids[part]),
+                    "layer": [layer] * len(ids[part]),
+                    "prompt_id": ids[part],
+                    "emotion": labels[part],
+                    "n_tokens": [3] * len(ids[part]),
                     "activation": pa.FixedSizeListArray.from_arrays(
-                        pa.array(rng.standard_normal(len(ids[piece]) * WIDTH, dtype=np.float32)), WIDTH
+                        pa.array(rng.standard_normal(len(ids[part]) * WIDTH, dtype=np.float32)), WIDTH
                     ),
                 },
                 d_model=WIDTH,
             )
-            for piece in pieces
             for layer in range(LAYERS)
         )
         entries.append(activations.write(groups, part=f"last|{','.join(map(str, range(LAYERS)))}|{part.start}-{part.stop}"))

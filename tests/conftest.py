@@ -1,10 +1,11 @@
 import os
+import shutil
 from pathlib import Path
 
 import hypothesis
 import pytest
-from command import emo_ok
-from workplaces import Workplace, run_options, write_prompts
+from filelock import FileLock
+from workplaces import Workplace, build_workplace, workplace_at
 
 from emotion_cli.settings import Settings
 
@@ -36,17 +37,18 @@ def settings() -> Settings:
 
 
 @pytest.fixture(scope="session")
-def workplace(tmp_path_factory) -> Workplace:
-    """A store filled by the real command line: two tiny models of equal width, one of another, and a small dataset."""
-    import tiny
+def workplace(tmp_path_factory, worker_id) -> Workplace:
+    """A store filled by the real command line, for reading: two tiny models of equal width, one of another, a small dataset.
 
-    root = tmp_path_factory.mktemp("workplace")
-    models = [
-        tiny.save_model(root / "tiny-gpt2", "gpt2"),
-        tiny.save_model(root / "tiny-neox", "gpt_neox"),
-        tiny.save_model(root / "tiny-wide", "llama", hidden_size=64, num_hidden_layers=2),
-    ]
-    place = Workplace(root / "store", models, root / "cache", write_prompts(root / "mine.jsonl"))
-    emo_ok("datasets", "import", place.prompts, "--dataset", "mine", "--store", place.store)
-    emo_ok("run", *run_options(place))
-    return place
+    The first worker that needs it builds it; the others wait, and each reads a copy of the store.
+    """
+    if worker_id == "master":
+        return build_workplace(tmp_path_factory.mktemp("workplace"))
+    shared = tmp_path_factory.getbasetemp().parent / "workplace"
+    with FileLock(f"{shared}.lock"):
+        if not (shared / "built").exists():
+            shared.mkdir()
+            build_workplace(shared)
+            (shared / "built").touch()
+    place = workplace_at(shared)
+    return place._replace(store=shutil.copytree(place.store, tmp_path_factory.mktemp("workplace") / "store"))

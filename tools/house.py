@@ -11,9 +11,9 @@ STORE = "warehouse"
 
 
 def rooms() -> list[str]:
-    """The folders of the package, `pipeline`, and the store."""
+    """The folders of the package, its API, `pipeline`, and the store."""
     folders = sorted(path.parent.name for path in (ROOT / "emotion_cli").glob("*/__init__.py"))
-    return [*folders, "pipeline", STORE]
+    return ["api", *folders, "pipeline", STORE]
 
 
 def imports() -> dict[str, set[str]]:

@@ -48,11 +48,6 @@ class PartFile:
             with protocol.naming(self._folder):
                 self._rows.add(rows)
 
-    def sync(self) -> None:
-        """Bring what was added so far to the disk, so that less is left to do at the end."""
-        with protocol.naming(self._folder):
-            self._new.sync()
-
     def close(self) -> None:
         """Write the footer."""
         with protocol.naming(self._folder):

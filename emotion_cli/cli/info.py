@@ -19,6 +19,7 @@ PACKAGES = (
     "scipy",
     "pyarrow",
     "duckdb",
+    "polars",
     "matplotlib",
     "mlflow",
     "typer",

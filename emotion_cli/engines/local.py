@@ -3,7 +3,6 @@
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,12 +15,13 @@ from emotion_cli.job.extractions import Extraction
 from emotion_cli.job.listener import Listener
 from emotion_cli.job.versions import versions
 from emotion_cli.prompts.words import WordList
+from emotion_cli.wording import counted
 from warehouse.store import FileEntry, Manifest, Partition, content_hash, table_of
 
 if TYPE_CHECKING:
-    from emotion_cli.models.loaded import LoadedModel
     from emotion_cli.models.packing.proof import Choice
     from emotion_cli.models.pooling import Pooled
+    from emotion_cli.models.reader import Reader
     from emotion_cli.models.tokens import Tokens
 
 
@@ -29,40 +29,31 @@ PART_BYTES = 64 * 2**20
 """Activations in one part: what a kill loses at most."""
 
 
-PIECES_OF_PART = 4
-"""Pieces of a whole part, at most: one is computed while the one before it is written, and memory holds the two."""
-
-
 class PartWriter:
-    """Runs one scope's prompts through the model and writes a part at a time, going on where a killed run stopped."""
+    """Reads the prompts of one extraction and writes a part at a time; it resumes where a killed run stopped."""
 
     def __init__(
         self,
         partition: Partition,
-        scope: Extraction,
-        loaded: "LoadedModel",
+        extraction: Extraction,
+        reader: "Reader",
         prompts: dict[str, list],
         tokens: "Tokens",
         choice: "Choice",
-        last_layer: int,
-        batch_tokens: int,
         words: WordList,
         listener: Listener,
     ) -> None:
-        self.partition, self.scope, self.loaded, self.prompts, self.tokens = partition, scope, loaded, prompts, tokens
-        self.choice, self.last_layer, self.words, self.listener = choice, last_layer, words, listener
-        self.batch_tokens = self.batch_tokens_asked = batch_tokens
-        self.ids, self.lengths, self.recipe = tokens.ids, list(map(len, tokens.ids)), self._recipe()
+        self.partition, self.extraction, self.reader, self.loaded = partition, extraction, reader, reader.loaded
+        self.prompts, self.tokens, self.choice, self.words, self.listener = prompts, tokens, choice, words, listener
+        self.ids, self.recipe = tokens.ids, self._recipe()
 
     def _recipe(self) -> str:
         """What a part must have been made with to be used again: a change of these can change its bytes."""
         has_words = any(self.tokens.words)
         return content_hash(
             [
-                self.batch_tokens,
+                self.reader.batch_tokens,
                 self.choice.strategy,
-                self.choice.fast,
-                self.choice.sparse,
                 self.loaded.attention,
                 versions(),
                 self.words.sha256 if has_words else None,
@@ -73,11 +64,11 @@ class PartWriter:
         """The parts of the groups to do, in order; those that are finished are not made again."""
         finished = todo.finished
         if finished:
-            self.listener.note(f"{self.scope.subject}: going on behind {len(finished)} finished parts")
+            self.listener.note(f"{self.extraction.subject}: resuming after {counted(len(finished), 'finished part')}")
         parts = [(group, chunk) for group in todo.groups for chunk in self.chunks(group)]
         n_tokens = sum(len(self.ids[i]) for _, chunk in parts for i in chunk)
         entries = dict(finished)
-        with self.listener.progress(self.scope.subject, sum(len(chunk) for _, chunk in parts), n_tokens) as advance:
+        with self.listener.progress(self.extraction.subject, sum(len(chunk) for _, chunk in parts), n_tokens) as advance:
             for group, chunk in parts:
                 name = group.part(chunk)
                 if name in finished:
@@ -92,25 +83,14 @@ class PartWriter:
         return [entries[group.part(chunk)] for group, chunk in parts]
 
     def _part(self, group: Group, chunk: range, advance: Any) -> FileEntry:
-        """One part, a piece of it written while the next is computed; a third waits for both, so memory holds two."""
-        writing: Future[None] | None = None
-        # the thread ends before the file is closed, whatever happens
-        with self.partition.new_part(group.part(chunk), self.recipe) as file, ThreadPoolExecutor(1, "writer") as thread:
-
-            def add(piece: range, pooled: "Pooled") -> None:
-                file.add(self._row_groups(group, piece, pooled))
-                file.sync()
-
-            for piece in pieces_of(self.lengths, chunk, group, self.loaded.d_model, self.batch_tokens_asked):
-                started = time.perf_counter()
-                pooled = self._compute(group, piece, advance)
-                file.cost["seconds"] += time.perf_counter() - started
-                file.cost["n_tokens_computed"] += pooled.n_tokens_computed
-                if writing:
-                    writing.result()
-                writing = thread.submit(add, piece, pooled)
-            if writing:
-                writing.result()
+        with self.partition.new_part(group.part(chunk), self.recipe) as file:
+            started = time.perf_counter()
+            pooled = self.reader.pool(
+                self.tokens, self.choice, chunk, poolings=group.poolings, layers=group.layers, progress=advance
+            )
+            file.cost["seconds"] += time.perf_counter() - started
+            file.cost["n_tokens_computed"] += pooled.n_tokens_computed
+            file.add(self._row_groups(group, chunk, pooled))
         return file.entry
 
     def chunks(self, group: Group) -> list[range]:
@@ -132,42 +112,21 @@ class PartWriter:
             return {"n_recomputed": None, "recomputed_error": None} | known
         try:
             found = recompute_sample(
-                self.partition, files, self.loaded, self.prompts["prompt_id"], self.tokens, seed=self.scope.extraction_id
+                self.partition, files, self.loaded, self.prompts["prompt_id"], self.tokens, seed=self.extraction.extraction_id
             )
         except WrongRowsError as error:
             committed = {entry.name for entry in before.files} if before else set()
             self.partition.discard(files, keep={entry.name for entry in keep} | committed)
             self.partition.save_progress(keep)
             raise CheckFailedError(
-                f"{self.scope.subject}: {error}; nothing was kept of them",
+                f"{self.extraction.subject}: {error}; nothing was kept of them",
                 hint="run it again with --strategy single, and report this",
             ) from error
         self.listener.note(
-            f"{self.scope.subject}: {found.n_prompts} prompts computed again singly, "
+            f"{self.extraction.subject}: {found.n_prompts} prompts computed again singly, "
             f"stored rows differ by at most {found.distance:.1e}"
         )
         return {"n_recomputed": found.n_prompts, "recomputed_error": max(found.distance, known.get("recomputed_error") or 0.0)}
-
-    def _compute(self, group: Group, piece: range, advance: Any) -> "Pooled":
-        from emotion_cli.models.pooling import SPARSE, pooled_activations
-
-        # as it was proven: for these poolings, in this block
-        sparse = self.choice.sparse and SPARSE.issuperset(group.poolings) and group.layers[-1] == self.last_layer
-        pooled = pooled_activations(
-            self.loaded,
-            [self.ids[i] for i in piece],
-            poolings=group.poolings,
-            layers=group.layers,
-            batch_tokens=self.batch_tokens,
-            strategy=self.choice.strategy,
-            fast=self.choice.fast,
-            sparse=sparse,
-            words=[self.tokens.words[i] for i in piece],
-            progress=advance,
-            notify=self.listener.note,
-        )
-        self.batch_tokens = pooled.batch_tokens  # what memory holds is known now
-        return pooled
 
     def _say_absent(self, groups: Sequence[Group]) -> None:
         """Say which prompts have no row, by label: too short for a pooling, or without a word of theirs."""
@@ -182,14 +141,14 @@ class PartWriter:
             if labels:
                 counts = ", ".join(f"{n} {label}" for label, n in sorted(labels.items()))
                 self.listener.note(
-                    f"{self.scope.subject}: {labels.total()} of {len(self.ids)} prompts have no tokens for "
+                    f"{self.extraction.subject}: {labels.total()} of {len(self.ids)} prompts have no tokens for "
                     f"pooling {pooling} and are left out ({counts})"
                 )
 
-    def _row_groups(self, group: Group, piece: range, pooled: "Pooled") -> Iterator[pa.Table]:
+    def _row_groups(self, group: Group, chunk: range, pooled: "Pooled") -> Iterator[pa.Table]:
         for pooling in group.poolings:
             rows = np.flatnonzero(pooled.present[pooling])
-            members = [piece[i] for i in rows]
+            members = [chunk[i] for i in rows]
             for position, layer in enumerate(group.layers):
                 flat = pa.array(pooled.values[pooling][position, rows].reshape(-1))
                 yield table_of(
@@ -209,15 +168,6 @@ class PartWriter:
 def chunks_of(n_prompts: int, group: Group, d_model: int) -> list[range]:
     """The prompts of each part of a group."""
     return _ranges(range(n_prompts), _prompts_in_part(group, d_model))
-
-
-def pieces_of(lengths: Sequence[int], chunk: range, group: Group, d_model: int, batch_tokens: int) -> list[range]:
-    """The prompts of a part that are packed and computed together; `lengths` are those of all prompts (tokens)."""
-    wanted = -(-len(chunk) * PIECES_OF_PART // _prompts_in_part(group, d_model))
-    # a piece ends a batch: two are enough where more would leave most batches half empty
-    batches = sum(lengths[i] for i in chunk) // batch_tokens
-    count = min(len(chunk), wanted, max(2, batches))
-    return _ranges(chunk, -(-len(chunk) // count))
 
 
 def _prompts_in_part(group: Group, d_model: int) -> int:

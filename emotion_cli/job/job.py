@@ -12,7 +12,8 @@ import pyarrow as pa
 
 from emotion_cli.job.extractions import Extraction
 from emotion_cli.job.listener import Listener, Silence
-from emotion_cli.settings import ATTENTIONS, Settings
+from emotion_cli.job.loading import load_model
+from emotion_cli.settings import Settings
 from warehouse.store import FileEntry, Manifest, Partition, Store
 
 if TYPE_CHECKING:
@@ -40,21 +41,12 @@ class Job:
 
     def loaded(self, model: str) -> "LoadedModel":
         """The model, loaded; the one before it is let go first, so that memory holds one."""
-        from emotion_cli.models.loading import load
-
         source = self.sources[model]
         if self._loaded is None or self._loaded.source != source:
             self._loaded = None
             gc.collect()
             self.listener.note(f"loading {model}")
-            self._loaded = load(
-                source,
-                device=self.settings.device,
-                dtype=self.settings.dtype,
-                attention=ATTENTIONS[self.settings.attention],
-                trust_remote_code=self.settings.trust_remote_code,
-                notify=self.listener.note,
-            )
+            self._loaded = load_model(source, self.settings, self.listener.note)
         return self._loaded
 
     def forces(self, stage: str) -> bool:

@@ -1,4 +1,4 @@
-"""What was found when a model was checked: proven by `emo models check`, kept by its weights, and heeded by extract."""
+"""Verdicts of `emo models check`, stored by weights and number format; extract refuses a model that failed."""
 
 import json
 from collections.abc import Sequence
@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from emotion_cli.errors import CheckFailedError
 from emotion_cli.job.listener import Listener
+from emotion_cli.job.loading import load_model
 from emotion_cli.job.versions import versions
-from emotion_cli.models.loading import load
-from emotion_cli.settings import ATTENTIONS, Settings
+from emotion_cli.settings import Settings
 from warehouse.store import Partition, Store, table_of
 
 if TYPE_CHECKING:
@@ -23,16 +23,8 @@ def check(store: Store, settings: Settings, source: "ModelSource", listener: Lis
     from emotion_cli.models.checks import check_model
 
     listener.note(f"loading {source.name}")
-    loaded = load(
-        source,
-        device=settings.device,
-        dtype=settings.dtype,
-        attention=ATTENTIONS[settings.attention],
-        trust_remote_code=settings.trust_remote_code,
-        notify=listener.note,
-        prove=False,
-    )
-    found = check_model(loaded)
+    loaded = load_model(source, settings, listener.note, prove=False)
+    checks = check_model(loaded)
     partition = _partition(store, source, loaded.dtype)
     with partition.hold(wait=True):
         entry = partition.write(
@@ -40,19 +32,19 @@ def check(store: Store, settings: Settings, source: "ModelSource", listener: Lis
                 table_of(
                     "model_checks",
                     {
-                        "check_name": [one.name for one in found],
-                        "value": [one.value for one in found],
-                        "bound": [one.bound for one in found],
-                        "passed": [one.passed for one in found],
-                        "detail": [one.detail for one in found],
-                        "versions": [json.dumps(versions(), sort_keys=True)] * len(found),
-                        "created_at": [datetime.now(UTC)] * len(found),
+                        "check_name": [check.name for check in checks],
+                        "value": [check.value for check in checks],
+                        "bound": [check.bound for check in checks],
+                        "passed": [check.passed for check in checks],
+                        "detail": [check.detail for check in checks],
+                        "versions": [json.dumps(versions(), sort_keys=True)] * len(checks),
+                        "created_at": [datetime.now(UTC)] * len(checks),
                     },
                 )
             ]
         )
         partition.commit([entry], {})
-    return found
+    return checks
 
 
 def refuse_unsound(store: Store, loaded: "LoadedModel") -> None:
@@ -67,7 +59,7 @@ def refuse_unsound(store: Store, loaded: "LoadedModel") -> None:
         rows = partition.read(["check_name", "passed", "detail"]).to_pylist()
         failed = [f"{row['check_name']} ({row['detail']})" for row in rows if not row["passed"]]
     else:
-        failed = [f"{one.name} ({one.detail})" for one in tokens(loaded) if not one.passed]
+        failed = [f"{check.name} ({check.detail})" for check in tokens(loaded) if not check.passed]
     if failed:
         raise CheckFailedError(
             f"{loaded.source.name} in {loaded.dtype} failed its check: {', '.join(failed)}",

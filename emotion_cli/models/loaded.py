@@ -1,6 +1,5 @@
 """A model in memory: its bare decoder, blocks and tokenizer."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -9,7 +8,7 @@ from emotion_cli.models.sources.finding import ModelSource
 from emotion_cli.models.structure import Structure
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import nn
 
 
 @dataclass
@@ -52,13 +51,6 @@ class LoadedModel:
         from emotion_cli.models.packing.masks import takes_masks_by_layer_type
 
         return takes_masks_by_layer_type(self)
-
-    @cached_property
-    def linear_layers(self) -> "list[tuple[nn.Module, Callable[[Tensor], Tensor]]]":
-        """The linear layers of the blocks with a faster forward of each, for `fast_products`."""
-        from emotion_cli.models.products import linear_layers
-
-        return linear_layers(self.blocks)
 
     @cached_property
     def attention_equals(self) -> float:

@@ -11,7 +11,6 @@ from typing import Any
 
 from emotion_cli.errors import EmoError, UsageError, short_of_memory
 from emotion_cli.models.loaded import LoadedModel
-from emotion_cli.models.memory import keep_freed_memory
 from emotion_cli.models.sources.finding import ModelSource
 from emotion_cli.models.sources.gguf import convert, is_whole
 from emotion_cli.models.sources.kinds import refuse_missing_packages, refuse_other_kinds
@@ -53,7 +52,6 @@ def load(
 
     _convert_if_needed(source, notify)
     refuse_other_kinds(source.name, source.folder, trust_remote_code=trust_remote_code)
-    keep_freed_memory()
     device = _device(device)
     dtype = "float32" if dtype == "auto" else dtype
     # its report of tensors is asked for as data and judged by `refuse_misfit`

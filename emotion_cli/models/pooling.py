@@ -7,10 +7,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from emotion_cli.errors import EmoError
-from emotion_cli.models.mlp import mlp_of_tokens
 from emotion_cli.models.packing.masks import attention_mask, depths_of, widest_tree
 from emotion_cli.models.packing.trees import Batch, halves, pack
-from emotion_cli.models.products import fast_products
 from emotion_cli.models.residual import residual_stream
 from emotion_cli.models.rotary import as_it_was, length_class, regimes
 
@@ -45,13 +43,6 @@ class NotFiniteError(EmoError):
     """Activations overflowed, or were never numbers."""
 
 
-BATCH_TOKENS = {"cpu": 1024}
-"""Tokens in a batch where none are asked for; on a CPU more were not faster, elsewhere more keep the device busy."""
-
-
-BATCH_TOKENS_ELSEWHERE = 8192
-
-
 Positions = Callable[[int, Sequence[int]], Sequence[int]]
 """The positions that a pooling averages over, of a prompt's length and the positions of its word (tokens)."""
 
@@ -64,10 +55,6 @@ POOLINGS: dict[str, Positions] = {
 }
 
 
-SPARSE = frozenset({"last", "word"})
-"""Poolings that read few of a prompt's tokens."""
-
-
 def pooled_activations(
     loaded: "LoadedModel",
     ids: Sequence[Sequence[int]],
@@ -76,8 +63,6 @@ def pooled_activations(
     layers: Sequence[int],
     batch_tokens: int,
     strategy: str = "sorted",
-    fast: bool = False,
-    sparse: bool = False,
     words: Sequence[Sequence[int]] | None = None,
     progress: Callable[[int, int], None] = lambda prompts, tokens: None,
     notify: Callable[[str], None] = lambda _: None,
@@ -85,7 +70,7 @@ def pooled_activations(
     """Pooled residual stream of each prompt at `layers`; memory is bounded by the number of prompts given at once.
 
     `words` holds the token positions of each prompt's word, for the pooling of that name. Prompts with equal tokens are
-    computed once. `fast` allows `fast_products`; with `sparse` the last block's MLP is run for the tokens that are read only.
+    computed once.
     """
     unique, _ = distinct(ids)
     return pooled_batches(
@@ -95,8 +80,6 @@ def pooled_activations(
         poolings=poolings,
         layers=layers,
         batch_tokens=batch_tokens,
-        fast=fast,
-        sparse=sparse,
         words=words,
         progress=progress,
         notify=notify,
@@ -111,8 +94,6 @@ def pooled_batches(
     poolings: Sequence[str],
     layers: Sequence[int],
     batch_tokens: int | None = None,
-    fast: bool = False,
-    sparse: bool = False,
     words: Sequence[Sequence[int]] | None = None,
     progress: Callable[[int, int], None] = lambda prompts, tokens: None,
     notify: Callable[[str], None] = lambda _: None,
@@ -145,7 +126,7 @@ def pooled_batches(
             progress(len(done), sum(len(ids[prompt]) for prompt in done))
             continue
         try:
-            rows = _forward(loaded, batch, reads, layers, fast=fast, sparse=sparse)
+            rows = _forward(loaded, batch, reads, layers)
         except RuntimeError as error:
             if not _is_out_of_memory(error):
                 raise
@@ -211,9 +192,7 @@ def _is_out_of_memory(error: RuntimeError) -> bool:
     return isinstance(error, torch.OutOfMemoryError) or "not enough memory" in str(error) or "can't allocate memory" in str(error)
 
 
-def _forward(
-    loaded: "LoadedModel", batch: Batch, reads: Sequence[Read], layers: Sequence[int], *, fast: bool, sparse: bool
-) -> np.ndarray:
+def _forward(loaded: "LoadedModel", batch: Batch, reads: Sequence[Read], layers: Sequence[int]) -> np.ndarray:
     """Mean over the nodes of each read, float32 [layer, read, d_model]."""
     import torch
 
@@ -235,13 +214,10 @@ def _forward(
     if not batch.is_causal:
         options["attention_mask"] = attention_mask(loaded, batch)
         options["position_ids"] = torch.from_numpy(depths_of(batch)).to(loaded.device)
-    read, last = torch.unique(nodes), max(layers)
     with torch.inference_mode():
-        products = fast_products(loaded) if fast else nullcontext()
-        last_mlp = mlp_of_tokens(loaded.blocks[last - 1], read) if sparse and last > 0 else nullcontext()
         # the next batch may be of shorter prompts
         rotary = as_it_was(loaded.model) if regimes(loaded) else nullcontext()
-        with products, last_mlp, rotary, residual_stream(loaded, layers, pool, stop=True):
+        with rotary, residual_stream(loaded, layers, pool, stop=True):
             loaded.model(input_ids=torch.from_numpy(ids).to(loaded.device), use_cache=False, **options)
         # one copy from the device for all layers
         return torch.stack([pooled[layer] for layer in layers]).cpu().numpy()

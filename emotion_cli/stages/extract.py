@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from emotion_cli.engines.local import PartWriter, chunks_of, pieces_of
+from emotion_cli.engines.local import PartWriter, chunks_of
 from emotion_cli.engines.parts import as_pairs, as_set, group_of, groups_of, work
 from emotion_cli.engines.stopping import stop_between_parts
 from emotion_cli.errors import UsageError
@@ -25,35 +25,38 @@ if TYPE_CHECKING:
 
 
 def tasks(job: Job) -> list[Task]:
-    """One task a scope, those of one model together, so that it is loaded once."""
-    return [_task(job, scope) for scope in sorted(job.scopes, key=lambda scope: list(job.sources).index(scope.model))]
+    """One task a extraction, those of one model together, so that it is loaded once."""
+    return [
+        _task(job, extraction)
+        for extraction in sorted(job.scopes, key=lambda extraction: list(job.sources).index(extraction.model))
+    ]
 
 
-def _task(job: Job, scope: Extraction) -> Task:
+def _task(job: Job, extraction: Extraction) -> Task:
     from emotion_cli.models.pooling import POOLINGS
 
     poolings = job.settings.pooling or DEFAULT_POOLINGS
     for pooling in poolings:
         if pooling not in POOLINGS:
             raise unknown("--pooling", pooling, POOLINGS)
-    partition = scope.partition(job.store, "activations")
-    reason = _reason(partition, scope.partition(job.store, "extractions"), poolings, job.settings.layer)
+    partition = extraction.partition(job.store, "activations")
+    reason = _reason(partition, extraction.partition(job.store, "extractions"), poolings, job.settings.layer)
     if not reason and _words_changed(partition, poolings, read_words(job.settings.words)):
         reason = "changed: words"
     return Task(
         "extract",
-        scope.subject,
-        (scope.prompts(job.store).folder,),
+        extraction.subject,
+        (extraction.prompts(job.store).folder,),
         partition.folder,
         reason,
-        lambda job: _run(job, scope, poolings),
+        lambda job: _run(job, extraction, poolings),
     )
 
 
 def _reason(activations: Partition, extractions: Partition, poolings: Sequence[str], layers: Layers) -> str:
     held, row = pairs_of(activations), extractions.manifest()
     if not held:
-        return "begun, not finished" if activations.has_progress else NOT_THERE
+        return "incomplete" if activations.has_progress else NOT_THERE
     if row is None:
         return NOT_THERE
     if row.inputs.get("activations") not in (None, fingerprint(activations)):
@@ -74,48 +77,39 @@ def _words_changed(activations: Partition, poolings: Sequence[str], words: WordL
     )
 
 
-def _run(job: Job, scope: Extraction, poolings: Sequence[str]) -> None:
+def _run(job: Job, extraction: Extraction, poolings: Sequence[str]) -> None:
     from emotion_cli.job.model_checks import refuse_unsound
-    from emotion_cli.models.packing.proof import choose_strategy
-    from emotion_cli.models.pooling import BATCH_TOKENS, BATCH_TOKENS_ELSEWHERE, SPARSE
-    from emotion_cli.models.tokens import template_sha256, tokenize, told_apart
+    from emotion_cli.models.reader import Reader, Reading
+    from emotion_cli.models.tokens import template_sha256, told_apart
 
     settings, listener = job.settings, job.listener
     words = read_words(settings.words)
-    prompts = _in_order(scope.prompts(job.store).read(["prompt_id", "text", "emotion"]).to_pydict())
+    prompts = _in_order(extraction.prompts(job.store).read(["prompt_id", "text", "emotion"]).to_pydict())
     if WORD in poolings:
-        _refuse_without_words(scope, prompts["emotion"], words)
-    loaded = job.loaded(scope.model)
+        _refuse_without_words(extraction, prompts["emotion"], words)
+    loaded = job.loaded(extraction.model)
     refuse_unsound(job.store, loaded)
     layers = layer_numbers(settings.layer, loaded.n_layers) or list(range(loaded.n_layers + 1))
     too_high = [layer for layer in layers if layer > loaded.n_layers]
     if too_high:
         raise UsageError(
-            f"--layer {too_high[0]}: {scope.model} has layers 0 to {loaded.n_layers}", hint=f"--layer 0-{loaded.n_layers}"
+            f"--layer {too_high[0]}: {extraction.model} has layers 0 to {loaded.n_layers}", hint=f"--layer 0-{loaded.n_layers}"
         )
     spans = None
     if WORD in poolings:
         spans = [words.spans(text, label) for text, label in zip(prompts["text"], prompts["emotion"], strict=True)]
-    tokens = tokenize(
-        loaded,
-        prompts["text"],
-        bos=settings.bos,
-        chat_template=settings.chat_template,
-        max_length=settings.max_length,
-        truncate=settings.truncate,
-        spans=spans,
-    )
-    if settings.chat_template and template_sha256(loaded.tokenizer, scope.model) != scope.template_sha256:
+    reader = Reader(loaded, Reading(*(getattr(settings, name) for name in Reading._fields)), notify=listener.note)
+    tokens = reader.tokens(prompts["text"], spans)
+    if settings.chat_template and template_sha256(loaded.tokenizer, extraction.model) != extraction.template_sha256:
         raise UsageError(
-            f"{scope.model}: the chat template gives another text now than when this run was planned",
+            f"{extraction.model}: the chat template gives another text now than when this run was planned",
             hint="run again; without --chat-template if the template holds the time of day",
         )
     if tokens.truncated:
-        listener.note(f"{scope.subject}: {counted(len(tokens.truncated), 'prompt')} cut")
+        listener.note(f"{extraction.subject}: {counted(len(tokens.truncated), 'prompt')} cut")
     for sentence in told_apart(loaded, tokens.ids):
-        listener.note(f"{scope.subject}: {sentence}")
-    batch_tokens = settings.batch_tokens or BATCH_TOKENS.get(loaded.device, BATCH_TOKENS_ELSEWHERE)
-    partition, target = (scope.partition(job.store, table) for table in ("activations", "extractions"))
+        listener.note(f"{extraction.subject}: {sentence}")
+    partition, target = (extraction.partition(job.store, table) for table in ("activations", "extractions"))
     with partition.hold(), target.hold():
         manifest = partition.manifest()
         held = {} if job.forces("extract") else pairs_of(partition)
@@ -128,26 +122,13 @@ def _run(job: Job, scope: Extraction, poolings: Sequence[str]) -> None:
             held = as_pairs(as_set(held) - made_again)
             wanted = as_pairs(as_set(wanted) | made_again)
         progress = [] if job.forces("extract") else partition.progress()
-        n_prompts, lengths = len(tokens.ids), list(map(len, tokens.ids))
         # whatever will be computed is of one of these groups
         groups = [*dict.fromkeys(group_of(entry.part) for entry in progress), *groups_of(wanted, held)] or groups_of(wanted, {})
-        choice = choose_strategy(
-            loaded,
-            tokens.ids,
-            layers=layers,
-            batch_tokens=batch_tokens,
-            sparse=SPARSE.issuperset(poolings),
-            wanted=settings.strategy,
-            pieces=[
-                piece
-                for group in groups
-                for chunk in chunks_of(n_prompts, group, loaded.d_model)
-                for piece in pieces_of(lengths, chunk, group, loaded.d_model, batch_tokens)
-            ],
-        )
+        chunks = [chunk for group in groups for chunk in chunks_of(len(tokens.ids), group, loaded.d_model)]
+        choice = reader.choose(tokens, layers, chunks)
         rejected = "".join(f"; {strategy}: {proof}" for strategy, proof in choice.rejected.items())
-        listener.note(f"{scope.subject}: strategy {choice.strategy}, {choice.proof}{rejected}")
-        writer = PartWriter(partition, scope, loaded, prompts, tokens, choice, layers[-1], batch_tokens, words, listener)
+        listener.note(f"{extraction.subject}: strategy {choice.strategy}, {choice.proof}{rejected}")
+        writer = PartWriter(partition, extraction, reader, prompts, tokens, choice, words, listener)
         noted = [
             entry
             for entry in progress
@@ -163,7 +144,7 @@ def _run(job: Job, scope: Extraction, poolings: Sequence[str]) -> None:
             made = partition.commit(
                 files, {"pairs": pairs, "words_sha256": words_sha256, "recomputed": recomputed}, unfinished=todo.left
             )
-            row = _extraction_row(scope, loaded, settings, pairs, files, choice, tokens, words_sha256) | recomputed
+            row = _extraction_row(extraction, loaded, settings, pairs, files, choice, tokens, words_sha256) | recomputed
             entry = target.write([table_of("extractions", {key: [value] for key, value in row.items()})])
             target.commit([entry], {"activations": made.fingerprint}, reads={"activations": partition.place})
 
@@ -174,17 +155,17 @@ def _in_order(prompts: dict[str, list]) -> dict[str, list]:
     return {name: [values[i] for i in order] for name, values in prompts.items()}
 
 
-def _refuse_without_words(scope: Extraction, labels: Sequence[str], words: WordList) -> None:
+def _refuse_without_words(extraction: Extraction, labels: Sequence[str], words: WordList) -> None:
     if not set(labels) & set(words.words):
         raise UsageError(
-            f"{scope.dataset}: pooling word needs words for its labels ({', '.join(sorted(set(labels)))}); "
+            f"{extraction.dataset}: pooling word needs words for its labels ({', '.join(sorted(set(labels)))}); "
             f"there are words for {', '.join(words.words)}",
             hint="--words FILE.toml",
         )
 
 
 def _extraction_row(
-    scope: Extraction,
+    extraction: Extraction,
     loaded: "LoadedModel",
     settings: Settings,
     pairs: Pairs,
@@ -196,7 +177,7 @@ def _extraction_row(
     from emotion_cli.models.structure import ignores_mean
 
     return {
-        "prompts_sha256": scope.prompts_sha256,
+        "prompts_sha256": extraction.prompts_sha256,
         "revision": loaded.source.revision,
         "weights_sha256": loaded.source.weights_sha256,
         "tokenizer_sha256": loaded.source.tokenizer_sha256,
@@ -208,7 +189,7 @@ def _extraction_row(
         "device": loaded.device,
         "bos": settings.bos,
         "chat_template": settings.chat_template,
-        "template_sha256": scope.template_sha256,
+        "template_sha256": extraction.template_sha256,
         "max_length": settings.max_length,
         "truncate": settings.truncate,
         "poolings": sorted(pairs),

@@ -205,15 +205,14 @@ def test_a_killed_extraction_goes_on_where_it_stopped(workplace, tmp_path):
     emo_ok("datasets", "import", tmp_path / "mine.jsonl", "--dataset", "mine", "--store", tmp_path)
     words = ["extract", "-d", "mine", "-m", workplace.models[0], "--store", tmp_path, "--cache", workplace.cache]
     killed = (
-        "import os, signal, emotion_cli.engines.local as e, emotion_cli.models.pooling as x; e.PART_BYTES = 4 * 512; "
+        "import os, signal, emotion_cli.engines.local as e, emotion_cli.models.reader as x; e.PART_BYTES = 4 * 512; "
         "run, calls = x.pooled_activations, []; "
-        # two pieces make a part: the third one is half done
         "x.pooled_activations = lambda *a, **k: (calls.append(1), len(calls) == {call} and "
         "os.kill(os.getpid(), signal.SIGKILL), run(*a, **k))[2]; "
         "from emotion_cli.cli.app import main; main()"
     )
     command = arguments(*words)
-    command[2] = killed.format(call=6)
+    command[2] = killed.format(call=3)
     died = subprocess.run(command, env=environment(), capture_output=True, check=False)
     assert died.returncode == -signal.SIGKILL, died.stderr
     assert Catalog(Store(tmp_path)).dicts("activations") == []
@@ -223,7 +222,7 @@ def test_a_killed_extraction_goes_on_where_it_stopped(workplace, tmp_path):
     assert len(kept) == 2
     command[2] = killed.format(call=0)
     again = subprocess.run(command, env=environment(), capture_output=True, text=True, check=True)
-    assert "going on behind" in again.stderr
+    assert "resuming after" in again.stderr
     assert all(path.stat().st_mtime_ns == changed for path, changed in kept.items())
     whole = Catalog(Store(workplace.store)).dicts("activations", model=["tiny-gpt2"], pooling=["last"])
     parts = Catalog(Store(tmp_path)).dicts("activations")

@@ -10,13 +10,13 @@ from warehouse.store import Store
 from warehouse.verify import verify
 
 SIGNALLED = (
-    "import signal, emotion_cli.engines.local as e, emotion_cli.models.pooling as x; e.PART_BYTES = 4 * 512; "
+    "import signal, emotion_cli.engines.local as e, emotion_cli.models.reader as x; e.PART_BYTES = 4 * 512; "
     "run, calls = x.pooled_activations, []; "
     "x.pooled_activations = lambda *a, **k: (calls.append(1), len(calls) == {call} and "
     "[signal.raise_signal(number) for number in {signals}], run(*a, **k))[2]; "
     "from emotion_cli.cli.app import main; main()"
 )
-"""Parts of two pieces; while a piece of that number is made, the process gets signals: no clock decides when."""
+"""While a part of that number is made, the process gets signals: no clock decides when."""
 
 
 def parts(store):
@@ -24,7 +24,7 @@ def parts(store):
 
 
 def signalled(workplace, store, *signals, call):
-    """An extraction in small parts that gets these signals while it makes its piece number `call`: exit code, stderr."""
+    """An extraction in small parts that gets these signals while it makes its part number `call`: exit code, stderr."""
     emo_ok("datasets", "import", workplace.prompts, "--dataset", "mine", "--store", store)
     command = arguments("extract", "-d", "mine", "-m", workplace.models[0], "--store", store, "--cache", workplace.cache)
     command[2] = SIGNALLED.format(call=call, signals=[int(number) for number in signals])
@@ -33,7 +33,7 @@ def signalled(workplace, store, *signals, call):
 
 
 def test_sigterm_stops_at_the_end_of_the_part(workplace, tmp_path):
-    code, err = signalled(workplace, tmp_path, signal.SIGTERM, call=3)
+    code, err = signalled(workplace, tmp_path, signal.SIGTERM, call=2)
     assert code == 130, err
     assert "stopping at the end of this part" in err
     assert "to go on: emo extract -d mine -m " in err
@@ -55,13 +55,13 @@ def test_sigterm_stops_at_the_end_of_the_part(workplace, tmp_path):
         "--cache",
         workplace.cache,
     )
-    assert "begun, not finished" in again.out
+    assert "incomplete" in again.out
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT])
 def test_a_second_signal_stops_at_once(workplace, tmp_path, number):
-    # the first piece of the second part is being written by then, and the other one is about to be computed
-    code, err = signalled(workplace, tmp_path, number, number, call=4)
+    # the first part is finished by then
+    code, err = signalled(workplace, tmp_path, number, number, call=2)
     assert code == 130, err
     assert "to go on: emo extract" in err
     assert "Traceback" not in err and "ignored" not in err

@@ -11,6 +11,7 @@ from emotion_cli.engines import parts, sample
 from emotion_cli.models import pooling
 from emotion_cli.models.loading import load
 from emotion_cli.models.packing import proof
+from emotion_cli.models.reader import Reader
 from emotion_cli.models.sources.finding import find
 from warehouse.catalog import Catalog
 from warehouse.store import Partition, Store
@@ -46,7 +47,7 @@ def test_rows_of_one_batch_that_are_wrong_are_not_committed(place, monkeypatch):
     def faulty(*given, **options):
         ran.append(1)
         rows = forward(*given, **options)
-        return rows * (1 + 1e-3) if len(ran) > 4 else rows
+        return rows * (1 + 1e-3) if len(ran) > 1 else rows
 
     proving = proof.Trial.prove
 
@@ -67,7 +68,7 @@ def test_rows_of_one_batch_that_are_wrong_are_not_committed(place, monkeypatch):
     assert not Catalog(store).dicts("extractions") and not Catalog(store).dicts("activations")
     (partition,) = store.folders("activations")
     assert partition.progress() == () and not list(partition.folder.glob("part-*"))
-    assert "going on behind" not in emo_ok(*words).err
+    assert "resuming after" not in emo_ok(*words).err
     assert verify(store) == [] and row_of(store)["recomputed_error"] < 8e-6
 
 
@@ -99,8 +100,8 @@ def test_a_run_that_fails_leaves_what_was_committed(place, monkeypatch):
     emo_ok(*words, "--layer", "0-1")
     before, row = Catalog(store).dicts("activations"), row_of(store)
     with monkeypatch.context() as patched:
-        compute = local.PartWriter._compute
-        patched.setattr(local.PartWriter, "_compute", lambda *given: doubled(compute(*given)))
+        pool = Reader.pool
+        patched.setattr(Reader, "pool", lambda *given, **options: doubled(pool(*given, **options)))
         assert emo(*words).code == 4
         assert emo(*words, "--layer", "0-1", "--force").code == 4
     assert Catalog(store).dicts("activations") == before and row_of(store) == row
@@ -144,21 +145,21 @@ def test_parts_of_a_stopped_run_are_in_the_sample(place, monkeypatch):
     """They were finished and noted, but never compared."""
     words, store = place
     monkeypatch.setattr(local, "PART_BYTES", 4 * 512)
-    compute, calls = local.PartWriter._compute, []
+    pool, calls = Reader.pool, []
 
-    def stopping(self, *given):
+    def stopping(*given, **options):
         calls.append(1)
-        if len(calls) > 4:
+        if len(calls) > 2:
             raise RuntimeError("stopped")
-        return doubled(compute(self, *given))
+        return doubled(pool(*given, **options))
 
     with monkeypatch.context() as patched:
-        patched.setattr(local.PartWriter, "_compute", stopping)
+        patched.setattr(Reader, "pool", stopping)
         assert emo(*words).code != 0
     (partition,) = store.folders("activations")
     assert partition.progress()
     failed = emo(*words)
-    assert "going on behind" in failed.err and failed.code == 4
+    assert "resuming after" in failed.err and failed.code == 4
     emo_ok(*words)
 
 

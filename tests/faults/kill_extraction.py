@@ -20,6 +20,7 @@ from forking import contents, fresh, in_child, killed_after
 import emotion_cli.engines.local as local
 from emotion_cli import pipeline
 from emotion_cli.job.listener import Silence
+from emotion_cli.models.reader import Reader
 from emotion_cli.prompts.reading import read_prompt_set
 from emotion_cli.settings import Settings
 from warehouse.catalog import Catalog
@@ -28,7 +29,6 @@ from warehouse.store import Store, table_of
 from warehouse.verify import verify
 
 N_TOPICS, PROMPTS_A_PART = 14, 2
-PIECES_A_PART = PROMPTS_A_PART
 MENDED_BY_REPAIR = {"temporary", "orphan"}
 MENDED_BY_A_RUN = {"activations_have_an_extraction"}
 """The gap between two commits: activations are there, the row that describes them is not yet."""
@@ -54,15 +54,15 @@ def main(folder: Path, kills: int, seed: int) -> dict:
     torch.set_num_threads(1)
     local.PART_BYTES = 4 * 32 * 4 * PROMPTS_A_PART
     computed = folder / "computed"
-    compute = local.PartWriter._compute
+    pool = Reader.pool
 
-    def counted(*given):
-        found = compute(*given)
+    def counted(*given, **options):
+        pooled = pool(*given, **options)
         with computed.open("ab", buffering=0) as sink:
             sink.write(b".")
-        return found
+        return pooled
 
-    local.PartWriter._compute = counted
+    Reader.pool = counted
     base, store = folder / "base", folder / "store"
     path = prompts(folder / "mine.jsonl")
     in_child(lambda: import_prompts(base, path))
@@ -147,12 +147,12 @@ def main(folder: Path, kills: int, seed: int) -> dict:
         redone = in_child(again)
         made = computed.stat().st_size - before
         result["went_on"] += bool(state["noted"])
-        if made != (0 if state["committed"] else parts - state["noted"]) * PIECES_A_PART:
-            wrong.append(f"{made} pieces were made, {state['noted']} of {parts} parts were there")
-        twice = computed.stat().st_size - parts * PIECES_A_PART
+        if made != (0 if state["committed"] else parts - state["noted"]):
+            wrong.append(f"{made} parts were made, {state['noted']} of {parts} parts were there")
+        twice = computed.stat().st_size - parts
         computed_twice[twice] += 1
-        if not 0 <= twice <= PIECES_A_PART:
-            wrong.append(f"{twice} pieces of {parts * PIECES_A_PART} were computed twice, {PIECES_A_PART} make a part")
+        if twice not in (0, 1):
+            wrong.append(f"{twice} of {parts} parts were computed twice")
         if not set(redone["left"]) <= MENDED_BY_REPAIR or redone["after_repair"]:
             wrong.append(f"after the run: {redone}")
         if in_child(lambda: contents(store)) != expected:
@@ -160,7 +160,7 @@ def main(folder: Path, kills: int, seed: int) -> dict:
         if result["kills"] % 20 == 0:
             print(f"{result['kills']} kills, {len(result['wrong'])} wrong", file=sys.stderr, flush=True)
         result["wrong"] += [f"kill {result['kills']} at {moment:.3f} s: {what}" for what in wrong]
-    return result | {"moments": moments, "pieces_computed_twice": computed_twice}
+    return result | {"moments": moments, "parts_computed_twice": computed_twice}
 
 
 if __name__ == "__main__":

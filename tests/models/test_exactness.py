@@ -9,7 +9,6 @@ import tiny
 import torch
 from oracle import Oracle
 
-from emotion_cli.models import products
 from emotion_cli.models.loaded import LoadedModel
 from emotion_cli.models.loading import load
 from emotion_cli.models.packing.proof import choose_strategy
@@ -104,7 +103,7 @@ def test_hooks_are_always_removed(subject):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("alias", "n_layers", "d_model"), [("smollm2-135m", 30, 576), ("gemma3-270m", 18, 640)])
-def test_embedded_models_equal_a_plain_forward(alias, n_layers, d_model, cache, monkeypatch, record_property):
+def test_embedded_models_equal_a_plain_forward(alias, n_layers, d_model, cache, record_property):
     from emotion_cli.prompts.shipped import shipped_prompt_set
 
     loaded = load(find(alias, cache=cache))
@@ -113,8 +112,6 @@ def test_embedded_models_equal_a_plain_forward(alias, n_layers, d_model, cache, 
     ids = tokenize(loaded, texts).ids
     options = {"poolings": ["last", "mean"], "layers": list(range(n_layers + 1)), "batch_tokens": 512}
     pooled = {strategy: pooled_activations(loaded, ids, strategy=strategy, **options) for strategy in ("tree", "sorted")}
-    monkeypatch.setattr(products, "available", products.works)
-    pooled["fast"] = pooled_activations(loaded, ids, strategy="tree", fast=True, **options)
     oracle = Oracle(loaded.source.folder, "llama")
     largest = {
         (name, pooling): max(
@@ -128,41 +125,6 @@ def test_embedded_models_equal_a_plain_forward(alias, n_layers, d_model, cache, 
     }
     record_property("largest", str(largest))
     assert max(largest.values()) <= 1, largest
-
-
-@pytest.mark.parametrize(
-    ("said", "gains"),
-    [
-        ("vendor_id\t: AuthenticAMD\ncpu family\t: 26\n\nvendor_id\t: AuthenticAMD\ncpu family\t: 25\n", True),
-        ("vendor_id\t: AuthenticAMD\ncpu family\t: 25\n", False),
-        ("vendor_id\t: GenuineIntel\ncpu family\t: 26\n", False),
-        ("CPU architecture: 8\n", False),
-        (None, False),
-    ],
-)
-def test_the_processor_says_whether_fast_products_gain(said, gains, tmp_path, monkeypatch):
-    monkeypatch.setattr(products, "CPU_INFO", tmp_path / "cpuinfo")
-    if said:
-        (tmp_path / "cpuinfo").write_text(said)
-    assert products._gains() == gains
-
-
-def test_fast_products_equal_torch_s_own(subject, monkeypatch):
-    """With sums in short runs, so that tiny layers are summed so, too."""
-    if not products.works():
-        pytest.skip("this torch has no oneDNN")
-    monkeypatch.setattr(products, "available", products.works)
-    monkeypatch.setattr(products, "SUMMED_AT_ONCE", 12)
-    loaded = subject.loaded
-    vars(loaded).pop("linear_layers", None)
-    ids = tokenize(loaded, TEXTS).ids
-    options = {"poolings": ["last", "mean"], "layers": list(range(loaded.n_layers + 1)), "batch_tokens": 40}
-    plain = pooled_activations(loaded, ids, strategy="single", **options).values
-    fast = pooled_activations(loaded, ids, strategy="sorted", fast=True, **options).values
-    for pooling, expected in plain.items():
-        _close(fast[pooling], expected)
-    assert not any("forward" in vars(layer) for layer, _ in loaded.linear_layers)
-    del loaded.linear_layers
 
 
 def _close(found: np.ndarray, expected: np.ndarray) -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from oracle import Oracle
 
 from emotion_cli.errors import EmoError
-from emotion_cli.models import pooling, products
+from emotion_cli.models import pooling
 from emotion_cli.models.loading import load
 from emotion_cli.models.packing.masks import ancestors, attention_mask, dense, depths_of, ends_of
 from emotion_cli.models.packing.proof import choose_strategy, prove
@@ -19,9 +19,6 @@ from emotion_cli.models.sources.finding import find
 
 WITHOUT_TREES = ("bloom", "falcon-alibi", "mamba", "lfm2", "openai-gpt", "recurrent_gemma", "rwkv")
 """Architectures whose positions are places in the sequence (distances, a state), or that take no mask of a tree (GPT-1)."""
-
-WITHOUT_SPARSE = ("bloom", "gpt_oss")
-"""Architectures whose MLP takes or gives more than the states."""
 
 token = st.integers(0, 20)
 prompts = st.one_of(
@@ -67,14 +64,10 @@ def ids_of(subject, rows):
 def test_every_strategy_that_is_exact_gives_the_plain_numbers(subject, data):
     ids = ids_of(subject, data.draw(prompts))
     budget = data.draw(st.sampled_from([1, 7, 30, 512]))
-    poolings, sparse = data.draw(st.sampled_from([(["last"], True), (["word"], True), (["last", "mean", "word"], False)]))
+    poolings = data.draw(st.sampled_from([["last"], ["word"], ["last", "mean", "word"]]))
     words = [data.draw(st.lists(st.integers(0, len(row) - 1), max_size=2, unique=True)) for row in ids]
     for strategy in STRATEGIES:
-        few = sparse and strategy != "single"
-        if few and not prove(subject.loaded, ids, strategy=strategy, batch_tokens=budget, sparse=True).exact:
-            assert subject.architecture in WITHOUT_SPARSE or strategy == "tree"
-            few = False
-        if not prove(subject.loaded, ids, strategy=strategy, batch_tokens=budget, sparse=few).exact:
+        if not prove(subject.loaded, ids, strategy=strategy, batch_tokens=budget).exact:
             assert strategy == "tree" and subject.architecture in WITHOUT_TREES
             continue
         pooled = pooled_activations(
@@ -85,7 +78,6 @@ def test_every_strategy_that_is_exact_gives_the_plain_numbers(subject, data):
             batch_tokens=budget,
             strategy=strategy,
             words=words,
-            sparse=few,
         )
         for i, row in enumerate(ids):
             positions = {"last": [len(row) - 1], "mean": list(range(1, len(row))), "word": [p for p in words[i] if p > 0]}
@@ -182,39 +174,6 @@ def test_shared_beginnings_are_computed_once(llama):
     assert common_prefix(ids[0], ids[1]) == 20
 
 
-@pytest.mark.parametrize("strategy", STRATEGIES)
-def test_in_the_last_block_only_tokens_that_are_read_go_through_the_mlp(llama, strategy):
-    ids = [[0, *range(first, first + 9)] for first in range(6)]
-    ran = []
-    handles = [
-        block.mlp.up_proj.register_forward_hook(lambda _, given, out: ran.append(out.shape[:-1].numel()))
-        for block in llama.loaded.blocks
-    ]
-    try:
-        for sparse in (True, False):
-            ran.clear()
-            pooled = pooled_activations(
-                llama.loaded, ids, poolings=["last"], layers=[0, 2], batch_tokens=64, strategy=strategy, sparse=sparse
-            )
-            first, last = sum(ran[0::2]), sum(ran[1::2])
-            assert first == pooled.n_tokens_computed and last == (6 if sparse else first)
-    finally:
-        for handle in handles:
-            handle.remove()
-
-
-def test_a_last_block_whose_tokens_meet_behind_the_mlp_is_run_whole(tmp_path):
-    subject = Subject(tiny.save_model(tmp_path, "llama"), "llama")
-    ids = [[0, 5, last, last + 1] for last in range(6, 16)]
-    options = {"layers": subject.layers, "batch_tokens": 64, "sparse": True}
-    choice = choose_strategy(subject.loaded, ids, **options)
-    assert choice.sparse and choice.strategy == "tree"
-    # a convolution over the tokens, as some architectures have it
-    subject.loaded.blocks[-1].register_forward_hook(lambda _, given, out: out + 0.1 * torch.roll(out, 1, dims=1))
-    choice = choose_strategy(subject.loaded, ids, **options)
-    assert not choice.sparse and choice.proof.exact and not choice.rejected["tree"].exact
-
-
 def test_a_batch_of_which_nothing_is_read_is_not_run(llama):
     said = []
     pooled = pooled_activations(
@@ -304,23 +263,3 @@ def test_a_strategy_that_is_not_exact_is_not_used(llama, monkeypatch):
     monkeypatch.setattr(pooling, "attention_mask", refused)
     (rejected,) = choose_strategy(llama.loaded, ids, **options).rejected.values()
     assert str(rejected) == "the model cannot run it (TypeError: no such argument)"
-
-
-@pytest.mark.parametrize("architecture", ["llama", "gpt2"])
-def test_products_that_are_not_exact_are_not_used(architecture, tmp_path, monkeypatch):
-    subject = Subject(tiny.save_model(tmp_path / architecture, architecture), architecture)
-    ids = [[0, 5, last, last + 1] for last in range(6, 16)]
-    options = {"layers": subject.layers, "batch_tokens": 64}
-    used = []
-    # stands for oneDNN, so that the test runs on every processor
-    monkeypatch.setattr(products, "available", lambda: True)
-    linear = torch.nn.functional.linear
-    monkeypatch.setattr(products, "_linear", lambda: lambda rows, weight, bias, *_: used.append(1) or linear(rows, weight, bias))
-    monkeypatch.setattr(products, "_linear_and_sum", lambda: lambda rows, total, weight, *_: total + linear(rows, weight))
-    choice = choose_strategy(subject.loaded, ids, **options)
-    assert choice.fast and choice.strategy == "tree" and used
-    assert not any("forward" in vars(module) for block in subject.loaded.blocks for module in block.modules())
-    del subject.loaded.linear_layers
-    monkeypatch.setattr(products, "_linear", lambda: lambda rows, weight, bias, *_: 1.001 * linear(rows, weight, bias))
-    choice = choose_strategy(subject.loaded, ids, **options)
-    assert not choice.fast and choice.strategy == "tree" and choice.proof.exact and not choice.rejected

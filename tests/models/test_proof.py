@@ -144,7 +144,7 @@ def test_the_batches_of_the_proof_are_those_of_the_extraction(llama, monkeypatch
     """With the longest prompt, the one that shares most with its neighbour, and as single where prompts run singly."""
     sharing_most = [[7, *range(2, 12), 3], [7, *range(2, 12), 4]]
     ids = sorted([[0, 5, last] for last in range(6, 16)] + [[0, *range(4, 20)], [3], [4, 4], *sharing_most])
-    pieces = [range(8), range(8, 15)]
+    chunks = [range(8), range(8, 15)]
     longest, sharing = ids.index([0, *range(4, 20)]), ids.index([7, *range(2, 12), 4])
     ran = []
     monkeypatch.setattr(
@@ -157,11 +157,11 @@ def test_the_batches_of_the_proof_are_those_of_the_extraction(llama, monkeypatch
     )
     for strategy in STRATEGIES:
         ran.clear()
-        found = prove(llama, ids, strategy=strategy, batch_tokens=24, pieces=pieces)
+        found = prove(llama, ids, strategy=strategy, batch_tokens=24, chunks=chunks)
         assert found.exact
         whole = []
-        for piece in pieces:
-            unique = [tuple(ids[place]) for place in piece]
+        for chunk in chunks:
+            unique = [tuple(ids[place]) for place in chunk]
             whole += [[unique[prompt] for prompt in batch.prompts] for batch in batches_of(llama, unique, strategy, 24)]
         assert all(batch in whole for batch in ran)
         assert {tuple(ids[longest]), tuple(ids[sharing])} <= {row for batch in ran for row in batch}

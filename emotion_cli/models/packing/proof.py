@@ -1,7 +1,7 @@
 """Which way of running prompts together is exact for a model: proven on batches of the extraction before it begins."""
 
 from collections.abc import Iterable, Sequence
-from itertools import pairwise, product
+from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -10,7 +10,6 @@ from emotion_cli.errors import EmoError
 from emotion_cli.models.exactness import FACTOR, FLOOR, N_SHAKEN, POOLED, Reference, agreement, joined, positions_of, reference
 from emotion_cli.models.packing.trees import STRATEGIES, Batch, common_prefix
 from emotion_cli.models.pooling import NotFiniteError, batches_of, distinct, pooled_batches
-from emotion_cli.models.products import help_with
 from emotion_cli.models.refusals import refusal_of
 from emotion_cli.models.rotary import length_class, regimes
 
@@ -47,16 +46,11 @@ class Proof(NamedTuple):
 
 
 class Choice(NamedTuple):
-    """The strategy that is used, its proof, and those of the strategies that were tried before and are not exact.
-
-    `fast` and `sparse` say whether `fast_products` and `mlp_of_tokens` are part of it.
-    """
+    """The strategy that is used, its proof, and those of the strategies that were tried before and are not exact."""
 
     strategy: str
     proof: Proof
     rejected: dict[str, Proof]
-    fast: bool
-    sparse: bool
 
     @property
     def error(self) -> float:
@@ -70,26 +64,20 @@ def choose_strategy(
     *,
     layers: Sequence[int],
     batch_tokens: int,
-    sparse: bool = False,
     wanted: str = "auto",
-    pieces: Iterable[Sequence[int]] | None = None,
+    chunks: Iterable[Sequence[int]] | None = None,
 ) -> Choice:
     """The first strategy that is exact; EmoError when the one that is wanted is not.
 
-    `sparse` says that few tokens of each prompt are to be read, so that the last block may be run for these only. `pieces` are
-    the places in `ids` that the extraction packs together, all of them without it.
+    `chunks` are the places in `ids` that the extraction packs together, all of them without it.
     """
-    trial = Trial(loaded, ids, layers=layers, batch_tokens=batch_tokens, pieces=pieces)
+    trial = Trial(loaded, ids, layers=layers, batch_tokens=batch_tokens, chunks=chunks)
     rejected: dict[str, Proof] = {}
     for strategy in STRATEGIES if wanted == "auto" else (wanted,):
-        # one at a time stays the plain pass
-        shortcuts = (True, False) if sparse and strategy != "single" else (False,)
-        for fast, few in product((True, False) if help_with(loaded) else (False,), shortcuts):
-            proof = trial.prove(strategy, fast=fast, sparse=few)
-            if proof.exact:
-                others = {name: other for name, other in rejected.items() if name != strategy}
-                return Choice(strategy, proof, others, fast, few)
-            rejected[strategy] = proof
+        proof = trial.prove(strategy)
+        if proof.exact:
+            return Choice(strategy, proof, rejected)
+        rejected[strategy] = proof
     tried = "; ".join(f"{strategy}: {proof}" for strategy, proof in rejected.items())
     raise EmoError(f"{loaded.source.name}: not exact ({tried})", hint="--strategy auto")
 
@@ -101,14 +89,12 @@ def prove(
     batch_tokens: int,
     strategy: str = "tree",
     layers: Sequence[int] | None = None,
-    fast: bool = False,
-    sparse: bool = False,
-    pieces: Iterable[Sequence[int]] | None = None,
+    chunks: Iterable[Sequence[int]] | None = None,
 ) -> Proof:
     """How far a strategy is from exact on some of the batches that it makes of these prompts."""
     layers = list(range(loaded.n_layers + 1)) if layers is None else layers
-    trial = Trial(loaded, ids, layers=layers, batch_tokens=batch_tokens, pieces=pieces)
-    return trial.prove(strategy, fast=fast, sparse=sparse)
+    trial = Trial(loaded, ids, layers=layers, batch_tokens=batch_tokens, chunks=chunks)
+    return trial.prove(strategy)
 
 
 class Trial:
@@ -125,35 +111,32 @@ class Trial:
         *,
         layers: Sequence[int],
         batch_tokens: int,
-        pieces: Iterable[Sequence[int]] | None = None,
+        chunks: Iterable[Sequence[int]] | None = None,
     ) -> None:
         self.loaded, self.ids, self.layers, self.batch_tokens = loaded, ids, layers, batch_tokens
-        self.pieces = list(dict.fromkeys(map(tuple, [range(len(ids))] if pieces is None else pieces)))
+        self.chunks = list(dict.fromkeys(map(tuple, [range(len(ids))] if chunks is None else chunks)))
         self.room = max(PROBE_TOKENS, sum(map(len, ids)) // PROBE_SHARE)
         self.needed = self._needed()
         self._references: dict[tuple[tuple[int, ...], int], Reference] = {}
 
-    def prove(self, strategy: str, *, fast: bool = False, sparse: bool = False) -> Proof:
+    def prove(self, strategy: str) -> Proof:
         """The largest error of a strategy, for what is allowed there."""
         worst = Proof(0.0, FACTOR * FLOOR[self.loaded.dtype])
-        for piece in self.pieces:
-            needed = {tuple(self.ids[place]) for place in piece if place in self.needed}
+        for chunk in self.chunks:
+            needed = {tuple(self.ids[place]) for place in chunk if place in self.needed}
             if needed:
-                unique, _ = distinct([self.ids[place] for place in piece])
+                unique, _ = distinct([self.ids[place] for place in chunk])
                 batches = batches_of(self.loaded, unique, strategy, self.batch_tokens)
-                proof = self._run(unique, _to_run(batches, unique, needed, self.room), needed, fast=fast, sparse=sparse)
+                proof = self._run(unique, _to_run(batches, unique, needed, self.room), needed)
                 if proof.refusal:
                     return proof
                 worst = max(proof, worst, key=lambda proof: proof.error / proof.bound)
         return worst
 
-    def _run(
-        self, unique: Sequence[Sequence[int]], batches: Sequence[Batch], needed: set[tuple[int, ...]], *, fast: bool, sparse: bool
-    ) -> Proof:
+    def _run(self, unique: Sequence[Sequence[int]], batches: Sequence[Batch], needed: set[tuple[int, ...]]) -> Proof:
         probes = _to_compare(batches, unique, needed, self.room)
-        poolings = ["last"] if sparse else list(POOLED)
         try:
-            packed = pooled_batches(self.loaded, unique, batches, poolings=poolings, layers=self.layers, fast=fast, sparse=sparse)
+            packed = pooled_batches(self.loaded, unique, batches, poolings=list(POOLED), layers=self.layers)
         except NotFiniteError:
             return Proof(float("inf"), 0.0, refusal="its activations are not finite")
         except Exception as error:  # whatever the model raises for masks and positions that it does not take
@@ -177,7 +160,7 @@ class Trial:
 
     def _needed(self) -> set[int]:
         """The longest prompt of each kind of length (of the shortest, the longest and some between), and one that shares most."""
-        places = sorted({place for piece in self.pieces for place in piece})
+        places = sorted({place for chunk in self.chunks for place in chunk})
         rules = regimes(self.loaded)
         longest: dict[tuple[int, ...], int] = {}
         for place in places:
