@@ -40,61 +40,75 @@ Layers = tuple[int | str, ...]
 """Layer numbers, and names of ranges that depend on the model's depth."""
 
 
-def _setting(default: Any, doc: str, choices: Names = ()) -> Any:
-    return field(default=default, metadata={"doc": doc, "choices": choices})
+def _setting(
+    default: Any, doc: str, choices: Names = (), *, otherwise: str = "", short: str = "", metavar: str | None = None
+) -> Any:
+    """A field of `Settings`: what it means, what counts if it is not given, and how it is written on a command line."""
+    return field(
+        default=default, metadata={"doc": doc, "choices": choices, "otherwise": otherwise, "short": short, "metavar": metavar}
+    )
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Every setting of a run; an empty list of names means all there are."""
+    """Every setting of a run, in the order in which help lists them; an empty list of names means all there are."""
 
-    store: Path = _setting(Path("store"), "folder of the store")
-    cache: Path = _setting(Path(platformdirs.user_cache_dir("emo")), "folder of converted models")
-    dataset: Names = _setting((), "prompt sets")
-    model: Names = _setting((), "models: Hub id, folder, .gguf file or alias")
-    emotion: Names = _setting((), "labels to show")
-    layer: Layers = _setting((), "layers: 0 is the embeddings; 3,5-8, or resid_post, resid_pre")
-    pooling: Names = _setting((), "how tokens become one row: last, mean, word")
-    recipe: str = _setting(DEFAULT, "named settings, or a .toml file of them")
-    words: Path | None = _setting(None, "TOML file with the words of each label, for pooling word; ours by default")
+    dataset: Names = _setting((), "prompt set", otherwise="all", short="-d")
+    model: Names = _setting((), "model: Hub id, folder, .gguf file or alias", otherwise="all", short="-m")
+    name: str | None = _setting(None, "what to call the model in the store, where its folder's name is taken by other weights")
+    extraction: Names = _setting((), "extraction by (the start of) its id", otherwise="the newest")
+    emotion: Names = _setting((), "label to show", otherwise="all", short="-e")
+    layer: Layers = _setting((), "layers, such as 0,3,5-8 or resid_pre; 0 is the embeddings", otherwise="all", metavar="LAYERS")
+    pooling: Names = _setting((), "how tokens become one row: last, mean or word")
+    recipe: str = _setting(DEFAULT, "named settings (emo info --recipes), or a .toml file of them", metavar="NAME")
     method: str = _setting("mean_difference", "how a direction is made")
     reference: str = _setting("neutral", "label that directions are measured against, or `others`")
     over_layers: str = _setting(
         "resid_post",
-        "what means over layers cover, resid_post: layers 1 to n_layers, resid_pre: 0 to n_layers - 1",
+        "layers that means over layers cover; resid_post: 1 to n_layers, resid_pre: 0 to n_layers - 1",
         tuple(LAYER_RANGES),
     )
-    neutral: str = _setting("neutral", "label that is no emotion")
-    name: str | None = _setting(None, "what to call the model in the store, where its folder's name is taken by other weights")
+    neutral: str = _setting("neutral", "the neutral label")
+    words: Path | None = _setting(
+        None, "TOML file with the words of each label, for pooling word", otherwise="the list that ships", metavar="FILE"
+    )
     revision: str | None = _setting(None, "branch, tag or commit on the Hub")
     device: str = _setting("auto", "where to compute", DEVICES)
     dtype: str = _setting("auto", "number format of the forward pass; auto is float32", DTYPES)
     bos: str = _setting("auto", "beginning-of-sequence token: once, always put first, or never", BOS_RULES)
     strategy: str = _setting(
         "auto",
-        "how prompts are packed; auto is the first that is exact, and one that is named must be",
+        "how prompts are packed; auto is the first exact strategy, and a named strategy must be exact",
         ("auto", "tree", "sorted", "single"),
     )
     attention: str = _setting(
         "auto", "kernel of attention; auto is what transformers chooses for the model, flex needs a compiler", tuple(ATTENTIONS)
     )
-    batch_tokens: int | None = _setting(None, "most tokens in a batch; 1024 on a CPU and 8192 elsewhere if not given")
+    batch_tokens: int | None = _setting(None, "most tokens in a batch", otherwise="1024 on a CPU and 8192 elsewhere")
     max_length: int | None = _setting(None, "longest prompt in tokens; longer ones are an error")
     truncate: bool = _setting(False, "cut longer prompts instead, and say how many")
     chat_template: bool = _setting(False, "wrap each prompt as a user turn")
     trust_remote_code: bool = _setting(False, "run code that comes with a model")
-    extraction: Names = _setting((), "extractions by id, instead of the newest of each dataset and model")
     seed: int = _setting(0, "seed of permutations")
     draws: int = _setting(1000, "draws from each null")
-    phase: str = _setting("phase3", "parameter `phase` of the MLflow run")
-    task: str = _setting("emotion_vectors_extraction", "parameter `task` of the MLflow run")
     all_layers: bool = _setting(False, "compare every layer of one model with every layer of the other")
     subspaces: bool = _setting(False, "compare subspaces of activations, too")
+    phase: str = _setting("phase3", "parameter `phase` of the MLflow run")
+    task: str = _setting("emotion_vectors_extraction", "parameter `task` of the MLflow run")
+    cache: Path = _setting(
+        Path(platformdirs.user_cache_dir("emo")), "folder of converted models", otherwise="the user's cache folder", metavar="DIR"
+    )
+    store: Path = _setting(Path("store"), "folder of the store", metavar="DIR")
     sources: Mapping[str, str] = field(default_factory=dict, metadata={"doc": "where each setting came from"})
 
 
 SETTINGS = {declared.name: declared for declared in fields(Settings) if declared.name != "sources"}
-_TYPES = typing.get_type_hints(Settings)
+TYPES = typing.get_type_hints(Settings)
+
+
+def flag_of(name: str) -> str:
+    """A setting's option on a command line."""
+    return f"--{name.replace('_', '-')}"
 
 
 def resolve(flags: Mapping[str, Any], *, environment: Mapping[str, str] | None = None, folder: Path | None = None) -> Settings:
@@ -107,7 +121,7 @@ def resolve(flags: Mapping[str, Any], *, environment: Mapping[str, str] | None =
     folder = folder or Path.cwd()
     given = _from_files(folder) + _from_environment(os.environ if environment is None else environment)
     flagged = {name: value for name, value in flags.items() if value is not None and value not in ((), [])}
-    given += [(f"--{name.replace('_', '-')}", name, value) for name, value in flagged.items()]
+    given += [(flag_of(name), name, value) for name, value in flagged.items()]
     recipe = find(next((value for _, name, value in reversed(given) if name == "recipe"), DEFAULT), own_recipes(folder))
     for source, name, value in _from_recipe(recipe) + given:
         values[name], sources[name] = _checked(source, name, value), source
@@ -200,7 +214,7 @@ def _tables(folder: Path) -> list[tuple[Path, dict[str, Any]]]:
 
 def _checked(source: str, name: str, value: Any) -> Any:
     try:
-        parsed = _PARSERS[_TYPES[name]](source, value)
+        parsed = _PARSERS[TYPES[name]](source, value)
     except (TypeError, ValueError):
         said = f"invalid value {value!r} for {name} ({source}): {SETTINGS[name].metadata['doc']}"
         raise UsageError(said, hint=_example(source, name)) from None
@@ -209,8 +223,8 @@ def _checked(source: str, name: str, value: Any) -> Any:
     if wrong:
         raise unknown(source, wrong[0], choices, hint="emo info")
     if name in LEAST and isinstance(parsed, int) and parsed < LEAST[name]:
-        flag = f"--{name.replace('_', '-')}"
-        raise UsageError(f"{source}: {value} is too small for {name}; the least is {LEAST[name]}", hint=f"{flag} {LEAST[name]}")
+        said = f"{source}: {value} is too small for {name}; the least is {LEAST[name]}"
+        raise UsageError(said, hint=f"{flag_of(name)} {LEAST[name]}")
     return parsed
 
 

@@ -2,13 +2,16 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from emotion_cli.cli import options as o
 from emotion_cli.cli.console import Console
+from emotion_cli.cli.options import Start, takes
 from emotion_cli.errors import UsageError
+
+if TYPE_CHECKING:
+    from warehouse.store import Store
 
 Files = Annotated[
     list[Path],
@@ -27,7 +30,9 @@ Template = Annotated[
 Revision = Annotated[str | None, typer.Option("--revision", help="Commit of the weights on the Hub, if known.")]
 
 
+@takes("store", "quiet")
 def import_(
+    start: Start,
     files: Files,
     dataset: DatasetName = None,
     model: ModelName = None,
@@ -38,17 +43,15 @@ def import_(
     bos: Bos = None,
     chat_template: Template = None,
     revision: Revision = None,
-    store: o.StoreDir = None,
-    quiet: o.Quiet = False,
 ) -> None:
     """Import activations from Parquet files, or vectors from files of emo export; a fault is named and nothing is imported."""
-    _, console, opened = o.start(store=store, quiet=quiet)
+    console, store = start.console, start.store
     from emotion_cli.exchange.importing import Declared, import_activations
     from emotion_cli.exchange.vector_files import ENDINGS
 
     if any(file.suffix.lower() in ENDINGS for file in files):
         declared = (dataset, model, n_layers, create_dataset or None, role, dtype, bos, chat_template, revision)
-        _import_vectors(opened, files, ENDINGS, any(value is not None for value in declared), console)
+        _import_vectors(store, files, ENDINGS, any(value is not None for value in declared), console)
         return
     if not dataset or not model:
         raise UsageError(
@@ -56,7 +59,7 @@ def import_(
             hint=f"emo import {files[0]} --dataset {dataset or 'NAME'} --model {model or 'NAME'}",
         )
     imported = import_activations(
-        opened,
+        store,
         files,
         dataset=dataset,
         model=model,
@@ -77,7 +80,7 @@ def import_(
     )
 
 
-def _import_vectors(opened: Any, files: list[Path], endings: Sequence[str], declared: bool, console: Console) -> None:
+def _import_vectors(store: "Store", files: list[Path], endings: Sequence[str], declared: bool, console: Console) -> None:
     from emotion_cli.exchange.importing_vectors import import_vectors
 
     others = [file for file in files if file.suffix.lower() not in endings]
@@ -88,7 +91,7 @@ def _import_vectors(opened: Any, files: list[Path], endings: Sequence[str], decl
             "files of vectors say themselves what they are of: only --store and --quiet go with them",
             hint=f"emo import {files[0]}",
         )
-    for scope, n_vectors, n_new in import_vectors(opened, files):
+    for scope, n_vectors, n_new in import_vectors(store, files):
         if not n_new:
             console.note(
                 f"{scope.subject}: these {n_vectors} vectors are there already "

@@ -6,6 +6,7 @@ import json
 import shlex
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -115,27 +116,42 @@ def _guard(records: list[list[Any]], note: Callable[[str], None]) -> None:
         note(f"an apostrophe was put before {counted(guarded, 'text')} like a formula; --formulas leaves them as they are")
 
 
-def write_records(
-    records: Sequence[dict[str, Any]], format: Format = Format.table, output: Path | None = None, columns: Sequence[str] = ()
-) -> None:
-    """`write_rows` of dictionaries with the same keys; `columns` names them where there may be no row."""
-    import pyarrow as pa
+@dataclass(frozen=True)
+class Rows:
+    """How and where a command's rows are written; `note` hears what was changed in them."""
 
-    empty = pa.table({name: pa.array([], pa.string()) for name in columns})
-    write_rows(pa.Table.from_pylist(list(records)) if records else empty, format, output)
+    format: Format
+    output: Path | None
+    formulas: bool
+    note: Callable[[str], None]
+
+    @property
+    def for_people(self) -> bool:
+        """Whether people read them, who want several tables with headings; programs want a single one."""
+        return self.format in (Format.table, Format.markdown)
+
+    def write(self, rows: "pa.Table") -> None:
+        """Write a table."""
+        write_rows(rows, self.format, self.output, formulas=self.formulas, note=self.note)
+
+    def write_records(self, records: Sequence[dict[str, Any]], columns: Sequence[str] = ()) -> None:
+        """Write dictionaries with the same keys; `columns` names them where there may be no row."""
+        import pyarrow as pa
+
+        empty = pa.table({name: pa.array([], pa.string()) for name in columns})
+        self.write(pa.Table.from_pylist(list(records)) if records else empty)
+
+    def write_heading(self, text: str) -> None:
+        """Say what the next table is, where people read it."""
+        if self.format is Format.markdown:
+            write_lines([f"## {text}", ""])
+        elif self.format is Format.table:
+            write_lines([text])
 
 
 def write_lines(lines: Iterable[str]) -> None:
     """Write paths or other words that were asked for, one a line."""
     _write("".join(f"{line}\n" for line in lines).encode(), None)
-
-
-def write_heading(text: str, format: Format) -> None:
-    """Say what the next table is, where people read it."""
-    if format is Format.markdown:
-        write_lines([f"## {text}", ""])
-    elif format is Format.table:
-        write_lines([text])
 
 
 def _write(content: bytes, output: Path | None) -> None:
