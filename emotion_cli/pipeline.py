@@ -51,7 +51,7 @@ class Outcome:
 
 
 def stages(first: str, last: str, *, without: Collection[str] = ()) -> list[Stage]:
-    """The stages from one to another, in order, without some."""
+    """The stages from the first to the last, in order, without those named."""
     names = [stage.name for stage in STAGES]
     between = STAGES[names.index(first) : len(names) - names[::-1].index(last)]
     return [stage for stage in between if stage.name not in without]

@@ -33,7 +33,7 @@ LAYER_RANGES: dict[str, Callable[[int], range]] = {
 NOT_IN_RECIPES = ("recipe", "store", "cache")
 
 LEAST = {"batch_tokens": 1, "draws": 100, "max_length": 1}
-"""The smallest value of a number: with fewer draws an interval of 95 % rests on one or two of them at each end."""
+"""The smallest value of a number: with fewer draws an interval of 95 % rests on one or two draws at each end."""
 
 Names = tuple[str, ...]
 Layers = tuple[int | str, ...]
@@ -122,7 +122,8 @@ def resolve(flags: Mapping[str, Any], *, environment: Mapping[str, str] | None =
     given = _from_files(folder) + _from_environment(os.environ if environment is None else environment)
     flagged = {name: value for name, value in flags.items() if value is not None and value not in ((), [])}
     given += [(flag_of(name), name, value) for name, value in flagged.items()]
-    recipe = find(next((value for _, name, value in reversed(given) if name == "recipe"), DEFAULT), own_recipes(folder))
+    asked = next(((source, value) for source, name, value in reversed(given) if name == "recipe"), ("--recipe", DEFAULT))
+    recipe = find(*asked, recipes_in(folder))
     for source, name, value in _from_recipe(recipe) + given:
         values[name], sources[name] = _checked(source, name, value), source
     return replace(Settings(), **values, sources=sources)
@@ -147,15 +148,15 @@ def parse_layers(source: str, text: str) -> Layers:
 
 
 def layer_numbers(layers: Layers, n_layers: int | None) -> list[int]:
-    """The layers meant in a model of that many blocks, sorted; UsageError for a named range where the depth is not known."""
+    """The layers meant in a model of that many blocks, sorted; UsageError for a named range where the depth is unknown."""
     named = [layer for layer in layers if isinstance(layer, str)]
     if named and n_layers is None:
-        raise UsageError(f"the model's depth is not known, so {named[0]} does not say which layers", hint="--layer 0-11")
+        raise UsageError(f"the model's depth is unknown, so {named[0]} does not say which layers", hint="--layer 0-11")
     numbers = {layer for layer in layers if isinstance(layer, int)}
     return sorted(numbers.union(*(LAYER_RANGES[name](n_layers or 0) for name in named)))
 
 
-def own_recipes(folder: Path) -> dict[str, Recipe]:
+def recipes_in(folder: Path) -> dict[str, Recipe]:
     """The user's recipes in the settings files of a folder, by name."""
     return {
         name: recipe
@@ -198,7 +199,7 @@ def _from_files(folder: Path) -> list[tuple[str, str, Any]]:
 
 def _tables(folder: Path) -> list[tuple[Path, dict[str, Any]]]:
     """The tables of settings in the files of a folder, the last one counting most."""
-    found = []
+    tables = []
     for path, inside in ((folder / "pyproject.toml", ("tool", "emo")), (folder / "emo.toml", ())):
         if not path.is_file():
             continue
@@ -208,8 +209,8 @@ def _tables(folder: Path) -> list[tuple[Path, dict[str, Any]]]:
             raise UsageError(f"{path.name}: not readable as TOML: {error}") from error
         for key in inside:
             table = table.get(key, {})
-        found.append((path, table))
-    return found
+        tables.append((path, table))
+    return tables
 
 
 def _checked(source: str, name: str, value: Any) -> Any:
@@ -223,7 +224,7 @@ def _checked(source: str, name: str, value: Any) -> Any:
     if wrong:
         raise unknown(source, wrong[0], choices, hint="emo info")
     if name in LEAST and isinstance(parsed, int) and parsed < LEAST[name]:
-        said = f"{source}: {value} is too small for {name}; the least is {LEAST[name]}"
+        said = f"{source}: {value} is too small for {name}; the smallest value is {LEAST[name]}"
         raise UsageError(said, hint=f"{flag_of(name)} {LEAST[name]}")
     return parsed
 

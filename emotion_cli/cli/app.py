@@ -86,7 +86,7 @@ def _exit_code(arguments: list[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.OK
     except (typer.Abort, KeyboardInterrupt):
-        Console().error("interrupted; what was finished is kept", hint=f"to go on: {shlex.join(['emo', *arguments])}")
+        Console().error("interrupted; finished parts are kept", hint=f"to resume: {shlex.join(['emo', *arguments])}")
         return ExitCode.INTERRUPTED
     except typer.TyperException as error:
         message = error.format_message() if hasattr(error, "format_message") else str(error)
@@ -106,8 +106,8 @@ def _reported(error: Exception, console: Console) -> int:
         console.error(str(error), getattr(error, "hint", None))
         return STORE_ERRORS.get(type(error).__name__, ExitCode.FAILED)
     if isinstance(error, MemoryError):
-        console.error(f"not enough memory: {error}".removesuffix(": "), hint="free memory, then run it again")
+        console.error(f"not enough memory: {error}".removesuffix(": "), hint="free memory, then rerun the command")
         return ExitCode.FAILED
     kind = type(error).__name__
-    console.error(f"{kind}: {error}", hint="run it again with --debug to see where; that is worth a bug report")
+    console.error(f"{kind}: {error}", hint="rerun it with --debug to see where, and please report it as a bug")
     return ExitCode.FAILED

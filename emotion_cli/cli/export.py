@@ -21,7 +21,7 @@ class Kind(StrEnum):
 As = Annotated[Kind, typer.Option("--as", help="safetensors, or gguf: control vectors for llama.cpp, a file an emotion.")]
 Folder = Annotated[Path, typer.Option("--output", "-o", help="Folder for the files, below it DATASET/MODEL/.", metavar="DIR")]
 Normalize = Annotated[bool, typer.Option("--normalize", help="Divide each vector by its length; it cannot be imported again.")]
-Overwrite = Annotated[bool, typer.Option("--force", help="Write files again that are there.")]
+Overwrite = Annotated[bool, typer.Option("--force", help="Overwrite files.")]
 
 
 @takes(*VECTORS, "layer", needs_store="yes")

@@ -19,8 +19,8 @@ Files = Annotated[
 ]
 DatasetName = Annotated[str | None, typer.Option("--dataset", "-d", help="Prompt set that the rows are of.")]
 ModelName = Annotated[str | None, typer.Option("--model", "-m", help="What the model is called in the store.")]
-NLayers = Annotated[int | None, typer.Option("--n-layers", help="Decoder blocks of the model; not known if not given.")]
-Create = Annotated[bool, typer.Option("--create-dataset", help="Make the dataset of the texts, if there is none of that name.")]
+NLayers = Annotated[int | None, typer.Option("--n-layers", help="Decoder blocks of the model; unknown if not given.")]
+Create = Annotated[bool, typer.Option("--create-dataset", help="Make the dataset from the texts, if no dataset has that name.")]
 Role = Annotated[str | None, typer.Option("--role", help="Role of a dataset that is made: train (if not given) or test.")]
 Dtype = Annotated[str | None, typer.Option("--dtype", help="Number format of the forward pass, if known.")]
 Bos = Annotated[str | None, typer.Option("--bos", help="Rule of the beginning-of-sequence token, if known: auto, always, never.")]
@@ -71,9 +71,11 @@ def import_(
     scope, pairs = imported.scope, imported.pairs
     what = ", ".join(f"{pooling} at {len(layers)} layers" for pooling, layers in pairs.items())
     if not imported.is_new:
-        console.note(f"{scope.subject}: these activations are there already (extraction {scope.extraction_id}); nothing was done")
+        console.note(
+            f"{scope.subject}: these activations are already in the store (extraction {scope.extraction_id}); nothing was done"
+        )
         return
-    depth = "" if n_layers else "; the model's depth is not known, so there is no relative depth (--n-layers)"
+    depth = "" if n_layers else "; the model's depth is unknown, so there is no relative depth (--n-layers)"
     console.note(
         f"imported {scope.subject}: {imported.n_prompts} prompts x {imported.d_model}, {what}, "
         f"extraction {scope.extraction_id}{depth}; next: emo vectors -d {dataset} -m {model}"
@@ -85,17 +87,16 @@ def _import_vectors(store: "Store", files: list[Path], endings: Sequence[str], d
 
     others = [file for file in files if file.suffix.lower() not in endings]
     if others:
-        raise UsageError(f"{others[0]}: activations and vectors are imported one after the other", hint=f"emo import {others[0]}")
+        raise UsageError(f"{others[0]}: import activations and vectors in separate commands", hint=f"emo import {others[0]}")
     if declared:
         raise UsageError(
-            "files of vectors say themselves what they are of: only --store and --quiet go with them",
+            "files of vectors state their dataset and model themselves: give only --store and --quiet",
             hint=f"emo import {files[0]}",
         )
     for scope, n_vectors, n_new in import_vectors(store, files):
         if not n_new:
             console.note(
-                f"{scope.subject}: these {n_vectors} vectors are there already "
-                f"(extraction {scope.extraction_id}); nothing was done"
+                f"{scope.subject}: these {n_vectors} vectors are already in the store (extraction {scope.extraction_id})"
             )
             continue
         console.note(

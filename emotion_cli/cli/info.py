@@ -8,7 +8,7 @@ import typer
 
 from emotion_cli import __version__, recipes
 from emotion_cli.cli.options import Start, takes
-from emotion_cli.settings import SETTINGS, own_recipes
+from emotion_cli.settings import SETTINGS, recipes_in
 
 PACKAGES = (
     "torch",
@@ -33,7 +33,7 @@ Recipes = Annotated[bool, typer.Option("--recipes", help="List the recipes inste
 def info(start: Start, recipes_: Recipes = False) -> None:
     """Print versions, and every setting with the place that it came from."""
     if recipes_:
-        known = recipes.shipped() | own_recipes(Path.cwd())
+        known = recipes.shipped() | recipes_in(Path.cwd())
         start.rows.write_records(
             [
                 {"recipe": recipe.name, "source": recipe.source, "sets": _sets(recipe), "about": recipe.about}

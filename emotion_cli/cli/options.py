@@ -37,7 +37,7 @@ EXTRACTION = (
 
 MODEL_TO_RUN = "Hub id, folder, .gguf file or alias, repeatable; the embedded models if not given."
 
-Force = Annotated[bool, typer.Option("--force", help="Do it again although it is up to date.")]
+Force = Annotated[bool, typer.Option("--force", help="Redo the work although it is up to date.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print what would be done and why, and do nothing.")]
 
 OF_ROWS_AND_NOTES: dict[str, tuple[Any, Any]] = {
@@ -53,7 +53,7 @@ OF_ROWS_AND_NOTES: dict[str, tuple[Any, Any]] = {
     ),
     "formulas": (
         bool,
-        typer.Option(False, "--formulas", help="In csv and tsv, leave texts that begin like a spreadsheet formula as they are."),
+        typer.Option(False, "--formulas", help="In csv and tsv, do not guard texts that begin like a spreadsheet formula."),
     ),
     "output": (
         Path | None,
@@ -66,9 +66,9 @@ OF_ROWS_AND_NOTES: dict[str, tuple[Any, Any]] = {
             ".csv, .tsv, .json, .jsonl, .md, .parquet, or .txt (table).",
         ),
     ),
-    "overwrite": (bool, typer.Option(False, "--force", help="Let --output write over a file that is there.")),
-    "quiet": (bool, typer.Option(False, "--quiet", "-q", help="Say errors only.")),
-    "verbose": (bool, typer.Option(False, "--verbose", "-v", help="Say what is left alone, too.")),
+    "overwrite": (bool, typer.Option(False, "--force", help="Let --output overwrite a file.")),
+    "quiet": (bool, typer.Option(False, "--quiet", "-q", help="Print errors only.")),
+    "verbose": (bool, typer.Option(False, "--verbose", "-v", help="Also say what is up to date.")),
 }
 """Options that are no settings: how rows are written, and how much is said; type and declaration by name."""
 

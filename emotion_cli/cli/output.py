@@ -50,7 +50,7 @@ FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 def format_of(format: Format | None, output: Path | None = None, *, force: bool = False) -> Format:
     """The format of a command's rows: as named, else by the ending of --output, else a table.
 
-    UsageError where the ending is not known or says otherwise, the folder is not there, or the file is and `force` is not given.
+    UsageError where the ending is unknown or means another format, the folder is missing, or the file exists without `force`.
     """
     if output is None:
         return format or Format.table
@@ -59,13 +59,12 @@ def format_of(format: Format | None, output: Path | None = None, *, force: bool 
     if format is None or not (is_device or (ending and ENDINGS.get(ending) is format)):
         if ending not in ENDINGS:
             raise UsageError(
-                f"--output {output}: the ending {ending!r} says no format; endings are {', '.join(ENDINGS)}"
-                f"{did_you_mean(ending, ENDINGS)}",
+                f"--output {output}: unknown ending {ending!r}; endings are {', '.join(ENDINGS)}{did_you_mean(ending, ENDINGS)}",
                 hint=f"--output {output.with_suffix('.csv')}",
             )
         if format not in (None, ENDINGS[ending]):
             raise UsageError(
-                f"--output {output}: the ending says {ENDINGS[ending]}, and --format says {format}",
+                f"--output {output}: the ending means {ENDINGS[ending]}, but --format is {format}",
                 hint=f"--output {output}, without --format",
             )
     refuse_there(output, force=force)
@@ -73,13 +72,13 @@ def format_of(format: Format | None, output: Path | None = None, *, force: bool 
 
 
 def refuse_there(output: Path, *, force: bool) -> None:
-    """UsageError when a file is at --output and --force was not given, or the folder that it would be in is not there."""
+    """UsageError when --output exists and --force was not given, or its folder does not exist."""
     if not output.parent.is_dir():
         raise UsageError(
-            f"--output {output}: there is no folder {output.parent}", hint=f"mkdir -p {shlex.quote(str(output.parent))}"
+            f"--output {output}: the folder {output.parent} does not exist", hint=f"mkdir -p {shlex.quote(str(output.parent))}"
         )
     if output.is_file() and not force:
-        raise UsageError(f"--output {output}: the file is there already", hint="--force writes over it")
+        raise UsageError(f"--output {output}: the file already exists", hint="--force writes over it")
 
 
 def write_rows(
@@ -177,7 +176,7 @@ def _parquet(rows: "pa.Table") -> bytes:
     import pyarrow.parquet as pq
 
     if sys.stdout.isatty():
-        raise UsageError("--format parquet is not for a terminal", hint="--output FILE.parquet")
+        raise UsageError("--format parquet cannot be printed on a terminal", hint="--output FILE.parquet")
     sink = io.BytesIO()
     pq.write_table(rows, sink, compression="zstd")
     return sink.getvalue()

@@ -18,7 +18,7 @@ Page = Annotated[
     ),
 ]
 Force = Annotated[
-    bool, typer.Option("--force", help="Do it again although it is up to date, and let --output write over a file that is there.")
+    bool, typer.Option("--force", help="Redo the report although it is up to date, and let --output overwrite a file.")
 ]
 
 
@@ -46,7 +46,7 @@ def report(start: Start, output: Page = None, force: Force = False) -> None:
 
 
 def _refuse_page(output: Path, *, force: bool) -> None:
-    """UsageError where the ending is of no kind of page, or a file is there that is not to be written over."""
+    """UsageError where the ending is of no kind of page, or the file exists and --force was not given."""
     if output.suffix.lower() not in ENDINGS:
         raise UsageError(f"--output {output}: a report ends in {' or '.join(ENDINGS)}", hint=f"--output {output}.html")
     refuse_there(output, force=force)

@@ -58,7 +58,8 @@ def rm(
     if not yes:
         if not sys.stdin.isatty():
             raise UsageError(
-                f"{total} would be removed, and there is no terminal to ask on", hint=shlex.join(["emo", *sys.argv[1:], "--yes"])
+                f"{total} would be removed, but there is no terminal to confirm it",
+                hint=shlex.join(["emo", *sys.argv[1:], "--yes"]),
             )
         if not typer.confirm(f"remove {total}?", err=True):
             console.note("nothing was removed")
@@ -68,11 +69,11 @@ def rm(
     console.note(f"removed {total}")
     for kind, folder in left_stale(store):
         then = (
-            "emo report with the same options writes it again"
+            "emo report with the same options updates it"
             if kind == "report"
-            else "emo track logs a new run; what was logged stays"
+            else "emo track logs a new run; the logged run stays"
         )
-        console.note(f"{folder}: the {kind} says what was there before; {then}")
+        console.note(f"{folder}: the {kind} still shows what was removed; {then}")
     for name in dataset or ():
         if name in shipped_sets() and not model:
             console.note(f"{name} ships with emo: the next run that needs it writes it into the store again")

@@ -26,7 +26,7 @@ COLUMNS = (
 )
 """The query that --best prints, and its columns."""
 
-Best = Annotated[bool, typer.Option("--best", help="Print the layer that separates each emotion best, and what it is worth.")]
+Best = Annotated[bool, typer.Option("--best", help="Print the layer that separates each emotion best, with its statistics.")]
 
 
 @takes(*VECTORS, "seed", "draws", "format", needs_store="yes")

@@ -1,4 +1,4 @@
-"""`emo verify`: is the store what it says it is?"""
+"""`emo verify`: whether the store is intact."""
 
 from typing import Annotated
 
@@ -30,7 +30,7 @@ def verify(start: Start, repair: Repair = False) -> None:
         columns=("check", "file", "detail", "done"),
     )
     for folder, parts in unfinished(store):
-        console.note(f"{folder}: unfinished, {parts} parts are there; next: the same emo extract again")
+        console.note(f"{folder}: incomplete, {parts} parts are stored; next: rerun the same emo extract")
     left = find(store) if repair and faults else faults
     if not left:
         console.note(f"{len(faults)} faults, all repaired; next: emo run" if faults else "no fault was found")

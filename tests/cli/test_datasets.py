@@ -41,7 +41,7 @@ def test_the_name_of_a_shipped_set_is_only_taken_when_asked(path, tmp_path, name
     (tmp_path / "store").mkdir()
     (before,) = versions(name, store)
     ran = emo_ok("datasets", "import", path, "--dataset", name, "--replace", *store)
-    assert f"in this store {name} is this set now, not the one that ships; emo rm --dataset {name} undoes it" in ran.plain
+    assert f"in this store {name} now means this set, not the set that ships; emo rm --dataset {name} undoes it" in ran.plain
     (replaced,) = versions(name, store)
     assert (replaced["prompts"], replaced["emotions"], replaced["in_store"]) == (4, "Neutral, joy", True)
     emo_ok("rm", "--dataset", name, "--yes", *store)

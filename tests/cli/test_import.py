@@ -46,7 +46,7 @@ def test_what_emo_extracted_comes_back_equal(workplace, tmp_path):
     again = Store(tmp_path / "store é")
     assert Catalog(again).rows(ROWS, {"model": "tiny-gpt2"}).equals(Catalog(store).rows(ROWS, {"model": "tiny-gpt2"}))
     ran = emo_ok(*words)
-    assert "there already" in ran.err and ran.out == ""
+    assert "already in the store" in ran.err and ran.out == ""
     # files of the store can be imported as they are, into a dataset that is known
     parts = next(partition for partition in store.partitions("activations") if partition.keys["model"] == "tiny-neox").paths()
     ran = emo_ok("import", *parts, "-d", "mine", "-m", "tiny-neox", "--n-layers", 3, "--store", tmp_path / "store é")
@@ -87,7 +87,7 @@ def test_every_command_works_on_a_model_of_unknown_depth_with_gaps_and_no_layer_
     across = json.loads(emo_ok("sql", "cross_model_similarity_by_emotion", "--format", "json", *store).out)
     assert {row["n_layers_averaged"] for row in across} == {3}
     refused = emo("vectors", *CALM, "--over-layers", "resid_pre", *store)
-    assert refused.code == 2 and "depth is not known" in refused.err
+    assert refused.code == 2 and "depth is unknown" in refused.err
 
 
 def test_a_test_set_makes_no_vector(tmp_path):

@@ -71,6 +71,6 @@ def audit(start: Start, force: Force = False) -> None:
         failed += [] if verdict.passes else [scope.dataset]
     if failed:
         raise CheckFailedError(
-            f"{', '.join(failed)}: labels differ on the surface of their texts, or may differ",
+            f"{', '.join(failed)}: surface features predict the label, or may do so",
             hint="emo datasets show " + failed[0],
         )

@@ -30,7 +30,7 @@ OPTIONS = {
         help="Each label is a column of 0 and 1: the columns; a row has exactly one label.",
     ),
     "ignore_other_columns": typer.Option(
-        False, "--ignore-other-columns", help="Leave out columns and keys that are not known, which are faults otherwise."
+        False, "--ignore-other-columns", help="Leave out unknown columns and keys, which are faults otherwise."
     ),
 }
 

@@ -29,11 +29,11 @@ SetReference = Annotated[
     str | None, typer.Option("--reference", help="The label that the others are to be measured against; a label of the set.")
 ]
 AcceptLabels = Annotated[
-    bool, typer.Option("--accept-labels", help="Take labels, topics and texts that look alike for different ones, as they stand.")
+    bool, typer.Option("--accept-labels", help="Accept labels, topics and texts that look alike as different.")
 ]
 Replace = Annotated[
     bool,
-    typer.Option("--replace", help="Let the set stand for the one of that name that ships, in this store, until it is removed."),
+    typer.Option("--replace", help="Let the set take the name of a set that ships, in this store, until it is removed."),
 ]
 Role = Annotated[str, typer.Option("--role", help="train, or test: a test set never makes a vector.")]
 
@@ -82,7 +82,7 @@ def import_(
     repeated = f"; {copies} repeated rows are kept once, with their count" if copies else ""
     console.note(f"imported {dataset}: {_summary(prompt_set)}{repeated}; {_next(prompt_set, reference, start.settings)}")
     if replace:
-        console.note(f"in this store {dataset} is this set now, not the one that ships; emo rm --dataset {dataset} undoes it")
+        console.note(f"in this store {dataset} now means this set, not the set that ships; emo rm --dataset {dataset} undoes it")
 
 
 def _read(
@@ -103,7 +103,7 @@ def _read(
 
 
 def _refuse_shipped(dataset: str, *, replace: bool) -> None:
-    """UsageError for the name of a set that ships, unless it is to be replaced, and for one that only looks like it."""
+    """UsageError for the name of a set that ships, unless it is to be replaced, and for a name that only looks like it."""
     from emotion_cli.prompts.alike import meanings
     from emotion_cli.prompts.shipped import shipped_sets
 
@@ -115,7 +115,7 @@ def _refuse_shipped(dataset: str, *, replace: bool) -> None:
         if dataset == shipped:
             raise UsageError(
                 f"{dataset} is the name of a set that ships with emo",
-                hint=f"emo datasets import FILE --dataset my-{dataset}; with --replace the new set stands for {dataset} here",
+                hint=f"emo datasets import FILE --dataset my-{dataset}; with --replace the new set takes that name in this store",
             )
         if shipped in meanings(dataset):
             raise UsageError(f"the name {dataset!a} looks like {shipped}, which ships with emo", hint="choose another name")
@@ -126,17 +126,17 @@ def _summary(prompt_set: "PromptSet") -> str:
 
 
 def _next(prompt_set: "PromptSet", given: str | None, settings: Settings) -> str:
-    """How to go on; a set without the reference label can only measure its labels against one another."""
+    """The next step; a set without the reference label can only measure its labels against one another."""
     from emotion_cli.prompts.alike import meanings
 
     command, reference = f"emo run -d {prompt_set.name}", given or settings.neutral
     if prompt_set.role == "test":
         return f"a test set makes no vectors; next: emo extract -d {prompt_set.name}"
     if reference not in prompt_set.emotions:
-        # a label that only looks like the usual one is said by its name
+        # a label that only looks like the usual reference is named
         meant = next((label for label in prompt_set.emotions if set(meanings(label)) & set(meanings(reference))), None)
         if meant:
-            return f"{meant!r} is taken for the reference; next: {command} --reference {quote(meant)} --neutral {quote(meant)}"
+            return f"{meant!r} is used as the reference; next: {command} --reference {quote(meant)} --neutral {quote(meant)}"
         return (
             f"no label is {reference!r}: name one with --reference LABEL --neutral LABEL, or measure each label against "
             f"the rest; next: {command} --reference others"
