@@ -1,6 +1,5 @@
 """The Typer app, and `main`: the only place where errors become exit codes."""
 
-import importlib
 import os
 import shlex
 import signal
@@ -30,6 +29,7 @@ from emotion_cli.cli.track import track
 from emotion_cli.cli.vectors import vectors
 from emotion_cli.cli.verify import verify
 from emotion_cli.errors import EmoError, ExitCode
+from warehouse.errors import NameInvalidError, NotInStoreError, QueryError, StoreError
 
 app = typer.Typer(
     name="emo",
@@ -43,8 +43,8 @@ app.command("import")(import_)
 app.add_typer(datasets.app, name="datasets")
 app.add_typer(models.app, name="models")
 
-STORE_ERRORS = {"NotInStoreError": ExitCode.MISSING, "QueryError": ExitCode.USAGE, "NameInvalidError": ExitCode.USAGE}
-"""Exit codes of the store's own errors, by class; all others are failures."""
+STORE_ERRORS = {NotInStoreError: ExitCode.MISSING, QueryError: ExitCode.USAGE, NameInvalidError: ExitCode.USAGE}
+"""Exit codes of the store's errors, by class; all others are failures."""
 
 
 def _version(wanted: bool) -> None:
@@ -102,9 +102,9 @@ def _reported(error: Exception, console: Console) -> int:
     if isinstance(error, EmoError):
         console.error(str(error), error.hint)
         return error.exit_code
-    if isinstance(error, importlib.import_module("warehouse.errors").StoreError):
-        console.error(str(error), getattr(error, "hint", None))
-        return STORE_ERRORS.get(type(error).__name__, ExitCode.FAILED)
+    if isinstance(error, StoreError):
+        console.error(str(error), error.hint)
+        return STORE_ERRORS.get(type(error), ExitCode.FAILED)
     if isinstance(error, MemoryError):
         console.error(f"not enough memory: {error}".removesuffix(": "), hint="free memory, then rerun the command")
         return ExitCode.FAILED

@@ -71,9 +71,7 @@ def import_(
     scope, pairs = imported.scope, imported.pairs
     what = ", ".join(f"{pooling} at {len(layers)} layers" for pooling, layers in pairs.items())
     if not imported.is_new:
-        console.note(
-            f"{scope.subject}: these activations are already in the store (extraction {scope.extraction_id}); nothing was done"
-        )
+        console.note(f"{scope.subject}: these activations are already in the store (extraction {scope.extraction_id})")
         return
     depth = "" if n_layers else "; the model's depth is unknown, so there is no relative depth (--n-layers)"
     console.note(

@@ -19,19 +19,19 @@ Repair = Annotated[
 def verify(start: Start, repair: Repair = False) -> None:
     """Check every checksum, schema, row count, grain, value, orphan and origin; print the faults and exit with 4 if any."""
     console, store, rows = start.console, start.store, start.rows
-    from warehouse.repair import repair as mend
+    from warehouse.repair import repair as repaired
     from warehouse.verify import KINDS, unfinished
-    from warehouse.verify import verify as find
+    from warehouse.verify import verify as faults_in
 
-    faults = find(store, note=console.detail)
-    shown = mend(store, faults) if repair else faults
+    faults = faults_in(store)
+    shown = repaired(store, faults) if repair else faults
     rows.write_records(
         [{"check": fault.check, "file": str(fault.file), "detail": fault.detail, "done": fault.done} for fault in shown],
         columns=("check", "file", "detail", "done"),
     )
     for folder, parts in unfinished(store):
         console.note(f"{folder}: incomplete, {parts} parts are stored; next: rerun the same emo extract")
-    left = find(store) if repair and faults else faults
+    left = faults_in(store) if repair and faults else faults
     if not left:
         console.note(f"{len(faults)} faults, all repaired; next: emo run" if faults else "no fault was found")
         return
