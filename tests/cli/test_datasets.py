@@ -71,7 +71,8 @@ def test_an_import_needs_a_name(path, tmp_path):
 
 def test_a_label_that_looks_like_the_usual_reference_is_said(path, tmp_path):
     ran = emo_ok("datasets", "import", path, "--dataset", "mine", "--store", tmp_path / "store")
+    assert "'Neutral' is used as the reference" in ran.plain
     assert ran.plain.strip().endswith("next: emo run -d mine --reference Neutral --neutral Neutral")
-    assert "'Neutral' is taken for the reference" not in emo_ok("datasets", "validate", path).err
+    assert "'Neutral' is used as the reference" not in emo_ok("datasets", "validate", path).err
     ran = emo("datasets", "validate", path, "--reference", "neutral")
     assert ran.code == 2 and "did you mean 'Neutral'?" in ran.err

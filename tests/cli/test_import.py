@@ -87,7 +87,7 @@ def test_every_command_works_on_a_model_of_unknown_depth_with_gaps_and_no_layer_
     across = json.loads(emo_ok("sql", "cross_model_similarity_by_emotion", "--format", "json", *store).out)
     assert {row["n_layers_averaged"] for row in across} == {3}
     refused = emo("vectors", *CALM, "--over-layers", "resid_pre", *store)
-    assert refused.code == 2 and "depth is unknown" in refused.err
+    assert refused.code == 2 and "depth is not known" in refused.err
 
 
 def test_a_test_set_makes_no_vector(tmp_path):
