@@ -40,87 +40,62 @@ class Console:
 
     @contextmanager
     def progress(self, what: str, prompts: int, tokens: int) -> Iterator[Callable[[int, int], None]]:
-        """A bar with prompts/s, tokens/s and the time left; lines instead where stderr is no terminal."""
-        if self.quiet:
-            yield lambda prompts, tokens: None
-        elif self._rich.is_terminal:
-            with self._bar(what, tokens) as advance:
-                yield advance
-        else:
-            with self._lines(what, prompts, tokens) as advance:
-                yield advance
+        """How many prompts and tokens are done, with prompts/s, tokens/s and the time left."""
+        started, n_prompts, n_tokens = time.monotonic(), 0, 0
+
+        def rates() -> str:
+            seconds = max(time.monotonic() - started, 1e-9)
+            return f"{n_prompts / seconds:.1f} prompts/s, {n_tokens / seconds:.0f} tokens/s"
+
+        # by tokens, which is what the time goes by
+        with self._shown(what, tokens, lambda _: f"{n_prompts} of {prompts} prompts, {rates()}") as show:
+
+            def advance(more_prompts: int, more_tokens: int) -> None:
+                nonlocal n_prompts, n_tokens
+                n_prompts, n_tokens = n_prompts + more_prompts, n_tokens + more_tokens
+                show(more_tokens)
+
+            yield advance
+        if not self._rich.is_terminal:
+            self.note(f"{what}: {n_prompts} prompts, {n_tokens} tokens in {time.monotonic() - started:.1f} s, {rates()}")
 
     @contextmanager
     def rows(self, what: str, total: int) -> Iterator[Callable[[int], None]]:
-        """A bar with rows/s and the time left; lines now and then where stderr is no terminal."""
+        """How many rows are done, with the time left."""
+        with self._shown(what, total, lambda done: f"{done:,} of {total:,} rows") as advance:
+            yield advance
+
+    @contextmanager
+    def _shown(self, what: str, total: int, text: Callable[[int], str]) -> Iterator[Callable[[int], None]]:
+        """A bar with a text about what is done and the time left; lines now and then where stderr is not a terminal."""
         done, started, said = 0, time.monotonic(), time.monotonic()
         if self.quiet or not self._rich.is_terminal:
 
-            def note(rows: int) -> None:
+            def advance(more: int) -> None:
                 nonlocal done, said
-                done += rows
+                done += more
                 if time.monotonic() - said > SECONDS_BETWEEN_LINES and done < total:
                     said = time.monotonic()
                     left = (said - started) * (total - done) / max(done, 1)
-                    self.note(f"{what}: {done:,} of {total:,} rows, {left:.0f} s left")
+                    self.note(f"{what}: {text(done)}, {left:.0f} s left")
 
-            yield note
+            yield advance
             return
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("rows"), TimeRemainingColumn())
-        with Progress(*columns, console=self._rich) as bar:
-            task = bar.add_task(escape(what), total=total)
-            yield lambda rows: bar.update(task, advance=rows)
-
-    @contextmanager
-    def _bar(self, what: str, tokens: int) -> Iterator[Callable[[int, int], None]]:
         from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
         columns = (
             TextColumn("{task.description}"),
             BarColumn(),
             TaskProgressColumn(),
-            TextColumn("{task.fields[rates]}"),
+            TextColumn("{task.fields[text]}"),
             TimeRemainingColumn(),
         )
         with Progress(*columns, console=self._rich) as bar:
-            # by tokens, which is what the time goes by
-            task = bar.add_task(escape(what), total=tokens, rates="")
-            rates = _Rates()
+            task = bar.add_task(escape(what), total=total, text="")
 
-            def advance(prompts: int, tokens: int) -> None:
-                rates.add(prompts, tokens)
-                bar.update(task, advance=tokens, rates=rates.text())
+            def draw(more: int) -> None:
+                nonlocal done
+                done += more
+                bar.update(task, advance=more, text=text(done))
 
-            yield advance
-
-    @contextmanager
-    def _lines(self, what: str, prompts: int, tokens: int) -> Iterator[Callable[[int, int], None]]:
-        rates, said = _Rates(), time.monotonic()
-
-        def advance(done: int, tokens_done: int) -> None:
-            nonlocal said
-            rates.add(done, tokens_done)
-            if time.monotonic() - said > SECONDS_BETWEEN_LINES and rates.prompts < prompts:
-                said = time.monotonic()
-                left = rates.seconds * (tokens - rates.tokens) / max(rates.tokens, 1)
-                self.note(f"{what}: {rates.prompts} of {prompts} prompts, {rates.text()}, {left:.0f} s left")
-
-        yield advance
-        self.note(f"{what}: {rates.prompts} prompts, {rates.tokens} tokens in {rates.seconds:.1f} s, {rates.text()}")
-
-
-class _Rates:
-    def __init__(self) -> None:
-        self.started, self.prompts, self.tokens = time.monotonic(), 0, 0
-
-    def add(self, prompts: int, tokens: int) -> None:
-        self.prompts, self.tokens = self.prompts + prompts, self.tokens + tokens
-
-    @property
-    def seconds(self) -> float:
-        return max(time.monotonic() - self.started, 1e-9)
-
-    def text(self) -> str:
-        return f"{self.prompts / self.seconds:.1f} prompts/s, {self.tokens / self.seconds:.0f} tokens/s"
+            yield draw

@@ -210,7 +210,7 @@ def test_what_is_there_is_not_overwritten(store, tmp_path):
 @pytest.mark.parametrize(
     ("settings", "error", "said"),
     [
-        ({"emotion": ("awe",)}, UsageError, "--emotion: 'awe' is none of joy, rage"),
+        ({"emotion": ("awe",)}, UsageError, "--emotion: 'awe' is not one of joy, rage"),
         ({"layer": (9,)}, MissingError, "none of the layers"),
     ],
     ids=str,

@@ -105,7 +105,7 @@ def test_the_command_tells_keeps_and_fails(tmp_path):
     emo_ok("datasets", "import", tmp_path / "ends.jsonl", "--dataset", "ends", *store)
     ran = emo("datasets", "audit", "ends", *store)
     assert ran.code == 4
-    assert "100% of joy prompts" in ran.err and "labels differ on the surface" in ran.err
+    assert "100% of joy prompts" in ran.err and "surface features predict the label" in ran.err
     assert "prompt_audit_by_emotion" in ran.out and "prompt_audit_by_pair" in ran.out
     again = emo("datasets", "audit", "ends", *store, "--format", "json")
     assert "audit: ends (" not in again.err
