@@ -4,12 +4,12 @@ import json
 from pathlib import Path
 from typing import Any
 
+from emotion_cli.job import record
 from emotion_cli.job.job import Job, Task, why
 from emotion_cli.job.outputs import figure_fingerprints, figures, fingerprints, partitions, pictures, places, rows
 from emotion_cli.job.selection import name_of_report, of_report
 from emotion_cli.job.variants import Variant, caveat, shown_variant
 from emotion_cli.reporting import report
-from emotion_cli.stages import track
 from warehouse.artifacts import Artifacts
 from warehouse.store import content_hash
 
@@ -39,7 +39,7 @@ def tasks(job: Job) -> list[Task]:
         artifacts.commit(contents, _inputs(job, variant), reads=places(partitions(job, report.READS), variant))
 
     subject = target.relative_to(job.store.root).as_posix()
-    return [Task("report", subject, (*folders, track.folder(job)), target, reason, run)]
+    return [Task("report", subject, (*folders, record.folder(job)), target, reason, run)]
 
 
 def pages(job: Job, folder: Path) -> dict[str, bytes]:
@@ -50,14 +50,14 @@ def pages(job: Job, folder: Path) -> dict[str, bytes]:
         variant=variant._asdict(),
         settings={name: getattr(job.settings, name) for name in SETTINGS},
         pictures=pictures(job, folder),
-        tracked=track.current_record(job),
+        tracked=record.current_record(job),
         notes=sorted({said for scope in job.train_scopes if (said := caveat(job.store, scope, variant.method))}),
     )
     return {Path(name).suffix: content for name, content in report.pages(facts).items()}
 
 
 def _inputs(job: Job, variant: Variant) -> dict[str, Any]:
-    tracked = track.current_record(job)
+    tracked = record.current_record(job)
     return {
         "report_version": report.REPORT_VERSION,
         "variant": variant.part,
