@@ -21,27 +21,27 @@ def tasks(job: Job) -> list[Task]:
     reason = why(stored.manifest(), record.inputs(job, variant))
     if not reason and not record.has_own_server() and not record.database(job).is_file():
         reason = NOT_THERE
-    folders = [partition.folder for partition in partitions(job, tracking.READS).values()]
-    folders += [figure.artifacts.folder for figure in figures(job)]
+    read = [partition.folder for partition in partitions(job, tracking.READS).values()]
+    read += [folder.artifacts.folder for folder in figures(job)]
     subject = counted(len(job.train_scopes), "extraction")
-    return [Task("track", subject, tuple(folders), stored.folder, reason, lambda job: _log(job, variant))]
+    return [Task("track", subject, tuple(read), stored.folder, reason, lambda job: _log(job, variant))]
 
 
 def _log(job: Job, variant: Variant) -> None:
     values = tracking.metrics(rows(job, variant, tracking.READS))
     params = record.params(job, variant)
     files, digests = {}, {}
-    for figure in figures(job):
-        manifest = figure.artifacts.manifest()
+    for drawn in figures(job):
+        manifest = drawn.artifacts.manifest()
         for entry in manifest.files if manifest else ():
-            path = f"{tracking.metric_name('figures', *figure.parts)}/{entry.name}"
-            files[path], digests[path] = figure.artifacts.folder / entry.name, entry.sha256
+            path = f"{tracking.metric_name('figures', *drawn.parts)}/{entry.name}"
+            files[path], digests[path] = drawn.artifacts.folder / entry.name, entry.sha256
     # the run is known by what is in it: numbers made again that did not change need no second run
     key = content_hash([params, [list(value) for value in values], digests])
     folder, uri = record.folder(job), record.uri(job)
     folder.mkdir(parents=True, exist_ok=True)
-    files_of_runs = None if record.has_own_server() else folder / "artifacts"
-    logged = tracking.log(key, params, values, files, uri=uri, artifacts=files_of_runs)
+    kept = None if record.has_own_server() else folder / "artifacts"
+    logged = tracking.log(key, params, values, files, uri=uri, artifacts=kept)
     names = Counter(name.split("/")[0] for name in {value.name for value in values})
     content = {
         "run_id": logged.run_id,
@@ -58,7 +58,7 @@ def _log(job: Job, variant: Variant) -> None:
         record.inputs(job, variant),
         reads=places(partitions(job, tracking.READS), variant),
     )
-    state = "was there already" if logged.was_there else "logged"
+    state = "already exists" if logged.existed else "logged"
     job.listener.note(
         f"track: run {logged.run_id} {state}: {len(values)} values, {len(files)} files, at {tracking.without_password(uri)}"
     )

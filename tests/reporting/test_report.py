@@ -3,10 +3,8 @@
 import base64
 import re
 import string
-import tomllib
 from datetime import UTC, datetime
 from html.parser import HTMLParser
-from pathlib import Path
 
 import pytest
 from hypothesis import example, given
@@ -194,14 +192,6 @@ def test_the_page_asks_for_nothing_and_runs_nothing():
     assert ("alt", "a picture") in reader.attributes and "a picture" in reader.lines
     targets = {value for name, value in reader.attributes if name == "id"}
     assert {link.removeprefix("#") for link in links if link.startswith("#")} == targets
-
-
-def test_the_wheel_holds_every_file_of_the_package():
-    root = Path(__file__).parents[2]
-    globs = tomllib.loads((root / "pyproject.toml").read_text())["tool"]["setuptools"]["package-data"]["emotion_cli"]
-    shipped = {path for glob in globs for path in (root / "emotion_cli").glob(glob)}
-    files = [path for path in (root / "emotion_cli").rglob("*.*") if path.suffix not in ("", ".py", ".pyc")]
-    assert set(files) == shipped and any(path.name == "page.css" for path in files)
 
 
 NAMES = {
