@@ -36,7 +36,7 @@ class Rule:
 def sentences(rules: Iterable[Rule], facts: Facts, **equal: Any) -> list[Markdown]:
     """What the rules say of the rows whose columns have the given values, in the order of the rules."""
     return [
-        say(rule.sentence, source=rule.query, **group, **numbers)
+        say(rule.sentence, source=rule.query, **(group | numbers))
         for rule in rules
         for group, members in grouped(facts.of(rule.query, **equal), rule.by)
         if (numbers := rule.numbers(members)) is not None
