@@ -58,14 +58,14 @@ class Console(Listener):
         # imports that only a terminal needs
         from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-        text, speed = TextColumn("{task.description}"), TextColumn("{task.fields[speed]}")
-        columns = (text, BarColumn(), TaskProgressColumn(), speed, TimeRemainingColumn())
+        what, so_far = TextColumn("{task.description}"), TextColumn("{task.fields[so_far]}")
+        columns = (what, BarColumn(), TaskProgressColumn(), so_far, TimeRemainingColumn())
         with Progress(*columns, console=self._rich, transient=True) as bars:
-            bar = bars.add_task(escape(work.what), total=work.total, speed="")
+            bar = bars.add_task(escape(work.what), total=work.total, so_far="")
 
             def advance(*amounts: int) -> None:
                 work.add(*amounts)
-                bars.update(bar, completed=work.completed, speed=work.speed())
+                bars.update(bar, completed=work.completed, so_far=work.so_far())
 
             yield advance
 
@@ -73,7 +73,7 @@ class Console(Listener):
         def advance(*amounts: int) -> None:
             work.add(*amounts)
             if time.monotonic() - self._said > SECONDS_BETWEEN_LINES and work.completed < work.total:
-                self.note(work.so_far())
+                self.note(f"{work.what}: {work.so_far()}, {work.seconds_left():.0f} s left")
 
         return advance
 
@@ -101,13 +101,15 @@ class _Work:
     def seconds(self) -> float:
         return max(time.monotonic() - self.started, 1e-9)
 
+    def seconds_left(self) -> float:
+        return self.seconds * (self.total - self.completed) / max(self.completed, 1)
+
     def speed(self) -> str:
         return ", ".join(f"{amount / self.seconds:,.1f} {unit}/s" for unit, amount in self.done.items())
 
     def so_far(self) -> str:
         unit, total = next(iter(self.totals.items()))
-        left = self.seconds * (self.total - self.completed) / max(self.completed, 1)
-        return f"{self.what}: {self.done[unit]:,} of {total:,} {unit}, {self.speed()}, {left:.0f} s left"
+        return f"{self.done[unit]:,} of {total:,} {unit}, {self.speed()}"
 
     def summary(self) -> str:
         amounts = ", ".join(f"{amount:,} {unit}" for unit, amount in self.done.items())

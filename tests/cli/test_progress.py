@@ -37,10 +37,10 @@ def test_short_work_and_quiet_say_nothing(shown, capsys):
 
 def test_a_terminal_shows_a_bar(monkeypatch, capsys):
     monkeypatch.setenv("TTY_COMPATIBLE", "1")
-    monkeypatch.setenv("COLUMNS", "120")
+    monkeypatch.setenv("COLUMNS", "150")
     work(Console())
     screen = re.sub(r"\x1b\[[^a-zA-Z]*[a-zA-Z]", "", capsys.readouterr().err)
-    assert "mine, [red]m ━" in screen and "100%" in screen and "tokens/s" in screen and "reading ━" in screen
+    assert "mine, [red]m ━" in screen and "100%" in screen and "4 of 4 prompts" in screen and "reading ━" in screen
 
 
 def test_an_error_ends_the_bar(monkeypatch, capsys):
