@@ -2,29 +2,32 @@
 
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from rich.console import Console as RichConsole
 from rich.markup import escape
 
 from emotion_cli.cli.next_step import with_store
+from emotion_cli.job.listener import Advance, Listener
 
 SECONDS_BETWEEN_LINES = 15
-"""How often progress is said where there is no terminal to draw a bar on."""
+"""How often progress is said where there is no terminal to draw a bar on; work that takes no longer needs no line."""
 
 
-class Console:
+class Console(Listener):
     """Says what happens; quiet says errors only, verbose also what is left alone; next commands keep the `store` given."""
 
     def __init__(self, *, quiet: bool = False, verbose: bool = False, store: Path | None = None) -> None:
         self.quiet, self.verbose, self.store = quiet, verbose, store
         self._rich = RichConsole(file=sys.stderr, highlight=False, soft_wrap=True)
+        self._said = time.monotonic()
 
     def note(self, text: str) -> None:
         """One sentence about the work."""
         if not self.quiet:
+            self._said = time.monotonic()
             self._rich.print(escape(with_store(text, self.store)))
 
     def detail(self, text: str) -> None:
@@ -39,63 +42,75 @@ class Console:
             self._rich.print(f"[bold]next:[/] {escape(with_store(hint, self.store))}")
 
     @contextmanager
-    def progress(self, what: str, prompts: int, tokens: int) -> Iterator[Callable[[int, int], None]]:
-        """How many prompts and tokens are done, with prompts/s, tokens/s and the time left."""
-        started, n_prompts, n_tokens = time.monotonic(), 0, 0
-
-        def rates() -> str:
-            seconds = max(time.monotonic() - started, 1e-9)
-            return f"{n_prompts / seconds:.1f} prompts/s, {n_tokens / seconds:.0f} tokens/s"
-
-        # by tokens, which is what the time goes by
-        with self._shown(what, tokens, lambda _: f"{n_prompts} of {prompts} prompts, {rates()}") as show:
-
-            def advance(more_prompts: int, more_tokens: int) -> None:
-                nonlocal n_prompts, n_tokens
-                n_prompts, n_tokens = n_prompts + more_prompts, n_tokens + more_tokens
-                show(more_tokens)
-
-            yield advance
-        if not self._rich.is_terminal:
-            self.note(f"{what}: {n_prompts} prompts, {n_tokens} tokens in {time.monotonic() - started:.1f} s, {rates()}")
-
-    @contextmanager
-    def rows(self, what: str, total: int) -> Iterator[Callable[[int], None]]:
-        """How many rows are done, with the time left."""
-        with self._shown(what, total, lambda done: f"{done:,} of {total:,} rows") as advance:
-            yield advance
-
-    @contextmanager
-    def _shown(self, what: str, total: int, text: Callable[[int], str]) -> Iterator[Callable[[int], None]]:
-        """A bar with a text about what is done and the time left; lines now and then where stderr is not a terminal."""
-        done, started, said = 0, time.monotonic(), time.monotonic()
-        if self.quiet or not self._rich.is_terminal:
-
-            def advance(more: int) -> None:
-                nonlocal done, said
-                done += more
-                if time.monotonic() - said > SECONDS_BETWEEN_LINES and done < total:
-                    said = time.monotonic()
-                    left = (said - started) * (total - done) / max(done, 1)
-                    self.note(f"{what}: {text(done)}, {left:.0f} s left")
-
-            yield advance
+    def progress(self, what: str, **totals: int) -> Iterator[Advance]:
+        """A bar while the work goes on, or lines where stderr is no terminal; at the end of long work one line with its speed."""
+        work = _Work(what, totals)
+        if self.quiet:
+            yield work.add
             return
+        with self._bar(work) if self._rich.is_terminal else nullcontext(self._lines(work)) as advance:
+            yield advance
+        if work.seconds > SECONDS_BETWEEN_LINES:
+            self.note(work.summary())
+
+    @contextmanager
+    def _bar(self, work: "_Work") -> Iterator[Advance]:
+        # imports that only a terminal needs
         from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-        columns = (
-            TextColumn("{task.description}"),
-            BarColumn(),
-            TaskProgressColumn(),
-            TextColumn("{task.fields[text]}"),
-            TimeRemainingColumn(),
-        )
-        with Progress(*columns, console=self._rich) as bar:
-            task = bar.add_task(escape(what), total=total, text="")
+        what, so_far = TextColumn("{task.description}"), TextColumn("{task.fields[so_far]}")
+        columns = (what, BarColumn(), TaskProgressColumn(), so_far, TimeRemainingColumn())
+        with Progress(*columns, console=self._rich, transient=True) as bars:
+            bar = bars.add_task(escape(work.what), total=work.total, so_far="")
 
-            def draw(more: int) -> None:
-                nonlocal done
-                done += more
-                bar.update(task, advance=more, text=text(done))
+            def advance(*amounts: int) -> None:
+                work.add(*amounts)
+                bars.update(bar, completed=work.completed, so_far=work.so_far())
 
-            yield draw
+            yield advance
+
+    def _lines(self, work: "_Work") -> Advance:
+        def advance(*amounts: int) -> None:
+            work.add(*amounts)
+            if time.monotonic() - self._said > SECONDS_BETWEEN_LINES and work.completed < work.total:
+                self.note(f"{work.what}: {work.so_far()}, {work.seconds_left():.0f} s left")
+
+        return advance
+
+
+class _Work:
+    """How much of some work is done, in each of its units."""
+
+    def __init__(self, what: str, totals: Mapping[str, int]) -> None:
+        self.what, self.totals, self.done = what, totals, dict.fromkeys(totals, 0)
+        self.started = time.monotonic()
+
+    def add(self, *amounts: int) -> None:
+        for unit, amount in zip(self.totals, amounts, strict=True):
+            self.done[unit] += amount
+
+    @property
+    def total(self) -> int:
+        return [*self.totals.values()][-1]
+
+    @property
+    def completed(self) -> int:
+        return [*self.done.values()][-1]
+
+    @property
+    def seconds(self) -> float:
+        return max(time.monotonic() - self.started, 1e-9)
+
+    def seconds_left(self) -> float:
+        return self.seconds * (self.total - self.completed) / max(self.completed, 1)
+
+    def speed(self) -> str:
+        return ", ".join(f"{amount / self.seconds:,.1f} {unit}/s" for unit, amount in self.done.items())
+
+    def so_far(self) -> str:
+        unit, total = next(iter(self.totals.items()))
+        return f"{self.done[unit]:,} of {total:,} {unit}, {self.speed()}"
+
+    def summary(self) -> str:
+        amounts = ", ".join(f"{amount:,} {unit}" for unit, amount in self.done.items())
+        return f"{self.what}: {amounts} in {self.seconds:.1f} s, {self.speed()}"
