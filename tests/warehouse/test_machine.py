@@ -10,7 +10,7 @@ from command import emo
 from given import write_rows
 
 from emotion_cli.errors import EmoError
-from emotion_cli.exchange import incoming, vector_files
+from emotion_cli.exchange import sources, vector_files
 from emotion_cli.prompts.reading import read_prompt_set
 from warehouse import parquet, verify
 from warehouse.catalog import Catalog
@@ -79,8 +79,8 @@ def test_files_for_which_memory_does_not_suffice_are_not_called_damaged(monkeypa
         with pytest.raises(EmoError, match=r"a\.parquet: not enough memory to read it"):
             read_prompt_set([path], "s")
         with pytest.raises(EmoError, match=r"a\.parquet: not enough memory to read it"):
-            incoming.sources_of([path], incoming.Faults())
-    with pytest.raises(EmoError, match="x: not enough memory"), incoming.reading(incoming.Source("x", path), incoming.Faults()):
+            sources.sources_of([path], [])
+    with pytest.raises(EmoError, match="x: not enough memory"), sources.reading(sources.Source("x", path), []):
         short()
     (tmp_path / "a.safetensors").write_bytes(b"x")
     monkeypatch.setattr(vector_files, "_read_safetensors", short)
