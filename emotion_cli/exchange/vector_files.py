@@ -14,7 +14,7 @@ import numpy as np
 
 from emotion_cli import __version__
 from emotion_cli.errors import EmoError, short_of_memory
-from emotion_cli.models.sources.headers import gguf_weights, safetensors_header
+from emotion_cli.models.sources.headers import gguf_weights
 
 FORMAT = "emo vectors, version 1"
 
@@ -141,12 +141,11 @@ def read_vector_file(path: Path) -> VectorFile:
 def _read_safetensors(path: Path) -> tuple[dict[str, str], dict[str, np.ndarray]]:
     from safetensors import SafetensorError, safe_open
 
-    safetensors_header(path)
     try:
         with safe_open(path, framework="numpy") as file:
             return dict(file.metadata() or {}), {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
     except SafetensorError as error:
-        raise ValueError(str(error)) from error
+        raise EmoError(f"{path}: not a whole safetensors file: {error}") from error
 
 
 def _read_gguf(path: Path) -> tuple[dict[str, str], dict[str, np.ndarray]]:
