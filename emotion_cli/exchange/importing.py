@@ -35,12 +35,12 @@ from warehouse.store import FileEntry, Partition, Store, content_hash, table_of
 PACKAGES = ("emo", "pyarrow")
 
 
-AGAIN = "mend these places, then run the same command again; nothing was changed"
+AGAIN = "fix these rows, then run the same command again; nothing was changed"
 
 
 @dataclass(frozen=True)
 class Declared:
-    """What is said about activations made elsewhere, and goes into their id; None is not known."""
+    """What the user states about activations made elsewhere; it goes into their id, and None means unknown."""
 
     n_layers: int | None = None
     dtype: str | None = None
@@ -57,7 +57,7 @@ class Declared:
 
 
 class Imported(NamedTuple):
-    """What an import made, or found to be there already (`is_new` False)."""
+    """What an import made; `is_new` is False where the store had it already."""
 
     scope: Extraction
     pairs: Pairs
@@ -79,8 +79,7 @@ def import_activations(
 ) -> Imported:
     """Make an extraction of Parquet files or Arrow tables, whose columns docs/import.md lists.
 
-    UsageError lists every fault with its file and row; and when the dataset is not known and not to be created.
-    The store is as it was before when either is raised.
+    UsageError lists every fault with its file and row, or says that the dataset is unknown. Then the store is unchanged.
     """
     declared, listener = declared or Declared(), listener or Silence()
     if role is not None and role not in ROLES:
@@ -251,6 +250,6 @@ def _commit(store: Store, imported: Imported, declared: Declared, parts: _Parts,
     }
     with activations.hold(), extractions.hold():
         made = activations.commit(parts.write(activations), {"pairs": imported.pairs, "imported_from": list(names)})
-        # the row of the extraction comes last: it is what commands find
+        # the row of the extraction comes last: commands look for it
         entry = extractions.write([table_of("extractions", {key: [value] for key, value in row.items()})])
         extractions.commit([entry], {"activations": made.fingerprint}, reads={"activations": activations.place})

@@ -14,6 +14,7 @@ import pyarrow as pa
 from emotion_cli.errors import EmoError
 from emotion_cli.exchange.sources import Source, place_of
 from emotion_cli.prompts.prompt_set import Prompt, PromptSet, Row, validated
+from warehouse.machine import memory_of_duckdb
 
 MEMORY = "128MB"
 """What DuckDB may take; tables beyond that go to a temporary folder."""
@@ -147,8 +148,7 @@ def _sql(name: str) -> str:
 @contextmanager
 def _duckdb() -> Iterator[None]:
     try:
-        yield
-    except duckdb.OutOfMemoryException as error:
-        raise MemoryError(str(error)) from error
+        with memory_of_duckdb():
+            yield
     except duckdb.IOException as error:
         raise EmoError(f"the temporary folder: {error}", hint="set TMPDIR to a folder with room, then run it again") from error

@@ -118,8 +118,8 @@ def read_vector_file(path: Path) -> VectorFile:
         metadata, named = read(path)
         if metadata.get("format") != FORMAT:
             raise EmoError(
-                f"{path}: not written by emo export (format {metadata.get('format', 'not said')!r}, not {FORMAT!r}): "
-                "of which prompts, reference and pooling its vectors are cannot be known"
+                f"{path}: not written by emo export (format {metadata.get('format', 'missing')!r}, not {FORMAT!r}): "
+                "it does not say of which prompts, reference and pooling its vectors are"
             )
         rows = json.loads(metadata.pop("rows"))
         keys = [Key(str(row["emotion"]), int(row["layer"])) for row in rows]

@@ -14,7 +14,7 @@ from emotion_cli.exchange import sources, vector_files
 from emotion_cli.prompts.reading import read_prompt_set
 from warehouse import parquet, verify
 from warehouse.catalog import Catalog
-from warehouse.machine import cores
+from warehouse.machine import cores, memory_of_duckdb
 from warehouse.store import Store
 
 
@@ -68,6 +68,19 @@ def test_a_query_for_which_memory_does_not_suffice_is_no_wrong_statement(tmp_pat
     with pytest.raises(MemoryError) as caught:
         catalog.rows("select list(range::varchar) from range(10000000)")
     assert isinstance(caught.value.__cause__, duckdb.OutOfMemoryException)
+
+
+def test_rows_for_which_memory_does_not_suffice_are_not_called_damaged(monkeypatch, tmp_path):
+    store = Store(tmp_path / "store")
+    write_rows(store, "vectors", [{"vector": [1.0, 2.0]}])
+    (partition,) = store.partitions("vectors")
+    (path,) = partition.paths()
+    with monkeypatch.context() as patched:
+        patched.setattr(pq, "ParquetFile", short)
+        with pytest.raises(MemoryError, match=path.name):
+            list(partition.row_groups(partition.manifest().files[0], ["vector"]))
+    with pytest.raises(MemoryError), memory_of_duckdb():
+        raise duckdb.OutOfMemoryException("could not allocate")
 
 
 def test_files_for_which_memory_does_not_suffice_are_not_called_damaged(monkeypatch, tmp_path):
