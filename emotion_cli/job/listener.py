@@ -18,10 +18,6 @@ class Listener(Protocol):
         """Show how far some work is, of totals by unit (`prompts=80, tokens=900`); time goes by the last unit."""
         ...
 
-    def rows(self, what: str, total: int) -> AbstractContextManager[Advance]:
-        """`progress` over rows."""
-        return self.progress(what, rows=total)
-
 
 class Silence(Listener):
     """A listener that says nothing."""
