@@ -29,6 +29,7 @@ def _measure(model: str, options: Namespace) -> list[dict[str, str]]:
     import torch
 
     from emotion_cli.measures.directions import directions
+    from emotion_cli.measures.labels import Labels
     from emotion_cli.models.loading import load
     from emotion_cli.models.packing.proof import choose_strategy
     from emotion_cli.models.pooling import BATCH_TOKENS, pooled_activations
@@ -40,7 +41,7 @@ def _measure(model: str, options: Namespace) -> list[dict[str, str]]:
     torch.set_num_threads(options.threads)
     prompts = shipped_prompt_set("extended").prompts
     labels = [prompt.emotion for prompt in prompts]
-    emotions = sorted(set(labels) - {"neutral"})
+    made_of = Labels(labels, [prompt.topic for prompt in prompts], sorted(set(labels) - {"neutral"}), "neutral")
     found, loaded_as, choices = {}, {}, {}
     for dtype in ("float32", "bfloat16"):
         loaded = loaded_as[dtype] = load(find(model, cache=resolve({}, folder=Path("/")).cache), dtype=dtype)
@@ -63,7 +64,7 @@ def _measure(model: str, options: Namespace) -> list[dict[str, str]]:
         options.runs,
     )
     for dtype, one in measured.items():
-        vectors = [directions(layer.astype(np.float64), labels, emotions=emotions, reference="neutral") for layer in one.last]
+        vectors = [directions(layer.astype(np.float64), made_of) for layer in one.last]
         found[dtype] = np.array([[direction.vector for direction in layer] for layer in vectors])
     one, other = found["float32"], found["bfloat16"]
     cosines = (one * other).sum(-1) / np.maximum(np.linalg.norm(one, axis=-1) * np.linalg.norm(other, axis=-1), 1e-30)

@@ -7,7 +7,8 @@ from emotion_cli.errors import MissingError, UsageError
 from emotion_cli.job.extractions import DEFAULT_POOLINGS, WORD, Extraction, pairs_of
 from emotion_cli.job.job import Job
 from emotion_cli.job.known import no_reference
-from emotion_cli.measures.directions import CENTRED, METHODS, OTHERS, emotions_of
+from emotion_cli.measures.directions import CENTRED, METHODS
+from emotion_cli.measures.labels import OTHERS, Labels, emotions_of
 from emotion_cli.settings import Settings
 from emotion_cli.suggestions import unknown
 from warehouse.store import Partition, Store
@@ -55,6 +56,12 @@ def variants(settings: Settings, activations: Partition) -> list[Variant]:
     return [Variant(settings.method, settings.reference, pooling) for pooling in poolings]
 
 
+def shared_variants(job: Job, extractions: Sequence[Extraction]) -> list[Variant]:
+    """The variants asked for that all of some extractions have, in the order of the first."""
+    first, *others = (variants(job.settings, extraction.partition(job.store, "activations")) for extraction in extractions)
+    return [variant for variant in first if all(variant in held for held in others)]
+
+
 def refuse_words_against_a_label(settings: Settings) -> None:
     """UsageError when pooling word is to be measured against a label: its prompts have none of an emotion's words."""
     if WORD in settings.pooling and settings.reference != OTHERS:
@@ -98,19 +105,31 @@ def caveat(store: Store, scope: Extraction, method: str) -> str | None:
     )
 
 
-def emotions_and_reference(labels: Sequence[str], settings: Settings, variant: Variant, subject: str) -> list[str]:
-    """The labels that get a direction; UsageError when there is no row, the reference is no label, or too few labels are left."""
-    if not labels:
+def unchecked_labels(labels: Sequence[str], topics: Sequence[str | None], settings: Settings, variant: Variant) -> Labels:
+    """Prompts' labels under a variant: those that are neither neutral nor the reference are emotions."""
+    emotions = [emotion for emotion in emotions_of(labels, settings.neutral) if emotion != variant.reference]
+    return Labels(labels, topics, emotions, variant.reference)
+
+
+def checked_labels(
+    labels: Sequence[str], topics: Sequence[str | None], settings: Settings, variant: Variant, subject: str
+) -> Labels:
+    """Prompts' labels under a variant; UsageError where they make no direction."""
+    made_of = unchecked_labels(labels, topics, settings, variant)
+    refuse_labels(made_of, settings, variant, subject)
+    return made_of
+
+
+def refuse_labels(labels: Labels, settings: Settings, variant: Variant, subject: str) -> None:
+    """UsageError when there is no prompt, the reference is no label, or too few labels are left."""
+    if not labels.labels:
         raise UsageError(f"{subject}: no prompt has a token for pooling {variant.pooling}", hint=_hint_for_labels(variant))
-    emotions = emotions_of(labels, settings.neutral)
-    emotions = [emotion for emotion in emotions if emotion != variant.reference]
-    known = ", ".join(sorted(set(labels)))
-    if variant.reference != OTHERS and variant.reference not in labels:
-        raise no_reference(settings, subject, labels)
-    if len(emotions) < (2 if variant.reference == OTHERS else 1):
+    if variant.reference != OTHERS and variant.reference not in labels.labels:
+        raise no_reference(settings, subject, labels.labels)
+    if len(labels.emotions) < (2 if variant.reference == OTHERS else 1):
         what = f"reference {variant.reference!r} and pooling {variant.pooling}"
+        known = ", ".join(sorted(set(labels.labels)))
         raise UsageError(f"{subject}: too few labels for {what}; labels are {known}", hint=_hint_for_labels(variant))
-    return emotions
 
 
 def _hint_for_labels(variant: Variant) -> str:
