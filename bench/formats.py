@@ -69,7 +69,7 @@ def _measure(model: str, options: Namespace) -> list[dict[str, str]]:
     one, other = found["float32"], found["bfloat16"]
     cosines = (one * other).sum(-1) / np.maximum(np.linalg.norm(one, axis=-1) * np.linalg.norm(other, axis=-1), 1e-30)
     rows = []
-    for k, emotion in enumerate(emotions):
+    for k, emotion in enumerate(made_of.emotions):
         values = cosines[1:, k]
         rows.append(
             {

@@ -70,37 +70,37 @@ def refuse_words_against_a_label(settings: Settings) -> None:
         )
 
 
-def variants_of(job: Job, scope: Extraction) -> list[Variant]:
-    """`variants` of a scope; of one that has vectors only, those that are there. MissingError when what was asked for is not."""
-    if scope.has_activations:
-        return variants(job.settings, scope.partition(job.store, "activations"))
-    settings, manifest = job.settings, scope.partition(job.store, "vectors").manifest()
+def variants_of(job: Job, extraction: Extraction) -> list[Variant]:
+    """`variants` of a extraction; of one that has vectors only, those that are there. MissingError when what was asked for is not."""
+    if extraction.has_activations:
+        return variants(job.settings, extraction.partition(job.store, "activations"))
+    settings, manifest = job.settings, extraction.partition(job.store, "vectors").manifest()
     held = [variant_of(entry.part) for entry in manifest.files] if manifest else []
-    found = [
+    matching = [
         variant
         for variant in held
         if (variant.method, variant.reference) == (settings.method, settings.reference)
         and variant.pooling in (settings.pooling or [variant.pooling])
     ]
-    if not found:
+    if not matching:
         raise MissingError(
-            f"{scope.subject}: there are no vectors with method {settings.method}, reference {settings.reference}; "
+            f"{extraction.subject}: there are no vectors with method {settings.method}, reference {settings.reference}; "
             f"imported are {', '.join(variant.part for variant in held) or 'none'}",
             hint="choose with --method, --reference and --pooling",
         )
-    return found
+    return matching
 
 
-def caveat(store: Store, scope: Extraction, method: str) -> str | None:
+def caveat(store: Store, extraction: Extraction, method: str) -> str | None:
     """What must be said of a method under a model: that centring is only without effect where the model centres, too."""
     if method not in CENTRED:
         return None
-    row = scope.partition(store, "extractions").read(["architecture", "ignores_mean"]).to_pylist()[0]
+    row = extraction.partition(store, "extractions").read(["architecture", "ignores_mean"]).to_pylist()[0]
     if row["ignores_mean"]:
         return None
     known = "is not known to" if row["ignores_mean"] is None else "does not"
     return (
-        f"{scope.model}: centred activations are all that a model reads which subtracts the mean first, as LayerNorm does; "
+        f"{extraction.model}: centred activations are all that a model reads which subtracts the mean first, as LayerNorm does; "
         f"{row['architecture'] or 'its architecture'} {known}, so {method} takes away something that the model does read"
     )
 
@@ -138,16 +138,16 @@ def _hint_for_labels(variant: Variant) -> str:
     return "emo datasets list shows the labels of each set"
 
 
-def shown_variant(job: Job, scopes: Sequence[Extraction]) -> Variant:
-    """The variant to draw: what was asked for, else the default pooling, else the first that all scopes have."""
-    variant = shown_variant_of([variants_of(job, scope) for scope in scopes], job.settings)
+def shown_variant(job: Job, extractions: Sequence[Extraction]) -> Variant:
+    """The variant to draw: what was asked for, else the default pooling, else the first that all extractions have."""
+    variant = shown_variant_of([variants_of(job, extraction) for extraction in extractions], job.settings)
     if variant is None:
-        raise UsageError(f"{scopes[0].dataset}: the models have no pooling in common", hint="emo extract --pooling last")
+        raise UsageError(f"{extractions[0].dataset}: the models have no pooling in common", hint="emo extract --pooling last")
     return variant
 
 
 def shown_variant_of(held: Sequence[Sequence[Variant]], settings: Settings) -> Variant | None:
-    """The variant to show of those that each scope has: the default pooling where none was asked for, else the first shared."""
+    """The variant to show of those that each extraction has: the default pooling where none was asked for, else the first shared."""
     shared = [variant for variant in held[0] if all(variant in others for others in held)]
     default = [variant for variant in shared if variant.pooling in DEFAULT_POOLINGS and not settings.pooling]
     return next(iter(default or shared), None)

@@ -71,7 +71,8 @@ def shares(spaces: Sequence[Space], design: Design, sampling: Sampling) -> list[
         trials = joined([as_labelled(design), groups, exchanged(design, design.behind(emotion), sampling)])
         values = np.mean([_split_shares(world, trials, first, emotion) for world in worlds], axis=0)
         measured += [
-            Share(i, emotion, dimension, Sampled(float(own[0]), own[first:], groups=own[1:first])) for i, own in enumerate(values)
+            Share(model, emotion, dimension, Sampled(float(row[0]), row[first:], groups=row[1:first]))
+            for model, row in enumerate(values)
         ]
     return measured
 
