@@ -71,7 +71,7 @@ def refuse_words_against_a_label(settings: Settings) -> None:
 
 
 def variants_of(job: Job, extraction: Extraction) -> list[Variant]:
-    """`variants` of a extraction; of one that has vectors only, those that are there. MissingError when what was asked for is not."""
+    """`variants` of an extraction, or those of its imported vectors. MissingError when none of them was asked for."""
     if extraction.has_activations:
         return variants(job.settings, extraction.partition(job.store, "activations"))
     settings, manifest = job.settings, extraction.partition(job.store, "vectors").manifest()
@@ -147,7 +147,7 @@ def shown_variant(job: Job, extractions: Sequence[Extraction]) -> Variant:
 
 
 def shown_variant_of(held: Sequence[Sequence[Variant]], settings: Settings) -> Variant | None:
-    """The variant to show of those that each extraction has: the default pooling where none was asked for, else the first shared."""
+    """The variant to show of those that each extraction has: the default pooling where none was asked for, else the first."""
     shared = [variant for variant in held[0] if all(variant in others for others in held)]
     default = [variant for variant in shared if variant.pooling in DEFAULT_POOLINGS and not settings.pooling]
     return next(iter(default or shared), None)

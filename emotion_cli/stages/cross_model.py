@@ -60,7 +60,7 @@ def tasks(job: Job) -> list[Task]:
             for a, b in pairs:
                 for name in refuse_incomparable(job.store, a, b):
                     subject = f"{a.dataset}, {a.model} and {b.model}"
-                    job.listener.note(f"{subject}: {name} of one of them is not known, and is taken to be alike")
+                    job.listener.note(f"{subject}: {name} of one of them is unknown; assumed equal")
             together += [_ceiling_task(job, extraction) for extraction in extractions] + [_task(job, *pair) for pair in pairs]
     return together
 
