@@ -116,7 +116,7 @@ def compare(
     job = pipeline.job_in_store(opened, settings, console, forced={"quality", "compare"} if force else (), vectors_suffice=True)
     pipeline.run(job, pipeline.stages("vectors", "compare"))
     catalog = Catalog(opened)
-    ids = [scope.extraction_id for scope in job.vector_scopes]
+    ids = [scope.extraction_id for scope in job.with_vectors]
     shared = {"pooling": settings.pooling, "reference": [settings.reference], "method": [settings.method]}
     filters = {
         "within_model_similarity_by_model": {
@@ -139,7 +139,7 @@ def compare(
     for name in SUMMARIES if for_people else list(SUMMARIES)[:1]:
         rows = catalog.select(name, SUMMARIES[name], **filters[name])
         if name.startswith(("cross_model", "consensus")) and not rows.num_rows:
-            if name == "cross_model_similarity_by_emotion" and len({scope.model for scope in job.vector_scopes}) > 1:
+            if name == "cross_model_similarity_by_emotion" and len({scope.model for scope in job.with_vectors}) > 1:
                 console.note("raw cosine across models: no two models of one dataset have equal width, so it is not defined")
             continue
         write_heading(name, format)

@@ -242,8 +242,8 @@ def audit(
     job = pipeline.job_on_prompts(opened, settings, console, forced={"audit"} if force else ())
     outcome = pipeline.run(job, pipeline.stages("audit", "audit"))
     catalog = Catalog(opened)
-    names = [scope.dataset for scope in job.scopes]
-    shas = [scope.prompts_sha256 for scope in job.scopes]
+    names = [scope.dataset for scope in job.extractions]
+    shas = [scope.prompts_sha256 for scope in job.extractions]
     if format in (Format.table, Format.markdown):
         write_heading("prompt_audit_by_emotion", format)
         write_rows(catalog.select("prompt_audit_by_emotion", AUDIT_LABELS, dataset=names, prompts_sha256=shas), format)
@@ -255,7 +255,7 @@ def audit(
     for task in outcome.left:
         console.detail(f"audit: {task.subject} (up to date)")
     failed = []
-    for scope in job.scopes:
+    for scope in job.extractions:
         partition = audit_partition(opened, scope.dataset, scope.prompts_sha256)
         for sentence in findings(partition):
             console.note(f"{scope.dataset}: {sentence}")

@@ -86,7 +86,7 @@ def run(
     wanted = pipeline.stages("audit", "report", without=() if track else ("track",))
     forced = {stage.name for stage in wanted} if force else set()
     job = pipeline.job_with_models(opened, settings, console, forced=forced, write=not dry_run)
-    pipeline.refuse_unknown_settings(opened, settings, [scope for scope in job.scopes if scope.role == "train"])
+    pipeline.refuse_unknown_settings(opened, settings, [scope for scope in job.extractions if scope.role == "train"])
     if dry_run:
         steps = pipeline.plan(job, wanted)
         write_records([{**step._asdict(), "reason": step.reason or "up to date"} for step in steps], format_of(format))

@@ -78,7 +78,7 @@ def vectors(
         rows = Catalog(opened).select(
             BEST,
             COLUMNS,
-            extraction_id=[scope.extraction_id for scope in job.train_scopes],
+            extraction_id=[scope.extraction_id for scope in job.with_activations],
             pooling=settings.pooling,
             reference=[settings.reference],
             method=[settings.method],

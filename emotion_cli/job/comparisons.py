@@ -110,7 +110,7 @@ class DatasetPair(NamedTuple):
 def dataset_pairs(job: Job) -> list[DatasetPair]:
     """Every two train sets of one model that have some prompts in common, and not all."""
     pairs = []
-    for two in combinations(job.train_scopes, 2):
+    for two in combinations(job.with_activations, 2):
         if two[0].model != two[1].model or two[0].dataset == two[1].dataset or not _made_alike(job, two):
             continue
         ids = {extraction: prompt_ids(job.store, extraction) for extraction in two}
@@ -130,7 +130,7 @@ def _made_alike(job: Job, extractions: Sequence[Extraction]) -> bool:
 
 def consensus_groups(job: Job) -> list[list[Extraction]]:
     """The extractions of each dataset that three or more models have, in the order of the models' names."""
-    groups = [sorted(group, key=lambda of: of.model) for _, group in groupby(job.train_scopes, lambda of: of.dataset)]
+    groups = [sorted(group, key=lambda of: of.model) for _, group in groupby(job.with_activations, lambda of: of.dataset)]
     return [group for group in groups if len({extraction.model for extraction in group}) == len(group) >= MIN_MODELS]
 
 

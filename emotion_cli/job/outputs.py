@@ -65,7 +65,7 @@ class Figures(NamedTuple):
 
 def planned(job: Job) -> list[Figures]:
     """All figures of a job, by folder; scopes that have none of the emotions asked for are left out."""
-    scopes = with_emotions(job.store, job.settings, job.vector_scopes, lambda _: None)
+    scopes = with_emotions(job.store, job.settings, job.with_vectors, lambda _: None)
     across = [list(members) for _, members in groupby(scopes, key=lambda scope: scope.dataset)]
     return [
         *(_of_model(job, scope) for scope in scopes),
@@ -139,7 +139,7 @@ def partitions(job: Job, names: Iterable[str]) -> dict[str, Partition]:
 
 
 def _of_scopes(job: Job, table: Table) -> list[Partition]:
-    scopes, store = job.train_scopes, job.store
+    scopes, store = job.with_activations, job.store
     match table.about:
         case About.dataset:
             return [store.partition(table.name, dataset=scope.dataset, prompts_sha256=scope.prompts_sha256) for scope in scopes]
@@ -171,7 +171,7 @@ def places(read: Mapping[str, Partition], variant: Variant) -> dict[str, str]:
 def rows(job: Job, variant: Variant, names: Sequence[str]) -> dict[str, Rows]:
     """Rows of each query or table for the job's train scopes, of one variant and the emotions asked for, in the job's order."""
     catalog = Catalog(job.store)
-    ids = [scope.extraction_id for scope in job.train_scopes]
+    ids = [scope.extraction_id for scope in job.with_activations]
     groups = [
         one.keys["consensus_id"] for table in TABLES.values() if table.about is About.group for one in _of_scopes(job, table)
     ]
@@ -180,14 +180,14 @@ def rows(job: Job, variant: Variant, names: Sequence[str]) -> dict[str, Rows]:
         "extraction_a": ids,
         "extraction_b": ids,
         # two datasets may hold the same texts, and so have the same content
-        "dataset": _distinct(scope.dataset for scope in job.train_scopes),
-        "prompts_sha256": [scope.prompts_sha256 for scope in job.train_scopes],
+        "dataset": _distinct(scope.dataset for scope in job.with_activations),
+        "prompts_sha256": [scope.prompts_sha256 for scope in job.with_activations],
         "consensus_id": groups or [""],  # an empty list would not filter
-        "model": _distinct(scope.model for scope in job.train_scopes),
+        "model": _distinct(scope.model for scope in job.with_activations),
         **{name: [value] for name, value in variant._asdict().items()},
         **{name: job.settings.emotion for name in ("emotion", "emotion_a", "emotion_b") if job.settings.emotion},
     }
-    order = {name: [getattr(scope, name) for scope in job.train_scopes] for name in ("dataset", "model")}
+    order = {name: [getattr(scope, name) for scope in job.with_activations] for name in ("dataset", "model")}
 
     def place(row: dict[str, Any]) -> list[int]:
         return [known.index(row[name]) if row.get(name) in known else 0 for name, known in order.items()]
@@ -224,7 +224,7 @@ def figures(job: Job) -> list[Folder]:
         Folder(one.dataset, _subject(one), Artifacts(one.folder(job.store.root)), one.parts)
         for one in sorted(planned(job), key=lambda one: one.place[1] == CROSS_MODEL)
     ]
-    order = list(dict.fromkeys(scope.dataset for scope in job.vector_scopes))
+    order = list(dict.fromkeys(scope.dataset for scope in job.with_vectors))
     return sorted(found, key=lambda one: order.index(one.dataset))
 
 

@@ -40,7 +40,7 @@ class AuditRow(NamedTuple):
 
 def tasks(job: Job) -> list[Task]:
     """One task a version of a dataset."""
-    versions = dict.fromkeys((extraction.dataset, extraction.prompts_sha256) for extraction in job.scopes)
+    versions = dict.fromkeys((extraction.dataset, extraction.prompts_sha256) for extraction in job.extractions)
     return [_task(job, dataset, sha256) for dataset, sha256 in versions]
 
 

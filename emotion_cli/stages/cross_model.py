@@ -53,7 +53,7 @@ def tasks(job: Job) -> list[Task]:
     UsageError when two models' extractions were not made alike.
     """
     together = []
-    for _, members in groupby(job.train_scopes, key=lambda extraction: extraction.dataset):
+    for _, members in groupby(job.with_activations, key=lambda extraction: extraction.dataset):
         extractions = sorted(members, key=lambda extraction: extraction.model)
         if len({extraction.model for extraction in extractions}) > 1:
             pairs = [(a, b) for a, b in combinations(extractions, 2) if a.model != b.model]

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 def tasks(job: Job) -> list[Task]:
     """One task a scope, those of one model together, so that it is loaded once."""
-    return [_task(job, scope) for scope in sorted(job.scopes, key=lambda scope: list(job.sources).index(scope.model))]
+    return [_task(job, scope) for scope in sorted(job.extractions, key=lambda scope: list(job.sources).index(scope.model))]
 
 
 def _task(job: Job, scope: Extraction) -> Task:

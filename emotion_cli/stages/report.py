@@ -23,9 +23,9 @@ PAGES = "reports"
 
 def tasks(job: Job) -> list[Task]:
     """One task for everything that the job is about."""
-    if not job.train_scopes:
+    if not job.with_activations:
         return []
-    variant = shown_variant(job, job.train_scopes)
+    variant = shown_variant(job, job.with_activations)
     name = name_of_report(job, variant)
     artifacts = Artifacts(job.store.root / PAGES, "report", name) if name else Artifacts(job.store.root, "report")
     read = partitions(job, report.READS)
@@ -44,14 +44,14 @@ def tasks(job: Job) -> list[Task]:
 
 def pages(job: Job, folder: Path) -> dict[str, bytes]:
     """The report by the ending of its file (`.md`, `.html`), with links to figures as they are seen from a folder."""
-    variant = shown_variant(job, job.train_scopes)
+    variant = shown_variant(job, job.with_activations)
     facts = report.Facts(
         rows=rows(job, variant, report.READS),
         variant=variant._asdict(),
         settings={name: getattr(job.settings, name) for name in SETTINGS},
         pictures=pictures(job, folder),
         tracked=track.current_record(job),
-        notes=sorted({said for scope in job.train_scopes if (said := caveat(job.store, scope, variant.method))}),
+        notes=sorted({said for scope in job.with_activations if (said := caveat(job.store, scope, variant.method))}),
     )
     return {Path(name).suffix: content for name, content in report.pages(facts).items()}
 

@@ -27,9 +27,9 @@ DATABASE = "mlflow.db"
 
 def tasks(job: Job) -> list[Task]:
     """One task for everything that the job is about."""
-    if not job.train_scopes:
+    if not job.with_activations:
         return []
-    variant, uri = shown_variant(job, job.train_scopes), _uri(job)
+    variant, uri = shown_variant(job, job.with_activations), _uri(job)
     artifacts = _artifacts(job, variant)
     read = partitions(job, tracking.READS)
     inputs = _inputs(job, variant, uri)
@@ -42,13 +42,13 @@ def tasks(job: Job) -> list[Task]:
         # again, since figures and tables may have been made since
         _log(job, variant, uri, artifacts)
 
-    subject = counted(len(job.train_scopes), "extraction")
+    subject = counted(len(job.with_activations), "extraction")
     return [Task("track", subject, tuple(folders), artifacts.folder, reason, run)]
 
 
 def current_record(job: Job) -> Mapping[str, Any] | None:
     """The MLflow run of the numbers as they are now, or None where there is none."""
-    variant = shown_variant(job, job.train_scopes)
+    variant = shown_variant(job, job.with_activations)
     artifacts = _artifacts(job, variant)
     if why(artifacts.manifest(), _inputs(job, variant, _uri(job))):
         return None
@@ -111,9 +111,9 @@ def _params(job: Job, variant: Variant) -> dict[str, str]:
     return {
         "phase": settings.phase,
         "task": settings.task,
-        "models": json.dumps(list(dict.fromkeys(scope.model for scope in job.train_scopes)), ensure_ascii=False),
-        "datasets": json.dumps(list(dict.fromkeys(scope.dataset for scope in job.train_scopes)), ensure_ascii=False),
-        "extractions": json.dumps([scope.extraction_id for scope in job.train_scopes]),
+        "models": json.dumps(list(dict.fromkeys(scope.model for scope in job.with_activations)), ensure_ascii=False),
+        "datasets": json.dumps(list(dict.fromkeys(scope.dataset for scope in job.with_activations)), ensure_ascii=False),
+        "extractions": json.dumps([scope.extraction_id for scope in job.with_activations]),
         **variant._asdict(),
         "over_layers": settings.over_layers,
         "neutral": settings.neutral,

@@ -14,7 +14,7 @@ from warehouse.store import Partition, table_of
 
 def tasks(job: Job) -> list[Task]:
     """One task for each extraction with activations."""
-    return [_task(job, extraction) for extraction in job.train_scopes]
+    return [_task(job, extraction) for extraction in job.with_activations]
 
 
 def _task(job: Job, extraction: Extraction) -> Task:
