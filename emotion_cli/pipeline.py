@@ -99,7 +99,7 @@ def job_on_prompts(store: Store, settings: Settings, listener: Listener, *, forc
 
 def token_counts(job: Job) -> list[dict[str, Any]]:
     """Tokens of each label's prompts under each of the job's models."""
-    return [row for model in job.sources for scope in job.scopes for row in tokens_by_label(job, scope, model)]
+    return [row for model in job.sources for scope in job.extractions for row in tokens_by_label(job, scope, model)]
 
 
 def plan(job: Job, wanted: Sequence[Stage]) -> list[Step]:

@@ -28,7 +28,7 @@ def run(start: Start, track: Track = False, force: Force = False, dry_run: DryRu
     wanted = pipeline.stages("audit", "report", without=() if track else ("track",))
     forced = {stage.name for stage in wanted} if force else set()
     job = pipeline.job_with_models(store, settings, console, forced=forced, write=not dry_run)
-    pipeline.refuse_unknown_settings(store, settings, [scope for scope in job.scopes if scope.role == "train"])
+    pipeline.refuse_unknown_settings(store, settings, [scope for scope in job.extractions if scope.role == "train"])
     if dry_run:
         rows.write_records([step.row() for step in pipeline.plan(job, wanted)])
         return

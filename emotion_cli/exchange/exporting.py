@@ -44,7 +44,7 @@ def export_vectors(job: Job, folder: Path, kind: str, *, normalize: bool = False
     UsageError when a file already exists and `force` is not given, or when GGUF cannot hold any of the layers asked for.
     """
     planned: dict[Path, _Planned] = {}
-    for scope in job.vector_scopes:
+    for scope in job.with_vectors:
         for variant in variants_of(job, scope):
             file = _vectors(job, scope, variant, normalize=normalize)
             for path, plan in _PLANS[kind](job, scope, variant, file).items():

@@ -82,7 +82,7 @@ class Figures(NamedTuple):
 
 def planned(job: Job) -> list[Figures]:
     """All figures of a job, by folder; extractions that have none of the emotions asked for are left out."""
-    extractions = with_emotions(job.store, job.settings, job.vector_scopes, lambda _: None)
+    extractions = with_emotions(job.store, job.settings, job.with_vectors, lambda _: None)
     by_dataset = [list(members) for _, members in groupby(extractions, key=lambda extraction: extraction.dataset)]
     return [
         *(_of_model(job, extraction) for extraction in extractions),
@@ -93,7 +93,7 @@ def planned(job: Job) -> list[Figures]:
 
 def figures(job: Job) -> list[Figures]:
     """The same, those of one dataset together: of each model, of two datasets, across models."""
-    order = list(dict.fromkeys(extraction.dataset for extraction in job.vector_scopes))
+    order = list(dict.fromkeys(extraction.dataset for extraction in job.with_vectors))
     return sorted(planned(job), key=lambda folder: (order.index(folder.dataset), folder.kind == CROSS_MODEL))
 
 
@@ -170,7 +170,7 @@ def partitions(job: Job, names: Iterable[str]) -> dict[str, Partition]:
 
 
 def _partitions_of(job: Job, table: Table) -> list[Partition]:
-    extractions, store = job.train_scopes, job.store
+    extractions, store = job.with_activations, job.store
     match table.about:
         case About.dataset:
             keys = [{"dataset": extraction.dataset, "prompts_sha256": extraction.prompts_sha256} for extraction in extractions]
@@ -202,7 +202,7 @@ def places(read: Mapping[str, Partition], variant: Variant) -> dict[str, str]:
 
 def rows(job: Job, variant: Variant, names: Sequence[str]) -> dict[str, Rows]:
     """Rows of each query or table for the job's extractions, of one variant and the emotions asked for, in the job's order."""
-    catalog, extractions = Catalog(job.store), job.train_scopes
+    catalog, extractions = Catalog(job.store), job.with_activations
     ids = [extraction.extraction_id for extraction in extractions]
     by_group = [table for table in TABLES.values() if table.about is About.group]
     groups = [partition.keys["consensus_id"] for table in by_group for partition in _partitions_of(job, table)]

@@ -59,7 +59,7 @@ def file_name(stored: Artifacts) -> str:
 
 def current_record(job: Job) -> Mapping[str, Any] | None:
     """The MLflow run of the numbers as they are now, or None where there is none."""
-    variant = shown_variant(job, job.train_scopes)
+    variant = shown_variant(job, job.with_activations)
     stored = artifacts(job, variant)
     if why(stored.manifest(), inputs(job, variant)):
         return None
@@ -81,7 +81,7 @@ def inputs(job: Job, variant: Variant) -> dict[str, Any]:
 
 def params(job: Job, variant: Variant) -> dict[str, str]:
     """The parameters of a run."""
-    settings, extractions = job.settings, job.train_scopes
+    settings, extractions = job.settings, job.with_activations
     return {
         "phase": settings.phase,
         "task": settings.task,

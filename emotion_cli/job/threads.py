@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 
 from emotion_cli.job.job import Job
-from emotion_cli.measures.between.alignment import Each
+from emotion_cli.measures.between.result import Each
 from warehouse.machine import cores
 
 

@@ -22,9 +22,9 @@ PAGES = "reports"
 
 def tasks(job: Job) -> list[Task]:
     """One task for everything that the job is about."""
-    if not job.train_scopes:
+    if not job.with_activations:
         return []
-    variant = shown_variant(job, job.train_scopes)
+    variant = shown_variant(job, job.with_activations)
     name = name_of_report(job, variant)
     stem = name or "report"
     artifacts = Artifacts(job.store.root / PAGES, "report", name) if name else Artifacts(job.store.root, "report")
@@ -43,14 +43,14 @@ def tasks(job: Job) -> list[Task]:
 
 def pages(job: Job, folder: Path) -> dict[str, bytes]:
     """The report by the ending of its file (`.md`, `.html`), with links to figures as they are seen from a folder."""
-    variant = shown_variant(job, job.train_scopes)
+    variant = shown_variant(job, job.with_activations)
     facts = report.Facts(
         rows=rows(job, variant, report.READS),
         variant=variant._asdict(),
         settings={name: getattr(job.settings, name) for name in SETTINGS},
         pictures=pictures(job, folder),
         tracked=record.current_record(job),
-        notes=sorted(filter(None, {caveat(job.store, extraction, variant.method) for extraction in job.train_scopes})),
+        notes=sorted(filter(None, {caveat(job.store, extraction, variant.method) for extraction in job.with_activations})),
     )
     return {Path(name).suffix: content for name, content in report.pages(facts).items()}
 

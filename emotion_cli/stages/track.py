@@ -14,16 +14,16 @@ from warehouse.store import content_hash
 
 def tasks(job: Job) -> list[Task]:
     """One task for everything that the job is about."""
-    if not job.train_scopes:
+    if not job.with_activations:
         return []
-    variant = shown_variant(job, job.train_scopes)
+    variant = shown_variant(job, job.with_activations)
     stored = record.artifacts(job, variant)
     reason = why(stored.manifest(), record.inputs(job, variant))
     if not reason and not record.has_own_server() and not record.database(job).is_file():
         reason = NOT_THERE
     read = [partition.folder for partition in partitions(job, tracking.READS).values()]
     read += [folder.artifacts.folder for folder in figures(job)]
-    subject = counted(len(job.train_scopes), "extraction")
+    subject = counted(len(job.with_activations), "extraction")
     return [Task("track", subject, tuple(read), stored.folder, reason, lambda job: _log(job, variant))]
 
 

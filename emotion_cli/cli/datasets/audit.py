@@ -50,8 +50,8 @@ def audit(start: Start, force: Force = False) -> None:
     pipeline.run(job, pipeline.stages("audit", "audit"))
     catalog = Catalog(store)
     versions = {
-        "dataset": [scope.dataset for scope in job.scopes],
-        "prompts_sha256": [scope.prompts_sha256 for scope in job.scopes],
+        "dataset": [scope.dataset for scope in job.extractions],
+        "prompts_sha256": [scope.prompts_sha256 for scope in job.extractions],
     }
     if rows.for_people:
         rows.write_heading("prompt_audit_by_emotion")
@@ -62,7 +62,7 @@ def audit(start: Start, force: Force = False) -> None:
         rows.write_heading("\nprompt_audit_by_pair")
     rows.write(catalog.select("prompt_audit_by_pair", PAIRS, **versions))
     failed = []
-    for scope in job.scopes:
+    for scope in job.extractions:
         partition = audit_partition(store, scope.dataset, scope.prompts_sha256)
         for sentence in findings(partition):
             console.note(f"{scope.dataset}: {sentence}")
