@@ -88,7 +88,7 @@ def import_activations(
     sources = sources_of(origins, faults)
     _note_unread(sources, listener)
     with Scratch(store.root) as scratch, Rows(sources, dataset, known_prompts, declared.n_layers) as rows:
-        with listener.rows(f"{dataset}, {model}: reading", sum(source.n_rows for source in sources)) as advance:
+        with listener.progress(f"{dataset}, {model}: reading", rows=sum(source.n_rows for source in sources)) as advance:
             _read(sources, rows, scratch, faults, advance)
         if known:
             prompt_set, version = None, known
