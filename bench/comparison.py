@@ -75,38 +75,30 @@ def _real(models: list[str], sets: tuple[str, ...]) -> list[dict]:
 
 def _grown(*, topics: int, width: int, layers: int) -> dict:
     from emotion_cli.measures.between.alignment import aligned
-    from emotion_cli.measures.between.geometry import correlations_of, similarities
+    from emotion_cli.measures.between.geometry import MEASURES, Matrices, correlations_of, geometries
     from emotion_cli.measures.between.space import space_of
     from emotion_cli.measures.inference.relabelling import design_of, kept_without_groups, topic_numbers
+    from emotion_cli.measures.inference.sampling import Sampling
+    from emotion_cli.measures.labels import Labels
 
     rng = np.random.default_rng(0)
     names = [f"topic {i // len(LABELS)}" for i in range(topics * len(LABELS))]
     models = [[rng.normal(size=(len(names), width)) for _ in range(layers)] for _ in range(2)]
-    common = {"dataset": "x", "seed": 0, "each": _one_by_one}
-    groups = kept_without_groups(topic_numbers(names), dataset="x", seed=0)
+    sampling = Sampling(0, GROWTH_DRAWS, ("x",))
+    groups = kept_without_groups(topic_numbers(names), sampling)
     everything = [(i, j) for i in range(layers) for j in range(layers)]
     seconds = [time.process_time()]
     grams = [[space_of(rows @ rows.T) for rows in model] for model in models]
     seconds.append(time.process_time())
-    aligned(
-        list(zip(*grams, strict=True)),
-        design_of(LABELS * topics, names),
-        emotions=LABELS[:3],
-        reference="neutral",
-        neutral="neutral",
-        draws=GROWTH_DRAWS,
-        **common,
-    )
+    design = design_of(Labels(LABELS * topics, names, LABELS[:3], "neutral"))
+    aligned(list(zip(*grams, strict=True)), design, sampling, neutral="neutral", each=_one_by_one)
     seconds.append(time.process_time())
-    for measure in ("cka_debiased", "rsa"):
-        made = [
-            {
-                i: space.gram if measure == "cka_debiased" else correlations_of(rows)
-                for i, (space, rows) in enumerate(zip(*one, strict=True))
-            }
-            for one in zip(grams, models, strict=True)
-        ]
-        similarities(measure, *made, everything, groups, draws=GROWTH_DRAWS // 10, **common)
+    for measure in MEASURES:
+        a, b = (
+            {i: Matrices(space.gram, correlations_of(rows)) for i, (space, rows) in enumerate(zip(spaces, model, strict=True))}
+            for spaces, model in zip(grams, models, strict=True)
+        )
+        geometries(measure, a, b, everything, groups, sampling.fewer(), _one_by_one)
         seconds.append(time.process_time())
     parts = zip(("inner products", "aligned", "CKA", "RSA"), np.diff(seconds), strict=True)
     found = {"topics": topics, "width": width, "layers": layers, **{f"{name} s": f"{spent:.2f}" for name, spent in parts}}

@@ -30,6 +30,7 @@ def _measure(model: str, options: Namespace) -> list[dict[str, str]]:
     import torch
 
     from emotion_cli.measures.directions import directions
+    from emotion_cli.measures.labels import Labels
     from emotion_cli.models.loading import load
     from emotion_cli.models.reader import Reader
     from emotion_cli.models.sources.finding import find
@@ -39,24 +40,21 @@ def _measure(model: str, options: Namespace) -> list[dict[str, str]]:
     torch.set_num_threads(options.threads)
     prompts = shipped_prompt_set("extended").prompts
     labels = [prompt.emotion for prompt in prompts]
-    emotions = sorted(set(labels) - {"neutral"})
-    found, ways, choices = {}, {}, {}
+    made_of = Labels(labels, [prompt.topic for prompt in prompts], sorted(set(labels) - {"neutral"}), "neutral")
+    by_dtype, ways, choices = {}, {}, {}
     for dtype in ("float32", "bfloat16"):
         reader = Reader(load(find(model, cache=resolve({}, folder=Path("/")).cache), dtype=dtype))
         tokens, layers = reader.tokens([prompt.text for prompt in prompts]), list(range(reader.loaded.n_layers + 1))
         choice = choices[dtype] = reader.choose(tokens, layers)
         ways[dtype] = partial(reader.pool, tokens, choice, range(len(prompts)), poolings=["last"], layers=layers)
     measured = interleaved(ways, options.runs)
-    for dtype, one in measured.items():
-        vectors = [
-            directions(layer.astype(np.float64), labels, emotions=emotions, reference="neutral")
-            for layer in one.last.values["last"]
-        ]
-        found[dtype] = np.array([[direction.vector for direction in layer] for layer in vectors])
-    one, other = found["float32"], found["bfloat16"]
+    for dtype, timed in measured.items():
+        vectors = [directions(layer.astype(np.float64), made_of) for layer in timed.last.values["last"]]
+        by_dtype[dtype] = np.array([[direction.vector for direction in layer] for layer in vectors])
+    one, other = by_dtype["float32"], by_dtype["bfloat16"]
     cosines = (one * other).sum(-1) / np.maximum(np.linalg.norm(one, axis=-1) * np.linalg.norm(other, axis=-1), 1e-30)
     rows = []
-    for k, emotion in enumerate(emotions):
+    for k, emotion in enumerate(made_of.emotions):
         values = cosines[1:, k]
         rows.append(
             {

@@ -70,29 +70,24 @@ def _real(models: list[str], sets: tuple[str, ...]) -> list[dict]:
 
 def _grown(*, layers: int, width: int, topics: int) -> dict:
     from emotion_cli.measures.gram import gram
+    from emotion_cli.measures.inference.sampling import Sampling
+    from emotion_cli.measures.labels import Labels
     from emotion_cli.measures.within.likeness import comparisons
-    from emotion_cli.measures.within.quality import qualities
+    from emotion_cli.measures.within.quality import Material, qualities
 
     rng = np.random.default_rng(0)
     labels = [label for _ in range(topics) for label in LABELS]
     names = [f"topic {i // len(LABELS)}" for i in range(len(labels))]
     rows = [rng.normal(size=(len(labels), width)) for _ in range(layers)]
     gaussian = rng.normal(size=(width, DRAWS))
-    common = {
-        "averaged": range(layers),
-        "emotions": LABELS[:3],
-        "reference": "neutral",
-        "dataset": "x",
-        "seed": 0,
-        "draws": DRAWS,
-    }
+    made_of, sampling = Labels(labels, names, LABELS[:3], "neutral"), Sampling(0, DRAWS, ("x",))
     seconds = []
     started = time.process_time()
     grams = {i: gram(one, None, gaussian) for i, one in enumerate(rows)}
     for step in (
         lambda: None,
-        lambda: qualities(grams, labels, names, **common),
-        lambda: comparisons(grams, labels, names, **common),
+        lambda: qualities(Material(grams, made_of, sampling, range(layers))),
+        lambda: comparisons(grams, made_of, sampling, range(layers)),
     ):
         step()
         seconds.append(time.process_time() - started)

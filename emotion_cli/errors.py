@@ -1,4 +1,4 @@
-"""What can go wrong, as `emo` says it: one kind of error per exit code.
+"""The errors that `emo` reports: one kind for each exit code.
 
 Every error carries a message that names the file, line, option or row at fault, and a hint: the next command to type.
 Only `emotion_cli.cli.app.main` turns an error into an exit code.
@@ -29,10 +29,10 @@ class EmoError(Exception):
 
 
 def short_of_memory(what: object, error: BaseException) -> EmoError:
-    """The error to raise where memory does not suffice to read a file: that says nothing against the file."""
+    """The error to raise where memory does not suffice to read a file, which may be sound."""
     return EmoError(
         f"{what}: not enough memory to read it: {error}",
-        hint="free memory, then run it again; a small file that asks for so much is damaged",
+        hint="free memory, then rerun the command; a small file that needs so much memory is damaged",
     )
 
 
@@ -43,7 +43,7 @@ class UsageError(EmoError):
 
 
 class MissingError(EmoError):
-    """Something that is needed is not there; the hint is the command that makes it."""
+    """Something that is needed does not exist yet; the hint is the command that makes it."""
 
     exit_code = ExitCode.MISSING
 

@@ -27,6 +27,10 @@ class Step(NamedTuple):
     subject: str
     reason: str
 
+    def row(self) -> dict[str, str]:
+        """The line as `--dry-run` prints it."""
+        return {**self._asdict(), "reason": self.reason or "up to date"}
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -35,9 +39,19 @@ class Outcome:
     done: Sequence[Task]
     left: Sequence[Task]
 
+    @property
+    def tasks(self) -> Sequence[Task]:
+        """All tasks, done or left alone."""
+        return [*self.done, *self.left]
+
+    def of(self, stage: str) -> "Outcome":
+        """What became of the tasks of one stage."""
+        done, left = ([task for task in tasks if task.stage == stage] for tasks in (self.done, self.left))
+        return Outcome(done, left)
+
 
 def stages(first: str, last: str, *, without: Collection[str] = ()) -> list[Stage]:
-    """The stages from one to another, in the order of the staircase, but for some."""
+    """The stages from the first to the last, in order, without those named."""
     names = [stage.name for stage in STAGES]
     between = STAGES[names.index(first) : len(names) - names[::-1].index(last)]
     return [stage for stage in between if stage.name not in without]
@@ -85,7 +99,7 @@ def job_on_prompts(store: Store, settings: Settings, listener: Listener, *, forc
 
 def token_counts(job: Job) -> list[dict[str, Any]]:
     """Tokens of each label's prompts under each of the job's models."""
-    return [row for model in job.sources for scope in job.scopes for row in tokens_by_label(job, scope, model)]
+    return [row for model in job.sources for scope in job.extractions for row in tokens_by_label(job, scope, model)]
 
 
 def plan(job: Job, wanted: Sequence[Stage]) -> list[Step]:
@@ -96,7 +110,7 @@ def plan(job: Job, wanted: Sequence[Stage]) -> list[Step]:
         for task in stage.tasks(job):
             reason = task.reason or (FORCED if job.forces(task.stage) else "")
             if not reason and stale & set(task.reads):
-                reason = "what it is made of changes"
+                reason = "an input will change"
             if reason:
                 stale.add(task.writes)
             steps.append(Step(task.stage, task.subject, reason))

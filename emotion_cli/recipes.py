@@ -1,4 +1,4 @@
-"""Named settings as data: those that ship (recipes.toml), and the user's own in a settings file or a file of their own."""
+"""Named settings as data: those that ship (recipes.toml), and the user's in a settings file or in separate files."""
 
 import tomllib
 from collections.abc import Mapping
@@ -32,28 +32,31 @@ def shipped() -> dict[str, Recipe]:
 
 
 def recipes_of(tables: Mapping[str, Any], source: str) -> dict[str, Recipe]:
-    """Recipes from TOML tables by name; UsageError where one is no table."""
+    """Recipes from TOML tables by name; UsageError for a recipe that is no table."""
     for name, table in tables.items():
         if not isinstance(table, dict):
             raise UsageError(f"{source}: the recipe {name!r} is not a table", hint=f"[recipe.{name}]")
     return {name: _recipe(name, table, source) for name, table in tables.items()}
 
 
-def recipe_of_file(path: Path) -> Recipe:
-    """The recipe in a file of its own: settings at the top level, named after the file."""
+def recipe_of_file(source: str, path: Path) -> Recipe:
+    """The recipe in a separate file: settings at the top level, named after the file."""
     try:
         return _recipe(path.stem, tomllib.loads(path.read_text(encoding="utf-8")), path.name)
     except (ValueError, OSError) as error:
-        raise UsageError(f"--recipe {path}: not readable as TOML: {error}", hint="emo info --recipes") from error
+        raise UsageError(f"{source}: {path}: not readable as TOML: {error}", hint="emo info --recipes") from error
 
 
-def find(name: str, own: Mapping[str, Recipe]) -> Recipe:
-    """The recipe of a name, the user's own before those that ship, or of a .toml file; UsageError when there is none."""
+def find(source: str, name: str, of_user: Mapping[str, Recipe]) -> Recipe:
+    """The recipe of a name, the user's before those that ship, or of a .toml file.
+
+    UsageError that names `source`, the option, variable or file that asked for it, when there is none.
+    """
     if name.endswith(".toml"):
-        return recipe_of_file(Path(name).expanduser())
-    known = {**shipped(), **own}
+        return recipe_of_file(source, Path(name).expanduser())
+    known = {**shipped(), **of_user}
     if name not in known:
-        raise unknown("--recipe", name, known, hint="emo info --recipes")
+        raise unknown(source, name, known, hint="emo info --recipes")
     return known[name]
 
 

@@ -33,68 +33,82 @@ LAYER_RANGES: dict[str, Callable[[int], range]] = {
 NOT_IN_RECIPES = ("recipe", "store", "cache")
 
 LEAST = {"batch_tokens": 1, "draws": 100, "max_length": 1}
-"""The smallest value of a number: with fewer draws an interval of 95 % rests on one or two of them at each end."""
+"""The smallest value of a number: with fewer draws an interval of 95 % rests on one or two draws at each end."""
 
 Names = tuple[str, ...]
 Layers = tuple[int | str, ...]
 """Layer numbers, and names of ranges that depend on the model's depth."""
 
 
-def _setting(default: Any, doc: str, choices: Names = ()) -> Any:
-    return field(default=default, metadata={"doc": doc, "choices": choices})
+def _setting(
+    default: Any, doc: str, choices: Names = (), *, otherwise: str = "", short: str = "", metavar: str | None = None
+) -> Any:
+    """A field of `Settings`: what it means, what counts if it is not given, and how it is written on a command line."""
+    return field(
+        default=default, metadata={"doc": doc, "choices": choices, "otherwise": otherwise, "short": short, "metavar": metavar}
+    )
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Every setting of a run; an empty list of names means all there are."""
+    """Every setting of a run, in the order in which help lists them; an empty list of names means all there are."""
 
-    store: Path = _setting(Path("store"), "folder of the store")
-    cache: Path = _setting(Path(platformdirs.user_cache_dir("emo")), "folder of converted models")
-    dataset: Names = _setting((), "prompt sets")
-    model: Names = _setting((), "models: Hub id, folder, .gguf file or alias")
-    emotion: Names = _setting((), "labels to show")
-    layer: Layers = _setting((), "layers: 0 is the embeddings; 3,5-8, or resid_post, resid_pre")
-    pooling: Names = _setting((), "how tokens become one row: last, mean, word")
-    recipe: str = _setting(DEFAULT, "named settings, or a .toml file of them")
-    words: Path | None = _setting(None, "TOML file with the words of each label, for pooling word; ours by default")
+    dataset: Names = _setting((), "prompt set", otherwise="all", short="-d")
+    model: Names = _setting((), "model: Hub id, folder, .gguf file or alias", otherwise="all", short="-m")
+    name: str | None = _setting(None, "what to call the model in the store, where its folder's name is taken by other weights")
+    extraction: Names = _setting((), "extraction by (the start of) its id", otherwise="the newest")
+    emotion: Names = _setting((), "label to show", otherwise="all", short="-e")
+    layer: Layers = _setting((), "layers, such as 0,3,5-8 or resid_pre; 0 is the embeddings", otherwise="all", metavar="LAYERS")
+    pooling: Names = _setting((), "how tokens become one row: last, mean or word")
+    recipe: str = _setting(DEFAULT, "named settings (emo info --recipes), or a .toml file of them", metavar="NAME")
     method: str = _setting("mean_difference", "how a direction is made")
     reference: str = _setting("neutral", "label that directions are measured against, or `others`")
     over_layers: str = _setting(
         "resid_post",
-        "what means over layers cover, resid_post: layers 1 to n_layers, resid_pre: 0 to n_layers - 1",
+        "layers that means over layers cover; resid_post: 1 to n_layers, resid_pre: 0 to n_layers - 1",
         tuple(LAYER_RANGES),
     )
-    neutral: str = _setting("neutral", "label that is no emotion")
-    name: str | None = _setting(None, "what to call the model in the store, where its folder's name is taken by other weights")
+    neutral: str = _setting("neutral", "the neutral label")
+    words: Path | None = _setting(
+        None, "TOML file with the words of each label, for pooling word", otherwise="the list that ships", metavar="FILE"
+    )
     revision: str | None = _setting(None, "branch, tag or commit on the Hub")
     device: str = _setting("auto", "where to compute", DEVICES)
     dtype: str = _setting("auto", "number format of the forward pass; auto is float32", DTYPES)
     bos: str = _setting("auto", "beginning-of-sequence token: once, always put first, or never", BOS_RULES)
     strategy: str = _setting(
         "auto",
-        "how prompts are packed; auto is the first that is exact, and one that is named must be",
+        "how prompts are packed; auto is the first exact strategy, and a named strategy must be exact",
         ("auto", "tree", "sorted", "single"),
     )
     attention: str = _setting(
         "auto", "kernel of attention; auto is what transformers chooses for the model, flex needs a compiler", tuple(ATTENTIONS)
     )
-    batch_tokens: int | None = _setting(None, "most tokens in a batch; 1024 on a CPU and 8192 elsewhere if not given")
+    batch_tokens: int | None = _setting(None, "most tokens in a batch", otherwise="1024 on a CPU and 8192 elsewhere")
     max_length: int | None = _setting(None, "longest prompt in tokens; longer ones are an error")
     truncate: bool = _setting(False, "cut longer prompts instead, and say how many")
     chat_template: bool = _setting(False, "wrap each prompt as a user turn")
     trust_remote_code: bool = _setting(False, "run code that comes with a model")
-    extraction: Names = _setting((), "extractions by id, instead of the newest of each dataset and model")
     seed: int = _setting(0, "seed of permutations")
     draws: int = _setting(1000, "draws from each null")
-    phase: str = _setting("phase3", "parameter `phase` of the MLflow run")
-    task: str = _setting("emotion_vectors_extraction", "parameter `task` of the MLflow run")
     all_layers: bool = _setting(False, "compare every layer of one model with every layer of the other")
     subspaces: bool = _setting(False, "compare subspaces of activations, too")
+    phase: str = _setting("phase3", "parameter `phase` of the MLflow run")
+    task: str = _setting("emotion_vectors_extraction", "parameter `task` of the MLflow run")
+    cache: Path = _setting(
+        Path(platformdirs.user_cache_dir("emo")), "folder of converted models", otherwise="the user's cache folder", metavar="DIR"
+    )
+    store: Path = _setting(Path("store"), "folder of the store", metavar="DIR")
     sources: Mapping[str, str] = field(default_factory=dict, metadata={"doc": "where each setting came from"})
 
 
 SETTINGS = {declared.name: declared for declared in fields(Settings) if declared.name != "sources"}
-_TYPES = typing.get_type_hints(Settings)
+TYPES = typing.get_type_hints(Settings)
+
+
+def flag_of(name: str) -> str:
+    """A setting's option on a command line."""
+    return f"--{name.replace('_', '-')}"
 
 
 def resolve(flags: Mapping[str, Any], *, environment: Mapping[str, str] | None = None, folder: Path | None = None) -> Settings:
@@ -107,8 +121,9 @@ def resolve(flags: Mapping[str, Any], *, environment: Mapping[str, str] | None =
     folder = folder or Path.cwd()
     given = _from_files(folder) + _from_environment(os.environ if environment is None else environment)
     flagged = {name: value for name, value in flags.items() if value is not None and value not in ((), [])}
-    given += [(f"--{name.replace('_', '-')}", name, value) for name, value in flagged.items()]
-    recipe = find(next((value for _, name, value in reversed(given) if name == "recipe"), DEFAULT), own_recipes(folder))
+    given += [(flag_of(name), name, value) for name, value in flagged.items()]
+    asked = next(((source, value) for source, name, value in reversed(given) if name == "recipe"), ("--recipe", DEFAULT))
+    recipe = find(*asked, recipes_in(folder))
     for source, name, value in _from_recipe(recipe) + given:
         values[name], sources[name] = _checked(source, name, value), source
     return replace(Settings(), **values, sources=sources)
@@ -133,15 +148,15 @@ def parse_layers(source: str, text: str) -> Layers:
 
 
 def layer_numbers(layers: Layers, n_layers: int | None) -> list[int]:
-    """The layers meant in a model of that many blocks, sorted; UsageError for a named range where the depth is not known."""
+    """The layers meant in a model of that many blocks, sorted; UsageError for a named range where the depth is unknown."""
     named = [layer for layer in layers if isinstance(layer, str)]
     if named and n_layers is None:
-        raise UsageError(f"the model's depth is not known, so {named[0]} does not say which layers", hint="--layer 0-11")
+        raise UsageError(f"the model's depth is unknown, so {named[0]} does not say which layers", hint="--layer 0-11")
     numbers = {layer for layer in layers if isinstance(layer, int)}
     return sorted(numbers.union(*(LAYER_RANGES[name](n_layers or 0) for name in named)))
 
 
-def own_recipes(folder: Path) -> dict[str, Recipe]:
+def recipes_in(folder: Path) -> dict[str, Recipe]:
     """The user's recipes in the settings files of a folder, by name."""
     return {
         name: recipe
@@ -184,7 +199,7 @@ def _from_files(folder: Path) -> list[tuple[str, str, Any]]:
 
 def _tables(folder: Path) -> list[tuple[Path, dict[str, Any]]]:
     """The tables of settings in the files of a folder, the last one counting most."""
-    found = []
+    tables = []
     for path, inside in ((folder / "pyproject.toml", ("tool", "emo")), (folder / "emo.toml", ())):
         if not path.is_file():
             continue
@@ -194,13 +209,13 @@ def _tables(folder: Path) -> list[tuple[Path, dict[str, Any]]]:
             raise UsageError(f"{path.name}: not readable as TOML: {error}") from error
         for key in inside:
             table = table.get(key, {})
-        found.append((path, table))
-    return found
+        tables.append((path, table))
+    return tables
 
 
 def _checked(source: str, name: str, value: Any) -> Any:
     try:
-        parsed = _PARSERS[_TYPES[name]](source, value)
+        parsed = _PARSERS[TYPES[name]](source, value)
     except (TypeError, ValueError):
         said = f"invalid value {value!r} for {name} ({source}): {SETTINGS[name].metadata['doc']}"
         raise UsageError(said, hint=_example(source, name)) from None
@@ -209,8 +224,8 @@ def _checked(source: str, name: str, value: Any) -> Any:
     if wrong:
         raise unknown(source, wrong[0], choices, hint="emo info")
     if name in LEAST and isinstance(parsed, int) and parsed < LEAST[name]:
-        flag = f"--{name.replace('_', '-')}"
-        raise UsageError(f"{source}: {value} is too small for {name}; the least is {LEAST[name]}", hint=f"{flag} {LEAST[name]}")
+        said = f"{source}: {value} is too small for {name}; the smallest value is {LEAST[name]}"
+        raise UsageError(said, hint=f"{flag_of(name)} {LEAST[name]}")
     return parsed
 
 

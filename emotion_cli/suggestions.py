@@ -1,4 +1,4 @@
-"""One sentence for every value that is none of the known: which option, which value, and what was probably meant."""
+"""One sentence for every unknown value: which option, which value, and what was probably meant."""
 
 import difflib
 from collections.abc import Iterable
@@ -10,14 +10,14 @@ SHOWN = 20
 
 
 def unknown(option: str, value: object, known: Iterable[object], *, hint: str | None = None) -> UsageError:
-    """A UsageError for a value of an option (or variable, or file) that is none of the known; it names the nearest one.
+    """A UsageError for an unknown value of an option (or variable, or file); it names the nearest known value.
 
     `hint` is the next command where no known value is near.
     """
     names = list(dict.fromkeys(map(str, known)))
     shown = ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
     meant = nearest(str(value), names)
-    among = f"none of {shown}" if shown else "not known, and nothing of its kind is there"
+    among = f"not one of {shown}" if shown else "unknown, and there are no known values yet"
     message = f"{option}: {str(value)!r} is {among}{did_you_mean(str(value), names)}"
     return UsageError(message, hint=f"{option} {meant}" if meant and option.startswith("-") else hint)
 
@@ -29,7 +29,7 @@ def did_you_mean(value: str, known: Iterable[str]) -> str:
 
 
 def nearest(value: str, known: Iterable[str]) -> str | None:
-    """The known value that a typing error would most easily make this one of, or None; case does not count."""
+    """The known value that is most probably meant by a wrong value, or None; case does not count."""
     by_folded = {name.casefold(): name for name in reversed(list(known))}
     folded = value.strip().casefold()
     close = difflib.get_close_matches(folded, by_folded, n=1, cutoff=0.6)

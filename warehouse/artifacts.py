@@ -34,7 +34,7 @@ class Artifacts:
         manifest = protocol.read_manifest(self.folder)
         if manifest is None:
             return None
-        files = self._own(manifest.files)
+        files = self._of_part(manifest.files)
         if not files and (self.part or manifest.files):
             return None  # only others were committed
         return replace(manifest, files=files, inputs=self._named(manifest.inputs), reads=self._named(manifest.reads))
@@ -65,7 +65,7 @@ class Artifacts:
             )
             protocol.commit(self.folder, manifest)
             with protocol.naming(self.folder):
-                for entry in self._own(former.files) if former else ():
+                for entry in self._of_part(former.files) if former else ():
                     if entry.name not in contents:
                         (self.folder / entry.name).unlink(missing_ok=True)
             protocol.sync_folder(self.folder)
@@ -78,12 +78,12 @@ class Artifacts:
         """
         with protocol.naming(self.folder):
             former = protocol.read_manifest(self.folder)
-            for entry in self._own(former.files) if former else ():
+            for entry in self._of_part(former.files) if former else ():
                 (self.folder / entry.name).unlink(missing_ok=True)
                 protocol.sync_folder(self.folder)
             if former and (others := self._others(former)):
-                left = replace(former, files=others, inputs=self._without(former.inputs), reads=self._without(former.reads))
-                protocol.commit(self.folder, left)
+                remaining = replace(former, files=others, inputs=self._without(former.inputs), reads=self._without(former.reads))
+                protocol.commit(self.folder, remaining)
             else:
                 (self.folder / MANIFEST).unlink(missing_ok=True)
                 protocol.sync_folder(self.folder)
@@ -91,17 +91,17 @@ class Artifacts:
     def _key(self, name: str) -> str:
         return f"[{self.part}] {name}" if self.part else name
 
-    def _is_own(self, key: str) -> bool:
+    def _is_of_part(self, key: str) -> bool:
         return key.startswith(f"[{self.part}] ") if self.part else not key.startswith("[")
 
     def _named(self, values: Mapping[str, Any]) -> dict[str, Any]:
         prefix = len(self._key(""))
-        return {key[prefix:]: value for key, value in values.items() if self._is_own(key)}
+        return {key[prefix:]: value for key, value in values.items() if self._is_of_part(key)}
 
     def _without(self, values: Mapping[str, Any]) -> dict[str, Any]:
-        return {key: value for key, value in values.items() if not self._is_own(key)}
+        return {key: value for key, value in values.items() if not self._is_of_part(key)}
 
-    def _own(self, files: Iterable[FileEntry]) -> tuple[FileEntry, ...]:
+    def _of_part(self, files: Iterable[FileEntry]) -> tuple[FileEntry, ...]:
         return tuple(entry for entry in files if entry.part == self.part)
 
     def _others(self, manifest: Manifest | None) -> tuple[FileEntry, ...]:

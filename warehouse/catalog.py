@@ -163,13 +163,13 @@ class _Sorted(NamedTuple):
 
 def _sorted_out(partitions: Iterable[Partition], *, footers: bool = False) -> _Sorted:
     """The files of the partitions that can be read, and what is wrong with the others."""
-    found = _Sorted([], {})
+    partitions_sorted = _Sorted([], {})
     for partition in partitions:
         try:
-            found.paths.extend(_readable(partition, footers=footers))
+            partitions_sorted.paths.extend(_readable(partition, footers=footers))
         except StoreError as error:
-            found.broken[partition] = str(error)
-    return found
+            partitions_sorted.broken[partition] = str(error)
+    return partitions_sorted
 
 
 def _readable(partition: Partition, *, footers: bool) -> list[Path]:
@@ -184,7 +184,7 @@ def _readable(partition: Partition, *, footers: bool) -> list[Path]:
     for path, entry in zip(paths, manifest.files, strict=True):
         refuse_link(path)
         if not path.is_file():
-            raise StoreError(f"{path} is listed in a manifest but is not there")
+            raise StoreError(f"{path} is listed in a manifest but is missing")
         if path.stat().st_size != entry.size:
             raise StoreError(f"{path} has {path.stat().st_size} bytes, not the {entry.size} that were committed")
         if footers:

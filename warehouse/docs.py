@@ -39,8 +39,8 @@ def queries_page() -> str:
         "in [queries/](../queries).",
     ]
     for query in queries().values():
-        found = catalog.rows(COLUMNS_OF, [query.name]).to_pylist()
-        columns = [(f"`{row['column_name']}`", row["data_type"], row["comment"] or "") for row in found]
+        described = catalog.rows(COLUMNS_OF, [query.name]).to_pylist()
+        columns = [(f"`{row['column_name']}`", row["data_type"], row["comment"] or "") for row in described]
         reads = ", ".join(f"`{name}`" for name in query.reads)
         grain = ", ".join(f"`{name}`" for name in query.grain)
         parts.append(

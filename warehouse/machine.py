@@ -1,6 +1,8 @@
 """What the machine gives to this process."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 
 def cores() -> int:
@@ -8,3 +10,14 @@ def cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+@contextmanager
+def memory_of_duckdb() -> Iterator[None]:
+    """MemoryError where DuckDB runs out of memory: its own error would read like one of a file or a statement."""
+    import duckdb
+
+    try:
+        yield
+    except duckdb.OutOfMemoryException as error:
+        raise MemoryError(str(error)) from error

@@ -116,17 +116,17 @@ def footer_of(path: Path) -> pq.FileMetaData:
         raise StoreError(f"{path}: {error}", hint="emo verify --repair") from error
 
 
-def schema_version_of(found: pa.Schema) -> int:
+def schema_version_of(file_schema: pa.Schema) -> int:
     """The schema version in a file's footer; StoreError when there is none."""
     try:
-        return int((found.metadata or {})[b"emo.schema_version"])
+        return int((file_schema.metadata or {})[b"emo.schema_version"])
     except (KeyError, ValueError):
         raise StoreError("no schema version is in the file's footer: not written by emo", hint="emo verify --repair") from None
 
 
-def refuse_other_version(path: Path, found: pa.Schema) -> None:
+def refuse_other_version(path: Path, file_schema: pa.Schema) -> None:
     """NewerError when a file is of a later schema, OlderError when it is of an earlier one."""
-    version = schema_version_of(found)
+    version = schema_version_of(file_schema)
     refuse_newer(path, version)
     if version < schema.SCHEMA_VERSION:
         raise OlderError(

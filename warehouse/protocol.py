@@ -204,7 +204,7 @@ def refuse_newer(path: Path, version: int) -> None:
 
 
 def read_progress(folder: Path) -> tuple[FileEntry, ...]:
-    """Finished parts of unfinished work, those whose files are still whole; a damaged note counts as none."""
+    """Finished parts of incomplete work, as far as their files are still whole; none where the note is damaged."""
     try:
         saved = json.loads((folder / PROGRESS).read_text(encoding="utf-8"))
         entries = [FileEntry(**entry) for entry in saved["files"]]

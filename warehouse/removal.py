@@ -14,7 +14,7 @@ from typing import NamedTuple
 from warehouse import protocol
 from warehouse.artifacts import Artifacts, parts_of
 from warehouse.errors import NotInStoreError, StoreError
-from warehouse.lock import HOLDER, LOCK, held
+from warehouse.lock import LOCK_FILES, held
 from warehouse.protocol import MANIFEST, PROGRESS, TEMPORARY, Manifest
 from warehouse.schema import TABLES, About
 from warehouse.store import Partition, Store
@@ -22,11 +22,11 @@ from warehouse.store import Partition, Store
 LIST = 'emo sql "select extraction_id, dataset, model from extractions"'
 
 STAY = ("report", "tracking")
-"""Artifacts that are about everything in the store: they become stale, and are not removed."""
+"""Artifacts about the whole store: they become stale, and are not removed."""
 
 
 class Wanted(NamedTuple):
-    """What is to go; what is empty does not restrict. A version alone takes its texts and what was made of them."""
+    """What to remove; an empty field does not restrict. A version alone means its texts and all that was made of them."""
 
     datasets: Collection[str] = ()
     models: Collection[str] = ()
@@ -35,9 +35,9 @@ class Wanted(NamedTuple):
 
 
 class Doomed(NamedTuple):
-    """One folder that goes: its place in the store, rows, and files, in the order in which they are removed.
+    """A folder to remove: its place in the store, rows, and files, in the order in which they are removed.
 
-    With a `part` only that part of a folder of artifacts goes.
+    With a `part` only that part of a folder of artifacts is removed.
     """
 
     folder: Path
@@ -53,14 +53,12 @@ class Doomed(NamedTuple):
 
 
 def doomed(store: Store, wanted: Wanted) -> list[Doomed]:
-    """All that goes, in the order of removal; NotInStoreError when nothing of the kind is there, or an id is not unique."""
+    """All folders to remove, in order; NotInStoreError when nothing matches, or an id is not unique."""
     roots = {partition.folder: partition for partition in _roots(store, wanted)}
     if not roots:
-        raise NotInStoreError(
-            "nothing of the kind is in the store", hint='emo sql "select extraction_id, dataset, model from extractions"'
-        )
+        raise NotInStoreError("nothing in the store matches", hint=LIST)
     manifests = {folder: manifest for folder in _folders(store) if (manifest := _manifest(folder))}
-    # an origin after all that reads it
+    # an origin is removed after all that reads it
     before: dict[Path, set[Path]] = {folder: set() for folder in roots}
     reached = list(roots)
     for origin in reached:
@@ -75,27 +73,27 @@ def doomed(store: Store, wanted: Wanted) -> list[Doomed]:
     ranked = sorted(before, key=lambda folder: (_rank(store, order, folder), folder), reverse=True)
     sorter = TopologicalSorter({folder: sorted(before[folder]) for folder in ranked})
     # what no manifest names as read, but all stands on: texts go last
-    found = sorted(sorter.static_order(), key=lambda folder: _rank(store, order, folder) == 0)
-    return _doomed_pages(store, found, manifests) + [_doomed(store, folder, manifests.get(folder)) for folder in found]
+    ordered = sorted(sorter.static_order(), key=lambda folder: _rank(store, order, folder) == 0)
+    return _doomed_pages(store, ordered, manifests) + [_doomed(store, folder, manifests.get(folder)) for folder in ordered]
 
 
 def remove(store: Store, folders: list[Doomed]) -> list[Path]:
-    """Remove these, in order; the folders that stay because of files that are none of the store's.
+    """Remove these, in order; the folders that stay because they hold files that emo did not write.
 
-    HeldError when another process is writing one of them; then nothing is removed.
+    HeldError when another process is writing to any of these folders; then nothing is removed.
     """
     with ExitStack() as locks:
-        for folder in dict.fromkeys(one.folder for one in folders):
+        for folder in dict.fromkeys(removal.folder for removal in folders):
             locks.enter_context(held(folder))
-        return [one.folder for one in folders if not _removed(store, one)]
+        return [removal.folder for removal in folders if not _removed(store, removal)]
 
 
 def left_stale(store: Store) -> list[tuple[str, Path]]:
     """Kind and folder of what is about everything in the store, where it says what is no longer there."""
-    found = ((_manifest(folder), folder) for folder in store.artifact_folders())
+    committed = ((_manifest(folder), folder) for folder in store.artifact_folders())
     return [
         (manifest.table, folder)
-        for manifest, folder in found
+        for manifest, folder in committed
         if manifest and manifest.table in STAY and not all((store.root / place).is_dir() for place in manifest.origins)
     ]
 
@@ -109,13 +107,13 @@ def _roots(store: Store, wanted: Wanted) -> Iterator[Partition]:
     # an id names rows of one dataset and model; what is of both, or of one extraction, leaves texts and checks
     whole = not (wanted.extractions or (wanted.datasets and wanted.models))
     goes: dict[About, Callable[[Partition], bool]] = {
-        About.dataset: lambda one: (
-            whole and one.keys["dataset"] in wanted.datasets and one.keys["prompts_sha256"].startswith(wanted.version)
+        About.dataset: lambda partition: (
+            whole and partition.keys["dataset"] in wanted.datasets and partition.keys["prompts_sha256"].startswith(wanted.version)
         ),
-        About.model: lambda one: whole and one.keys["model"] in wanted.models,
-        About.extraction: lambda one: _extraction(one) in extractions,
-        About.pair: lambda one: not ids.isdisjoint(one.extractions()),
-        About.group: lambda one: not ids.isdisjoint(one.extractions()),
+        About.model: lambda partition: whole and partition.keys["model"] in wanted.models,
+        About.extraction: lambda partition: _extraction(partition) in extractions,
+        About.pair: lambda partition: not ids.isdisjoint(partition.extractions()),
+        About.group: lambda partition: not ids.isdisjoint(partition.extractions()),
     }
     yield from (partition for about, members in by_about.items() for partition in members if goes[about](partition))
 
@@ -162,7 +160,7 @@ def _manifest(folder: Path) -> Manifest | None:
     try:
         return protocol.read_manifest(folder)
     except StoreError:
-        return None  # damaged: what is named by its folder goes all the same
+        return None  # damaged: what its folder names is removed all the same
 
 
 def _rank(store: Store, order: list[str], folder: Path) -> int:
@@ -171,31 +169,31 @@ def _rank(store: Store, order: list[str], folder: Path) -> int:
 
 
 def _doomed(store: Store, folder: Path, manifest: Manifest | None) -> Doomed:
-    own = _is_own_part if folder.relative_to(store.root).parts[0] in TABLES else _is_listed(manifest)
-    files = [path for path in sorted(folder.iterdir()) if path.name.startswith(TEMPORARY) or own(path)]
+    is_removed = _is_part if folder.relative_to(store.root).parts[0] in TABLES else _is_listed(manifest)
+    files = [path for path in sorted(folder.iterdir()) if path.name.startswith(TEMPORARY) or is_removed(path)]
     notes = [folder / name for name in (MANIFEST, PROGRESS) if (folder / name).exists()]
     # a picture counts only while it is as its manifest says, so that its manifest may go last, and the folder is found again
-    ordered = [*notes, *files] if own is _is_own_part else [*files, *notes]
+    ordered = [*notes, *files] if is_removed is _is_part else [*files, *notes]
     return Doomed(folder, folder.relative_to(store.root).as_posix(), manifest.rows if manifest else 0, tuple(ordered))
 
 
 def _doomed_pages(store: Store, folders: Collection[Path], manifests: Mapping[Path, Manifest]) -> list[Doomed]:
-    """The named reports and records that are about nothing but vectors which go; those of anything else stay, and are stale."""
+    """The named reports and records that are only about removed vectors; all others stay, and are stale."""
     places = {folder.relative_to(store.root).as_posix() for folder in folders}
-    found = []
+    pages = []
     for folder, manifest in manifests.items():
         for artifacts in parts_of(folder, manifest) if manifest.table in STAY else ():
-            own = artifacts.committed()
-            made_of = {place for place in own.origins if place.startswith("vectors/")} if own else set()
+            page = artifacts.committed()
+            made_of = {place for place in page.origins if place.startswith("vectors/")} if page else set()
             left = {place for place in made_of - places if (store.root / place).is_dir()}
-            if own and artifacts.part and made_of & places and not left:
-                files = tuple(folder / entry.name for entry in own.files)
+            if page and artifacts.part and made_of & places and not left:
+                files = tuple(folder / entry.name for entry in page.files)
                 place = (folder / artifacts.part).relative_to(store.root).as_posix()
-                found.append(Doomed(folder, place, 0, files, artifacts.part))
-    return found
+                pages.append(Doomed(folder, place, 0, files, artifacts.part))
+    return pages
 
 
-def _is_own_part(path: Path) -> bool:
+def _is_part(path: Path) -> bool:
     return path.name.startswith("part-") and path.suffix == ".parquet"
 
 
@@ -204,21 +202,21 @@ def _is_listed(manifest: Manifest | None) -> Callable[[Path], bool]:
     return lambda path: path.name in names
 
 
-def _removed(store: Store, one: Doomed) -> bool:
+def _removed(store: Store, removal: Doomed) -> bool:
     """Remove one folder's files, then the folder and those above it that are empty; whether it is gone."""
-    with protocol.naming(one.folder):
-        if one.part:
-            Artifacts(one.folder, part=one.part).withdraw()
-            if _manifest(one.folder):
+    with protocol.naming(removal.folder):
+        if removal.part:
+            Artifacts(removal.folder, part=removal.part).withdraw()
+            if _manifest(removal.folder):
                 return True  # other parts are there
-        for path in one.files:
+        for path in removal.files:
             if path.exists():
                 os.unlink(path)  # noqa: PTH108 - the system calls of the protocol are spelled out
-                protocol.sync_folder(one.folder)
-        strangers = [path for path in one.folder.iterdir() if path.name not in (LOCK, HOLDER)]
-        for name in (HOLDER, LOCK):
-            (one.folder / name).unlink(missing_ok=True)
-        if strangers:
-            return bool(one.part)  # of a part the folder may stay, with what else is in it
-        protocol.remove_empty(one.folder, store.root)
+                protocol.sync_folder(removal.folder)
+        foreign = [path for path in removal.folder.iterdir() if path.name not in LOCK_FILES]
+        for name in LOCK_FILES:
+            (removal.folder / name).unlink(missing_ok=True)
+        if foreign:
+            return bool(removal.part)  # of a part the folder may stay, with what else is in it
+        protocol.remove_empty(removal.folder, store.root)
     return True

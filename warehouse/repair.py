@@ -1,4 +1,4 @@
-"""Mends what `warehouse.verify` finds, and deletes nothing that was ever committed: bad files are put aside in quarantine.
+"""Repairs what `warehouse.verify` finds, and deletes nothing that was ever committed: bad files are put aside in quarantine.
 
 What is left of a table that is all or none becomes finished parts of unfinished work: the next run makes only what is missing.
 """
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from warehouse import protocol
 from warehouse.errors import HeldError, StoreError
-from warehouse.lock import HOLDER, LOCK, held
+from warehouse.lock import LOCK_FILES, held
 from warehouse.migrations import migrate
 from warehouse.protocol import MANIFEST
 from warehouse.schema import TABLES
@@ -84,20 +84,22 @@ def _described_by(store: Store, partition: Partition) -> list[Partition]:
         for table in TABLES.values()
         if table.all_or_none and table.name != partition.table.name and table.partition_by == partition.table.partition_by
     ]
-    found = []
+    describing = []
     for other in others:
         try:
             manifest = other.manifest()
         except StoreError:
             continue
         if manifest and partition.place in manifest.origins:
-            found.append(other)
-    return found
+            describing.append(other)
+    return describing
 
 
 def _partition_at(store: Store, folder: Path) -> Partition | None:
     table = next(iter(folder.relative_to(store.root).parts), "")
-    return next((one for one in store.folders(table) if one.folder == folder), None) if table in TABLES else None
+    return (
+        next((partition for partition in store.folders(table) if partition.folder == folder), None) if table in TABLES else None
+    )
 
 
 def _remove(path: Path) -> str:
@@ -109,7 +111,7 @@ def _remove(path: Path) -> str:
 
 def _put_folder_aside(store: Store, folder: Path) -> str:
     for path in sorted(folder.iterdir()):
-        if path.name not in (LOCK, HOLDER):
+        if path.name not in LOCK_FILES:
             _put_aside(store, path)
     return f"moved to {QUARANTINE}/, with what it listed"
 

@@ -120,12 +120,12 @@ class Partition:
         return [self.folder / entry.name for entry in manifest.files] if manifest else []
 
     def progress(self) -> tuple[FileEntry, ...]:
-        """Finished parts of unfinished work, those whose files are still whole."""
+        """Finished parts of incomplete work, as far as their files are still whole."""
         return protocol.read_progress(self.folder)
 
     @property
     def has_progress(self) -> bool:
-        """Whether there is unfinished work to go on with."""
+        """Whether there is incomplete work to resume."""
         return (self.folder / PROGRESS).is_file()
 
     def save_progress(self, files: Sequence[FileEntry]) -> None:
@@ -143,7 +143,7 @@ class Partition:
             try:
                 pieces.append(read_parquet(path, columns, equal))
             except FileNotFoundError as error:
-                raise NotInStoreError(f"{path} is listed in a manifest but is not there", hint="emo verify --repair") from error
+                raise NotInStoreError(f"{path} is listed in a manifest but is missing", hint="emo verify --repair") from error
             except MemoryError as error:
                 raise MemoryError(f"{path}: {error}") from error
             except (*UNREADABLE, KeyError) as error:
@@ -157,6 +157,8 @@ class Partition:
             with pq.ParquetFile(path) as file:
                 for number in range(file.num_row_groups):
                     yield file.read_row_group(number, columns=list(columns))
+        except MemoryError as error:
+            raise MemoryError(f"{path}: {error}") from error
         except UNREADABLE as error:
             raise StoreError(f"{path}: {error}", hint="emo verify --repair") from error
 

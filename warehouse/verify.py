@@ -12,18 +12,18 @@ from warehouse import protocol, schema
 from warehouse.catalog import declare_macros, table_select
 from warehouse.errors import HeldError, NewerError, StoreError
 from warehouse.library import checks
-from warehouse.lock import HOLDER, LOCK, held
-from warehouse.machine import cores
+from warehouse.lock import LOCK_FILES, held
+from warehouse.machine import cores, memory_of_duckdb
 from warehouse.parquet import UNREADABLE, footer_of, schema_version_of, value_faults
 from warehouse.protocol import MANIFEST, PROGRESS, TEMPORARY, FileEntry, Manifest, file_sha256
 from warehouse.schema import TABLES, Table
 from warehouse.store import Partition, Store
 
-KNOWN_FILES = (MANIFEST, PROGRESS, LOCK, HOLDER)
+KNOWN_FILES = (MANIFEST, PROGRESS, *LOCK_FILES)
 
 
 class Fault(NamedTuple):
-    """One thing that is wrong: which check found it, the file or folder, a sentence, and what was done about it."""
+    """A fault: the check that reports it, the file or folder, a sentence, and what was done about it."""
 
     check: str
     file: Path
@@ -32,7 +32,7 @@ class Fault(NamedTuple):
 
 
 class Kind(NamedTuple):
-    """What a check means, what `emo verify --repair` does about it, and what is left to do for a person."""
+    """What a check means, what `emo verify --repair` does about it, and the command that a person runs afterwards."""
 
     doc: str
     repair: str
@@ -42,18 +42,18 @@ class Kind(NamedTuple):
 KINDS = {
     "temporary": Kind("a file that was being written when its process ended", "remove", ""),
     "orphan": Kind("a part that no manifest lists: superseded, or of a killed run", "remove", ""),
-    "foreign": Kind("a file that is none of the store's", "quarantine", ""),
+    "foreign": Kind("a file that emo did not write", "quarantine", ""),
     "manifest": Kind("a manifest that cannot be read or belongs elsewhere", "quarantine_folder", "emo run"),
-    "missing": Kind("a file that a manifest lists is not there", "drop", "emo run"),
+    "missing": Kind("a file that a manifest lists is missing", "drop", "emo run"),
     "checksum": Kind("a file is not as it was committed", "quarantine", "emo run"),
     "schema": Kind("a file has other columns or types than its table", "quarantine", "emo run"),
     "rows": Kind("a file has another number of rows than its manifest says", "quarantine", "emo run"),
-    "values": Kind("a NaN, or no value where one must be", "quarantine", "emo run"),
-    "grain": Kind("two rows that should be one", "quarantine", "emo run"),
+    "values": Kind("a NaN, or a missing value that is required", "quarantine", "emo run"),
+    "grain": Kind("two rows with the same key", "quarantine", "emo run"),
     "older": Kind("written by an earlier schema", "migrate", ""),
     "newer": Kind("written by a later schema", "", "upgrade emo"),
-    "stale": Kind("made of something that has changed since", "", "emo run"),
-    "activations_have_an_extraction": Kind("the row that describes activations is not there", "", "emo extract"),
+    "stale": Kind("an input has changed since this was made", "", "emo run"),
+    "activations_have_an_extraction": Kind("the row that describes activations is missing", "", "emo extract"),
     "artifact": Kind("a picture or page is not as it was committed", "", "emo run"),
 }
 """Each check in Python; those in SQL are in checks/, and find what recomputing would not mend."""
@@ -69,20 +69,21 @@ def verify(store: Store, *, note: Callable[[str], None] = lambda _: None) -> lis
         partitions = store.folders(table.name)
         note(f"checking {table.name}: {len(partitions)} partitions")
         for partition in partitions:
-            found = list(_of_partition(partition))
-            faults += found
-            if not {fault.check for fault in found} & {"manifest", "newer", "older"}:
-                bad = {fault.file for fault in found}
+            of_partition = list(_of_partition(partition))
+            faults += of_partition
+            if not {fault.check for fault in of_partition} & {"manifest", "newer", "older"}:
+                bad = {fault.file for fault in of_partition}
                 readable[table.name] += [path for path in partition.paths() if path not in bad]
     note("checking rows against each other")
-    faults += _of_rows(readable)
+    with memory_of_duckdb():
+        faults += _of_rows(readable)
     faults += _of_artifacts(store)
     faults += _of_origins(store)
     return faults
 
 
 def unfinished(store: Store) -> list[tuple[Path, int]]:
-    """Folders with work to go on with, and how many of its parts are finished: no fault."""
+    """Folders with incomplete work, and how many of its parts are finished: no fault."""
     folders = [partition for table in TABLES for partition in store.folders(table) if partition.has_progress]
     return [(partition.folder, len(partition.progress())) for partition in folders]
 
@@ -147,23 +148,23 @@ def _of_file(table: Table, path: Path, entry: FileEntry) -> Iterator[Fault]:
         else:
             yield from (Fault("values", path, fault) for fault in _values(path))
     except MemoryError as error:
-        # a file that is too large for what is free is no damaged one, and must not be put aside
+        # a file that is too large for the free memory is not damaged, and must not be put aside
         raise MemoryError(f"{path}: {error}") from error
     except (*UNREADABLE, StoreError) as error:
         yield Fault("checksum", path, str(error))
 
 
-def _schema_fault(table: Table, found: pa.Schema) -> str:
-    if (found.metadata or {}).get(b"emo.table", b"").decode() != table.name:
+def _schema_fault(table: Table, file_schema: pa.Schema) -> str:
+    if (file_schema.metadata or {}).get(b"emo.table", b"").decode() != table.name:
         return f"the file does not say that it is of {table.name}"
-    if schema_version_of(found) != schema.SCHEMA_VERSION:
-        return f"schema {schema_version_of(found)}, not {schema.SCHEMA_VERSION}"
-    widths = [field.type.list_size for field in found if pa.types.is_fixed_size_list(field.type)]
+    if schema_version_of(file_schema) != schema.SCHEMA_VERSION:
+        return f"schema {schema_version_of(file_schema)}, not {schema.SCHEMA_VERSION}"
+    widths = [field.type.list_size for field in file_schema if pa.types.is_fixed_size_list(field.type)]
     expected = table.arrow_schema(d_model=widths[0] if widths else None)
-    if found.equals(expected):
+    if file_schema.equals(expected):
         return ""
-    differing = {*found.names} ^ {*expected.names} or {
-        name for name in expected.names if not found.field(name).equals(expected.field(name))
+    differing = {*file_schema.names} ^ {*expected.names} or {
+        name for name in expected.names if not file_schema.field(name).equals(expected.field(name))
     }
     return f"not as declared: {', '.join(sorted(differing)) or 'the order of columns'}"
 
@@ -237,7 +238,7 @@ def _of_origins(store: Store) -> Iterator[Fault]:
                 continue  # a fault of its own
             current = (origin.fingerprint_of(part) if part else origin.fingerprint) if origin else None
             if manifest and current != manifest.inputs.get(name):
-                how = "has changed since" if origin else "is not there"
+                how = "has changed since" if origin else "is missing"
                 page = name[1 : name.index("] ")] if name.startswith("[") else ""
                 yield Fault("stale", folder, f"{page or 'it'} was made of {place}, which {how}")
 

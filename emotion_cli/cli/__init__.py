@@ -1,1 +1,1 @@
-"""The front door: the Typer app, one file a command, and the only writers to stdout and stderr."""
+"""The command line: the Typer app, a file for each command, and the only writers to stdout and stderr."""

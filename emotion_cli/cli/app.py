@@ -1,6 +1,5 @@
 """The Typer app, and `main`: the only place where errors become exit codes."""
 
-import importlib
 import os
 import shlex
 import signal
@@ -30,6 +29,7 @@ from emotion_cli.cli.track import track
 from emotion_cli.cli.vectors import vectors
 from emotion_cli.cli.verify import verify
 from emotion_cli.errors import EmoError, ExitCode
+from warehouse.errors import NameInvalidError, NotInStoreError, QueryError, StoreError
 
 app = typer.Typer(
     name="emo",
@@ -43,8 +43,8 @@ app.command("import")(import_)
 app.add_typer(datasets.app, name="datasets")
 app.add_typer(models.app, name="models")
 
-STORE_ERRORS = {"NotInStoreError": ExitCode.MISSING, "QueryError": ExitCode.USAGE, "NameInvalidError": ExitCode.USAGE}
-"""Exit codes of the store's own errors, by class; all others are failures."""
+STORE_ERRORS = {NotInStoreError: ExitCode.MISSING, QueryError: ExitCode.USAGE, NameInvalidError: ExitCode.USAGE}
+"""Exit codes of the store's errors, by class; all others are failures."""
 
 
 def _version(wanted: bool) -> None:
@@ -86,7 +86,7 @@ def _exit_code(arguments: list[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.OK
     except (typer.Abort, KeyboardInterrupt):
-        Console().error("interrupted; what was finished is kept", hint=f"to go on: {shlex.join(['emo', *arguments])}")
+        Console().error("interrupted; finished parts are kept", hint=f"to resume: {shlex.join(['emo', *arguments])}")
         return ExitCode.INTERRUPTED
     except typer.TyperException as error:
         message = error.format_message() if hasattr(error, "format_message") else str(error)
@@ -102,12 +102,12 @@ def _reported(error: Exception, console: Console) -> int:
     if isinstance(error, EmoError):
         console.error(str(error), error.hint)
         return error.exit_code
-    if isinstance(error, importlib.import_module("warehouse.errors").StoreError):
-        console.error(str(error), getattr(error, "hint", None))
-        return STORE_ERRORS.get(type(error).__name__, ExitCode.FAILED)
+    if isinstance(error, StoreError):
+        console.error(str(error), error.hint)
+        return STORE_ERRORS.get(type(error), ExitCode.FAILED)
     if isinstance(error, MemoryError):
-        console.error(f"not enough memory: {error}".removesuffix(": "), hint="free memory, then run it again")
+        console.error(f"not enough memory: {error}".removesuffix(": "), hint="free memory, then rerun the command")
         return ExitCode.FAILED
     kind = type(error).__name__
-    console.error(f"{kind}: {error}", hint="run it again with --debug to see where; that is worth a bug report")
+    console.error(f"{kind}: {error}", hint="rerun it with --debug to see where, and please report it as a bug")
     return ExitCode.FAILED

@@ -2,29 +2,32 @@
 
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from rich.console import Console as RichConsole
 from rich.markup import escape
 
 from emotion_cli.cli.next_step import with_store
+from emotion_cli.job.listener import Advance, Listener
 
 SECONDS_BETWEEN_LINES = 15
-"""How often progress is said where there is no terminal to draw a bar on."""
+"""How often progress is said where there is no terminal to draw a bar on; work that takes no longer needs no line."""
 
 
-class Console:
+class Console(Listener):
     """Says what happens; quiet says errors only, verbose also what is left alone; next commands keep the `store` given."""
 
     def __init__(self, *, quiet: bool = False, verbose: bool = False, store: Path | None = None) -> None:
         self.quiet, self.verbose, self.store = quiet, verbose, store
         self._rich = RichConsole(file=sys.stderr, highlight=False, soft_wrap=True)
+        self._said = time.monotonic()
 
     def note(self, text: str) -> None:
         """One sentence about the work."""
         if not self.quiet:
+            self._said = time.monotonic()
             self._rich.print(escape(with_store(text, self.store)))
 
     def detail(self, text: str) -> None:
@@ -39,88 +42,75 @@ class Console:
             self._rich.print(f"[bold]next:[/] {escape(with_store(hint, self.store))}")
 
     @contextmanager
-    def progress(self, what: str, prompts: int, tokens: int) -> Iterator[Callable[[int, int], None]]:
-        """A bar with prompts/s, tokens/s and the time left; lines instead where stderr is no terminal."""
+    def progress(self, what: str, **totals: int) -> Iterator[Advance]:
+        """A bar while the work goes on, or lines where stderr is no terminal; at the end of long work one line with its speed."""
+        work = _Work(what, totals)
         if self.quiet:
-            yield lambda prompts, tokens: None
-        elif self._rich.is_terminal:
-            with self._bar(what, tokens) as advance:
-                yield advance
-        else:
-            with self._lines(what, prompts, tokens) as advance:
-                yield advance
-
-    @contextmanager
-    def rows(self, what: str, total: int) -> Iterator[Callable[[int], None]]:
-        """A bar with rows/s and the time left; lines now and then where stderr is no terminal."""
-        done, started, said = 0, time.monotonic(), time.monotonic()
-        if self.quiet or not self._rich.is_terminal:
-
-            def note(rows: int) -> None:
-                nonlocal done, said
-                done += rows
-                if time.monotonic() - said > SECONDS_BETWEEN_LINES and done < total:
-                    said = time.monotonic()
-                    left = (said - started) * (total - done) / max(done, 1)
-                    self.note(f"{what}: {done:,} of {total:,} rows, {left:.0f} s left")
-
-            yield note
+            yield work.add
             return
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("rows"), TimeRemainingColumn())
-        with Progress(*columns, console=self._rich) as bar:
-            task = bar.add_task(escape(what), total=total)
-            yield lambda rows: bar.update(task, advance=rows)
+        with self._bar(work) if self._rich.is_terminal else nullcontext(self._lines(work)) as advance:
+            yield advance
+        if work.seconds > SECONDS_BETWEEN_LINES:
+            self.note(work.summary())
 
     @contextmanager
-    def _bar(self, what: str, tokens: int) -> Iterator[Callable[[int, int], None]]:
+    def _bar(self, work: "_Work") -> Iterator[Advance]:
+        # imports that only a terminal needs
         from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-        columns = (
-            TextColumn("{task.description}"),
-            BarColumn(),
-            TaskProgressColumn(),
-            TextColumn("{task.fields[rates]}"),
-            TimeRemainingColumn(),
-        )
-        with Progress(*columns, console=self._rich) as bar:
-            # by tokens, which is what the time goes by
-            task = bar.add_task(escape(what), total=tokens, rates="")
-            rates = _Rates()
+        what, so_far = TextColumn("{task.description}"), TextColumn("{task.fields[so_far]}")
+        columns = (what, BarColumn(), TaskProgressColumn(), so_far, TimeRemainingColumn())
+        with Progress(*columns, console=self._rich, transient=True) as bars:
+            bar = bars.add_task(escape(work.what), total=work.total, so_far="")
 
-            def advance(prompts: int, tokens: int) -> None:
-                rates.add(prompts, tokens)
-                bar.update(task, advance=tokens, rates=rates.text())
+            def advance(*amounts: int) -> None:
+                work.add(*amounts)
+                bars.update(bar, completed=work.completed, so_far=work.so_far())
 
             yield advance
 
-    @contextmanager
-    def _lines(self, what: str, prompts: int, tokens: int) -> Iterator[Callable[[int, int], None]]:
-        rates, said = _Rates(), time.monotonic()
+    def _lines(self, work: "_Work") -> Advance:
+        def advance(*amounts: int) -> None:
+            work.add(*amounts)
+            if time.monotonic() - self._said > SECONDS_BETWEEN_LINES and work.completed < work.total:
+                self.note(f"{work.what}: {work.so_far()}, {work.seconds_left():.0f} s left")
 
-        def advance(done: int, tokens_done: int) -> None:
-            nonlocal said
-            rates.add(done, tokens_done)
-            if time.monotonic() - said > SECONDS_BETWEEN_LINES and rates.prompts < prompts:
-                said = time.monotonic()
-                left = rates.seconds * (tokens - rates.tokens) / max(rates.tokens, 1)
-                self.note(f"{what}: {rates.prompts} of {prompts} prompts, {rates.text()}, {left:.0f} s left")
-
-        yield advance
-        self.note(f"{what}: {rates.prompts} prompts, {rates.tokens} tokens in {rates.seconds:.1f} s, {rates.text()}")
+        return advance
 
 
-class _Rates:
-    def __init__(self) -> None:
-        self.started, self.prompts, self.tokens = time.monotonic(), 0, 0
+class _Work:
+    """How much of some work is done, in each of its units."""
 
-    def add(self, prompts: int, tokens: int) -> None:
-        self.prompts, self.tokens = self.prompts + prompts, self.tokens + tokens
+    def __init__(self, what: str, totals: Mapping[str, int]) -> None:
+        self.what, self.totals, self.done = what, totals, dict.fromkeys(totals, 0)
+        self.started = time.monotonic()
+
+    def add(self, *amounts: int) -> None:
+        for unit, amount in zip(self.totals, amounts, strict=True):
+            self.done[unit] += amount
+
+    @property
+    def total(self) -> int:
+        return [*self.totals.values()][-1]
+
+    @property
+    def completed(self) -> int:
+        return [*self.done.values()][-1]
 
     @property
     def seconds(self) -> float:
         return max(time.monotonic() - self.started, 1e-9)
 
-    def text(self) -> str:
-        return f"{self.prompts / self.seconds:.1f} prompts/s, {self.tokens / self.seconds:.0f} tokens/s"
+    def seconds_left(self) -> float:
+        return self.seconds * (self.total - self.completed) / max(self.completed, 1)
+
+    def speed(self) -> str:
+        return ", ".join(f"{amount / self.seconds:,.1f} {unit}/s" for unit, amount in self.done.items())
+
+    def so_far(self) -> str:
+        unit, total = next(iter(self.totals.items()))
+        return f"{self.done[unit]:,} of {total:,} {unit}, {self.speed()}"
+
+    def summary(self) -> str:
+        amounts = ", ".join(f"{amount:,} {unit}" for unit, amount in self.done.items())
+        return f"{self.what}: {amounts} in {self.seconds:.1f} s, {self.speed()}"

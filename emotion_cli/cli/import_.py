@@ -2,13 +2,16 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from emotion_cli.cli import options as o
 from emotion_cli.cli.console import Console
+from emotion_cli.cli.options import Start, takes
 from emotion_cli.errors import UsageError
+
+if TYPE_CHECKING:
+    from warehouse.store import Store
 
 Files = Annotated[
     list[Path],
@@ -16,8 +19,8 @@ Files = Annotated[
 ]
 DatasetName = Annotated[str | None, typer.Option("--dataset", "-d", help="Prompt set that the rows are of.")]
 ModelName = Annotated[str | None, typer.Option("--model", "-m", help="What the model is called in the store.")]
-NLayers = Annotated[int | None, typer.Option("--n-layers", help="Decoder blocks of the model; not known if not given.")]
-Create = Annotated[bool, typer.Option("--create-dataset", help="Make the dataset of the texts, if there is none of that name.")]
+NLayers = Annotated[int | None, typer.Option("--n-layers", help="Decoder blocks of the model; unknown if not given.")]
+Create = Annotated[bool, typer.Option("--create-dataset", help="Make the dataset from the texts, if no dataset has that name.")]
 Role = Annotated[str | None, typer.Option("--role", help="Role of a dataset that is made: train (if not given) or test.")]
 Dtype = Annotated[str | None, typer.Option("--dtype", help="Number format of the forward pass, if known.")]
 Bos = Annotated[str | None, typer.Option("--bos", help="Rule of the beginning-of-sequence token, if known: auto, always, never.")]
@@ -27,7 +30,9 @@ Template = Annotated[
 Revision = Annotated[str | None, typer.Option("--revision", help="Commit of the weights on the Hub, if known.")]
 
 
+@takes("store", "quiet")
 def import_(
+    start: Start,
     files: Files,
     dataset: DatasetName = None,
     model: ModelName = None,
@@ -38,17 +43,15 @@ def import_(
     bos: Bos = None,
     chat_template: Template = None,
     revision: Revision = None,
-    store: o.StoreDir = None,
-    quiet: o.Quiet = False,
 ) -> None:
     """Import activations from Parquet files, or vectors from files of emo export; a fault is named and nothing is imported."""
-    _, console, opened = o.start(store=store, quiet=quiet)
+    console, store = start.console, start.store
     from emotion_cli.exchange.importing import Declared, import_activations
     from emotion_cli.exchange.vector_files import ENDINGS
 
     if any(file.suffix.lower() in ENDINGS for file in files):
         declared = (dataset, model, n_layers, create_dataset or None, role, dtype, bos, chat_template, revision)
-        _import_vectors(opened, files, ENDINGS, any(value is not None for value in declared), console)
+        _import_vectors(store, files, ENDINGS, any(value is not None for value in declared), console)
         return
     if not dataset or not model:
         raise UsageError(
@@ -56,7 +59,7 @@ def import_(
             hint=f"emo import {files[0]} --dataset {dataset or 'NAME'} --model {model or 'NAME'}",
         )
     imported = import_activations(
-        opened,
+        store,
         files,
         dataset=dataset,
         model=model,
@@ -68,31 +71,30 @@ def import_(
     scope, pairs = imported.scope, imported.pairs
     what = ", ".join(f"{pooling} at {len(layers)} layers" for pooling, layers in pairs.items())
     if not imported.is_new:
-        console.note(f"{scope.subject}: these activations are there already (extraction {scope.extraction_id}); nothing was done")
+        console.note(f"{scope.subject}: these activations are already in the store (extraction {scope.extraction_id})")
         return
-    depth = "" if n_layers else "; the model's depth is not known, so there is no relative depth (--n-layers)"
+    depth = "" if n_layers else "; the model's depth is unknown, so there is no relative depth (--n-layers)"
     console.note(
         f"imported {scope.subject}: {imported.n_prompts} prompts x {imported.d_model}, {what}, "
         f"extraction {scope.extraction_id}{depth}; next: emo vectors -d {dataset} -m {model}"
     )
 
 
-def _import_vectors(opened: Any, files: list[Path], endings: Sequence[str], declared: bool, console: Console) -> None:
+def _import_vectors(store: "Store", files: list[Path], endings: Sequence[str], declared: bool, console: Console) -> None:
     from emotion_cli.exchange.importing_vectors import import_vectors
 
     others = [file for file in files if file.suffix.lower() not in endings]
     if others:
-        raise UsageError(f"{others[0]}: activations and vectors are imported one after the other", hint=f"emo import {others[0]}")
+        raise UsageError(f"{others[0]}: import activations and vectors in separate commands", hint=f"emo import {others[0]}")
     if declared:
         raise UsageError(
-            "files of vectors say themselves what they are of: only --store and --quiet go with them",
+            "files of vectors state their dataset and model themselves: give only --store and --quiet",
             hint=f"emo import {files[0]}",
         )
-    for scope, n_vectors, n_new in import_vectors(opened, files):
+    for scope, n_vectors, n_new in import_vectors(store, files):
         if not n_new:
             console.note(
-                f"{scope.subject}: these {n_vectors} vectors are there already "
-                f"(extraction {scope.extraction_id}); nothing was done"
+                f"{scope.subject}: these {n_vectors} vectors are already in the store (extraction {scope.extraction_id})"
             )
             continue
         console.note(

@@ -7,9 +7,8 @@ from typing import Annotated
 import typer
 
 from emotion_cli import __version__, recipes
-from emotion_cli.cli import options as o
-from emotion_cli.cli.output import format_of, write_records
-from emotion_cli.settings import SETTINGS, own_recipes
+from emotion_cli.cli.options import Start, takes
+from emotion_cli.settings import SETTINGS, recipes_in
 
 PACKAGES = (
     "torch",
@@ -30,21 +29,25 @@ PACKAGES = (
 Recipes = Annotated[bool, typer.Option("--recipes", help="List the recipes instead, and what each sets.")]
 
 
-def info(recipes_: Recipes = False, recipe: o.Recipe = None, store: o.StoreDir = None, format: o.RowFormat = None) -> None:
+@takes("recipe", "store", "format")
+def info(start: Start, recipes_: Recipes = False) -> None:
     """Print versions, and every setting with the place that it came from."""
     if recipes_:
-        known = recipes.shipped() | own_recipes(Path.cwd())
-        rows = [{"recipe": one.name, "source": one.source, "sets": _sets(one), "about": one.about} for one in known.values()]
-        write_records(rows, format_of(format))
+        known = recipes.shipped() | recipes_in(Path.cwd())
+        start.rows.write_records(
+            [
+                {"recipe": recipe.name, "source": recipe.source, "sets": _sets(recipe), "about": recipe.about}
+                for recipe in known.values()
+            ]
+        )
         return
-    settings, _, _ = o.start(recipe=recipe, store=store)
     rows = [{"what": "emo", "value": __version__, "source": "installed"}]
     rows += [{"what": package, "value": _version(package), "source": "installed"} for package in PACKAGES]
     for name in SETTINGS:
-        value = getattr(settings, name)
+        value = getattr(start.settings, name)
         text = ", ".join(map(str, value)) if isinstance(value, tuple) else str("" if value is None else value)
-        rows.append({"what": name, "value": text, "source": settings.sources.get(name, "default")})
-    write_records(rows, format_of(format))
+        rows.append({"what": name, "value": text, "source": start.settings.sources.get(name, "default")})
+    start.rows.write_records(rows)
 
 
 def _version(package: str) -> str:

@@ -33,10 +33,10 @@ _COMMAND = re.compile(rf"\bemo (?:{'|'.join(TAKE_A_STORE)})(?![\w-])")
 
 
 def with_store(text: str, store: Path | None) -> str:
-    """A sentence or hint whose `emo` commands name the store; as it stands where none was given, or one is named already."""
+    """A sentence or hint whose `emo` commands name the store; unchanged where no store was given, or the text names a store."""
     if store is None or "--store" in text:
         return text
-    return _COMMAND.sub(lambda found: f"{found[0]} --store {shlex.quote(str(store))}", text)
+    return _COMMAND.sub(lambda command: f"{command[0]} --store {shlex.quote(str(store))}", text)
 
 
 def store_of(arguments: Sequence[str]) -> Path | None:

@@ -1,121 +1,134 @@
-"""The options that commands share, each declared once, and how a command starts: settings, console, store."""
+"""How a command gets its options: named once, each from its declaration; and what it starts with: settings, console, store."""
 
+import inspect
 import shlex
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial, wraps
+from inspect import Parameter
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, Concatenate, Literal, ParamSpec
 
 import typer
 
 from emotion_cli.cli.console import Console
-from emotion_cli.cli.output import Format
+from emotion_cli.cli.output import Format, Rows, format_of
 from emotion_cli.errors import MissingError
-from emotion_cli.settings import SETTINGS, Settings, resolve
+from emotion_cli.settings import SETTINGS, TYPES, Layers, Names, Settings, flag_of, resolve
 from emotion_cli.suggestions import did_you_mean
 
-
-def _doc(name: str) -> str:
-    declared = SETTINGS[name]
-    doc, choices = declared.metadata["doc"], declared.metadata["choices"]
-    text = f"{doc[0].upper()}{doc[1:]}"
-    if choices:
-        text += f": {', '.join(choices)}"
-    if declared.default not in (None, (), False):
-        text += f". Default: {declared.default}" if name != "cache" else ""
-    return f"{text}."
-
-
-StoreDir = Annotated[Path | None, typer.Option("--store", help=_doc("store"), metavar="DIR")]
-Dataset = Annotated[list[str] | None, typer.Option("--dataset", "-d", help="Prompt set, repeatable; all if not given.")]
-Model = Annotated[list[str] | None, typer.Option("--model", "-m", help="Model, repeatable; all if not given.")]
-ModelToRun = Annotated[
-    list[str] | None,
-    typer.Option("--model", "-m", help="Hub id, folder, .gguf file or alias, repeatable; the embedded models if not given."),
-]
-Emotion = Annotated[list[str] | None, typer.Option("--emotion", "-e", help="Label to show, repeatable; all if not given.")]
-Layer = Annotated[
-    list[str] | None,
-    typer.Option("--layer", help="Layers, such as 0,3,5-8 or resid_pre; all if not given.", metavar="LAYERS"),
-]
-Pooling = Annotated[list[str] | None, typer.Option("--pooling", help="last, mean or word, repeatable.")]
-Recipe = Annotated[
-    str | None, typer.Option("--recipe", help="Named settings (emo info --recipes), or a .toml file of them.", metavar="NAME")
-]
-Words = Annotated[Path | None, typer.Option("--words", help=_doc("words"), metavar="FILE")]
-Strategy = Annotated[str | None, typer.Option("--strategy", help=_doc("strategy"))]
-Method = Annotated[str | None, typer.Option("--method", help=_doc("method"))]
-Reference = Annotated[str | None, typer.Option("--reference", help=_doc("reference"))]
-OverLayers = Annotated[str | None, typer.Option("--over-layers", help=_doc("over_layers"))]
-Neutral = Annotated[str | None, typer.Option("--neutral", help=_doc("neutral"))]
-Extraction = Annotated[
-    list[str] | None,
-    typer.Option("--extraction", help="Extraction by (the start of) its id, repeatable; the newest if not given."),
-]
-Name = Annotated[str | None, typer.Option("--name", help=_doc("name"))]
-Revision = Annotated[str | None, typer.Option("--revision", help=_doc("revision"))]
-Device = Annotated[str | None, typer.Option("--device", help=_doc("device"))]
-Dtype = Annotated[str | None, typer.Option("--dtype", help=_doc("dtype"))]
-Bos = Annotated[str | None, typer.Option("--bos", help=_doc("bos"))]
-Attention = Annotated[str | None, typer.Option("--attention", help=_doc("attention"))]
-BatchTokens = Annotated[int | None, typer.Option("--batch-tokens", help=_doc("batch_tokens"))]
-MaxLength = Annotated[int | None, typer.Option("--max-length", help=_doc("max_length"))]
-Truncate = Annotated[bool | None, typer.Option("--truncate/--no-truncate", help=_doc("truncate"))]
-ChatTemplate = Annotated[bool | None, typer.Option("--chat-template/--no-chat-template", help=_doc("chat_template"))]
-TrustRemoteCode = Annotated[
-    bool | None, typer.Option("--trust-remote-code/--no-trust-remote-code", help=_doc("trust_remote_code"))
-]
-Cache = Annotated[Path | None, typer.Option("--cache", help=_doc("cache"), metavar="DIR")]
-Seed = Annotated[int | None, typer.Option("--seed", help=_doc("seed"))]
-Draws = Annotated[int | None, typer.Option("--draws", help=_doc("draws"))]
-Phase = Annotated[str | None, typer.Option("--phase", help=_doc("phase"))]
-TaskName = Annotated[str | None, typer.Option("--task", help=_doc("task"))]
-Track = Annotated[bool, typer.Option("--track", help="Log parameters, metrics and figures to MLflow, too.")]
-AllLayers = Annotated[bool | None, typer.Option("--all-layers/--no-all-layers", help=_doc("all_layers"))]
-Subspaces = Annotated[bool | None, typer.Option("--subspaces/--no-subspaces", help=_doc("subspaces"))]
-Force = Annotated[bool, typer.Option("--force", help="Do it again although it is up to date.")]
-Overwrite = Annotated[bool, typer.Option("--force", help="Let --output write over a file that is there.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Print what would be done and why, and do nothing.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say errors only.")]
-Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Say what is left alone, too.")]
-RowFormat = Annotated[
-    Format | None,
-    typer.Option(
-        "--format",
-        "-f",
-        show_default=False,
-        help="How rows are written; table and markdown round. If not given, the ending of --output says it, else table.",
-    ),
-]
-Formulas = Annotated[
-    bool,
-    typer.Option("--formulas", help="In csv and tsv, leave texts that begin like a spreadsheet formula as they are."),
-]
-Output = Annotated[
-    Path | None,
-    typer.Option(
-        "--output",
-        "-o",
-        metavar="FILE",
-        help="Write rows to this file, in the format of its ending: .csv, .tsv, .json, .jsonl, .md, .parquet, or .txt (table).",
-    ),
-]
-
-
-class Start(NamedTuple):
-    """What every command begins with."""
-
-    settings: Settings
-    console: Console
-    store: Any  # warehouse.store.Store, which is imported when a command runs, not when help is shown
-
-
-def start(*, quiet: bool = False, verbose: bool = False, reads: bool = False, **flags: Any) -> Start:
-    """Resolve the settings from a command's flags, and open its store; MissingError where it only `reads` and none is there."""
+if TYPE_CHECKING:
     from warehouse.store import Store
 
-    settings = resolve(flags)
-    if reads:
-        refuse_no_store(settings)
-    return Start(settings, Console(quiet=quiet, verbose=verbose, store=flags.get("store")), Store(settings.store))
+Rest = ParamSpec("Rest")
+
+VECTORS = (
+    *("dataset", "model", "extraction", "emotion", "pooling", "recipe", "method", "reference", "over_layers", "neutral"),
+    *("store", "quiet", "verbose"),
+)
+"""What commands take that work on stored extractions and their vectors."""
+
+EXTRACTION = (
+    *("dataset", "model", "name", "layer", "pooling", "recipe", "words", "revision", "device", "dtype", "bos", "strategy"),
+    *("attention", "batch_tokens", "max_length", "truncate", "chat_template", "trust_remote_code", "cache", "store"),
+    *("format", "quiet", "verbose"),
+)
+"""What commands take that run models over prompts."""
+
+MODEL_TO_RUN = "Hub id, folder, .gguf file or alias, repeatable; the embedded models if not given."
+
+Force = Annotated[bool, typer.Option("--force", help="Redo the work although it is up to date.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Print what would be done and why, and do nothing.")]
+
+OF_ROWS_AND_NOTES: dict[str, tuple[Any, Any]] = {
+    "format": (
+        Format | None,
+        typer.Option(
+            None,
+            "--format",
+            "-f",
+            show_default=False,
+            help="How rows are written; table and markdown round. If not given, the ending of --output says it, else table.",
+        ),
+    ),
+    "formulas": (
+        bool,
+        typer.Option(False, "--formulas", help="In csv and tsv, do not guard texts that begin like a spreadsheet formula."),
+    ),
+    "output": (
+        Path | None,
+        typer.Option(
+            None,
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="Write rows to this file, in the format of its ending: "
+            ".csv, .tsv, .json, .jsonl, .md, .parquet, or .txt (table).",
+        ),
+    ),
+    "overwrite": (bool, typer.Option(False, "--force", help="Let --output overwrite a file.")),
+    "quiet": (bool, typer.Option(False, "--quiet", "-q", help="Print errors only.")),
+    "verbose": (bool, typer.Option(False, "--verbose", "-v", help="Also say what is up to date.")),
+}
+"""Options that are no settings: how rows are written, and how much is said; type and declaration by name."""
+
+
+@dataclass(frozen=True)
+class Start:
+    """What every command begins with; settings are resolved, and the store is imported, when they are first asked for."""
+
+    flags: Mapping[str, Any]
+    console: Console
+    rows: Rows
+
+    @cached_property
+    def settings(self) -> Settings:
+        """The settings of this run."""
+        return resolve(self.flags)
+
+    @cached_property
+    def store(self) -> "Store":
+        """The store that the settings name."""
+        from warehouse.store import Store
+
+        return Store(self.settings.store)
+
+
+def takes(
+    *names: str, needs_store: Literal["no", "if named", "yes"] = "no", **instead: Any
+) -> Callable[[Callable[Concatenate[Start, Rest], None]], Callable[..., None]]:
+    """Give a command, whose first parameter is `start: Start`, the options of these names.
+
+    `instead` holds what a setting means to this command where that differs: the help, or a declaration of Typer's.
+    MissingError where a command needs a store and none is there; `if named` asks that only of a store named by --store.
+    """
+    settings = [_of_setting(name, instead.get(name)) for name in SETTINGS if name in names]
+    others = [_parameter(name, *OF_ROWS_AND_NOTES[name]) for name in OF_ROWS_AND_NOTES if name in names]
+    if unknown := set(names) - SETTINGS.keys() - OF_ROWS_AND_NOTES.keys():
+        raise TypeError(f"no such options: {unknown}")
+    return lambda command: expanded(command, "start", partial(_start, needs_store), settings, others)
+
+
+def expanded(
+    command: Callable[..., None],
+    name: str,
+    make: Callable[..., Any],
+    before: Sequence[Parameter],
+    after: Sequence[Parameter] = (),
+) -> Callable[..., None]:
+    """The command with other parameters, before and after the rest, from which `make` makes the value of that name."""
+    rest = [parameter for parameter in inspect.signature(command).parameters.values() if parameter.name != name]
+    made_of = [parameter.name for parameter in (*before, *after)]
+
+    @wraps(command)
+    def run(**given: Any) -> None:
+        made = make(**{part: given.pop(part) for part in made_of})
+        command(**{name: made}, **given)
+
+    parameters = [parameter.replace(kind=Parameter.KEYWORD_ONLY) for parameter in (*before, *rest, *after)]
+    run.__dict__["__signature__"] = inspect.Signature(parameters)
+    run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return run
 
 
 def refuse_no_store(settings: Settings) -> None:
@@ -127,3 +140,52 @@ def refuse_no_store(settings: Settings) -> None:
     source = settings.sources.get("store", "--store")
     hint = f"name one with --store DIR, or make it: emo run --store {shlex.quote(str(settings.store))}"
     raise MissingError(f"{source}: there is no store at {settings.store}{meant}", hint=hint)
+
+
+def _start(
+    needs_store: str,
+    *,
+    quiet: bool = False,
+    verbose: bool = False,
+    format: Format | None = None,
+    formulas: bool | None = None,
+    output: Path | None = None,
+    overwrite: bool = False,
+    **flags: Any,
+) -> Start:
+    """What a command begins with, of what was given on the command line."""
+    console = Console(quiet=quiet, verbose=verbose, store=flags.get("store"))
+    # a command without --formulas does not name it
+    note = console.note if formulas is not None else lambda _: None
+    rows = Rows(format_of(format, output, force=overwrite), output, formulas=bool(formulas), note=note)
+    start = Start(flags, console, rows)
+    if needs_store == "yes" or (needs_store == "if named" and flags["store"] is not None):
+        refuse_no_store(start.settings)
+    return start
+
+
+def _of_setting(name: str, instead: Any) -> Parameter:
+    is_list = TYPES[name] in (Names, Layers)
+    if instead is None or isinstance(instead, str):
+        flag, metadata = flag_of(name), SETTINGS[name].metadata
+        if TYPES[name] is bool:
+            flag += f"/--no-{flag.removeprefix('--')}"
+        flags = [flag, *filter(None, [metadata["short"]])]
+        instead = typer.Option(None, *flags, help=instead or _help(name), metavar=metadata["metavar"])
+    return _parameter(name, list[str] | None if is_list else TYPES[name] | None, instead)
+
+
+def _parameter(name: str, kind: Any, declared: Any) -> Parameter:
+    return Parameter(name, Parameter.KEYWORD_ONLY, default=declared, annotation=kind)
+
+
+def _help(name: str) -> str:
+    declared = SETTINGS[name]
+    doc, choices, otherwise = (declared.metadata[key] for key in ("doc", "choices", "otherwise"))
+    text = f"{doc[0].upper()}{doc[1:]}"
+    text += "" if all(choice in doc for choice in choices) else f": {', '.join(choices)}"
+    text += ", repeatable" if TYPES[name] == Names else ""
+    if otherwise:
+        return f"{text}; {otherwise} if not given."
+    has_default = declared.default not in (None, ()) and declared.default is not False
+    return f"{text}. Default: {declared.default}." if has_default else f"{text}."

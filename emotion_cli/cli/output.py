@@ -6,6 +6,7 @@ import json
 import shlex
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -49,7 +50,7 @@ FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 def format_of(format: Format | None, output: Path | None = None, *, force: bool = False) -> Format:
     """The format of a command's rows: as named, else by the ending of --output, else a table.
 
-    UsageError where the ending is not known or says otherwise, the folder is not there, or the file is and `force` is not given.
+    UsageError where the ending is unknown or means another format, the folder is missing, or the file exists without `force`.
     """
     if output is None:
         return format or Format.table
@@ -58,13 +59,12 @@ def format_of(format: Format | None, output: Path | None = None, *, force: bool 
     if format is None or not (is_device or (ending and ENDINGS.get(ending) is format)):
         if ending not in ENDINGS:
             raise UsageError(
-                f"--output {output}: the ending {ending!r} says no format; endings are {', '.join(ENDINGS)}"
-                f"{did_you_mean(ending, ENDINGS)}",
+                f"--output {output}: unknown ending {ending!r}; endings are {', '.join(ENDINGS)}{did_you_mean(ending, ENDINGS)}",
                 hint=f"--output {output.with_suffix('.csv')}",
             )
         if format not in (None, ENDINGS[ending]):
             raise UsageError(
-                f"--output {output}: the ending says {ENDINGS[ending]}, and --format says {format}",
+                f"--output {output}: the ending means {ENDINGS[ending]}, but --format is {format}",
                 hint=f"--output {output}, without --format",
             )
     refuse_there(output, force=force)
@@ -72,13 +72,13 @@ def format_of(format: Format | None, output: Path | None = None, *, force: bool 
 
 
 def refuse_there(output: Path, *, force: bool) -> None:
-    """UsageError when a file is at --output and --force was not given, or the folder that it would be in is not there."""
+    """UsageError when --output exists and --force was not given, or its folder does not exist."""
     if not output.parent.is_dir():
         raise UsageError(
-            f"--output {output}: there is no folder {output.parent}", hint=f"mkdir -p {shlex.quote(str(output.parent))}"
+            f"--output {output}: the folder {output.parent} does not exist", hint=f"mkdir -p {shlex.quote(str(output.parent))}"
         )
     if output.is_file() and not force:
-        raise UsageError(f"--output {output}: the file is there already", hint="--force writes over it")
+        raise UsageError(f"--output {output}: the file already exists", hint="--force writes over it")
 
 
 def write_rows(
@@ -115,27 +115,42 @@ def _guard(records: list[list[Any]], note: Callable[[str], None]) -> None:
         note(f"an apostrophe was put before {counted(guarded, 'text')} like a formula; --formulas leaves them as they are")
 
 
-def write_records(
-    records: Sequence[dict[str, Any]], format: Format = Format.table, output: Path | None = None, columns: Sequence[str] = ()
-) -> None:
-    """`write_rows` of dictionaries with the same keys; `columns` names them where there may be no row."""
-    import pyarrow as pa
+@dataclass(frozen=True)
+class Rows:
+    """How and where a command's rows are written; `note` hears what was changed in them."""
 
-    empty = pa.table({name: pa.array([], pa.string()) for name in columns})
-    write_rows(pa.Table.from_pylist(list(records)) if records else empty, format, output)
+    format: Format
+    output: Path | None
+    formulas: bool
+    note: Callable[[str], None]
+
+    @property
+    def for_people(self) -> bool:
+        """Whether people read them, who want several tables with headings; programs want a single one."""
+        return self.format in (Format.table, Format.markdown)
+
+    def write(self, rows: "pa.Table") -> None:
+        """Write a table."""
+        write_rows(rows, self.format, self.output, formulas=self.formulas, note=self.note)
+
+    def write_records(self, records: Sequence[dict[str, Any]], columns: Sequence[str] = ()) -> None:
+        """Write dictionaries with the same keys; `columns` names them where there may be no row."""
+        import pyarrow as pa
+
+        empty = pa.table({name: pa.array([], pa.string()) for name in columns})
+        self.write(pa.Table.from_pylist(list(records)) if records else empty)
+
+    def write_heading(self, text: str) -> None:
+        """Say what the next table is, where people read it."""
+        if self.format is Format.markdown:
+            write_lines([f"## {text}", ""])
+        elif self.format is Format.table:
+            write_lines([text])
 
 
 def write_lines(lines: Iterable[str]) -> None:
     """Write paths or other words that were asked for, one a line."""
     _write("".join(f"{line}\n" for line in lines).encode(), None)
-
-
-def write_heading(text: str, format: Format) -> None:
-    """Say what the next table is, where people read it."""
-    if format is Format.markdown:
-        write_lines([f"## {text}", ""])
-    elif format is Format.table:
-        write_lines([text])
 
 
 def _write(content: bytes, output: Path | None) -> None:
@@ -161,7 +176,7 @@ def _parquet(rows: "pa.Table") -> bytes:
     import pyarrow.parquet as pq
 
     if sys.stdout.isatty():
-        raise UsageError("--format parquet is not for a terminal", hint="--output FILE.parquet")
+        raise UsageError("--format parquet cannot be printed on a terminal", hint="--output FILE.parquet")
     sink = io.BytesIO()
     pq.write_table(rows, sink, compression="zstd")
     return sink.getvalue()

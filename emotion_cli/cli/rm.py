@@ -7,8 +7,7 @@ from typing import Annotated
 
 import typer
 
-from emotion_cli.cli import options as o
-from emotion_cli.cli.output import format_of, write_records
+from emotion_cli.cli.options import Start, takes
 from emotion_cli.errors import UsageError
 
 Dataset = Annotated[list[str] | None, typer.Option("--dataset", "-d", help="Prompt set to remove, repeatable.")]
@@ -21,19 +20,18 @@ Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="List what would be removed, and remove nothing.")]
 
 
+@takes("store", "format", "quiet", needs_store="yes")
 def rm(
+    start: Start,
     dataset: Dataset = None,
     model: Model = None,
     extraction: Extraction = None,
     prompts_version: Version = "",
     yes: Yes = False,
     dry_run: DryRun = False,
-    store: o.StoreDir = None,
-    format: o.RowFormat = None,
-    quiet: o.Quiet = False,
 ) -> None:
     """Remove a dataset, a model, what is of both, or an extraction, with all derived from it; lists it and asks first."""
-    settings, console, opened = o.start(store=store, quiet=quiet, reads=True)
+    console, store = start.console, start.store
     from emotion_cli.job.known import names_of, refuse_not_made, refuse_unknown_names
     from emotion_cli.prompts.shipped import shipped_sets
     from warehouse.removal import Wanted, doomed, left_stale, remove
@@ -45,13 +43,13 @@ def rm(
             "--prompts-version goes with one --dataset and nothing else",
             hint="emo rm --dry-run --dataset NAME --prompts-version SHA",
         )
-    named = replace(settings, dataset=tuple(dataset or ()), model=tuple(model or ()))
-    refuse_unknown_names(opened, named)
-    refuse_not_made(opened, named)
-    wanted = Wanted(dataset or (), names_of(opened, named), extraction or (), prompts_version)
-    folders = doomed(opened, wanted)
-    rows = [{"place": one.place, "rows": one.rows, "files": len(one.files), "bytes": one.size} for one in folders]
-    write_records(rows, format_of(format))
+    named = replace(start.settings, dataset=tuple(dataset or ()), model=tuple(model or ()))
+    refuse_unknown_names(store, named)
+    refuse_not_made(store, named)
+    wanted = Wanted(dataset or (), names_of(store, named), extraction or (), prompts_version)
+    folders = doomed(store, wanted)
+    rows = [{"place": folder.place, "rows": folder.rows, "files": len(folder.files), "bytes": folder.size} for folder in folders]
+    start.rows.write_records(rows)
     n_rows, n_files, n_bytes = (sum(row[name] for row in rows) for name in ("rows", "files", "bytes"))
     total = f"{n_rows:,} rows in {n_files:,} files, {_size(n_bytes)}"
     if dry_run:
@@ -60,21 +58,22 @@ def rm(
     if not yes:
         if not sys.stdin.isatty():
             raise UsageError(
-                f"{total} would be removed, and there is no terminal to ask on", hint=shlex.join(["emo", *sys.argv[1:], "--yes"])
+                f"{total} would be removed, but there is no terminal to confirm it",
+                hint=shlex.join(["emo", *sys.argv[1:], "--yes"]),
             )
         if not typer.confirm(f"remove {total}?", err=True):
             console.note("nothing was removed")
             return
-    for folder in remove(opened, folders):
-        console.note(f"{folder}: stays, for it holds files that are none of the store's")
+    for kept in remove(store, folders):
+        console.note(f"{kept}: kept, because it holds files that emo did not write")
     console.note(f"removed {total}")
-    for kind, folder in left_stale(opened):
+    for kind, folder in left_stale(store):
         then = (
-            "emo report with the same options writes it again"
+            "emo report with the same options updates it"
             if kind == "report"
-            else "emo track logs a new run; what was logged stays"
+            else "emo track logs a new run; the logged run stays"
         )
-        console.note(f"{folder}: the {kind} says what was there before; {then}")
+        console.note(f"{folder}: the {kind} still shows what was removed; {then}")
     for name in dataset or ():
         if name in shipped_sets() and not model:
             console.note(f"{name} ships with emo: the next run that needs it writes it into the store again")

@@ -1,80 +1,81 @@
 """`emo sql`: ad hoc SQL, a file of it, or a bundled query, over the store."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from emotion_cli.cli import options as o
-from emotion_cli.cli.output import format_of, write_records, write_rows
+from emotion_cli.cli.filters import columns_by_setting
+from emotion_cli.cli.options import Start, refuse_no_store, takes
 from emotion_cli.errors import UsageError
 from emotion_cli.suggestions import unknown
 
+if TYPE_CHECKING:
+    import pyarrow as pa
 
-def sql(
-    statement: Annotated[
-        str | None, typer.Argument(help="A SELECT, a file that ends in .sql, or a bundled query's name.", show_default=False)
-    ] = None,
-    list_: Annotated[bool, typer.Option("--list", help="List the bundled queries.")] = False,
-    dataset: o.Dataset = None,
-    model: o.Model = None,
-    emotion: o.Emotion = None,
-    layer: o.Layer = None,
-    unsafe: Annotated[
-        bool, typer.Option("--unsafe", help="Any statements over any files, with your rights; only for SQL that you wrote.")
-    ] = False,
-    store: o.StoreDir = None,
-    format: o.RowFormat = None,
-    formulas: o.Formulas = False,
-    output: o.Output = None,
-    force: o.Overwrite = False,
-) -> None:
+FILTERS = ("dataset", "model", "emotion", "layer")
+"""Settings that filter bundled queries."""
+
+
+Statement = Annotated[
+    str | None, typer.Argument(help="A SELECT, a file that ends in .sql, or a bundled query's name.", show_default=False)
+]
+ListQueries = Annotated[bool, typer.Option("--list", help="List the bundled queries.")]
+Unsafe = Annotated[
+    bool, typer.Option("--unsafe", help="Any statements over any files, with your rights; only for SQL that you wrote.")
+]
+
+
+@takes("dataset", "model", "emotion", "layer", "store", "format", "formulas", "output", "overwrite")
+def sql(start: Start, statement: Statement = None, list_: ListQueries = False, unsafe: Unsafe = False) -> None:
     """Run SQL over the stored tables and the bundled queries; the options -d, -m, -e and --layer filter bundled queries."""
-    format = format_of(format, output, force=force)
-    settings, console, opened = o.start(dataset=dataset, model=model, emotion=emotion, layer=layer, store=store)
-    from warehouse.catalog import Catalog
+    settings = start.settings
     from warehouse.library import queries
 
     if list_:
-        write_records(
-            [{"query": q.name, "about": q.doc, "grain": ", ".join(q.grain)} for q in queries().values()], format, output
+        start.rows.write_records(
+            [{"query": query.name, "about": query.doc, "grain": ", ".join(query.grain)} for query in queries().values()]
         )
         return
     if not statement:
         raise UsageError("nothing to run", hint="emo sql --list")
-    if any(isinstance(one, str) for one in settings.layer):
+    if any(isinstance(layer, str) for layer in settings.layer):
         raise UsageError("--layer: a query filters by numbers of layers", hint="--layer 0-11")
     name = statement.strip()
-    filters = {"dataset": settings.dataset, "model": settings.model, "emotion": settings.emotion, "layer": settings.layer}
-    if name not in queries():
-        text = _text(name)
-        given = [option for option, values in filters.items() if values and f"--{option}" == settings.sources.get(option)]
-        if given:
-            raise UsageError(f"--{given[0]} filters bundled queries only", hint="put a WHERE into the statement")
-        o.refuse_no_store(settings)
-        rows = Catalog(opened, unsafe=unsafe).rows(text)
-        write_rows(rows, format, output, formulas=formulas, note=console.note)
-        return
-    o.refuse_no_store(settings)
-    catalog = Catalog(opened)
-    columns = [row["column_name"] for row in catalog.rows(f'select column_name from (describe "{name}")').to_pylist()]
-    bound = {}
-    for option, values in filters.items():
-        targets = [column for column in columns if column in (option, f"{option}_a", f"{option}_b")]
-        if values and not targets:
+    start.rows.write(_bundled(start, name) if name in queries() else _of_text(start, name, unsafe=unsafe))
+
+
+def _of_text(start: Start, name: str, *, unsafe: bool) -> "pa.Table":
+    from warehouse.catalog import Catalog
+
+    text = _text(name)
+    given = [option for option in FILTERS if start.settings.sources.get(option) == f"--{option}"]
+    if given:
+        raise UsageError(f"--{given[0]} filters bundled queries only", hint="put a WHERE into the statement")
+    refuse_no_store(start.settings)
+    return Catalog(start.store, unsafe=unsafe).rows(text)
+
+
+def _bundled(start: Start, name: str) -> "pa.Table":
+    from warehouse.catalog import Catalog
+
+    refuse_no_store(start.settings)
+    catalog = Catalog(start.store)
+    columns = columns_by_setting(catalog, name)
+    values = {option: getattr(start.settings, option) for option in FILTERS if getattr(start.settings, option)}
+    for option in values:
+        if option not in columns:
             raise UsageError(f"--{option}: {name} has no column {option}", hint=f"emo tables {name}")
-        bound |= dict.fromkeys(targets, values)
-    if any(bound.values()):
+    if values:
         # here, for it loads what a query alone does not need
         from emotion_cli.job.known import names_of, refuse_unknown_filters
 
-        refuse_unknown_filters(opened, settings)
-        models = names_of(opened, settings)
-        bound |= {column: models for column in bound if column.startswith("model")}
-    rows = catalog.select(name, **bound)
-    if not rows.num_rows:
-        console.note(f"{name}: no rows")
-    write_rows(rows, format, output, formulas=formulas, note=console.note)
+        refuse_unknown_filters(start.store, start.settings)
+        values["model"] = names_of(start.store, start.settings)
+    selected = catalog.select(name, **{column: values[option] for option in values for column in columns.get(option, ())})
+    if not selected.num_rows:
+        start.console.note(f"{name}: no rows")
+    return selected
 
 
 def _text(statement: str) -> str:

@@ -4,8 +4,7 @@ from typing import Annotated
 
 import typer
 
-from emotion_cli.cli import options as o
-from emotion_cli.cli.output import format_of, write_rows
+from emotion_cli.cli.options import Start, takes
 from emotion_cli.suggestions import unknown
 
 LIST = """
@@ -24,26 +23,22 @@ order by column_index
 """
 
 
-def tables(
-    name: Annotated[str | None, typer.Argument(help="A table or view, to see its columns.", show_default=False)] = None,
-    store: o.StoreDir = None,
-    format: o.RowFormat = None,
-    output: o.Output = None,
-    force: o.Overwrite = False,
-) -> None:
-    """List tables and bundled queries with row counts, or the columns of one with what each means."""
-    format = format_of(format, output, force=force)
-    _, _, opened = o.start(store=store, reads=True)
+Name = Annotated[str | None, typer.Argument(help="A table or view, to see its columns.", show_default=False)]
+
+
+@takes("store", "format", "output", "overwrite", needs_store="yes")
+def tables(start: Start, name: Name = None) -> None:
+    """List tables and bundled queries with row counts, or the columns of a table or query with their meanings."""
     from warehouse.catalog import Catalog
     from warehouse.library import queries
     from warehouse.schema import TABLES
 
-    catalog = Catalog(opened, comments=True)
+    catalog = Catalog(start.store, comments=True)
     if name is None:
-        counts = {table: opened.n_rows(table) for table in TABLES}
-        write_rows(catalog.rows(LIST, {"names": list(counts), "counts": list(counts.values())}), format, output)
+        counts = {table: start.store.n_rows(table) for table in TABLES}
+        start.rows.write(catalog.rows(LIST, {"names": list(counts), "counts": list(counts.values())}))
         return
-    rows = catalog.rows(COLUMNS, {"name": name})
-    if not rows.num_rows:
+    columns = catalog.rows(COLUMNS, {"name": name})
+    if not columns.num_rows:
         raise unknown("table or view", name, [*TABLES, *queries()], hint="emo tables")
-    write_rows(rows, format, output)
+    start.rows.write(columns)

@@ -1,11 +1,10 @@
-"""`emo verify`: is the store what it says it is?"""
+"""`emo verify`: whether the store is intact."""
 
 from typing import Annotated
 
 import typer
 
-from emotion_cli.cli import options as o
-from emotion_cli.cli.output import format_of, write_records
+from emotion_cli.cli.options import Start, takes
 from emotion_cli.errors import CheckFailedError
 
 Repair = Annotated[
@@ -16,32 +15,23 @@ Repair = Annotated[
 ]
 
 
-def verify(
-    repair: Repair = False,
-    store: o.StoreDir = None,
-    format: o.RowFormat = None,
-    output: o.Output = None,
-    force: o.Overwrite = False,
-    quiet: o.Quiet = False,
-) -> None:
+@takes("store", "format", "output", "overwrite", "quiet", needs_store="yes")
+def verify(start: Start, repair: Repair = False) -> None:
     """Check every checksum, schema, row count, grain, value, orphan and origin; print the faults and exit with 4 if any."""
-    format = format_of(format, output, force=force)
-    _, console, opened = o.start(store=store, quiet=quiet, reads=True)
-    from warehouse.repair import repair as mend
+    console, store, rows = start.console, start.store, start.rows
+    from warehouse.repair import repair as repaired
     from warehouse.verify import KINDS, unfinished
-    from warehouse.verify import verify as find
+    from warehouse.verify import verify as faults_in
 
-    faults = find(opened, note=console.detail)
-    shown = mend(opened, faults) if repair else faults
-    write_records(
+    faults = faults_in(store)
+    shown = repaired(store, faults) if repair else faults
+    rows.write_records(
         [{"check": fault.check, "file": str(fault.file), "detail": fault.detail, "done": fault.done} for fault in shown],
-        format,
-        output,
         columns=("check", "file", "detail", "done"),
     )
-    for folder, parts in unfinished(opened):
-        console.note(f"{folder}: unfinished, {parts} parts are there; next: the same emo extract again")
-    left = find(opened) if repair and faults else faults
+    for folder, parts in unfinished(store):
+        console.note(f"{folder}: incomplete, {parts} parts are stored; next: rerun the same emo extract")
+    left = faults_in(store) if repair and faults else faults
     if not left:
         console.note(f"{len(faults)} faults, all repaired; next: emo run" if faults else "no fault was found")
         return
@@ -50,4 +40,4 @@ def verify(
     )
     can_repair = not repair and any(KINDS[fault.check].repair for fault in left if fault.check in KINDS)
     hint = "emo verify --repair" if can_repair else ", ".join(steps) or "emo run"
-    raise CheckFailedError(f"{len(left)} faults in {opened.root}", hint=hint)
+    raise CheckFailedError(f"{len(left)} faults in {store.root}", hint=hint)

@@ -68,7 +68,8 @@ class PartWriter:
         parts = [(group, chunk) for group in todo.groups for chunk in self.chunks(group)]
         n_tokens = sum(len(self.ids[i]) for _, chunk in parts for i in chunk)
         entries = dict(finished)
-        with self.listener.progress(self.extraction.subject, sum(len(chunk) for _, chunk in parts), n_tokens) as advance:
+        n_prompts = sum(len(chunk) for _, chunk in parts)
+        with self.listener.progress(self.extraction.subject, prompts=n_prompts, tokens=n_tokens) as advance:
             for group, chunk in parts:
                 name = group.part(chunk)
                 if name in finished:

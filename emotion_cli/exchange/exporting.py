@@ -30,7 +30,7 @@ SOURCE = "imported_from"
 
 
 DESCRIBED = tuple(name for name in TABLES["extractions"].file_column_names if name != "status")
-"""What a file says of the extraction, beside the partition's keys: all but whether its activations are at hand."""
+"""What a file says of the extraction, beside the partition's keys: all columns but its status."""
 
 
 class _Planned(NamedTuple):
@@ -39,28 +39,28 @@ class _Planned(NamedTuple):
 
 
 def export_vectors(job: Job, folder: Path, kind: str, *, normalize: bool = False, force: bool = False) -> list[Path]:
-    """Write the vectors of the job's scopes, emotions and layers below `folder`; the paths, sorted.
+    """Write the vectors of the job's extractions, emotions and layers below `folder`; the paths, sorted.
 
-    UsageError when a file is there already and `force` is not given, or when GGUF cannot hold any of the layers asked for.
+    UsageError when a file already exists and `force` is not given, or when GGUF cannot hold any of the layers asked for.
     """
     planned: dict[Path, _Planned] = {}
-    for scope in job.vector_scopes:
+    for scope in job.with_vectors:
         for variant in variants_of(job, scope):
             file = _vectors(job, scope, variant, normalize=normalize)
-            for path, one in _PLANS[kind](job, scope, variant, file).items():
+            for path, plan in _PLANS[kind](job, scope, variant, file).items():
                 if folder / path in planned:
                     raise UsageError(
                         f"two extractions of {scope.subject} would be written to {folder / path}",
                         hint=f"emo export --extraction {scope.extraction_id}",
                     )
-                planned[folder / path] = one
-    there = sorted(path for path in planned if path.exists())
-    if there and not force:
-        more = f" and {len(there) - 1} more" if len(there) > 1 else ""
-        raise UsageError(f"{there[0]}{more}: there already", hint="--force writes it again, --output DIR elsewhere")
-    for path, one in sorted(planned.items()):
+                planned[folder / path] = plan
+    existing = sorted(path for path in planned if path.exists())
+    if existing and not force:
+        more = f" and {len(existing) - 1} more" if len(existing) > 1 else ""
+        raise UsageError(f"{existing[0]}{more}: already exists", hint="--force overwrites it, --output DIR writes elsewhere")
+    for path, plan in sorted(planned.items()):
         try:
-            replace_file(path, one.encode(one.file))
+            replace_file(path, plan.encode(plan.file))
         except StoreError as error:
             raise EmoError(str(error), hint="--output DIR") from error
     return sorted(planned)
@@ -95,11 +95,13 @@ def _vectors(job: Job, scope: Extraction, variant: Variant, *, normalize: bool) 
         i for i, row in enumerate(rows) if (not emotions or row["emotion"] in emotions) and (not layers or row["layer"] in layers)
     ]
     if not chosen:
-        raise MissingError(f"{scope.subject}: none of the layers asked for is there", hint="emo sql vector_norms_by_layer")
+        raise MissingError(
+            f"{scope.subject}: none of the layers given with --layer is stored", hint="emo sql vector_norms_by_layer"
+        )
     if normalize:
         zero = [i for i in chosen if rows[i]["relative_norm"] < ZERO_RELATIVE_NORM]
         if zero:
-            job.listener.note(f"{scope.subject}: {len(zero)} vectors have no length and so no direction; they are left out")
+            job.listener.note(f"{scope.subject}: {len(zero)} vectors have length 0, so no direction; they are left out")
         chosen = [i for i in chosen if i not in set(zero)]
         lengths = np.linalg.norm(vectors.astype(np.float64), axis=1, keepdims=True)
         vectors = (vectors / np.where(lengths > 0, lengths, 1)).astype(np.float32)
@@ -135,8 +137,8 @@ def _as_gguf(job: Job, scope: Extraction, variant: Variant, file: VectorFile) ->
     planned = {}
     for emotion in sorted({file.rows[i]["emotion"] for i in expressible}):
         members = [i for i in expressible if file.rows[i]["emotion"] == emotion]
-        one = VectorFile({**file.about, "emotion": emotion}, [file.rows[i] for i in members], file.vectors[members])
-        planned[_folder(scope) / f"{_name(variant)}_{quote(emotion)}.gguf"] = _Planned(one, to_gguf)
+        of_emotion = VectorFile({**file.about, "emotion": emotion}, [file.rows[i] for i in members], file.vectors[members])
+        planned[_folder(scope) / f"{_name(variant)}_{quote(emotion)}.gguf"] = _Planned(of_emotion, to_gguf)
     return planned
 
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from emotion_cli.errors import EmoError, UsageError
+from emotion_cli.errors import EmoError, UsageError, short_of_memory
 from emotion_cli.exchange.exporting import DESCRIBED, ROW_COLUMNS, SOURCE, described, text_of
 from emotion_cli.exchange.vector_files import RAW, Key, VectorFile, read_vector_file
 from emotion_cli.job.extractions import VECTORS_ONLY, Extraction
@@ -38,7 +38,7 @@ MAY_DIFFER = (
 
 
 class ImportedVectors(NamedTuple):
-    """The vectors of one extraction: how many there were in the files, and how many are new to the store."""
+    """The vectors of one extraction: how many the files hold, and how many of these are new to the store."""
 
     scope: Extraction
     n_vectors: int
@@ -92,6 +92,8 @@ def _refuse_incomplete(path: Path, file: VectorFile) -> None:
             d_model=file.vectors.shape[1],
         )
         _scope(file).partition(Store(Path()), "vectors")
+    except MemoryError as error:
+        raise short_of_memory(path, error) from error
     except (ValueError, TypeError, KeyError, pa.ArrowException) as error:
         raise EmoError(f"{path}: its metadata is not as emo export writes it: {error}") from error
     if text_of("d_model", file.about["d_model"]) != file.vectors.shape[1] or len({*file.keys}) < len(file.keys):
@@ -107,13 +109,13 @@ def _merged(store: Store, members: Sequence[tuple[Path, VectorFile]], faults: li
     for path, file in members:
         differing = sorted(name for name, value in _identity(file.about).items() if value != first[name])
         if differing:
-            faults.append(f"{path}: extraction {scope.extraction_id} has another {', '.join(differing)} elsewhere")
+            faults.append(f"{path}: extraction {scope.extraction_id} has a different {', '.join(differing)} elsewhere")
         rows = merged.setdefault(_variant(file), {})
         for key, (known, vector) in _rows(file).items():
             before = rows.setdefault(key, (known, vector))
             if before[0] != known or before[1].tobytes() != vector.tobytes():
                 where = f"{key.emotion}, layer {key.layer} of extraction {scope.extraction_id}"
-                faults.append(f"{path}: {where} is another vector elsewhere")
+                faults.append(f"{path}: {where} has a different vector elsewhere")
     return merged
 
 
@@ -126,12 +128,12 @@ def _commit(store: Store, members: Sequence[tuple[Path, VectorFile]]) -> Importe
         return imported
     if scope.partition(store, "activations").manifest():
         raise UsageError(
-            f"{scope.subject}: the activations of extraction {scope.extraction_id} are here; its vectors are made of them",
+            f"{scope.subject}: extraction {scope.extraction_id} has activations in the store; its vectors are computed from them",
             hint=f"emo vectors --extraction {scope.extraction_id}",
         )
     vectors, extractions = (scope.partition(store, table) for table in ("vectors", "extractions"))
     with vectors.hold():
-        # again, for another process may have brought other emotions since
+        # again, because another process may have added emotions meanwhile
         faults: list[str] = []
         merged = _merged(store, members, faults)
         _refuse(faults)
@@ -142,7 +144,7 @@ def _commit(store: Store, members: Sequence[tuple[Path, VectorFile]]) -> Importe
         ]
         settings = json.loads(members[0][1].about.get("made_with", "{}"))
         vectors.commit(entries, {**settings, SOURCE: sorted(path.name for path, _ in members)})
-        # the row of the extraction comes last: it is what commands find
+        # the row of the extraction comes last: commands look for it
         columns = {name: [value] for name, value in _extraction_columns(members[0][1]).items()}
         extractions.commit([extractions.write([table_of("extractions", columns)])], {})
     return imported

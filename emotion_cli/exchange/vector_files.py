@@ -14,7 +14,7 @@ import numpy as np
 
 from emotion_cli import __version__
 from emotion_cli.errors import EmoError, short_of_memory
-from emotion_cli.models.sources.headers import gguf_weights, safetensors_header
+from emotion_cli.models.sources.headers import gguf_weights
 
 FORMAT = "emo vectors, version 1"
 
@@ -118,8 +118,8 @@ def read_vector_file(path: Path) -> VectorFile:
         metadata, named = read(path)
         if metadata.get("format") != FORMAT:
             raise EmoError(
-                f"{path}: not written by emo export (format {metadata.get('format', 'not said')!r}, not {FORMAT!r}): "
-                "of which prompts, reference and pooling its vectors are cannot be known"
+                f"{path}: not written by emo export (format {metadata.get('format', 'missing')!r}, not {FORMAT!r}): "
+                "it does not say of which prompts, reference and pooling its vectors are"
             )
         rows = json.loads(metadata.pop("rows"))
         keys = [Key(str(row["emotion"]), int(row["layer"])) for row in rows]
@@ -141,12 +141,11 @@ def read_vector_file(path: Path) -> VectorFile:
 def _read_safetensors(path: Path) -> tuple[dict[str, str], dict[str, np.ndarray]]:
     from safetensors import SafetensorError, safe_open
 
-    safetensors_header(path)
     try:
         with safe_open(path, framework="numpy") as file:
             return dict(file.metadata() or {}), {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
     except SafetensorError as error:
-        raise ValueError(str(error)) from error
+        raise EmoError(f"{path}: not a whole safetensors file: {error}") from error
 
 
 def _read_gguf(path: Path) -> tuple[dict[str, str], dict[str, np.ndarray]]:

@@ -11,16 +11,18 @@ import numpy as np
 from emotion_cli.errors import UsageError
 from emotion_cli.job.extractions import SAME_SETTINGS, Extraction, pairs_of, prompt_ids
 from emotion_cli.job.job import Job
+from emotion_cli.job.variants import Variant, refuse_labels, unchecked_labels
 from emotion_cli.measures.between.consensus import MIN_MODELS
-from emotion_cli.measures.inference.relabelling import topic_numbers
+from emotion_cli.measures.inference.relabelling import MIN_TOPICS, Design, design_of, topic_numbers
+from emotion_cli.wording import counted
 from warehouse.store import Partition, Store, content_hash
 
 
-def cross_model_partitions(job: Job, scopes: Sequence[Extraction]) -> list[Partition]:
+def cross_model_partitions(job: Job, extractions: Sequence[Extraction]) -> list[Partition]:
     """The statistics of every two of some models, and of each with itself, committed or not."""
-    ids = [scope.extraction_id for scope in sorted(scopes, key=lambda scope: scope.model)]
+    ids = [extraction.extraction_id for extraction in sorted(extractions, key=lambda extraction: extraction.model)]
     pairs = combinations_with_replacement(ids, 2)
-    dataset = scopes[0].dataset
+    dataset = extractions[0].dataset
     return [job.store.partition("cross_model_statistics", dataset=dataset, pair=f"{a}-{b}") for a, b in pairs]
 
 
@@ -38,18 +40,32 @@ class Shared:
         return topic_numbers(self.topics)
 
 
-def shared_prompts(job: Job, scopes: Sequence[Extraction], pooling: str) -> Shared:
+def shared_prompts(job: Job, extractions: Sequence[Extraction], pooling: str) -> Shared:
     """The prompts that all models have with this pooling, in the order of the first model's."""
-    first, *others = (_ids_and_labels(job, scope, pooling) for scope in scopes)
+    first, *others = (_ids_and_labels(job, extraction, pooling) for extraction in extractions)
     common = set(first).intersection(*others)
-    prompts = scopes[0].prompts(job.store).read(["prompt_id", "topic"]).to_pydict()
+    prompts = extractions[0].prompts(job.store).read(["prompt_id", "topic"]).to_pydict()
     topic_of = dict(zip(prompts["prompt_id"], prompts["topic"], strict=True))
     ids = [prompt_id for prompt_id in first if prompt_id in common]
     return Shared(ids, [first[prompt_id] for prompt_id in ids], [topic_of[prompt_id] for prompt_id in ids])
 
 
-def _ids_and_labels(job: Job, scope: Extraction, pooling: str) -> dict[str, str]:
-    activations = scope.partition(job.store, "activations")
+def shared_design(job: Job, shared: Shared, variant: Variant, subject: str, without: str) -> Design | None:
+    """Blocks of the shared prompts; None where there are too few topics, which a note says with what is `without` them.
+
+    UsageError where the labels make no direction.
+    """
+    labels = unchecked_labels(shared.labels, shared.topics, job.settings, variant)
+    design = design_of(labels)
+    if design.n_topics < MIN_TOPICS:
+        job.listener.note(f"{subject}: {counted(design.n_topics, 'topic')} with a prompt of every label, and {without}")
+        return None
+    refuse_labels(labels, job.settings, variant, subject)
+    return design
+
+
+def _ids_and_labels(job: Job, extraction: Extraction, pooling: str) -> dict[str, str]:
+    activations = extraction.partition(job.store, "activations")
     layer = pairs_of(activations)[pooling][0]
     rows = activations.read(["prompt_id", "emotion"], pooling=pooling, layer=layer)
     return dict(zip(rows["prompt_id"].to_pylist(), rows["emotion"].to_pylist(), strict=True))
@@ -67,8 +83,10 @@ def matched(depth_a: int, depth_b: int, layers_a: Iterable[int], layers_b: Itera
 def matched_all(depths: Sequence[int], layers: Sequence[Iterable[int]]) -> list[tuple[int, ...]]:
     """Layers of every model at the same relative depth: those of the shallowest, matched to each other model's."""
     first = min(range(len(depths)), key=lambda i: depths[i])
-    found = [dict(matched(depths[first], depth, layers[first], held)) for depth, held in zip(depths, layers, strict=True)]
-    return [tuple(own[layer] for own in found) for layer in sorted(layers[first]) if all(layer in own for own in found)]
+    matches = [dict(matched(depths[first], depth, layers[first], held)) for depth, held in zip(depths, layers, strict=True)]
+    return [
+        tuple(match[layer] for match in matches) for layer in sorted(layers[first]) if all(layer in match for match in matches)
+    ]
 
 
 class DatasetPair(NamedTuple):
@@ -91,19 +109,19 @@ class DatasetPair(NamedTuple):
 
 def dataset_pairs(job: Job) -> list[DatasetPair]:
     """Every two train sets of one model that have some prompts in common, and not all."""
-    found = []
-    for one, other in combinations(job.train_scopes, 2):
-        if one.model != other.model or one.dataset == other.dataset or not _made_alike(job, one, other):
+    pairs = []
+    for two in combinations(job.with_activations, 2):
+        if two[0].model != two[1].model or two[0].dataset == two[1].dataset or not _made_alike(job, two):
             continue
-        ids = {scope: prompt_ids(job.store, scope) for scope in (one, other)}
-        a, b = sorted((one, other), key=lambda scope: (len(ids[scope]), scope.dataset))
+        ids = {extraction: prompt_ids(job.store, extraction) for extraction in two}
+        a, b = sorted(two, key=lambda extraction: (len(ids[extraction]), extraction.dataset))
         if ids[a] & ids[b] and ids[b] - ids[a]:
-            found.append(DatasetPair(a, b))
-    return found
+            pairs.append(DatasetPair(a, b))
+    return pairs
 
 
-def _made_alike(job: Job, one: Extraction, other: Extraction) -> bool:
-    partitions = [scope.partition(job.store, "extractions") for scope in (one, other)]
+def _made_alike(job: Job, extractions: Sequence[Extraction]) -> bool:
+    partitions = [extraction.partition(job.store, "extractions") for extraction in extractions]
     if any(partition.manifest() is None for partition in partitions):
         return True  # planned together, with the same settings
     a, b = (partition.read(SAME_SETTINGS).to_pylist()[0] for partition in partitions)
@@ -111,25 +129,19 @@ def _made_alike(job: Job, one: Extraction, other: Extraction) -> bool:
 
 
 def consensus_groups(job: Job) -> list[list[Extraction]]:
-    """The scopes of each dataset that three or more models have, in the order of the models' names."""
-    by_dataset = [sorted(members, key=lambda one: one.model) for _, members in groupby(job.train_scopes, lambda one: one.dataset)]
-    return [scopes for scopes in by_dataset if len({scope.model for scope in scopes}) == len(scopes) >= MIN_MODELS]
+    """The extractions of each dataset that three or more models have, in the order of the models' names."""
+    groups = [sorted(group, key=lambda of: of.model) for _, group in groupby(job.with_activations, lambda of: of.dataset)]
+    return [group for group in groups if len({extraction.model for extraction in group}) == len(group) >= MIN_MODELS]
 
 
-def consensus_partition(job: Job, scopes: Sequence[Extraction]) -> Partition:
+def consensus_partition(job: Job, extractions: Sequence[Extraction]) -> Partition:
     """The part of the table that is about these extractions, in whatever order."""
-    return job.store.partition("consensus_statistics", dataset=scopes[0].dataset, consensus_id=consensus_id(scopes))
+    return job.store.partition("consensus_statistics", dataset=extractions[0].dataset, consensus_id=consensus_id(extractions))
 
 
-def consensus_id(scopes: Sequence[Extraction]) -> str:
+def consensus_id(extractions: Sequence[Extraction]) -> str:
     """The id of the consensus of these extractions, in whatever order."""
-    return content_hash(sorted(scope.extraction_id for scope in scopes))[:16]
-
-
-def settings_of_statistics(job: Job) -> dict[str, Any]:
-    """The settings that the statistics depend on."""
-    settings = job.settings
-    return {"neutral": settings.neutral, "seed": settings.seed, "draws": settings.draws, "over_layers": settings.over_layers}
+    return content_hash(sorted(extraction.extraction_id for extraction in extractions))[:16]
 
 
 SETTINGS = ("prompts_sha256", "dtype", "bos", "chat_template", "truncated_at")
@@ -141,7 +153,7 @@ _COLUMNS = ("prompts_sha256", "dtype", "bos", "chat_template", "max_length", "n_
 
 def refuse_incomparable(store: Store, a: Extraction, b: Extraction) -> list[str]:
     """UsageError with both settings where two extractions differ; the settings that one of them does not know (NULL)."""
-    of_a, of_b = (_settings(store, scope) for scope in (a, b))
+    of_a, of_b = (_settings(store, extraction) for extraction in (a, b))
     if of_a is None or of_b is None:
         return []
     differing = [name for name in SETTINGS if None not in (of_a[name], of_b[name]) and of_a[name] != of_b[name]]
@@ -158,7 +170,7 @@ def refuse_incomparable(store: Store, a: Extraction, b: Extraction) -> list[str]
 
 def refuse_other_vectors(store: Store, a: Extraction, b: Extraction) -> None:
     """UsageError with both settings where the vectors of two extractions were made unlike (layers averaged, neutral label)."""
-    of_a, of_b = (_made_with(store, scope) for scope in (a, b))
+    of_a, of_b = (_made_with(store, extraction) for extraction in (a, b))
     for name in sorted(set(of_a) & set(of_b)):
         if of_a[name] != of_b[name]:
             raise UsageError(
@@ -167,8 +179,8 @@ def refuse_other_vectors(store: Store, a: Extraction, b: Extraction) -> None:
             )
 
 
-def _settings(store: Store, scope: Extraction) -> Mapping[str, Any] | None:
-    partition = scope.partition(store, "extractions")
+def _settings(store: Store, extraction: Extraction) -> Mapping[str, Any] | None:
+    partition = extraction.partition(store, "extractions")
     if partition.manifest() is None:
         return None
     row = partition.read(list(_COLUMNS)).to_pylist()[0]
@@ -177,10 +189,10 @@ def _settings(store: Store, scope: Extraction) -> Mapping[str, Any] | None:
     )
 
 
-def _made_with(store: Store, scope: Extraction) -> Mapping[str, Any]:
-    manifest = scope.partition(store, "vectors").manifest()
+def _made_with(store: Store, extraction: Extraction) -> Mapping[str, Any]:
+    manifest = extraction.partition(store, "vectors").manifest()
     return {name: value for name, value in manifest.inputs.items() if name not in manifest.reads} if manifest else {}
 
 
-def _named(scope: Extraction) -> str:
-    return f"{scope.model} ({scope.extraction_id})"
+def _named(extraction: Extraction) -> str:
+    return f"{extraction.model} ({extraction.extraction_id})"

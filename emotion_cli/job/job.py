@@ -33,7 +33,7 @@ class Job:
 
     store: Store
     settings: Settings
-    scopes: Sequence[Extraction]
+    extractions: Sequence[Extraction]
     listener: Listener = field(default_factory=Silence)
     sources: "Mapping[str, ModelSource]" = field(default_factory=dict)
     forced: Collection[str] = ()
@@ -54,14 +54,14 @@ class Job:
         return stage in self.forced
 
     @cached_property
-    def train_scopes(self) -> list[Extraction]:
-        """The scopes whose activations may make vectors."""
-        return [scope for scope in self.vector_scopes if scope.has_activations]
+    def with_activations(self) -> list[Extraction]:
+        """The extractions of train sets that have activations, which may make vectors."""
+        return [extraction for extraction in self.with_vectors if extraction.has_activations]
 
     @cached_property
-    def vector_scopes(self) -> list[Extraction]:
-        """The scopes that have vectors or may make them: `train_scopes`, and those of which vectors were imported."""
-        return [scope for scope in self.scopes if scope.role == "train"]
+    def with_vectors(self) -> list[Extraction]:
+        """The extractions of train sets: `with_activations`, and those of which vectors were imported."""
+        return [extraction for extraction in self.extractions if extraction.role == "train"]
 
 
 @dataclass(frozen=True)

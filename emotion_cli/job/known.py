@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable, Sequence
 
 from emotion_cli.errors import MissingError, UsageError
 from emotion_cli.job.extractions import Extraction, asked_model, depth, pairs_of
-from emotion_cli.measures.directions import METHODS, OTHERS, emotions_of
+from emotion_cli.measures.directions import METHODS
+from emotion_cli.measures.labels import OTHERS, emotions_of
 from emotion_cli.models.sources.embedded import EMBEDDED
 from emotion_cli.prompts.shipped import shipped_prompt_set, shipped_sets
 from emotion_cli.settings import Settings, layer_numbers

@@ -10,13 +10,14 @@ from emotion_cli.errors import UsageError
 from emotion_cli.job.comparisons import Shared
 from emotion_cli.job.extractions import Extraction, depth, pairs_of
 from emotion_cli.job.job import Job
-from emotion_cli.job.variants import Variant
-from emotion_cli.measures.between.geometry import correlations_of
+from emotion_cli.job.variants import Variant, checked_labels
+from emotion_cli.measures.between.geometry import Matrices, correlations_of
 from emotion_cli.measures.between.space import Space, space_of
 from emotion_cli.measures.directions import METHODS
 from emotion_cli.measures.gram import Gram, gram
-from emotion_cli.measures.inference.resampling import generator
-from emotion_cli.measures.within.quality import HeldOut
+from emotion_cli.measures.inference.sampling import generator
+from emotion_cli.measures.labels import Labels
+from emotion_cli.measures.within.separability import HeldOut
 from emotion_cli.settings import LAYER_RANGES, Settings
 from warehouse.store import Partition, Store
 
@@ -41,13 +42,13 @@ def prepare(rows: LayerRows, settings: Settings, variant: Variant) -> np.ndarray
     return METHODS[variant.method](rows.activations, np.asarray(rows.labels) == settings.neutral)
 
 
-def averaged_layers(store: Store, settings: Settings, scope: Extraction, layers: Iterable[int]) -> set[int]:
+def averaged_layers(store: Store, settings: Settings, extraction: Extraction, layers: Iterable[int]) -> set[int]:
     """Those of `layers` that means over layers cover."""
-    n_layers = depth(store, scope)
+    n_layers = depth(store, extraction)
     if n_layers is not None:
         return set(layers) & set(LAYER_RANGES[settings.over_layers](n_layers))
     if settings.over_layers != "resid_post":
-        message = f"{scope.subject}: its depth is not known, so {settings.over_layers} does not say which layer is the last"
+        message = f"{extraction.subject}: its depth is not known, so {settings.over_layers} does not say which layer is the last"
         raise UsageError(message, hint="--over-layers resid_post")
     return {layer for layer in layers if layer > 0}
 
@@ -60,8 +61,8 @@ def matrix(vectors: pa.FixedSizeListArray) -> np.ndarray:
 class Layers:
     """The layers of one model over shared prompts, each read once and kept as matrices of [prompt, prompt] only."""
 
-    def __init__(self, job: Job, scope: Extraction, variant: Variant, shared: Shared) -> None:
-        self._job, self._scope, self._variant, self._shared = job, scope, variant, shared
+    def __init__(self, job: Job, extraction: Extraction, variant: Variant, shared: Shared) -> None:
+        self._job, self._extraction, self._variant, self._shared = job, extraction, variant, shared
         self._spaces: dict[int, Space] = {}
         self._correlations: dict[int, np.ndarray] = {}
 
@@ -70,14 +71,14 @@ class Layers:
         self._read(layer)
         return self._spaces[layer]
 
-    def correlations(self, layer: int) -> np.ndarray:
-        """Correlations of a layer's prompts over its dimensions."""
+    def matrices(self, layer: int) -> Matrices:
+        """Inner products and correlations of a layer's prompts."""
         self._read(layer)
-        return self._correlations[layer]
+        return Matrices(self._spaces[layer].gram, self._correlations[layer])
 
     def rows(self, layer: int) -> np.ndarray:
         """Prepared activations [prompt, d_model] of a layer, in the order of the shared prompts."""
-        stored = read_layer(self._scope.partition(self._job.store, "activations"), self._variant.pooling, layer)
+        stored = read_layer(self._extraction.partition(self._job.store, "activations"), self._variant.pooling, layer)
         place = {prompt_id: i for i, prompt_id in enumerate(stored.prompt_ids)}
         return prepare(stored, self._job.settings, self._variant)[[place[prompt_id] for prompt_id in self._shared.prompt_ids]]
 
@@ -89,48 +90,52 @@ class Layers:
 
 
 class Inner(NamedTuple):
-    """Grams by layer over a training set's prompts, then those of test sets; what the first are; the test sets."""
+    """Grams by layer over a training set's prompts, then those of test sets; ids and labels of the first; the test sets."""
 
     grams: dict[int, Gram]
     prompt_ids: list[str]
-    labels: list[str]
-    topics: list[str | None]
+    labels: Labels
     held_out: list[HeldOut]
 
 
 def inner_products(
-    job: Job, scope: Extraction, variant: Variant, *, tests: Sequence[Extraction] = (), n_random: int = 0
+    job: Job, extraction: Extraction, variant: Variant, *, tests: Sequence[Extraction] = (), n_random: int = 0
 ) -> Inner:
-    """Grams of every layer of a variant; with `n_random` Gaussian directions, the same for every layer of a width."""
-    layers = pairs_of(scope.partition(job.store, "activations"))[variant.pooling]
+    """Grams of every layer of a variant; with `n_random` Gaussian directions, the same for every layer of a width.
+
+    UsageError where the training set's labels make no direction.
+    """
+    layers = pairs_of(extraction.partition(job.store, "activations"))[variant.pooling]
     # a test set that lacks a layer takes no part: curves over layers must rest on the same prompts
     tests = [test for test in tests if set(layers) <= set(_layers(job, test, variant))]
     grams: dict[int, Gram] = {}
-    read: list[LayerRows] = []
+    first: list[LayerRows] = []
     gaussian = None
     for layer in layers:
-        own = [read_layer(one.partition(job.store, "activations"), variant.pooling, layer) for one in (scope, *tests)]
-        read = read or own
-        n_train, width = own[0].activations.shape
+        sets = [read_layer(of.partition(job.store, "activations"), variant.pooling, layer) for of in (extraction, *tests)]
+        first = first or sets
+        n_train, width = sets[0].activations.shape
         if n_random and gaussian is None:
             gaussian = generator(job.settings.seed, "gaussian", str(width)).normal(size=(width, n_random))
-        grams[layer] = gram(_prepared(own, job, variant), n_train, gaussian)
-    held_out, start = [], len(read[0].labels)
-    for test, rows in zip(tests, read[1:], strict=True):
+        grams[layer] = gram(_prepared(sets, job, variant), n_train, gaussian)
+    held_out, start = [], len(first[0].labels)
+    for test, rows in zip(tests, first[1:], strict=True):
         held_out.append(HeldOut(np.arange(start, start + len(rows.labels)), rows.labels, topics_of(job, test, rows.prompt_ids)))
         start += len(rows.labels)
-    return Inner(grams, read[0].prompt_ids, read[0].labels, topics_of(job, scope, read[0].prompt_ids), held_out)
+    ids = first[0].prompt_ids
+    topics = topics_of(job, extraction, ids)
+    return Inner(grams, ids, checked_labels(first[0].labels, topics, job.settings, variant, extraction.subject), held_out)
 
 
-def topics_of(job: Job, scope: Extraction, prompt_ids: Sequence[str]) -> list[str | None]:
+def topics_of(job: Job, extraction: Extraction, prompt_ids: Sequence[str]) -> list[str | None]:
     """The topic of each prompt."""
-    prompts = scope.prompts(job.store).read(["prompt_id", "topic"]).to_pydict()
+    prompts = extraction.prompts(job.store).read(["prompt_id", "topic"]).to_pydict()
     known = dict(zip(prompts["prompt_id"], prompts["topic"], strict=True))
     return [known[prompt_id] for prompt_id in prompt_ids]
 
 
-def _layers(job: Job, scope: Extraction, variant: Variant) -> list[int]:
-    return pairs_of(scope.partition(job.store, "activations")).get(variant.pooling, [])
+def _layers(job: Job, extraction: Extraction, variant: Variant) -> list[int]:
+    return pairs_of(extraction.partition(job.store, "activations")).get(variant.pooling, [])
 
 
 def _prepared(rows: Sequence[LayerRows], job: Job, variant: Variant) -> np.ndarray:
@@ -139,9 +144,9 @@ def _prepared(rows: Sequence[LayerRows], job: Job, variant: Variant) -> np.ndarr
     if not tests:
         return prepare(train, job.settings, variant)
     stacked = LayerRows(
-        [prompt_id for one in rows for prompt_id in one.prompt_ids],
+        [prompt_id for part in rows for prompt_id in part.prompt_ids],
         # a test set's neutral prompts are hidden from the method
-        [*train.labels, *(label if label != job.settings.neutral else "" for one in tests for label in one.labels)],
-        np.concatenate([one.activations for one in rows]),
+        [*train.labels, *(label if label != job.settings.neutral else "" for test in tests for label in test.labels)],
+        np.concatenate([part.activations for part in rows]),
     )
     return prepare(stacked, job.settings, variant)

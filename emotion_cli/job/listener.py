@@ -2,10 +2,10 @@
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
-if TYPE_CHECKING:
-    pass
+Advance = Callable[..., None]
+"""Called with the amounts done since the last call, in the order of the totals."""
 
 
 class Listener(Protocol):
@@ -14,25 +14,17 @@ class Listener(Protocol):
     def note(self, text: str) -> None:
         """Say one sentence to the person."""
 
-    def progress(self, what: str, prompts: int, tokens: int) -> AbstractContextManager[Callable[[int, int], None]]:
-        """A bar over that many prompts; call what it gives with (prompts, tokens) done."""
-        ...
-
-    def rows(self, what: str, total: int) -> AbstractContextManager[Callable[[int], None]]:
-        """A bar over that many rows; call what it gives with the rows done."""
+    def progress(self, what: str, **totals: int) -> AbstractContextManager[Advance]:
+        """Show how far some work is, of totals by unit (`prompts=80, tokens=900`); time goes by the last unit."""
         ...
 
 
-class Silence:
+class Silence(Listener):
     """A listener that says nothing."""
 
     def note(self, text: str) -> None:
         """Say nothing."""
 
-    def progress(self, what: str, prompts: int, tokens: int) -> AbstractContextManager[Callable[[int, int], None]]:
+    def progress(self, what: str, **totals: int) -> AbstractContextManager[Advance]:
         """Show nothing."""
-        return nullcontext(lambda prompts, tokens: None)
-
-    def rows(self, what: str, total: int) -> AbstractContextManager[Callable[[int], None]]:
-        """Show nothing."""
-        return nullcontext(lambda rows: None)
+        return nullcontext(lambda *amounts: None)

@@ -45,7 +45,7 @@ def of_figures(job: Job, scopes: Sequence[Extraction], *, across: bool = False) 
 
 def of_report(job: Job, variant: Variant) -> dict[str, list[str]]:
     """What a report leaves out of all that could be reported, and in what its variant is not the default one."""
-    scopes = job.train_scopes
+    scopes = job.with_activations
     every = {pair for pair in _pairs(job, "vectors") if pair in _pairs(job, "activations")}
     own = {(scope.dataset, scope.model) for scope in scopes}
     datasets, models = ([*dict.fromkeys(pair[i] for pair in sorted(own))] for i in (0, 1))

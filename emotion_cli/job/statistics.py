@@ -1,25 +1,51 @@
-"""Measured values as the statistic columns that tables share."""
+"""What every stage of statistics shares: its settings, its tasks, and measured values as rows of a table."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
-from emotion_cli.measures.inference.resampling import Statistic
-from warehouse.schema import STATISTIC_COLUMNS
+import pyarrow as pa
+
+from emotion_cli.job.job import Job, Task, parts_task
+from emotion_cli.measures.inference.sampling import Sampling
+from emotion_cli.measures.inference.statistic import Statistic
+from warehouse.schema import STATISTIC_COLUMNS, TABLES
+from warehouse.store import Partition, table_of
 
 
-def statistic_columns(statistics: Iterable[Statistic]) -> dict[str, list]:
-    """The statistic columns of measured values."""
-    columns = [
-        (
-            one.value,
-            one.interval.low,
-            one.interval.high,
-            one.null.mean,
-            one.null.low,
-            one.null.high,
-            one.null.p_value,
-            one.n,
-            one.null.n_draws,
-        )
-        for one in statistics
-    ]
-    return {name: [row[i] for row in columns] for i, name in enumerate(STATISTIC_COLUMNS)}
+def sampling_of(job: Job, *names: str) -> Sampling:
+    """The job's seed and draws, for what these names compare: one dataset or more."""
+    return Sampling(job.settings.seed, job.settings.draws, names)
+
+
+def statistics_task(
+    job: Job,
+    stage: str,
+    subject: str,
+    partition: Partition,
+    *,
+    reads: Mapping[str, Partition],
+    wanted: Sequence[str],
+    make: Callable[[Job, str], pa.Table],
+) -> Task:
+    """A task that makes one file for each wanted part; stale where what it reads, or a setting of the statistics, changes."""
+    settings = job.settings
+    inputs = {name: getattr(settings, name) for name in ("neutral", "seed", "draws", "over_layers")}
+    return parts_task(stage, subject, partition, reads=reads, inputs=inputs, wanted=wanted, make=make)
+
+
+def statistics_table(name: str, rows: Sequence[Any], **same: Any) -> pa.Table:
+    """Rows of a table: each has a `statistic` and, by name, every column that is not the `same` for all of them."""
+    columns: dict[str, list] = {}
+    for column in TABLES[name].file_column_names:
+        if column in same:
+            columns[column] = [same[column]] * len(rows)
+        elif column not in STATISTIC_COLUMNS:
+            columns[column] = [getattr(row, column) for row in rows]
+    values = [_values(row.statistic) for row in rows]
+    return table_of(name, columns | {column: [row[i] for row in values] for i, column in enumerate(STATISTIC_COLUMNS)})
+
+
+def _values(statistic: Statistic) -> tuple:
+    """What the statistic columns hold, in their order."""
+    null = statistic.null
+    return statistic.value, *statistic.interval, null.mean, null.low, null.high, null.p_value, statistic.n, null.n_draws

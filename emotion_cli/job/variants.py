@@ -7,7 +7,8 @@ from emotion_cli.errors import MissingError, UsageError
 from emotion_cli.job.extractions import DEFAULT_POOLINGS, WORD, Extraction, pairs_of
 from emotion_cli.job.job import Job
 from emotion_cli.job.known import no_reference
-from emotion_cli.measures.directions import CENTRED, METHODS, OTHERS, emotions_of
+from emotion_cli.measures.directions import CENTRED, METHODS
+from emotion_cli.measures.labels import OTHERS, Labels, emotions_of
 from emotion_cli.settings import Settings
 from emotion_cli.suggestions import unknown
 from warehouse.store import Partition, Store
@@ -55,6 +56,12 @@ def variants(settings: Settings, activations: Partition) -> list[Variant]:
     return [Variant(settings.method, settings.reference, pooling) for pooling in poolings]
 
 
+def shared_variants(job: Job, extractions: Sequence[Extraction]) -> list[Variant]:
+    """The variants asked for that all of some extractions have, in the order of the first."""
+    first, *others = (variants(job.settings, extraction.partition(job.store, "activations")) for extraction in extractions)
+    return [variant for variant in first if all(variant in held for held in others)]
+
+
 def refuse_words_against_a_label(settings: Settings) -> None:
     """UsageError when pooling word is to be measured against a label: its prompts have none of an emotion's words."""
     if WORD in settings.pooling and settings.reference != OTHERS:
@@ -63,54 +70,66 @@ def refuse_words_against_a_label(settings: Settings) -> None:
         )
 
 
-def variants_of(job: Job, scope: Extraction) -> list[Variant]:
-    """`variants` of a scope; of one that has vectors only, those that are there. MissingError when what was asked for is not."""
-    if scope.has_activations:
-        return variants(job.settings, scope.partition(job.store, "activations"))
-    settings, manifest = job.settings, scope.partition(job.store, "vectors").manifest()
+def variants_of(job: Job, extraction: Extraction) -> list[Variant]:
+    """`variants` of an extraction, or those of its imported vectors. MissingError when none of them was asked for."""
+    if extraction.has_activations:
+        return variants(job.settings, extraction.partition(job.store, "activations"))
+    settings, manifest = job.settings, extraction.partition(job.store, "vectors").manifest()
     held = [variant_of(entry.part) for entry in manifest.files] if manifest else []
-    found = [
+    matching = [
         variant
         for variant in held
         if (variant.method, variant.reference) == (settings.method, settings.reference)
         and variant.pooling in (settings.pooling or [variant.pooling])
     ]
-    if not found:
+    if not matching:
         raise MissingError(
-            f"{scope.subject}: there are no vectors with method {settings.method}, reference {settings.reference}; "
+            f"{extraction.subject}: there are no vectors with method {settings.method}, reference {settings.reference}; "
             f"imported are {', '.join(variant.part for variant in held) or 'none'}",
             hint="choose with --method, --reference and --pooling",
         )
-    return found
+    return matching
 
 
-def caveat(store: Store, scope: Extraction, method: str) -> str | None:
+def caveat(store: Store, extraction: Extraction, method: str) -> str | None:
     """What must be said of a method under a model: that centring is only without effect where the model centres, too."""
     if method not in CENTRED:
         return None
-    row = scope.partition(store, "extractions").read(["architecture", "ignores_mean"]).to_pylist()[0]
+    row = extraction.partition(store, "extractions").read(["architecture", "ignores_mean"]).to_pylist()[0]
     if row["ignores_mean"]:
         return None
     known = "is not known to" if row["ignores_mean"] is None else "does not"
     return (
-        f"{scope.model}: centred activations are all that a model reads which subtracts the mean first, as LayerNorm does; "
+        f"{extraction.model}: centred activations are all that a model reads which subtracts the mean first, as LayerNorm does; "
         f"{row['architecture'] or 'its architecture'} {known}, so {method} takes away something that the model does read"
     )
 
 
-def emotions_and_reference(labels: Sequence[str], settings: Settings, variant: Variant, subject: str) -> list[str]:
-    """The labels that get a direction; UsageError when there is no row, the reference is no label, or too few labels are left."""
-    if not labels:
+def unchecked_labels(labels: Sequence[str], topics: Sequence[str | None], settings: Settings, variant: Variant) -> Labels:
+    """Prompts' labels under a variant: those that are neither neutral nor the reference are emotions."""
+    emotions = [emotion for emotion in emotions_of(labels, settings.neutral) if emotion != variant.reference]
+    return Labels(labels, topics, emotions, variant.reference)
+
+
+def checked_labels(
+    labels: Sequence[str], topics: Sequence[str | None], settings: Settings, variant: Variant, subject: str
+) -> Labels:
+    """Prompts' labels under a variant; UsageError where they make no direction."""
+    made_of = unchecked_labels(labels, topics, settings, variant)
+    refuse_labels(made_of, settings, variant, subject)
+    return made_of
+
+
+def refuse_labels(labels: Labels, settings: Settings, variant: Variant, subject: str) -> None:
+    """UsageError when there is no prompt, the reference is no label, or too few labels are left."""
+    if not labels.labels:
         raise UsageError(f"{subject}: no prompt has a token for pooling {variant.pooling}", hint=_hint_for_labels(variant))
-    emotions = emotions_of(labels, settings.neutral)
-    emotions = [emotion for emotion in emotions if emotion != variant.reference]
-    known = ", ".join(sorted(set(labels)))
-    if variant.reference != OTHERS and variant.reference not in labels:
-        raise no_reference(settings, subject, labels)
-    if len(emotions) < (2 if variant.reference == OTHERS else 1):
+    if variant.reference != OTHERS and variant.reference not in labels.labels:
+        raise no_reference(settings, subject, labels.labels)
+    if len(labels.emotions) < (2 if variant.reference == OTHERS else 1):
         what = f"reference {variant.reference!r} and pooling {variant.pooling}"
+        known = ", ".join(sorted(set(labels.labels)))
         raise UsageError(f"{subject}: too few labels for {what}; labels are {known}", hint=_hint_for_labels(variant))
-    return emotions
 
 
 def _hint_for_labels(variant: Variant) -> str:
@@ -119,16 +138,16 @@ def _hint_for_labels(variant: Variant) -> str:
     return "emo datasets list shows the labels of each set"
 
 
-def shown_variant(job: Job, scopes: Sequence[Extraction]) -> Variant:
-    """The variant to draw: what was asked for, else the default pooling, else the first that all scopes have."""
-    variant = shown_variant_of([variants_of(job, scope) for scope in scopes], job.settings)
+def shown_variant(job: Job, extractions: Sequence[Extraction]) -> Variant:
+    """The variant to draw: what was asked for, else the default pooling, else the first that all extractions have."""
+    variant = shown_variant_of([variants_of(job, extraction) for extraction in extractions], job.settings)
     if variant is None:
-        raise UsageError(f"{scopes[0].dataset}: the models have no pooling in common", hint="emo extract --pooling last")
+        raise UsageError(f"{extractions[0].dataset}: the models have no pooling in common", hint="emo extract --pooling last")
     return variant
 
 
 def shown_variant_of(held: Sequence[Sequence[Variant]], settings: Settings) -> Variant | None:
-    """The variant to show of those that each scope has: the default pooling where none was asked for, else the first shared."""
+    """The variant to show of those that each extraction has: the default pooling where none was asked for, else the first."""
     shared = [variant for variant in held[0] if all(variant in others for others in held)]
     default = [variant for variant in shared if variant.pooling in DEFAULT_POOLINGS and not settings.pooling]
     return next(iter(default or shared), None)

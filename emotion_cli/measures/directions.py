@@ -1,14 +1,12 @@
 """Activations of one layer to emotion directions; everything is accumulated in float64 (METHODS section 1)."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 
 from emotion_cli.errors import UsageError
-
-OTHERS = "others"
-"""The reference that is the mean of the other emotions' means."""
+from emotion_cli.measures.labels import Labels
 
 ZERO_RELATIVE_NORM = 1e-5
 """A direction shorter than this share of its reference's activations counts as zero."""
@@ -26,49 +24,28 @@ class Direction(NamedTuple):
     relative_norm: float
 
 
-def emotions_of(labels: Sequence[str], neutral: str) -> list[str]:
-    """The labels that get a direction, sorted: all but the neutral one."""
-    return sorted(set(labels) - {neutral})
-
-
-def weights(labels: np.ndarray, emotion: str, emotions: Sequence[str], reference: str) -> np.ndarray:
-    """Weight of each prompt [prompt] in the mean difference of `emotion`: the direction is `weights @ activations`."""
-    own = _mean_weights(labels, emotion)
-    if reference != OTHERS:
-        return own - _mean_weights(labels, reference)
-    others = [_mean_weights(labels, other) for other in emotions if other != emotion]
-    return own - np.mean(others, axis=0)
-
-
-def directions(activations: np.ndarray, labels: Sequence[str], *, emotions: Sequence[str], reference: str) -> list[Direction]:
+def directions(activations: np.ndarray, labels: Labels) -> list[Direction]:
     """Mean of each emotion minus mean of the reference: prepared activations [prompt, d_model], not normalised."""
-    rows, names = np.asarray(activations, np.float64), np.asarray(labels)
+    rows = np.asarray(activations, np.float64)
     lengths = np.linalg.norm(rows, axis=1)
-    found = []
-    for emotion in emotions:
-        vector = weights(names, emotion, emotions, reference) @ rows
-        is_reference = reference_prompts(names, emotion, emotions, reference)
+    made = []
+    for emotion in labels.emotions:
+        vector = labels.weights(emotion) @ rows
+        is_reference = labels.is_reference(emotion)
         length = float(np.linalg.norm(vector))
         scale = float(lengths[is_reference].mean())
-        found.append(
+        made.append(
             Direction(
                 emotion,
                 vector,
-                int((names == emotion).sum()),
+                labels.labels.count(emotion),
                 int(is_reference.sum()),
                 float(np.abs(vector).sum()),
                 length,
                 length / scale if scale > 0 else 0.0,
             )
         )
-    return found
-
-
-def reference_prompts(labels: np.ndarray, emotion: str, emotions: Sequence[str], reference: str) -> np.ndarray:
-    """Which prompts [prompt] the direction of `emotion` is measured against."""
-    if reference != OTHERS:
-        return labels == reference
-    return np.isin(labels, [other for other in emotions if other != emotion])
+    return made
 
 
 def as_they_are(activations: np.ndarray, is_neutral: np.ndarray) -> np.ndarray:
@@ -121,8 +98,3 @@ prepared rows only.
 
 CENTRED = frozenset({"mean_difference_centred"})
 """Methods that take the mean over the width away, which leaves what the model reads as it is under LayerNorm only."""
-
-
-def _mean_weights(labels: np.ndarray, label: str) -> np.ndarray:
-    is_label = labels == label
-    return is_label / is_label.sum()

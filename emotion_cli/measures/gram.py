@@ -19,6 +19,10 @@ class Gram(NamedTuple):
     norms: np.ndarray
     projections: np.ndarray
 
+    def of(self, rows: np.ndarray) -> "Gram":
+        """The same of some prompts."""
+        return Gram(self.inner[np.ix_(rows, rows)], self.norms[rows], self.projections[rows])
+
     def zero_length(self, referred: np.ndarray) -> float:
         """The length below which a direction counts as zero, given which prompts [prompt] it is measured against."""
         return ZERO_RELATIVE_NORM * float(self.norms[referred].mean())

@@ -1,1 +1,1 @@
-"""Wing 4, for people: rows in, pictures and pages out; no store."""
+"""For people: rows in, figures, pages and MLflow records out; no store."""

@@ -83,11 +83,11 @@ READS = tuple(sorted({family.query for family in FAMILIES}))
 
 
 class Logged(NamedTuple):
-    """The run that holds a record, and whether it was there before."""
+    """The run that holds a record, and whether it existed before."""
 
     run_id: str
     experiment: str
-    was_there: bool
+    existed: bool
 
 
 def metrics(rows: Mapping[str, Sequence[Row]]) -> list[Metric]:
@@ -118,18 +118,18 @@ def metric_name(*parts: str) -> str:
 def log(
     key: str, params: Mapping[str, str], values: Sequence[Metric], files: Mapping[str, Path], *, uri: str, artifacts: Path | None
 ) -> Logged:
-    """Log a record to the server or database at `uri`, unless a finished run with this key is there.
+    """Log a record to the server or database at `uri`, unless a finished run with this key exists.
 
     `files` by their path in the run; `artifacts` is where a new experiment keeps files (None: where the server says). A
-    run that was begun and not finished is removed first. EmoError when MLflow refuses or cannot be reached.
+    run that is incomplete is removed first. EmoError when MLflow refuses or cannot be reached.
     """
     with _quiet(uri) as client:
         experiment, name = _experiment(client, artifacts)
-        found = client.search_runs([experiment], f"tags.`{KEY_TAG}` = '{key}'")
-        finished = [run for run in found if run.info.status == "FINISHED"]
+        runs = client.search_runs([experiment], f"tags.`{KEY_TAG}` = '{key}'")
+        finished = [run for run in runs if run.info.status == "FINISHED"]
         if finished:
             return Logged(finished[0].info.run_id, name, True)
-        for run in found:
+        for run in runs:
             client.delete_run(run.info.run_id)
         tags = {KEY_TAG: key, "mlflow.source.name": "emo track"}
         run_id = client.create_run(experiment, tags=tags, run_name=f"emo-{key[:12]}").info.run_id
@@ -154,15 +154,17 @@ def _fill(client: "MlflowClient", run_id: str, params: Mapping[str, str], values
 def _experiment(client: "MlflowClient", artifacts: Path | None) -> tuple[str, str]:
     name = os.environ.get("MLFLOW_EXPERIMENT_NAME") or EXPERIMENT
     location = artifacts.resolve().as_uri() if artifacts else None
-    found = client.get_experiment_by_name(name)
-    if found and location and found.artifact_location != location:
-        # the store was moved since: MLflow keeps the old folder for good, so the new place gets an experiment of its own
+    experiment = client.get_experiment_by_name(name)
+    if experiment and location and experiment.artifact_location != location:
+        # the store was moved: MLflow binds an experiment to its old folder for good, so the new folder gets a new experiment
         name = f"{name}-{sha256(location.encode()).hexdigest()[:8]}"
-        found = client.get_experiment_by_name(name)
-    if found and found.lifecycle_stage == "active":
-        return found.experiment_id, name
-    if found:
-        raise EmoError(f"the MLflow experiment {name} was deleted", hint=f"mlflow experiments restore -x {found.experiment_id}")
+        experiment = client.get_experiment_by_name(name)
+    if experiment and experiment.lifecycle_stage == "active":
+        return experiment.experiment_id, name
+    if experiment:
+        raise EmoError(
+            f"the MLflow experiment {name} was deleted", hint=f"mlflow experiments restore -x {experiment.experiment_id}"
+        )
     return client.create_experiment(name, artifact_location=location), name
 
 
@@ -200,4 +202,4 @@ def without_password(uri: str) -> str:
 def _spelled(part: str) -> str:
     # a part of dots only would be a step up or none when names are used as paths
     kept = r"[^A-Za-z0-9_\-. ]" if part.strip(".") else r"."
-    return re.sub(kept, lambda found: "".join(f":{byte:02X}" for byte in found[0].encode()), part)
+    return re.sub(kept, lambda character: "".join(f":{byte:02X}" for byte in character[0].encode()), part)

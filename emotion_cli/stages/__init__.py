@@ -1,4 +1,4 @@
-"""The staircase: every stage, what it reads and writes, as data; the order is the way of the data."""
+"""Every stage with the tables that it reads and writes, as data, in the order of the work."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -30,7 +30,6 @@ class Stage:
 
 
 STATISTICS = (
-    "vectors",
     "vector_quality",
     "within_model_statistics",
     "cross_model_statistics",
@@ -38,16 +37,20 @@ STATISTICS = (
     "cross_dataset_statistics",
 )
 
+REPORTED = ("prompts", "extractions", "vectors", "vector_quality", "within_model_statistics", "cross_dataset_statistics")
+"""What both the MLflow record and the report are made of."""
+
 STAGES = (
     Stage("audit", ("prompts",), ("prompt_audits",), audit.tasks),
     Stage("extract", ("prompts",), ("extractions", "activations"), extract.tasks),
-    Stage("vectors", ("prompts", "extractions", "activations"), ("vectors",), vectors.tasks),
+    Stage("vectors", ("activations",), ("vectors",), vectors.tasks),
     Stage("quality", ("prompts", "activations"), ("vector_quality",), quality.tasks),
-    Stage("compare", ("prompts", "activations", "vectors"), ("within_model_statistics",), within_model.tasks),
+    Stage("compare", ("prompts", "activations"), ("within_model_statistics",), within_model.tasks),
     Stage("compare", ("prompts", "activations", "vectors"), ("cross_model_statistics",), cross_model.tasks),
     Stage("compare", ("prompts", "activations"), ("consensus_statistics",), consensus.tasks),
     Stage("compare", ("prompts", "activations"), ("cross_dataset_statistics",), dataset_shift.tasks),
-    Stage("plot", STATISTICS, ("figures",), plot.tasks),
-    Stage("track", (*STATISTICS, "figures"), ("mlflow",), track.tasks),
-    Stage("report", (*STATISTICS, "figures", "mlflow"), ("report",), report.tasks),
+    Stage("plot", ("vectors", *STATISTICS), ("figures",), plot.tasks),
+    Stage("track", (*REPORTED, "figures"), ("mlflow",), track.tasks),
+    Stage("report", (*REPORTED, "cross_model_statistics", "figures", "mlflow"), ("report",), report.tasks),
 )
+"""A new stage is a file here and a line in this tuple."""

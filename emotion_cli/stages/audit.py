@@ -1,18 +1,16 @@
 """Prompts to an audit of their surface, kept by their content hash; it warns and never blocks."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import combinations
 from typing import Any, NamedTuple
 
-import pyarrow as pa
-
 from emotion_cli.job.extractions import Extraction
 from emotion_cli.job.job import Job, Task, fingerprint, why
-from emotion_cli.job.statistics import statistic_columns
+from emotion_cli.job.statistics import sampling_of, statistics_table
 from emotion_cli.measures.inference.draws import Contrast, draws_of
-from emotion_cli.measures.inference.resampling import Null, Statistic
-from emotion_cli.measures.surface import surface_of
-from emotion_cli.measures.within.quality import surface_auroc
+from emotion_cli.measures.inference.sampling import Sampling
+from emotion_cli.measures.inference.statistic import Null, Statistic, Tail
+from emotion_cli.measures.within.surface import Surface, surface_auroc, surface_of
 from emotion_cli.prompts.audit import (
     FEATURES,
     Area,
@@ -24,7 +22,7 @@ from emotion_cli.prompts.audit import (
     verdict,
 )
 from emotion_cli.prompts.words import WordList, read_words
-from warehouse.store import Partition, Store, table_of
+from warehouse.store import Partition, Store
 
 SURFACE = "surface_auroc"
 NOT_TESTED = Null(None, None, None, None, None)
@@ -42,7 +40,7 @@ class AuditRow(NamedTuple):
 
 def tasks(job: Job) -> list[Task]:
     """One task a version of a dataset."""
-    versions = dict.fromkeys((scope.dataset, scope.prompts_sha256) for scope in job.scopes)
+    versions = dict.fromkeys((extraction.dataset, extraction.prompts_sha256) for extraction in job.extractions)
     return [_task(job, dataset, sha256) for dataset, sha256 in versions]
 
 
@@ -71,9 +69,9 @@ def _task(job: Job, dataset: str, prompts_sha256: str) -> Task:
 
     def run(job: Job) -> None:
         rows = prompts.read(["emotion", "topic", "text", "n_copies"]).to_pylist()
-        found = audit([PromptRow(**row) for row in rows], dataset, seed=job.settings.seed, draws=job.settings.draws, words=words)
+        measured = audit([PromptRow(**row) for row in rows], sampling_of(job, dataset), words)
         with partition.hold(wait=True):
-            entry = partition.write([_table(found)])
+            entry = partition.write([statistics_table("prompt_audits", measured)])
             partition.commit([entry], {**inputs, "prompts": fingerprint(prompts)}, reads={"prompts": prompts.place})
         job.listener.note(verdict(dataset, areas_of(partition)).text)
 
@@ -81,76 +79,70 @@ def _task(job: Job, dataset: str, prompts_sha256: str) -> Task:
     return Task("audit", dataset, (prompts.folder,), partition.folder, reason, run)
 
 
-def audit(rows: Sequence[PromptRow], dataset: str, *, seed: int, draws: int, words: WordList) -> list[AuditRow]:
+COUNTS = {
+    "n_prompts": "n_prompts",
+    "n_repeated": "n_repeated",
+    "mean_words": "mean_words",
+    "min_words": "min_words",
+    "max_words": "max_words",
+    "final_char_share": "final_char_share",
+    "first_word_share": "first_word_share",
+    "own_word_share": "own_word_share",
+    "complete_topics_share": "complete_share",
+}
+"""Measures of one label, and the count that each is."""
+
+
+def audit(rows: Sequence[PromptRow], sampling: Sampling, words: WordList) -> list[AuditRow]:
     """Counts of each label, and how well the surface alone tells every two labels apart, feature by feature and in all."""
-    found: list[AuditRow] = []
-    for one in counts_by_label(rows, words):
-        numbers = {
-            "n_prompts": one.n_prompts,
-            "n_repeated": one.n_repeated,
-            "mean_words": one.mean_words,
-            "min_words": one.min_words,
-            "max_words": one.max_words,
-            "final_char_share": one.final_char_share,
-            "first_word_share": one.first_word_share,
-            "own_word_share": one.own_word_share,
-            "complete_topics_share": one.complete_share,
-        }
+    measured: list[AuditRow] = []
+    for counts in counts_by_label(rows, words):
         details = {
-            "final_char_share": f"the most frequent final character is {one.final_char!r}",
-            "first_word_share": f"the most frequent first word is {one.first_word!r}",
+            "final_char_share": f"the most frequent final character is {counts.final_char!r}",
+            "first_word_share": f"the most frequent first word is {counts.first_word!r}",
         }
-        found += [
-            AuditRow(one.emotion, None, name, Statistic(float(value), NOT_TESTED, one.n_prompts), details.get(name))
-            for name, value in numbers.items()
-        ]
-    labels = [row.emotion for row in rows]
+        for measure, name in COUNTS.items():
+            statistic = Statistic(float(getattr(counts, name)), NOT_TESTED, counts.n_prompts)
+            measured.append(AuditRow(counts.emotion, None, measure, statistic, details.get(measure)))
+    labels, topics = [row.emotion for row in rows], [row.topic for row in rows]
     surface = surface_of([row.final_char for row in rows], [first_word(row.text) for row in rows], [row.n_words for row in rows])
     for a, b in combinations(sorted(set(labels)), 2):
-        drawn = draws_of(labels, [row.topic for row in rows], [a, b], seed=seed, names=(dataset, "surface"), draws=draws)
-        contrast = Contrast(a, drawn)
+        contrast = Contrast(a, draws_of(labels, topics, [a, b], sampling.about("surface")))
         for feature in FEATURES:
-            statistic = surface_auroc(contrast, surface, (feature,))
-            found.append(AuditRow(a, b, f"{feature}_auroc", statistic, confound(feature, rows, a, b, _area(statistic))))
-        statistic = surface_auroc(contrast, surface)
-        found.append(AuditRow(a, b, SURFACE, statistic, failure(a, b, _area(statistic))))
-    return found
+            statistic = _surface_statistic(contrast, surface, [feature])
+            finding = confound(feature, rows, a, b, _area(statistic))
+            measured.append(AuditRow(a, b, f"{feature}_auroc", statistic, finding))
+        statistic = _surface_statistic(contrast, surface, FEATURES)
+        measured.append(AuditRow(a, b, SURFACE, statistic, failure(a, b, _area(statistic))))
+    return measured
 
 
-def tokens_by_label(job: Job, scope: Extraction, model: str) -> list[dict[str, Any]]:
+def tokens_by_label(job: Job, extraction: Extraction, model: str) -> list[dict[str, Any]]:
     """Tokens of each label's prompts of a dataset under a model, BOS included."""
     from emotion_cli.models.tokens import tokenize
 
-    rows = scope.prompts(job.store).read(["emotion", "text"]).to_pydict()
+    rows = extraction.prompts(job.store).read(["emotion", "text"]).to_pydict()
     ids = tokenize(job.loaded(model), rows["text"], bos=job.settings.bos, truncate=True).ids
     lengths: dict[str, list[int]] = {}
     for emotion, row in zip(rows["emotion"], ids, strict=True):
         lengths.setdefault(emotion, []).append(len(row))
     return [
         {
-            "dataset": scope.dataset,
+            "dataset": extraction.dataset,
             "model": model,
             "emotion": emotion,
-            "mean_tokens": sum(own) / len(own),
-            "min_tokens": min(own),
-            "max_tokens": max(own),
+            "mean_tokens": sum(numbers) / len(numbers),
+            "min_tokens": min(numbers),
+            "max_tokens": max(numbers),
         }
-        for emotion, own in sorted(lengths.items())
+        for emotion, numbers in sorted(lengths.items())
     ]
+
+
+def _surface_statistic(contrast: Contrast, surface: Surface, features: Collection[str]) -> Statistic:
+    ((_, statistic),) = surface_auroc(contrast, surface, features).statistics([], [], Tail.UPPER)
+    return statistic
 
 
 def _area(statistic: Statistic) -> Area:
     return Area(statistic.value, *statistic.interval)
-
-
-def _table(found: Sequence[AuditRow]) -> pa.Table:
-    return table_of(
-        "prompt_audits",
-        {
-            "emotion_a": [row.emotion_a for row in found],
-            "emotion_b": [row.emotion_b for row in found],
-            "measure": [row.measure for row in found],
-            "finding": [row.finding for row in found],
-            **statistic_columns(row.statistic for row in found),
-        },
-    )

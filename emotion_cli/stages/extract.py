@@ -28,7 +28,7 @@ def tasks(job: Job) -> list[Task]:
     """One task a extraction, those of one model together, so that it is loaded once."""
     return [
         _task(job, extraction)
-        for extraction in sorted(job.scopes, key=lambda extraction: list(job.sources).index(extraction.model))
+        for extraction in sorted(job.extractions, key=lambda extraction: list(job.sources).index(extraction.model))
     ]
 
 

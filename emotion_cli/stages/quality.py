@@ -2,75 +2,58 @@
 
 import pyarrow as pa
 
-from emotion_cli.job.comparisons import settings_of_statistics
 from emotion_cli.job.extractions import Extraction, extractions_of_test_sets
-from emotion_cli.job.job import Job, Task, parts_task
+from emotion_cli.job.job import Job, Task
 from emotion_cli.job.layers import averaged_layers, inner_products
-from emotion_cli.job.statistics import statistic_columns
-from emotion_cli.job.variants import Variant, emotions_and_reference, variant_of, variants
-from emotion_cli.measures.surface import Surface, surface_of
-from emotion_cli.measures.within.quality import qualities
+from emotion_cli.job.statistics import sampling_of, statistics_table, statistics_task
+from emotion_cli.job.variants import Variant, variant_of, variants
+from emotion_cli.measures.within.quality import Material, qualities
+from emotion_cli.measures.within.surface import Surface, surface_of
 from emotion_cli.prompts.audit import first_word
-from warehouse.store import table_of
 
 
 def tasks(job: Job) -> list[Task]:
-    """One task a train scope."""
-    return [_task(job, scope) for scope in job.train_scopes]
+    """One task for each extraction with activations."""
+    return [_task(job, extraction) for extraction in job.with_activations]
 
 
-def _task(job: Job, scope: Extraction) -> Task:
-    settings = job.settings
-    activations = scope.partition(job.store, "activations")
-    reads = {"activations": activations, "prompts": scope.prompts(job.store)}
-    for test in extractions_of_test_sets(job.store, scope):
+def _task(job: Job, extraction: Extraction) -> Task:
+    activations = extraction.partition(job.store, "activations")
+    reads = {"activations": activations, "prompts": extraction.prompts(job.store)}
+    for test in extractions_of_test_sets(job.store, extraction):
         reads[f"activations of {test.dataset}"] = test.partition(job.store, "activations")
         reads[f"prompts of {test.dataset}"] = test.prompts(job.store)
-    return parts_task(
+    return statistics_task(
+        job,
         "quality",
-        scope.subject,
-        scope.partition(job.store, "vector_quality"),
+        extraction.subject,
+        extraction.partition(job.store, "vector_quality"),
         reads=reads,
-        inputs=settings_of_statistics(job),
-        wanted=[variant.part for variant in variants(settings, activations)],
-        make=lambda job, part: _part(job, scope, variant_of(part)),
+        wanted=[variant.part for variant in variants(job.settings, activations)],
+        make=lambda job, part: _part(job, extraction, variant_of(part)),
     )
 
 
-def _part(job: Job, scope: Extraction, variant: Variant) -> pa.Table:
-    settings = job.settings
-    inner = inner_products(job, scope, variant, tests=extractions_of_test_sets(job.store, scope), n_random=settings.draws)
-    found = qualities(
+def _part(job: Job, extraction: Extraction, variant: Variant) -> pa.Table:
+    tests = extractions_of_test_sets(job.store, extraction)
+    inner = inner_products(job, extraction, variant, tests=tests, n_random=job.settings.draws)
+    material = Material(
         inner.grams,
         inner.labels,
-        inner.topics,
-        averaged=averaged_layers(job.store, settings, scope, inner.grams),
-        emotions=emotions_and_reference(inner.labels, settings, variant, scope.subject),
-        reference=variant.reference,
-        dataset=scope.dataset,
-        seed=settings.seed,
-        draws=settings.draws,
-        surface=_surface(job, scope, inner.prompt_ids),
-        held_out=inner.held_out,
+        sampling_of(job, extraction.dataset),
+        averaged_layers(job.store, job.settings, extraction, inner.grams),
+        _surface(job, extraction, inner.prompt_ids),
+        inner.held_out,
     )
-    return table_of(
-        "vector_quality",
-        {
-            "method": [variant.method] * len(found),
-            "reference": [variant.reference] * len(found),
-            "pooling": [variant.pooling] * len(found),
-            "emotion": [one.emotion for one in found],
-            "layer": [one.layer for one in found],
-            "measure": [one.measure for one in found],
-            **statistic_columns(one.statistic for one in found),
-        },
-    )
+    return statistics_table("vector_quality", qualities(material), **variant._asdict())
 
 
-def _surface(job: Job, scope: Extraction, prompt_ids: list[str]) -> Surface:
-    rows = scope.prompts(job.store).read(["prompt_id", "text", "final_char", "n_words"]).to_pylist()
+def _surface(job: Job, extraction: Extraction, prompt_ids: list[str]) -> Surface:
+    rows = extraction.prompts(job.store).read(["prompt_id", "text", "final_char", "n_words"]).to_pylist()
     known = {row["prompt_id"]: row for row in rows}
-    own = [known[prompt_id] for prompt_id in prompt_ids]
+    prompts = [known[prompt_id] for prompt_id in prompt_ids]
     return surface_of(
-        [row["final_char"] for row in own], [first_word(row["text"]) for row in own], [row["n_words"] for row in own]
+        [row["final_char"] for row in prompts],
+        [first_word(row["text"]) for row in prompts],
+        [row["n_words"] for row in prompts],
     )

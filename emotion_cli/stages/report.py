@@ -4,60 +4,59 @@ import json
 from pathlib import Path
 from typing import Any
 
+from emotion_cli.job import record
 from emotion_cli.job.job import Job, Task, why
 from emotion_cli.job.outputs import figure_fingerprints, figures, fingerprints, partitions, pictures, places, rows
 from emotion_cli.job.selection import name_of_report, of_report
 from emotion_cli.job.variants import Variant, caveat, shown_variant
 from emotion_cli.reporting import report
-from emotion_cli.stages import track
 from warehouse.artifacts import Artifacts
 from warehouse.store import content_hash
 
 SETTINGS = ("neutral", "over_layers", "seed", "draws")
 """The settings that the report names."""
 
-
 PAGES = "reports"
-"""Folder of the store with the reports that are not the default one."""
+"""Folder of the store with every report but the default one."""
 
 
 def tasks(job: Job) -> list[Task]:
     """One task for everything that the job is about."""
-    if not job.train_scopes:
+    if not job.with_activations:
         return []
-    variant = shown_variant(job, job.train_scopes)
+    variant = shown_variant(job, job.with_activations)
     name = name_of_report(job, variant)
+    stem = name or "report"
     artifacts = Artifacts(job.store.root / PAGES, "report", name) if name else Artifacts(job.store.root, "report")
-    read = partitions(job, report.READS)
-    folders = [partition.folder for partition in read.values()] + [figure.artifacts.folder for figure in figures(job)]
-    reason = why(artifacts.manifest(), _inputs(job, variant))
-    target = artifacts.folder / f"{name or 'report'}.html"
+    target = artifacts.folder / f"{stem}.html"
+    read = [partition.folder for partition in partitions(job, report.READS).values()]
+    read += [folder.artifacts.folder for folder in figures(job)]
 
     def run(job: Job) -> None:
-        made = pages(job, artifacts.folder)
-        contents = {target.with_name(f"{target.stem}{ending}").name: content for ending, content in made.items()}
+        contents = {f"{stem}{ending}": content for ending, content in pages(job, artifacts.folder).items()}
         artifacts.commit(contents, _inputs(job, variant), reads=places(partitions(job, report.READS), variant))
 
     subject = target.relative_to(job.store.root).as_posix()
-    return [Task("report", subject, (*folders, track.folder(job)), target, reason, run)]
+    reason = why(artifacts.manifest(), _inputs(job, variant))
+    return [Task("report", subject, (*read, record.folder(job)), target, reason, run)]
 
 
 def pages(job: Job, folder: Path) -> dict[str, bytes]:
     """The report by the ending of its file (`.md`, `.html`), with links to figures as they are seen from a folder."""
-    variant = shown_variant(job, job.train_scopes)
+    variant = shown_variant(job, job.with_activations)
     facts = report.Facts(
         rows=rows(job, variant, report.READS),
         variant=variant._asdict(),
         settings={name: getattr(job.settings, name) for name in SETTINGS},
         pictures=pictures(job, folder),
-        tracked=track.current_record(job),
-        notes=sorted({said for scope in job.train_scopes if (said := caveat(job.store, scope, variant.method))}),
+        tracked=record.current_record(job),
+        notes=sorted(filter(None, {caveat(job.store, extraction, variant.method) for extraction in job.with_activations})),
     )
     return {Path(name).suffix: content for name, content in report.pages(facts).items()}
 
 
 def _inputs(job: Job, variant: Variant) -> dict[str, Any]:
-    tracked = track.current_record(job)
+    tracked = record.current_record(job)
     return {
         "report_version": report.REPORT_VERSION,
         "variant": variant.part,

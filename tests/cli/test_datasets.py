@@ -41,7 +41,7 @@ def test_the_name_of_a_shipped_set_is_only_taken_when_asked(path, tmp_path, name
     (tmp_path / "store").mkdir()
     (before,) = versions(name, store)
     ran = emo_ok("datasets", "import", path, "--dataset", name, "--replace", *store)
-    assert f"in this store {name} is this set now, not the one that ships; emo rm --dataset {name} undoes it" in ran.plain
+    assert f"in this store {name} now means this set, not the set that ships; emo rm --dataset {name} undoes it" in ran.plain
     (replaced,) = versions(name, store)
     assert (replaced["prompts"], replaced["emotions"], replaced["in_store"]) == (4, "Neutral, joy", True)
     emo_ok("rm", "--dataset", name, "--yes", *store)
@@ -71,7 +71,8 @@ def test_an_import_needs_a_name(path, tmp_path):
 
 def test_a_label_that_looks_like_the_usual_reference_is_said(path, tmp_path):
     ran = emo_ok("datasets", "import", path, "--dataset", "mine", "--store", tmp_path / "store")
+    assert "'Neutral' is used as the reference" in ran.plain
     assert ran.plain.strip().endswith("next: emo run -d mine --reference Neutral --neutral Neutral")
-    assert "'Neutral' is taken for the reference" not in emo_ok("datasets", "validate", path).err
+    assert "'Neutral' is used as the reference" not in emo_ok("datasets", "validate", path).err
     ran = emo("datasets", "validate", path, "--reference", "neutral")
     assert ran.code == 2 and "did you mean 'Neutral'?" in ran.err

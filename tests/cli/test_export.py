@@ -24,7 +24,7 @@ def test_from_a_store_to_files_to_another_store(tmp_path):
     assert stored[0] == stored[1] and stored[0].count("\n") == 5
     refused = emo("vectors", *CALM, "--store", "other", cwd=tmp_path)
     assert refused.code == 3 and "no activations" in refused.err and "emo extract -d mine -m lab/m" in refused.plain
-    for words, what in ((["rows.parquet"], "one after the other"), (["-m", "x"], "say themselves")):
+    for words, what in ((["rows.parquet"], "in separate commands"), (["-m", "x"], "themselves")):
         ran = emo("import", *files, *words, "--store", "other", cwd=tmp_path)
         assert ran.code == 2 and what in ran.err
     (tmp_path / files[0]).write_bytes(b"GGUF")

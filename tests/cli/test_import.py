@@ -46,7 +46,7 @@ def test_what_emo_extracted_comes_back_equal(workplace, tmp_path):
     again = Store(tmp_path / "store é")
     assert Catalog(again).rows(ROWS, {"model": "tiny-gpt2"}).equals(Catalog(store).rows(ROWS, {"model": "tiny-gpt2"}))
     ran = emo_ok(*words)
-    assert "there already" in ran.err and ran.out == ""
+    assert "already in the store" in ran.err and ran.out == ""
     # files of the store can be imported as they are, into a dataset that is known
     parts = next(partition for partition in store.partitions("activations") if partition.keys["model"] == "tiny-neox").paths()
     ran = emo_ok("import", *parts, "-d", "mine", "-m", "tiny-neox", "--n-layers", 3, "--store", tmp_path / "store é")

@@ -28,13 +28,13 @@ def test_the_ending_says_the_format(workplace, tmp_path, ending):
         (
             "rows.cvs",
             (),
-            "the ending '.cvs' says no format; endings are .csv, .tsv, .json, .jsonl, .md, .parquet, .txt; did you mean .csv?",
+            "unknown ending '.cvs'; endings are .csv, .tsv, .json, .jsonl, .md, .parquet, .txt; did you mean .csv?",
         ),
-        ("rows", (), "the ending '' says no format"),
-        ("rows", ("--format", "csv"), "the ending '' says no format"),
-        ("rows.dat", ("--format", "csv"), "the ending '.dat' says no format"),
-        ("rows.csv", ("--format", "json"), "the ending says csv, and --format says json"),
-        ("rows.json", ("--format", "jsonl"), "the ending says json, and --format says jsonl"),
+        ("rows", (), "unknown ending ''"),
+        ("rows", ("--format", "csv"), "unknown ending ''"),
+        ("rows.dat", ("--format", "csv"), "unknown ending '.dat'"),
+        ("rows.csv", ("--format", "json"), "the ending means csv, but --format is json"),
+        ("rows.json", ("--format", "jsonl"), "the ending means json, but --format is jsonl"),
     ],
 )
 def test_an_ending_that_says_nothing_or_otherwise_is_refused(workplace, tmp_path, name, options, said):
@@ -59,7 +59,7 @@ def test_a_file_that_is_there_stays_unless_forced(workplace, tmp_path, command):
     target.write_text("mine")
     words = [str(workplace.models[0]) if word == "MODEL" else word for word in command.split()]
     ran = emo(*words, "--store", workplace.store, "-o", target)
-    assert ran.code == 2 and "the file is there already" in ran.err and "--force" in ran.err and target.read_text() == "mine"
+    assert ran.code == 2 and "the file already exists" in ran.err and "--force" in ran.err and target.read_text() == "mine"
     emo_ok(*words, "--store", workplace.store, "-o", target, "--force")
     assert "," in target.read_text()
 
@@ -70,7 +70,7 @@ def test_a_folder_that_is_not_there_is_said_before_any_work(workplace, tmp_path,
     ran = emo(*command.split(), "--store", workplace.store, "-o", target)
     assert (ran.code, ran.err) == (
         2,
-        f"error: --output {target}: there is no folder {target.parent}\nnext: mkdir -p {target.parent}\n",
+        f"error: --output {target}: the folder {target.parent} does not exist\nnext: mkdir -p {target.parent}\n",
     )
 
 

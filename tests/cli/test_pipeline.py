@@ -107,7 +107,7 @@ def test_a_plan_says_what_follows_and_changes_nothing(workplace, tmp_path):
     plan = json.loads(emo_ok("run", *run_options(workplace), "--draws", 120, "--dry-run", "--format", "json").out)
     reasons = {(step["stage"], step["subject"]): step["reason"] for step in plan}
     assert reasons["compare", "mine, tiny-gpt2"] == "changed: draws"
-    assert reasons["plot", "mine, tiny-gpt2"] == "what it is made of changes"
+    assert reasons["plot", "mine, tiny-gpt2"] == "an input will change"
     assert reasons["compare", "mine, tiny-gpt2 and tiny-neox"] == "changed: draws"
     assert reasons["vectors", "mine, tiny-gpt2"] == "up to date"
     emo_ok("run", "-d", "baseline", "-m", workplace.models[0], "--store", tmp_path / "new", "--dry-run")

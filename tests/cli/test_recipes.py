@@ -57,15 +57,25 @@ def test_own_recipes_in_a_settings_file_and_in_a_file_of_their_own(tmp_path):
         ("[recipe.x]\nstore = 'a'\n", "it cannot set 'store'"),
         ("[recipe.x]\nrecipe = 'report'\n", "it cannot set 'recipe'"),
         ("[recipe]\nx = 1\n", "'x' is not a table"),
-        ("[recipe.x]\nbos = 'maybe'\n", "recipe x: 'maybe' is none of"),
+        ("[recipe.x]\nbos = 'maybe'\n", "recipe x: 'maybe' is not one of"),
         ("[recipe.x]\ndraws = 0\n", "recipe x: 0 is too small for draws"),
-        ("", "--recipe: 'x' is none of"),
+        ("", "--recipe: 'x' is not one of"),
     ],
 )
 def test_faults_of_recipes_name_them(text, said, tmp_path):
     (tmp_path / "emo.toml").write_text(text)
     with pytest.raises(UsageError, match=said.replace("(", r"\(")):
         resolve({"recipe": "x"}, environment={}, folder=tmp_path)
+
+
+def test_an_unknown_recipe_names_the_place_that_asks_for_it(tmp_path):
+    with pytest.raises(UsageError, match=r"^EMO_RECIPE: 'gone' is not one of default, report, concepts$"):
+        resolve({}, environment={"EMO_RECIPE": "gone"}, folder=tmp_path)
+    (tmp_path / "emo.toml").write_text("recipe = 'gone.toml'\n")
+    with pytest.raises(UsageError, match=r"^emo.toml: gone.toml: not readable as TOML"):
+        resolve({}, environment={}, folder=tmp_path)
+    # the next command of those messages works although the setting is still wrong
+    assert emo("info", "--recipes", EMO_RECIPE="gone").code == 0
 
 
 def test_a_recipe_file_that_is_not_there_is_said(tmp_path):
@@ -79,7 +89,7 @@ def test_named_layers_depend_on_the_depth():
     assert layer_numbers(("resid_post",), 12) == list(range(1, 13))
     assert layer_numbers((0, "resid_post"), 3) == [0, 1, 2, 3]
     assert layer_numbers((4, 2), None) == [2, 4]
-    with pytest.raises(UsageError, match="depth is not known"):
+    with pytest.raises(UsageError, match="depth is unknown"):
         layer_numbers(("resid_pre",), None)
 
 

@@ -93,10 +93,10 @@ def test_the_same_content_is_one_run_and_other_content_another(tracked, tmp_path
     place = moved(tracked, tmp_path)
     ((first, _),) = runs(place)
     words = ["track", *CALM, "--store", place.store]
-    assert f"run {first} was there already" in emo_ok(*words, "--force").err
+    assert f"run {first} already exists" in emo_ok(*words, "--force").err
     # the record of it lost, too: the run is found by what is in it
     shutil.move(place.store / "mlflow" / "run.json", tmp_path / "run.json")
-    assert f"run {first} was there already" in emo_ok(*words).err
+    assert f"run {first} already exists" in emo_ok(*words).err
     assert "up to date" in emo_ok(*words).err
     before = (place.store / "report.md").read_text()
     assert "logged: " in emo_ok(*words, "--seed", "1").err
@@ -170,10 +170,7 @@ def test_the_report_is_stale_when_a_figure_goes_and_only_then(workplace, tmp_pat
     assert (store / "report.html").read_bytes() == second
     emo_ok(*words, "-e", "rage")
     assert (store / "report.html").read_bytes() == second
-    assert (
-        b"thanks"
-        not in (store / "reports/emotion=rage.html").read_bytes().split(b"Emotion vectors</h2>")[1].split(b"</section>")[0]
-    )
+    assert b"thanks" not in (store / "reports/emotion=rage.html").read_bytes().split(b"Emotion vectors</h2>")[1].split(b"<h2")[0]
 
 
 @settings(deadline=None)

@@ -70,7 +70,7 @@ def test_fewer_models_do_not_replace_the_figures_across_models(place):
 def test_a_misspelled_emotion_makes_and_removes_nothing(place):
     before = made(place.store)
     ran = emo("plot", *CALM, "-e", "joy", "--store", place.store)
-    assert ran.code == 2 and "--emotion: 'joy' is none of rage, thanks" in ran.err and made(place.store) == before
+    assert ran.code == 2 and "--emotion: 'joy' is not one of rage, thanks" in ran.err and made(place.store) == before
 
 
 def test_another_way_of_making_vectors_replaces_nothing(place):
@@ -124,13 +124,13 @@ def test_a_report_is_written_where_it_is_asked_for(place, tmp_path):
     assert emo_ok("report", *CALM, "--store", place.store, "-o", target).out == f"{target}\n"
     assert target.read_bytes() == (place.store / "report.html").read_bytes()
     ran = emo("report", *CALM, "--store", place.store, "-o", target)
-    assert ran.code == 2 and "the file is there already" in ran.err
+    assert ran.code == 2 and "the file already exists" in ran.err
     emo_ok("report", *CALM, "--store", place.store, "-o", target, "--force")
     emo_ok("report", *CALM, "--store", place.store, "-o", "page.md", cwd=tmp_path)
     links = re.findall(r"!\[.*\]\((.*)\)", (tmp_path / "page.md").read_text())
     assert links and all(link.startswith("store/figures/") for link in links)
     ran = emo("report", *CALM, "--store", place.store, "-o", tmp_path / "page.pdf")
-    assert ran.code == 2 and "a report is one of .md, .html" in ran.err and made(place.store) == before
+    assert ran.code == 2 and "a report ends in .md or .html" in ran.err and made(place.store) == before
 
 
 def test_an_older_extraction_does_not_replace_the_figures_of_the_newest(place):

@@ -36,7 +36,7 @@ def test_sigterm_stops_at_the_end_of_the_part(workplace, tmp_path):
     code, err = signalled(workplace, tmp_path, signal.SIGTERM, call=2)
     assert code == 130, err
     assert "stopping at the end of this part" in err
-    assert "to go on: emo extract -d mine -m " in err
+    assert "to resume: emo extract -d mine -m " in err
     assert len(parts(tmp_path)) == 2
     assert verify(Store(tmp_path)) == []
     (partition,) = Store(tmp_path).folders("activations")
@@ -63,7 +63,7 @@ def test_a_second_signal_stops_at_once(workplace, tmp_path, number):
     # the first part is finished by then
     code, err = signalled(workplace, tmp_path, number, number, call=2)
     assert code == 130, err
-    assert "to go on: emo extract" in err
+    assert "to resume: emo extract" in err
     assert "Traceback" not in err and "ignored" not in err
     assert len(parts(tmp_path)) == 1 and not list(tmp_path.rglob(".tmp-*"))
     assert verify(Store(tmp_path)) == []

@@ -27,7 +27,7 @@ def refused(place, words, code, said):
 @pytest.mark.parametrize(
     ("option", "code", "said"),
     [
-        (("-d", "mien"), 2, "--dataset: 'mien' is none of baseline, extended, heldout, mine; did you mean mine?"),
+        (("-d", "mien"), 2, "--dataset: 'mien' is not one of baseline, extended, heldout, mine; did you mean mine?"),
         (("-m", "tiny-gtp2"), 2, "did you mean tiny-gpt2?"),
         (("-d", "extended"), 3, "emo "),
         (("-m", "smollm2-135m"), 3, "emo "),
@@ -41,7 +41,7 @@ def test_datasets_and_models(workplace, command, option, code, said):
 @pytest.mark.parametrize("command", [*VARIANT, "sql vector_norms_by_layer"])
 def test_emotions(workplace, command):
     variant = CALM if command in VARIANT else ()
-    refused(workplace, [*command.split(), "-e", "rgae", *variant], 2, "--emotion: 'rgae' is none of ")
+    refused(workplace, [*command.split(), "-e", "rgae", *variant], 2, "--emotion: 'rgae' is not one of ")
     refused(workplace, [*command.split(), "-e", "Rage", *variant], 2, "did you mean rage?")
     if command in VARIANT:
         refused(workplace, [command, "-e", "calm", *variant], 2, "so it has no direction")
@@ -60,11 +60,11 @@ def test_layers_beyond_the_model(workplace, command):
     ("options", "said"),
     [
         ((*CALM, "--method", "mean_diference"), "did you mean mean_difference?"),
-        ((*CALM, "--pooling", "lst"), "--pooling: 'lst' is none of last, mean, word; did you mean last?"),
+        ((*CALM, "--pooling", "lst"), "--pooling: 'lst' is not one of last, mean, word; did you mean last?"),
         (("--reference", "clam", "--neutral", "calm"), "did you mean calm?"),
-        (("--reference", "calm", "--neutral", "clam"), "--neutral: 'clam' is none of calm, rage, thanks; did you mean calm?"),
-        ((*CALM, "--recipe", "conceps"), "--recipe: 'conceps' is none of default, report, concepts; did you mean concepts?"),
-        ((*CALM, "--over-layers", "resid_pots"), "--over-layers: 'resid_pots' is none of resid_post, resid_pre; did you mean"),
+        (("--reference", "calm", "--neutral", "clam"), "--neutral: 'clam' is not one of calm, rage, thanks; did you mean calm?"),
+        ((*CALM, "--recipe", "conceps"), "--recipe: 'conceps' is not one of default, report, concepts; did you mean concepts?"),
+        ((*CALM, "--over-layers", "resid_pots"), "--over-layers: 'resid_pots' is not one of resid_post, resid_pre; did you mean"),
     ],
     ids=lambda value: value[-1] if isinstance(value, tuple) else "",
 )
@@ -80,8 +80,8 @@ def test_settings_of_directions(workplace, command, options, said):
         ((*CALM, "-d", "mien"), "did you mean mine?"),
         ((*CALM, "-m", "smolm2-135m"), "did you mean smollm2-135m?"),
         ((*CALM, "--pooling", "lst", "--force"), "did you mean last?"),
-        ((*CALM, "--method", "mean"), "--method: 'mean' is none of"),
-        ((*CALM, "--draws", "99"), "--draws: 99 is too small for draws; the least is 100"),
+        ((*CALM, "--method", "mean"), "--method: 'mean' is not one of"),
+        ((*CALM, "--draws", "99"), "--draws: 99 is too small for draws; the smallest value is 100"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
@@ -153,7 +153,7 @@ def test_what_needs_no_store_works_without_one(command, tmp_path):
 )
 def test_too_few_draws_are_refused_wherever_they_come_from(flags, environment, text, tmp_path):
     (tmp_path / "emo.toml").write_text(text)
-    with pytest.raises(UsageError, match="is too small for draws; the least is 100"):
+    with pytest.raises(UsageError, match="is too small for draws; the smallest value is 100"):
         resolve(flags, environment=environment, folder=tmp_path)
 
 
@@ -199,7 +199,7 @@ def test_zero_is_a_value(tmp_path):
 
 
 def test_suggestions():
-    assert str(unknown("-x", "jou", ["joy", "rage"])) == "-x: 'jou' is none of joy, rage; did you mean joy?"
+    assert str(unknown("-x", "jou", ["joy", "rage"])) == "-x: 'jou' is not one of joy, rage; did you mean joy?"
     assert unknown("-x", "jou", ["joy"]).hint == "-x joy" and unknown("-x", "q", ["joy"], hint="h").hint == "h"
     assert "and 10 more" in str(unknown("-x", "q", map(str, range(30))))
     assert tuple(POOLINGS) == known.POOLINGS

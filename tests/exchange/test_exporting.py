@@ -184,7 +184,7 @@ def test_activations_that_come_later_take_over(store, tmp_path):
     assert Catalog(other).rows(VECTORS).equals(Catalog(store).rows(VECTORS))
     assert import_vectors(other, paths)[0].n_new == 0
     (other.partition("vectors", **next(iter(other.partitions("vectors"))).keys).folder / "_manifest.json").unlink()
-    with pytest.raises(UsageError, match=r"activations of extraction .* are here"):
+    with pytest.raises(UsageError, match=r"extraction .* has activations in the store"):
         import_vectors(other, paths)
 
 
@@ -199,7 +199,7 @@ def test_unit_length_is_a_scale_that_cannot_come_back(store, tmp_path):
 def test_what_is_there_is_not_overwritten(store, tmp_path):
     paths = exported(store, tmp_path / "out")
     paths[1].write_text("mine")
-    with pytest.raises(UsageError, match="there already") as caught:
+    with pytest.raises(UsageError, match="already exists") as caught:
         exported(store, tmp_path / "out")
     assert "--force" in caught.value.hint and paths[1].read_text() == "mine"
     exported(store, tmp_path / "out", force=True)
@@ -210,7 +210,7 @@ def test_what_is_there_is_not_overwritten(store, tmp_path):
 @pytest.mark.parametrize(
     ("settings", "error", "said"),
     [
-        ({"emotion": ("awe",)}, UsageError, "--emotion: 'awe' is none of joy, rage"),
+        ({"emotion": ("awe",)}, UsageError, "--emotion: 'awe' is not one of joy, rage"),
         ({"layer": (9,)}, MissingError, "none of the layers"),
     ],
     ids=str,
@@ -272,7 +272,7 @@ def test_another_vector_under_the_same_name_is_refused(store, tmp_path):
     file = read_vector_file(path)
     path.write_bytes(to_safetensors(file._replace(vectors=file.vectors + np.float32(1))))
     before = made.contents(other.root)
-    with pytest.raises(UsageError, match=r"joy, layer 0 of extraction .* is another vector elsewhere"):
+    with pytest.raises(UsageError, match=r"joy, layer 0 of extraction .* has a different vector elsewhere"):
         import_vectors(other, [path])
     assert made.contents(other.root) == before
 

@@ -157,7 +157,7 @@ def test_a_shipped_set_is_known(store):
         {"prompt_id": prompt.prompt_id, "emotion": prompt.emotion, "pooling": "last", "layer": 3, "activation": [1.0, float(i)]}
         for i, prompt in enumerate(prompts)
     ]
-    with pytest.raises(UsageError, match="--dataset: 'mine' is none of baseline, extended, heldout"):
+    with pytest.raises(UsageError, match="--dataset: 'mine' is not one of baseline, extended, heldout"):
         imported(store, [made.table_of(rows)], create_dataset=False)
     found = imported(store, [made.table_of(rows)], dataset="baseline", create_dataset=False)
     assert found.n_prompts == 20
@@ -281,9 +281,9 @@ def test_all_faults_are_named_at_once(store, tmp_path):
             "text.parquet: not readable as Parquet",
             "empty.parquet: there are no rows",
             "a.parquet:3: layer -3 is negative",
+            "a.parquet:6: activation holds NaN",
             "b.parquet:2: pooling is missing",
             "b.parquet:31: the same pooling, layer and prompt as a.parquet:1",
-            "a.parquet:6: activation holds NaN",
         ),
         strict=True,
     ):
@@ -304,7 +304,7 @@ def test_wrong_declarations_are_refused(declared):
 
 
 def test_a_wrong_role_is_refused(store):
-    with pytest.raises(UsageError, match="--role: 'dev' is none of train, test"):
+    with pytest.raises(UsageError, match="--role: 'dev' is not one of train, test"):
         imported(store, [made.table_of(made.rows_of())], role="dev")
 
 
@@ -315,3 +315,19 @@ def test_labels_that_look_alike_are_questioned_in_a_new_dataset(tmp_path):
         import_activations(store, [made.table_of(rows)], dataset="mine", model="lab/m", create_dataset=True)
     assert "emo datasets import FILE --dataset mine --accept-labels" in caught.value.hint
     assert not store.root.exists()
+
+
+def test_layers_beyond_64_bits_with_a_sign_are_beyond_the_model(store):
+    table = made.table_of(made.rows_of())
+    layers = pa.array([2**64 - 1, *range(1, table.num_rows)], pa.uint64())
+    with pytest.raises(UsageError, match="table 1:1: layer 18446744073709551615 is beyond 100,000, which no model has"):
+        imported(store, [table.set_column(table.column_names.index("layer"), "layer", layers)])
+
+
+def test_numbers_that_round_to_infinity_are_beyond_float32_and_others_are_not(store):
+    rows = made.rows_of()
+    rows[0]["activation"][0] = 3.4028235677973362e38  # the largest double that rounds to the largest float32
+    assert imported(store, [made.table_of(rows)]).is_new
+    rows[0]["activation"][0] = -3.4028235677973366e38
+    with pytest.raises(UsageError, match="table 1:1: activation is beyond the range of float32"):
+        imported(store, [made.table_of(rows)])

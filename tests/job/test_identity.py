@@ -228,12 +228,12 @@ def test_a_limit_that_cut_no_prompt_does_not_matter_and_what_is_not_known_is_sai
     asked = job(store)
     asked.listener.note = said.append
     assert len(between_models(asked)) == 1
-    assert said == ["mine, tiny-gpt2 and tiny-neox: dtype of one of them is not known, and is taken to be alike"]
+    assert said == ["mine, tiny-gpt2 and tiny-neox: dtype of one of them is unknown; assumed equal"]
 
 
 def test_vectors_that_average_other_layers_are_refused(store):
     alone = job(store, model=("tiny-neox",), over_layers="resid_pre")
     pipeline.run(alone, pipeline.stages("vectors", "vectors"))
-    a, b = job(store).train_scopes
+    a, b = job(store).with_activations
     with pytest.raises(UsageError, match=r"over_layers is resid_post in tiny-gpt2 .* and resid_pre in tiny-neox"):
         refuse_other_vectors(store, a, b)

@@ -26,7 +26,7 @@ def job(workplace):
 @pytest.mark.parametrize("name", TABLES)
 def test_a_table_is_read_from_its_own_partitions(job, name):
     found = partitions(job, [name])
-    ids = {scope.extraction_id for scope in job.train_scopes}
+    ids = {scope.extraction_id for scope in job.with_activations}
     stored = {one.place for one in job.store.partitions(name)}
     expected = {
         About.dataset: lambda one: one.keys["dataset"] == "mine",
@@ -34,7 +34,7 @@ def test_a_table_is_read_from_its_own_partitions(job, name):
     }.get(TABLES[name].about, lambda one: set(one.extractions()) <= ids)
     assert {one.table.name for one in found.values()} <= {name}
     assert {one.place for one in found.values()} & stored == {one.place for one in job.store.partitions(name) if expected(one)}
-    variant = shown_variant(job, job.train_scopes)
+    variant = shown_variant(job, job.with_activations)
     for key, value in fingerprints(found, variant).items():
         manifest = found[key].manifest()
         files = manifest.files if manifest else ()
@@ -45,8 +45,8 @@ def test_a_table_is_read_from_its_own_partitions(job, name):
 
 @pytest.mark.parametrize("name", [*TABLES, *queries()])
 def test_rows_are_of_the_jobs_own_extractions(job, name):
-    variant = shown_variant(job, job.train_scopes)
-    ids = {scope.extraction_id for scope in job.train_scopes}
+    variant = shown_variant(job, job.with_activations)
+    ids = {scope.extraction_id for scope in job.with_activations}
     for row in rows(job, variant, [name])[name]:
         assert {row[key] for key in ("extraction_id", "extraction_a", "extraction_b") if row.get(key)} <= ids
         assert row.get("model") in (None, "tiny-gpt2", "tiny-neox")
@@ -61,7 +61,7 @@ def test_rows_are_of_the_dataset_although_another_holds_the_same_texts(workplace
     settings = Settings(store=place.root, reference="calm", neutral="calm", dataset=("mine",))
     job = pipeline.job_in_store(place, settings, Silence())
     assert len({row["prompts_sha256"] for row in Catalog(place).dicts("prompts")}) == 1
-    found = rows(job, shown_variant(job, job.train_scopes), ["prompt_counts_by_emotion"])["prompt_counts_by_emotion"]
+    found = rows(job, shown_variant(job, job.with_activations), ["prompt_counts_by_emotion"])["prompt_counts_by_emotion"]
     assert {row["dataset"] for row in found} == {"mine"}
 
 
@@ -73,4 +73,4 @@ def test_a_group_knows_its_extractions(workplace):
     assert consensus_partition(job, members).extractions() == ids and len(ids) == 3
     found = partitions(job, ["consensus_by_emotion"])
     assert next(iter(found.values())).place == consensus_partition(job, members).place
-    assert rows(job, shown_variant(job, job.train_scopes), ["consensus_statistics"])["consensus_statistics"]
+    assert rows(job, shown_variant(job, job.with_activations), ["consensus_statistics"])["consensus_statistics"]

@@ -4,11 +4,13 @@ import numpy as np
 import pytest
 
 from emotion_cli.measures.between.alignment import aligned, ceilings
-from emotion_cli.measures.between.geometry import best_depths, correlations_of, hsic_pattern, similarities
+from emotion_cli.measures.between.geometry import MEASURES, Matrices, best_depths, correlations_of, geometries, hsic_pattern
 from emotion_cli.measures.between.maps import ridge, rotations, rows_of
 from emotion_cli.measures.between.space import space_of, spectrum_of, strength_of
-from emotion_cli.measures.inference.relabelling import as_labelled, contrast, design_of, exchanged, groups_left_out, thirds_of
-from emotion_cli.measures.inference.resampling import generator, jackknife_interval, null_above
+from emotion_cli.measures.inference.relabelling import as_labelled, design_of, exchanged, groups_left_out, thirds_of
+from emotion_cli.measures.inference.sampling import Sampling, generator
+from emotion_cli.measures.inference.statistic import Tail, jackknife_interval, null_of
+from emotion_cli.measures.labels import Labels
 
 LABELS = ["anger", "apology", "gratitude", "neutral"]
 EMOTIONS = LABELS[:3]
@@ -70,18 +72,9 @@ def test_rotations_are_procrustes():
 def test_aligned_cosines_follow_from_the_activations(reference):
     """Value, one relabelling and one jackknife replicate once more: explicit maps, vectors and means."""
     (x, y), labels, topics = sample(2)
-    design = design_of(labels, topics)
-    options = {"dataset": "d", "seed": 0}
-    curves = aligned(
-        [(space_of(x @ x.T), space_of(y @ y.T))],
-        design,
-        emotions=EMOTIONS,
-        reference=reference,
-        neutral="neutral",
-        draws=20,
-        each=each,
-        **options,
-    )
+    design = design_of(Labels(labels, topics, EMOTIONS, reference))
+    sampling = Sampling(0, 20, ("d",))
+    curves = aligned([(space_of(x @ x.T), space_of(y @ y.T))], design, sampling, neutral="neutral", each=each)
     one = next(
         c for c in curves if (c.emotion, c.measure, c.direction, c.fit) == ("apology", "aligned_cosine", "a_to_b", "ridge")
     )
@@ -89,18 +82,18 @@ def test_aligned_cosines_follow_from_the_activations(reference):
     swapped = EMOTIONS if reference == "others" else ["apology", "neutral"]
     trials = [
         as_labelled(design),
-        exchanged(design, swapped, draws=20, **options).part(slice(0, 1)),
-        groups_left_out(design, **options).part(slice(0, 1)),
+        exchanged(design, swapped, sampling).part(slice(0, 1)),
+        groups_left_out(design, sampling).part(slice(0, 1)),
     ]
-    for trial, expected in zip(trials, (one.value, one.draws[0], one.groups[0]), strict=True):
+    for trial, expected in zip(trials, (one.sampled.value, one.sampled.draws[0], one.sampled.groups[0]), strict=True):
         label, kept = trial.label[0], np.repeat(trial.kept[0][:, None], 4, 1)
         cosines = []
-        for split in thirds_of(design, **options):
+        for split in thirds_of(design, sampling):
             fit = design.rows[split.fit].ravel()
             strength = strength_of(spectrum_of(x[fit] @ x[fit].T, 4), y[fit] @ y[fit].T, len(fit) - 4)
             used = ((label[split.fit] != 1) & kept[split.fit]).ravel()
             carry = plain_map(x[fit][used], y[fit][used], label[split.fit].ravel()[used], strength)
-            weights = contrast(LABELS, "apology", EMOTIONS, reference)
+            weights = design.coefficients("apology")
             vectors = []
             for rows, third in ((x, split.source), (y, split.target)):
                 of = [rows[design.rows[third][(label[third] == i) & kept[third]]].mean(0) for i in range(4)]
@@ -111,15 +104,16 @@ def test_aligned_cosines_follow_from_the_activations(reference):
 
 
 def test_no_topic_is_in_two_thirds():
-    design = design_of(LABELS * 13, [f"t{i // 8}" for i in range(52)])
-    for split in thirds_of(design, dataset="d", seed=0):
+    design = design_of(Labels(LABELS * 13, [f"t{i // 8}" for i in range(52)], EMOTIONS, "neutral"))
+    for split in thirds_of(design, Sampling(0, 1, ("d",))):
         used = [set(design.topic[part]) for part in split]
         assert not used[0] & used[1] and not used[1] & used[2] and not used[0] & used[2]
         assert len(set.union(*used)) == design.n_topics == 7
 
 
 def test_blocks_are_complete_and_the_rest_is_left_out():
-    design = design_of(["a", "b", "a", "b", "a", "a", "b"], ["x", "x", "x", None, None, "y", "x"])
+    labels, topics = ["a", "b", "a", "b", "a", "a", "b"], ["x", "x", "x", None, None, "y", "x"]
+    design = design_of(Labels(labels, topics, ["a"], "b"))
     assert sorted(map(tuple, design.rows.tolist())) == [(0, 1), (2, 6), (4, 3)]
     assert design.n_topics == 2
 
@@ -138,10 +132,16 @@ def test_hsic_is_that_of_song():
     assert (hsic_pattern(k) * hsic_pattern(m)).sum() / (n * (n - 3)) == pytest.approx(song)
 
 
-def similarity(measure, x, y, draws=20, left_out=3):
-    make = correlations_of if measure == "rsa" else (lambda rows: space_of(rows @ rows.T).gram)
-    groups = ~np.eye(len(x), dtype=bool)[:left_out]
-    return similarities(measure, {0: make(x)}, {3: make(y)}, [(0, 3)], groups, dataset="d", seed=0, draws=draws, each=each)[0]
+def matrices(rows):
+    return Matrices(space_of(rows @ rows.T).gram, correlations_of(rows))
+
+
+def geometry(name, x, y, draws=20, groups=None):
+    """One measure of the geometry of two models' layers, by default with each of the first three prompts left out."""
+    (measure,) = (measure for measure in MEASURES if measure.name == name)
+    groups = ~np.eye(len(x), dtype=bool)[:3] if groups is None else groups
+    sampling = Sampling(0, draws, ("d",))
+    return geometries(measure, {0: matrices(x)}, {3: matrices(y)}, [(0, 3)], groups, sampling, each)[0].sampled
 
 
 def test_rsa_is_the_rank_correlation_of_distances():
@@ -151,12 +151,12 @@ def test_rsa_is_the_rank_correlation_of_distances():
     rng = np.random.default_rng(4)
     x = rng.normal(size=(15, 8))
     y = x @ rng.normal(size=(8, 20)) + rng.normal(size=(15, 20))
-    found = similarity("rsa", x, y)
+    found = geometry("rsa", x, y)
     assert found.value == pytest.approx(spearmanr(pdist(x, "correlation"), pdist(y, "correlation"))[0])
     order = generator(0, "d", "pairing", "0").permutation(15)
     assert found.draws[0] == pytest.approx(spearmanr(pdist(x[order], "correlation"), pdist(y, "correlation"))[0])
     x[3], x[7] = x[5], 2 * x[5] + 1  # ties
-    found = similarity("rsa", x, y)
+    found = geometry("rsa", x, y)
     assert found.value == pytest.approx(spearmanr(pdist(x, "correlation").round(10), pdist(y, "correlation"))[0])
     without = spearmanr(pdist(x[1:], "correlation").round(10), pdist(y[1:], "correlation"))[0]
     assert found.groups[0] == pytest.approx(without)
@@ -164,17 +164,17 @@ def test_rsa_is_the_rank_correlation_of_distances():
 
 def test_debiased_cka_is_zero_on_noise_and_one_on_a_rotated_copy():
     rng = np.random.default_rng(5)
-    values = [similarity("cka_debiased", *rng.normal(size=(2, 30, 200)), draws=1).value for _ in range(40)]
+    values = [geometry("cka_debiased", *rng.normal(size=(2, 30, 200)), draws=1).value for _ in range(40)]
     assert abs(np.mean(values)) < 0.02  # biased CKA is 0.87 here
     x = rng.normal(size=(30, 10))
     turn, _ = np.linalg.qr(rng.normal(size=(10, 10)))
-    assert similarity("cka_debiased", x, 5 * x @ turn).value == pytest.approx(1)
+    assert geometry("cka_debiased", x, 5 * x @ turn).value == pytest.approx(1)
 
 
-def test_prompts_that_do_not_differ_have_no_similarity():
+def test_prompts_that_do_not_differ_have_no_geometry():
     x = np.ones((10, 4))
-    assert np.isnan(similarity("cka_debiased", x, np.random.default_rng(0).normal(size=(10, 4))).value)
-    assert np.isnan(similarity("rsa", x, np.random.default_rng(0).normal(size=(10, 4))).value)
+    assert np.isnan(geometry("cka_debiased", x, np.random.default_rng(0).normal(size=(10, 4))).value)
+    assert np.isnan(geometry("rsa", x, np.random.default_rng(0).normal(size=(10, 4))).value)
 
 
 def test_jackknife_intervals_of_cka_cover():
@@ -187,23 +187,13 @@ def test_jackknife_intervals_of_cka_cover():
         rows = common.reshape(-1, 6)
         return [rows @ m + 2 * rng.normal(size=(len(rows), 12)) for m in maps]
 
-    truth = np.mean([similarity("cka_debiased", *draw(200), draws=1, left_out=1).value for _ in range(3)])
+    truth = np.mean([geometry("cka_debiased", *draw(200), draws=1).value for _ in range(3)])
     held = 0
     for _ in range(60):
         x, y = draw(40)
         topic = np.repeat(np.arange(40), 4)
         groups = np.array([topic // 2 != group for group in range(20)])
-        found = similarities(
-            "cka_debiased",
-            {0: space_of(x @ x.T).gram},
-            {0: space_of(y @ y.T).gram},
-            [(0, 0)],
-            groups,
-            dataset="d",
-            seed=0,
-            draws=1,
-            each=each,
-        )[0]
+        found = geometry("cka_debiased", x, y, draws=1, groups=groups)
         low, high = jackknife_interval(found.value, found.groups)
         held += low <= truth <= high
     assert held / 60 >= 0.88
@@ -216,34 +206,32 @@ def test_the_best_depth_is_found_and_measured_elsewhere():
     other = [rows @ rng.normal(size=(10, 15)) for rows in reversed(layers)]
     noise = [rng.normal(size=(60, 10)) for _ in range(4)]
     grams = [[space_of(rows @ rows.T).gram for rows in model] for model in (layers, other, noise)]
-    found = best_depths(grams[0], grams[1], topics, dataset="d", seed=0, draws=20, each=each)
+    found = best_depths(grams[0], grams[1], topics, Sampling(0, 20, ("d",)), each)
     assert [(one.layer, one.best) for one in found] == [(i, 3 - i) for i in range(4)] * 2
-    assert all(one.value > max(one.draws) for one in found)
+    assert all(one.sampled.value > max(one.sampled.draws) for one in found)
     # the best of four that match by chance only is no better than chance on the other topics
-    assert (
-        abs(np.mean([one.value for one in best_depths(grams[0], grams[2], topics, dataset="d", seed=0, draws=5, each=each)]))
-        < 0.05
-    )
+    by_chance = best_depths(grams[0], grams[2], topics, Sampling(0, 5, ("d",)), each)
+    assert abs(np.mean([one.sampled.value for one in by_chance])) < 0.05
 
 
 def test_ceilings_are_the_cosines_of_thirds():
     (x, _), labels, topics = sample(8)
-    design = design_of(labels, topics)
-    curves = ceilings(
-        [space_of(x @ x.T)], design, emotions=EMOTIONS, reference="neutral", dataset="d", seed=0, draws=10, each=each
-    )
+    design = design_of(Labels(labels, topics, EMOTIONS, "neutral"))
+    sampling = Sampling(0, 10, ("d",))
+    curves = ceilings([space_of(x @ x.T)], design, sampling, each=each)
     one = next(c for c in curves if (c.emotion, c.measure) == ("anger", "aligned_cosine_ceiling"))
     cosines = []
-    for split in thirds_of(design, dataset="d", seed=0):
+    for split in thirds_of(design, sampling):
         a, b = ((x[design.rows[part, 0]].mean(0) - x[design.rows[part, 3]].mean(0)) for part in (split.source, split.target))
         cosines.append(a @ b / np.linalg.norm(a) / np.linalg.norm(b))
-    assert one.value == pytest.approx(np.mean(cosines))
+    assert one.sampled.value == pytest.approx(np.mean(cosines))
     assert {c.direction for c in curves} == {c.fit for c in curves} == {None}
 
 
 def test_upper_tails_and_intervals():
-    assert null_above(2.0, np.arange(99.0) / 99).p_value == pytest.approx(0.01)
-    assert null_above(-1.0, np.arange(99.0) / 99).p_value == 1.0
+    assert null_of(2.0, np.arange(99.0) / 99, Tail.UPPER).p_value == pytest.approx(0.01)
+    assert null_of(-1.0, np.arange(99.0) / 99, Tail.UPPER).p_value == 1.0
+    assert null_of(-1.0, np.arange(99.0) / 99, Tail.LOWER).p_value == pytest.approx(0.01)
     assert jackknife_interval(1.0, np.array([1.0, np.nan, 1.0])) == (None, None)
     assert jackknife_interval(None, np.ones(20)) == (None, None)
     values = np.random.default_rng(0).normal(size=20)

@@ -11,13 +11,16 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from emotion_cli.measures.directions import OTHERS
 from emotion_cli.measures.gram import gram
 from emotion_cli.measures.inference.auroc import area_interval
 from emotion_cli.measures.inference.draws import Contrast, draws_of
-from emotion_cli.measures.surface import surface_of
+from emotion_cli.measures.inference.sampling import Sampling
+from emotion_cli.measures.labels import OTHERS, Labels
 from emotion_cli.measures.within.likeness import comparisons
-from emotion_cli.measures.within.quality import HeldOut, auroc, qualities, split_half
+from emotion_cli.measures.within.quality import Material, qualities
+from emotion_cli.measures.within.reliability import split_half
+from emotion_cli.measures.within.separability import HeldOut, auroc
+from emotion_cli.measures.within.surface import surface_of
 
 LABELS = ["anger", "joy", "pride", "neutral"]
 EMOTIONS = LABELS[:3]
@@ -57,12 +60,12 @@ def measured(train, test, *, reference, seed):
     """All statistics of one world, by (measure, emotion or pair, layer)."""
     grams = {k + 1: gram(np.vstack([a, b]), len(a)) for k, (a, b) in enumerate(zip(train.layers, test.layers, strict=True))}
     held = HeldOut(np.arange(len(train.labels), len(train.labels) + len(test.labels)), test.labels, test.topics)
-    common = {"averaged": list(grams), "emotions": EMOTIONS, "reference": reference, "dataset": "x", "seed": seed, "draws": DRAWS}
+    labels, sampling = Labels(train.labels, train.topics, EMOTIONS, reference), Sampling(seed, DRAWS, ("x",))
     found = {
         (one.measure, one.emotion, one.layer if one.measure != "auroc_best" else "best"): one.statistic
-        for one in qualities(grams, train.labels, train.topics, held_out=[held], **common)
+        for one in qualities(Material(grams, labels, sampling, list(grams), held_out=[held]))
     }
-    for one in comparisons(grams, train.labels, train.topics, **common):
+    for one in comparisons(grams, labels, sampling, list(grams)):
         found[one.measure, (one.emotion_a, one.emotion_b), one.layer] = one.statistic
     return found
 
@@ -143,17 +146,9 @@ def test_the_unbiased_cosine_s_interval_covers_the_planted_angle(cosine, strengt
     effects[0, 0] = strength
     effects[1, :2] = strength * cosine, strength * np.sqrt(1 - cosine**2)
     rows, labels, names = planted(rng, n, topics=40, width=width, effects=effects)
-    found = comparisons(
-        {i: gram(one) for i, one in enumerate(rows)},
-        labels,
-        names,
-        averaged=[],
-        emotions=EMOTIONS[:2],
-        reference="neutral",
-        dataset="x",
-        seed=0,
-        draws=1000,
-    )
+    grams = {i: gram(one) for i, one in enumerate(rows)}
+    made_of = Labels(labels, names, EMOTIONS[:2], "neutral")
+    found = comparisons(grams, made_of, Sampling(0, 1000, ("x",)), averaged=[])
     one = [one.statistic for one in found if one.measure == "cosine_unbiased"]
     defined = [s for s in one if s.interval.low is not None]
     assert len(defined) >= (0.95 if strength == 5.0 else 0.5) * n
@@ -176,7 +171,7 @@ def test_auroc_and_split_half_are_what_theory_gives_and_their_interval_covers(st
     effects = np.zeros((4, width))
     effects[0, 0] = strength
     rows, labels, names = planted(rng, n, topics=topics, width=width, effects=effects, topic_effect=topic_effect)
-    contrast = Contrast("anger", draws_of(labels, names, ["anger", "neutral"], seed=0, names=("x",), draws=1000))
+    contrast = Contrast("anger", draws_of(labels, names, ["anger", "neutral"], Sampling(0, 1000, ("x",))))
     used = rows[:, contrast.draws.used]
     # labels are permuted elsewhere: here only the values and the intervals count
     grams = [gram(one) for one in used]
@@ -203,17 +198,9 @@ def test_three_strong_orthogonal_classes_have_cosine_one_half_and_one_emotion_tw
     twice[:2, 0] = 4.0
     for effects, truth in ((orthogonal, 0.5), (twice, 1.0)):
         rows, labels, names = planted(rng, n, topics=40, width=width, effects=effects)
-        found = comparisons(
-            {i: gram(one) for i, one in enumerate(rows)},
-            labels,
-            names,
-            averaged=[],
-            emotions=EMOTIONS[:2],
-            reference="neutral",
-            dataset="x",
-            seed=0,
-            draws=1000,
-        )
+        grams = {i: gram(one) for i, one in enumerate(rows)}
+        made_of = Labels(labels, names, EMOTIONS[:2], "neutral")
+        found = comparisons(grams, made_of, Sampling(0, 1000, ("x",)), averaged=[])
         plain = [one.statistic for one in found if one.measure == "cosine"]
         unbiased = [one.statistic for one in found if one.measure == "cosine_unbiased"]
         holds = np.mean([s.interval.low <= 0.5 <= s.interval.high for s in unbiased])
@@ -237,18 +224,8 @@ def test_a_confound_in_the_last_character_is_matched_by_the_surface():
         rows = 0.05 * rng.normal(size=(len(labels), 12))
         rows[:, 0] += 4 * (ends == "!")
         surface = surface_of(ends.tolist(), ["the"] * len(labels), [5] * len(labels))
-        found = qualities(
-            {1: gram(rows)},
-            labels,
-            names,
-            averaged=[1],
-            emotions=EMOTIONS,
-            reference="neutral",
-            dataset="x",
-            seed=seed,
-            draws=19,
-            surface=surface,
-        )
+        made_of, sampling = Labels(labels, names, EMOTIONS, "neutral"), Sampling(seed, 19, ("x",))
+        found = qualities(Material({1: gram(rows)}, made_of, sampling, averaged=[1], surface=surface))
         own = {one.measure: one.statistic for one in found if one.emotion == "anger" and one.layer is None}
         assert own["auroc"].value > 0.65 and own["auroc"].null.p_value <= 0.1
         gaps.append(own["auroc"].value - own["auroc_surface"].value)

@@ -8,14 +8,18 @@ from emotion_cli.measures.between.consensus import consensus, plane, shares
 from emotion_cli.measures.between.maps import rows_of
 from emotion_cli.measures.between.space import space_of
 from emotion_cli.measures.inference.relabelling import design_of
-from emotion_cli.measures.inference.resampling import null_above
+from emotion_cli.measures.inference.sampling import Sampling
+from emotion_cli.measures.labels import Labels
 
 TOPICS = 24
-OPTIONS = {"emotions": EMOTIONS, "reference": "neutral", "dataset": "d", "seed": 0}
 
 
-def design():
-    return design_of(list(LABELS) * TOPICS, [f"t{i // 4:02d}" for i in range(4 * TOPICS)])
+def sampling(draws):
+    return Sampling(0, draws, ("d",))
+
+
+def design(reference="neutral"):
+    return design_of(Labels(list(LABELS) * TOPICS, [f"t{i // 4:02d}" for i in range(4 * TOPICS)], EMOTIONS, reference))
 
 
 def turned(rng, width):
@@ -86,30 +90,32 @@ NOTHING = {
 @pytest.mark.parametrize("reference", ["neutral", "others"])
 def test_the_consensus_explains_copies(reference):
     rng = np.random.default_rng(1)
-    for one in shares(spaces(copies(rng)), design(), draws=99, **OPTIONS | {"reference": reference}):
-        assert one.value > 0.85  # what is missing is that the two thirds have other topics
-        assert null_above(one.value, one.draws).p_value == 1 / 100
+    for one in shares(spaces(copies(rng)), design(reference), sampling(99)):
+        assert one.sampled.value > 0.85  # what is missing is that the two thirds have other topics
+        assert one.sampled.statistic(TOPICS).null.p_value == 1 / 100
 
 
 @pytest.mark.parametrize("kind", NOTHING)
 def test_what_is_not_shared_is_at_its_null(kind):
     """Stated: at most 13 % of 90 correlated cases below 5 %; the mean within 0.04 of the null's."""
     rng = np.random.default_rng(5)
-    found = [one for _ in range(10) for one in shares(spaces(NOTHING[kind](rng)), design(), draws=59, **OPTIONS)]
-    assert np.mean([null_above(one.value, one.draws).p_value <= 0.05 for one in found]) <= 0.13
-    assert np.mean([one.value for one in found]) == pytest.approx(np.mean([one.draws.mean() for one in found]), abs=0.04)
+    found = [one for _ in range(10) for one in shares(spaces(NOTHING[kind](rng)), design(), sampling(59))]
+    assert np.mean([one.sampled.statistic(TOPICS).null.p_value <= 0.05 for one in found]) <= 0.13
+    assert np.mean([one.sampled.value for one in found]) == pytest.approx(
+        np.mean([one.sampled.draws.mean() for one in found]), abs=0.04
+    )
 
 
 def test_a_model_that_is_not_alike_stands_apart():
     rng = np.random.default_rng(2)
     models = [*copies(rng), copies(rng, 1)[0]]
-    found = {(one.model, one.emotion): one.value for one in shares(spaces(models), design(), draws=1, **OPTIONS)}
+    found = {(one.model, one.emotion): one.sampled.value for one in shares(spaces(models), design(), sampling(1))}
     assert max(found[3, emotion] for emotion in EMOTIONS) < 0.6 < min(found[i, emotion] for i in range(3) for emotion in EMOTIONS)
 
 
 def test_the_plane_puts_copies_beside_each_other():
     rng = np.random.default_rng(3)
-    placed = plane(spaces(copies(rng)), design(), **OPTIONS)
+    placed = plane(spaces(copies(rng)), design(), sampling(1))
     assert placed.shape == (3, 3, 2)
     assert np.abs(placed - placed.mean(0)).max() < 0.1
     lengths = np.linalg.norm(placed, axis=2)
@@ -119,5 +125,5 @@ def test_the_plane_puts_copies_beside_each_other():
 def test_models_whose_prompts_do_not_differ_have_no_consensus():
     rng = np.random.default_rng(4)
     models = [*copies(rng, 2), np.ones((4 * TOPICS, 3))]
-    assert shares(spaces(models), design(), draws=1, **OPTIONS) == []
-    assert plane(spaces(models), design(), **OPTIONS) is None
+    assert shares(spaces(models), design(), sampling(1)) == []
+    assert plane(spaces(models), design(), sampling(1)) is None

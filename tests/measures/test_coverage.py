@@ -8,14 +8,16 @@ import numpy as np
 import pytest
 
 from emotion_cli.measures.between.alignment import aligned
-from emotion_cli.measures.between.geometry import correlations_of, similarities
+from emotion_cli.measures.between.geometry import MEASURES, Matrices, correlations_of, geometries
 from emotion_cli.measures.between.space import space_of
 from emotion_cli.measures.inference.relabelling import design_of, kept_without_groups, topic_numbers
-from emotion_cli.measures.inference.resampling import jackknife_interval
+from emotion_cli.measures.inference.sampling import Sampling
+from emotion_cli.measures.inference.statistic import jackknife_interval
+from emotion_cli.measures.labels import Labels
 
 LABELS = ["anger", "apology", "neutral"]
 TOPICS, SAMPLES, LATENT = 30, 40, 6
-OPTIONS = {"dataset": "d", "seed": 0, "draws": 1}
+SAMPLING = Sampling(0, 1, ("d",))
 
 
 def each(work, numbers):
@@ -48,23 +50,24 @@ def names():
 
 @pytest.mark.parametrize("strength", [0.4, 1.2], ids=["weak", "strong"])
 def test_intervals_of_aligned_measures_hold_the_expected_value(strength, names):
-    design = design_of(LABELS * TOPICS, names)
+    design = design_of(Labels(LABELS * TOPICS, names, LABELS[:2], "neutral"))
     found = {}
     for models in population(strength):
         a, b = (space_of(rows @ rows.T) for rows in models)
-        for one in aligned([(a, b)], design, emotions=LABELS[:2], reference="neutral", neutral="none", each=each, **OPTIONS):
+        for one in aligned([(a, b)], design, SAMPLING, neutral="none", each=each):
             if one.fit == "ridge":
-                found.setdefault((one.measure, one.emotion, one.direction), []).append((one.value, one.groups))
+                found.setdefault((one.measure, one.emotion, one.direction), []).append((one.sampled.value, one.sampled.groups))
     for measure in ("aligned_cosine", "aligned_specificity", "transfer_auroc"):
         held = np.mean([coverage(values) for key, values in found.items() if key[0] == measure])
         assert held >= 0.9
 
 
 def test_intervals_of_rsa_hold_the_expected_value(names):
-    groups = kept_without_groups(topic_numbers(names), dataset="d", seed=0)
+    groups = kept_without_groups(topic_numbers(names), SAMPLING)
+    (rsa,) = (measure for measure in MEASURES if measure.name == "rsa")
     found = []
     for models in population(0.4):
-        a, b = ({0: correlations_of(rows)} for rows in models)
-        one = similarities("rsa", a, b, [(0, 0)], groups, each=each, **OPTIONS)[0]
+        a, b = ({0: Matrices(rows @ rows.T, correlations_of(rows))} for rows in models)
+        one = geometries(rsa, a, b, [(0, 0)], groups, SAMPLING, each)[0].sampled
         found.append((one.value, one.groups))
     assert coverage(found) >= 0.85

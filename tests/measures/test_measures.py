@@ -6,10 +6,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emotion_cli.measures.between.cosine import raw_cosine
-from emotion_cli.measures.directions import OTHERS, directions
+from emotion_cli.measures.directions import directions
 from emotion_cli.measures.gram import gram
-from emotion_cli.measures.inference.resampling import generator, null_of, permutations_within
-from emotion_cli.measures.within.likeness import COSINE, COSINE_OTHERS, comparisons
+from emotion_cli.measures.inference.resampling import permutations_within
+from emotion_cli.measures.inference.sampling import Sampling, generator
+from emotion_cli.measures.inference.statistic import Tail, null_of
+from emotion_cli.measures.labels import OTHERS, Labels
+from emotion_cli.measures.within.likeness import comparisons
 
 EMOTIONS = ["joy", "rage", "shame"]
 
@@ -27,7 +30,7 @@ def sample(rng, topics=12, width=20, shift=0.0):
 def test_mean_difference_is_the_difference_of_means(seed):
     rows, labels, _ = sample(np.random.default_rng(seed), topics=3, width=5)
     names = np.array(labels)
-    for direction in directions(rows, labels, emotions=EMOTIONS, reference="calm"):
+    for direction in directions(rows, Labels(labels, [], EMOTIONS, "calm")):
         expected = rows[names == direction.emotion].mean(0) - rows[names == "calm"].mean(0)
         np.testing.assert_allclose(direction.vector, expected, atol=1e-12)
         assert direction.l1_norm == pytest.approx(np.abs(expected).sum())
@@ -35,7 +38,7 @@ def test_mean_difference_is_the_difference_of_means(seed):
         lengths = np.linalg.norm(rows[names == "calm"], axis=1)
         assert direction.relative_norm == pytest.approx(np.linalg.norm(expected) / lengths.mean())
         assert (direction.n_emotion, direction.n_reference) == (3, 3)
-    for direction in directions(rows, labels, emotions=EMOTIONS, reference=OTHERS):
+    for direction in directions(rows, Labels(labels, [], EMOTIONS, OTHERS)):
         others = [rows[names == other].mean(0) for other in EMOTIONS if other != direction.emotion]
         np.testing.assert_allclose(direction.vector, rows[names == direction.emotion].mean(0) - np.mean(others, 0), atol=1e-12)
         assert direction.n_reference == 6
@@ -44,7 +47,7 @@ def test_mean_difference_is_the_difference_of_means(seed):
 def test_the_mean_is_taken_in_double_precision():
     rows = np.full((4, 3), 2.0**24, np.float32)
     rows[1] += 2  # lost when summed in float32
-    (direction,) = directions(rows, ["a", "a", "r", "r"], emotions=["a"], reference="r")
+    (direction,) = directions(rows, Labels(["a", "a", "r", "r"], [], ["a"], "r"))
     np.testing.assert_array_equal(direction.vector, [1, 1, 1])
 
 
@@ -65,17 +68,17 @@ def test_the_generator_depends_on_names_and_seed_only():
 
 def test_p_values_count_the_value_itself_among_the_draws():
     draws = np.arange(1, 100) / 100
-    assert null_of(2.0, draws).p_value == pytest.approx(2 / 100)
-    assert null_of(0.5, draws).p_value == 1.0
-    assert null_of(None, draws).p_value is None
-    assert null_of(0.5, np.full(3, np.nan)) == (None, None, None, None, 0)
+    assert null_of(2.0, draws, Tail.BOTH).p_value == pytest.approx(2 / 100)
+    assert null_of(0.5, draws, Tail.BOTH).p_value == 1.0
+    assert null_of(None, draws, Tail.BOTH).p_value is None
+    assert null_of(0.5, np.full(3, np.nan), Tail.BOTH) == (None, None, None, None, 0)
 
 
-def cosines(rows_by_layer, labels, blocks, measure=COSINE, **options):
+def cosines(rows_by_layer, labels, blocks, measure="cosine", *, reference="calm", seed=0, draws=200):
     grams = {layer: gram(rows) for layer, rows in rows_by_layer.items()}
-    settings = {"emotions": EMOTIONS, "reference": "calm", "dataset": "test", "seed": 0, "draws": 200} | options
     averaged = [layer for layer in grams if layer > 0]
-    return [one for one in comparisons(grams, labels, blocks, averaged=averaged, **settings) if one.measure == measure]
+    found = comparisons(grams, Labels(labels, blocks, EMOTIONS, reference), Sampling(seed, draws, ("test",)), averaged)
+    return [one for one in found if one.measure == measure]
 
 
 @pytest.mark.parametrize("reference", ["calm", OTHERS])
@@ -86,13 +89,13 @@ def test_cosines_from_inner_products_equal_cosines_of_vectors(reference):
     found = {(one.layer, one.emotion_a, one.emotion_b): one for one in cosines(layers, labels, blocks, reference=reference)}
     assert len(found) == 3 * 4
     for layer, activations in layers.items():
-        made = directions(activations, labels, emotions=EMOTIONS, reference=reference)
+        made = directions(activations, Labels(labels, blocks, EMOTIONS, reference))
         vector = {direction.emotion: direction.vector for direction in made}
         for a, b in (("joy", "rage"), ("joy", "shame"), ("rage", "shame")):
             expected = vector[a] @ vector[b] / np.linalg.norm(vector[a]) / np.linalg.norm(vector[b])
             assert found[layer, a, b].statistic.value == pytest.approx(expected, abs=1e-12)
     if reference == "calm":
-        against = cosines(layers, labels, blocks, measure=COSINE_OTHERS)
+        against = cosines(layers, labels, blocks, measure="cosine_others")
         own = cosines(layers, labels, blocks, reference=OTHERS)
         assert [one.statistic for one in against] == [one.statistic for one in own]
     # the mean over layers leaves the embeddings out
@@ -110,7 +113,7 @@ def test_the_null_draws_equal_directions_of_permuted_labels():
     found = []
     for draw in draws:
         shuffled = [labels[used[i]] for i in draw]
-        a, b = (d.vector for d in directions(rows[used], shuffled, emotions=["joy", "rage"], reference="calm"))
+        a, b = (d.vector for d in directions(rows[used], Labels(shuffled, [], ["joy", "rage"], "calm")))
         found.append(a @ b / np.linalg.norm(a) / np.linalg.norm(b))
     assert one.statistic.null.mean == pytest.approx(np.mean(found), abs=1e-12)
     assert one.statistic.null.low == pytest.approx(np.quantile(found, 0.025), abs=1e-12)

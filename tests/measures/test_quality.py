@@ -6,27 +6,23 @@ from scipy import stats
 from sklearn.metrics import roc_auc_score
 from sklearn.naive_bayes import CategoricalNB
 
-from emotion_cli.measures.directions import OTHERS
 from emotion_cli.measures.gram import gram
 from emotion_cli.measures.inference import auroc as areas_by_ranks
 from emotion_cli.measures.inference.auroc import area_interval, areas, areas_of_kinds, resampled_areas
-from emotion_cli.measures.inference.draws import Contrast, concerned_labels, draws_of
-from emotion_cli.measures.inference.resampling import blocks_of, dealt, interval_of, null_above, resampled, strata_of, units_of
-from emotion_cli.measures.surface import SMOOTHING, surface_of, surface_scores
-from emotion_cli.measures.within import quality
+from emotion_cli.measures.inference.draws import Contrast, draws_of
+from emotion_cli.measures.inference.resampling import blocks_of, dealt, resampled, strata_of, units_of
+from emotion_cli.measures.inference.sampling import Sampling
+from emotion_cli.measures.inference.statistic import Tail, interval_of, null_of
+from emotion_cli.measures.labels import OTHERS, Labels, labels_behind
+from emotion_cli.measures.within import surface as surfaces
+from emotion_cli.measures.within.centroids import centroid_accuracy
 from emotion_cli.measures.within.likeness import equidistance, label_products, mixtures_of, unbiased_cosines
-from emotion_cli.measures.within.quality import (
-    HeldOut,
-    auroc,
-    centroid_accuracy,
-    heldout_auroc,
-    qualities,
-    random_auroc,
-    spearman_brown,
-    split_half,
-    surface_auroc,
-)
+from emotion_cli.measures.within.quality import Material, qualities
+from emotion_cli.measures.within.reliability import spearman_brown, split_half
+from emotion_cli.measures.within.separability import HeldOut, auroc, heldout_auroc, random_auroc
+from emotion_cli.measures.within.surface import SMOOTHING, surface_auroc, surface_of, surface_scores
 
+SAMPLING = Sampling(0, 20, ("test",))
 EMOTIONS = ["joy", "rage", "shame"]
 LABELS = ["calm", *EMOTIONS]
 
@@ -41,9 +37,8 @@ def sample(seed=0, topics=11, width=8, missing=0.0, lone=False, shift=0.7):
     return rows[keep], labels[keep].tolist(), [None if lone else names[i] for i in kept]
 
 
-def contrast(labels, topics, emotion="joy", reference="calm", draws=20):
-    concerned = concerned_labels(emotion, EMOTIONS, reference)
-    return Contrast(emotion, draws_of(labels, topics, concerned, seed=0, names=("test",), draws=draws))
+def contrast(labels, topics, emotion="joy", reference="calm"):
+    return Contrast(emotion, draws_of(labels, topics, labels_behind([emotion], EMOTIONS, reference), SAMPLING))
 
 
 def direction(rows, codes, code):
@@ -103,7 +98,7 @@ def test_split_half_is_the_cosine_of_halves_of_the_topics(how, reference):
 @pytest.mark.parametrize(("how", "reference"), CASES)
 def test_centroid_accuracy_counts_prompts_nearest_to_their_own_centroid(how, reference):
     rows, labels, topics = sample(**how)
-    drawn = draws_of(labels, topics, LABELS if reference == "calm" else EMOTIONS, seed=0, names=("test",), draws=20)
+    drawn = draws_of(labels, topics, LABELS if reference == "calm" else EMOTIONS, SAMPLING)
     used = rows[drawn.used]
     found = centroid_accuracy(drawn, [gram(used)])
     for draw in range(5):
@@ -123,14 +118,14 @@ def test_held_out_prompts_are_scored_on_the_whole_training_set_s_direction():
     one = contrast(labels, topics)
     held = HeldOut(np.arange(len(rows), len(rows) + len(tests)), test_labels, test_topics)
     both = gram(np.vstack([rows, tests]), len(rows))
-    curves = heldout_auroc(one, {1: both}, [1], [held], 0, ("test",), 20)
+    curves = heldout_auroc(one, [both], [held], SAMPLING)
     codes = np.array(labels)
     vector = rows[codes == "joy"].mean(0) - rows[codes == "calm"].mean(0)
     among = np.isin(test_labels, ["joy", "calm"])
     expected = roc_auc_score(np.array(test_labels)[among] == "joy", tests[among] @ vector)
     assert curves.values[0, 0] == pytest.approx(expected)
     # two test sets: the mean of their values
-    again = heldout_auroc(one, {1: both}, [1], [held, held], 0, ("test",), 20)
+    again = heldout_auroc(one, [both], [held, held], SAMPLING)
     assert again.values[0, 0] == pytest.approx(expected)
 
 
@@ -139,7 +134,7 @@ def test_random_directions_are_scored_on_the_same_folds():
     one = contrast(labels, topics)
     used = rows[one.draws.used]
     gaussian = np.random.default_rng(0).normal(size=(rows.shape[1], 6))
-    curves = random_auroc(one, [gram(used, None, gaussian)], auroc(one, [gram(used)]))
+    curves = random_auroc(one, [gram(used, None, gaussian)], auroc(one, [gram(used)]).values[:, 0])
     for draw in range(6):
         found = [
             roc_auc_score(one.is_emotion[0, one.draws.folds == fold], used[one.draws.folds == fold] @ gaussian[:, draw])
@@ -179,9 +174,7 @@ def test_a_zero_direction_separates_nothing():
     rows, labels, topics = sample()
     rows[:] = rows[0] + np.array([[int(topic[1:]) * 3.0] for topic in topics])
     # topics differ, labels do not
-    found = qualities(
-        {1: gram(rows)}, labels, topics, averaged=[1], emotions=EMOTIONS, reference="calm", dataset="t", seed=0, draws=20
-    )
+    found = qualities(Material({1: gram(rows)}, Labels(labels, topics, EMOTIONS, "calm"), SAMPLING, averaged=[1]))
     by_measure = {(one.measure, one.layer): one.statistic for one in found if one.emotion == "joy"}
     assert by_measure["auroc", 1].value == 0.5 and by_measure["auroc", 1].null.p_value > 0.05
     assert by_measure["split_half", 1].value is None
@@ -225,11 +218,14 @@ def test_splits_and_resamples_keep_strata():
 
 def test_upper_tail_and_intervals():
     draws = np.arange(1, 100) / 100
-    assert null_above(2.0, draws).p_value == pytest.approx(1 / 100)
-    assert null_above(0.5, draws).p_value == pytest.approx(51 / 100)
+    assert null_of(2.0, draws, Tail.UPPER).p_value == pytest.approx(1 / 100)
+    assert null_of(0.5, draws, Tail.UPPER).p_value == pytest.approx(51 / 100)
     assert interval_of(draws) == pytest.approx(np.quantile(draws, [0.025, 0.975]))
     assert interval_of(np.concatenate([draws, np.full(3, np.nan)])) == (None, None)
     assert interval_of(np.concatenate([draws, np.full(2, np.nan)])).low is not None
+    # 2.5 % without a value are allowed, to the draw
+    assert interval_of(np.concatenate([np.ones(975), np.full(25, np.nan)])).low is not None
+    assert interval_of(np.concatenate([np.ones(974), np.full(26, np.nan)])).low is None
     # all of 40 topics won: the bound of Clopper and Pearson
     assert area_interval(1.0, np.ones(99), 40) == (pytest.approx(stats.binomtest(40, 40).proportion_ci().low, abs=1e-6), 1.0)
     plain, folds = (area_interval(0.6, 0.6 + 0.01 * stats.norm.ppf(draws), 400, n) for n in (1, 5))
@@ -265,9 +261,9 @@ def test_the_surface_auroc_is_that_of_each_prompt_s_score(monkeypatch):
     surface = surface_of(
         rng.choice(list("ab"), size=60).tolist(), rng.choice(list("cde"), size=60).tolist(), rng.integers(2, 5, size=60).tolist()
     )
-    contrast = Contrast("calm", draws_of(labels, topics, ["calm", "rage"], seed=0, names=("test",), draws=20))
-    monkeypatch.setattr(quality, "CHUNK", 150)
-    found = surface_auroc(contrast, surface)
+    contrast = Contrast("calm", draws_of(labels, topics, ["calm", "rage"], SAMPLING))
+    monkeypatch.setattr(surfaces, "CHUNK", 150)
+    ((_, found),) = surface_auroc(contrast, surface).statistics([], [], Tail.UPPER)
     folds = contrast.draws.folds
     by_draw = []
     for is_emotion in contrast.is_emotion:
@@ -313,7 +309,7 @@ def test_unbiased_inner_products_are_means_over_pairs_of_topics(how, reference):
             full = differences[a] @ differences[b].T
             return (full.sum() - np.trace(full)) / (len(full) * (len(full) - 1))
 
-        cosines = unbiased_cosines(gram(rows), codes, units, counts, mixtures)
+        cosines = unbiased_cosines(gram(rows).inner, codes, units, counts, mixtures)
         squares = product("joy", "joy") * product("rage", "rage")
         assert cosines[0, 0, 1] == pytest.approx(product("joy", "rage") / np.sqrt(squares))
 

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from emotion_cli.measures.gram import gram
-from emotion_cli.measures.shift import dataset_shifts
+from emotion_cli.measures.inference.sampling import Sampling
+from emotion_cli.measures.labels import Labels
+from emotion_cli.measures.within.dataset_shift import dataset_shifts
 
 EMOTIONS = ["joy", "rage"]
 
@@ -25,24 +27,11 @@ def sample(seed, topics_own=12, topics_rest=9, width=200, own=3.0, rest=3.0, tur
     return np.array(rows), labels, topics, is_rest
 
 
-def shifts(rows, labels, topics, is_rest, reference="calm", draws=200, **changes):
+def shifts(rows, labels, topics, is_rest, reference="calm", draws=200):
     grams = {0: gram(np.ones_like(rows)), 1: gram(rows), 2: gram(rows[:, ::-1] * 2)}
-    return {
-        (one.layer, one.emotion): one
-        for one in dataset_shifts(
-            grams,
-            labels,
-            topics,
-            is_rest,
-            averaged={1, 2},
-            emotions=EMOTIONS,
-            reference=reference,
-            names=("a", "b"),
-            seed=0,
-            draws=draws,
-            **changes,
-        )
-    }
+    made_of = Labels(labels, topics, EMOTIONS, reference)
+    found = dataset_shifts(grams, made_of, is_rest, Sampling(0, draws, ("a", "b")), averaged={1, 2})
+    return {(one.layer, one.emotion): one.statistic for one in found}
 
 
 def differences(rows, labels, topics, keep, emotion, reference):
@@ -88,18 +77,22 @@ def test_noise_takes_no_part():
 def test_another_direction_is_seen_as_one_and_the_null_holds_zero():
     same, turned = shifts(*sample(3)), shifts(*sample(3, turned=True))
     for emotion in EMOTIONS:
-        assert same[1, emotion].low > 0.7 and same[1, emotion].null.p_value < 0.02
-        assert turned[1, emotion].high < 0.5 and abs(turned[1, emotion].value) < 0.3
+        assert same[1, emotion].interval.low > 0.7 and same[1, emotion].null.p_value < 0.02
+        assert turned[1, emotion].interval.high < 0.5 and abs(turned[1, emotion].value) < 0.3
         assert same[1, emotion].null.low < 0 < same[1, emotion].null.high
 
 
 def test_the_interval_covers_and_noise_has_no_value_or_a_wide_one():
-    covered = [one.low <= 1 <= one.high for seed in range(30) if (one := shifts(*sample(100 + seed))[1, "rage"]).low is not None]
+    covered = [
+        one.interval.low <= 1 <= one.interval.high
+        for seed in range(30)
+        if (one := shifts(*sample(100 + seed))[1, "rage"]).interval.low is not None
+    ]
     assert len(covered) == 30 and np.mean(covered) >= 0.85
     for seed in range(20):
         one = shifts(*sample(seed, own=0, rest=0))[1, "joy"]
         # without a direction in the sets its length is not positive, or not in enough draws
-        assert one.value is None or one.low is None or one.low < 0.9
+        assert one.value is None or one.interval.low is None or one.interval.low < 0.9
 
 
 def test_p_values_are_uniform_without_a_direction_in_the_rest():
@@ -110,12 +103,12 @@ def test_p_values_are_uniform_without_a_direction_in_the_rest():
 
 def test_layers_without_length_have_no_value_and_means_leave_them_out():
     found = shifts(*sample(5))
-    assert found[0, "joy"].value is None and found[0, "joy"].low is None and found[0, "joy"].null.p_value is None
+    assert found[0, "joy"].value is None and found[0, "joy"].interval.low is None and found[0, "joy"].null.p_value is None
     assert found[None, "joy"].value == pytest.approx((found[1, "joy"].value + found[2, "joy"].value) / 2)
     # a layer that is another one turned and scaled has the same numbers, since the draws are the same
     assert found[2, "joy"].value == pytest.approx(found[1, "joy"].value)
-    assert found[2, "joy"].low == pytest.approx(found[1, "joy"].low)
-    assert found[None, "joy"].low == pytest.approx(found[1, "joy"].low)
+    assert found[2, "joy"].interval.low == pytest.approx(found[1, "joy"].interval.low)
+    assert found[None, "joy"].interval.low == pytest.approx(found[1, "joy"].interval.low)
 
 
 def test_prompts_without_a_topic_stand_alone():

@@ -11,14 +11,16 @@ from emotion_cli.measures.between.subspaces import (
     overlaps_within,
 )
 from emotion_cli.measures.inference.relabelling import design_of
+from emotion_cli.measures.inference.sampling import Sampling
+from emotion_cli.measures.labels import Labels
 
 LABELS = ["anger", "apology", "neutral"]
 TOPICS = 36
-OPTIONS = {"dataset": "d", "seed": 0, "draws": 40}
+SAMPLING = Sampling(0, 40, ("d",))
 
 
-def design():
-    return design_of(LABELS * TOPICS, [f"t{i // 3:02d}" for i in range(3 * TOPICS)])
+def design(*emotions):
+    return design_of(Labels(LABELS * TOPICS, [f"t{i // 3:02d}" for i in range(3 * TOPICS)], emotions, "neutral"))
 
 
 def space(rows):
@@ -30,9 +32,9 @@ def test_unrelated_prompts_overlap_as_randomly_paired_ones():
     ps, beyond = [], []
     for _ in range(12):
         a, b = (space(rng.normal(size=(3 * TOPICS, 60))) for _ in range(2))
-        found = [one for one in overlaps_between(a, b, design(), ["anger"], **OPTIONS) if one.measure == "subspace_overlap"]
-        ps += [(1 + (one.draws >= one.value).sum()) / (1 + len(one.draws)) for one in found if one.k == 5]
-        beyond += [one.value - one.draws.mean() for one in found]
+        found = [one for one in overlaps_between(a, b, design("anger"), SAMPLING) if one.measure == "subspace_overlap"]
+        ps += [(1 + (one.sampled.draws >= one.sampled.value).sum()) / (1 + len(one.sampled.draws)) for one in found if one.k == 5]
+        beyond += [one.sampled.value - one.sampled.draws.mean() for one in found]
     assert abs(np.mean(beyond)) < 0.01
     assert np.mean(np.array(ps) <= 0.05) <= 0.15
 
@@ -41,32 +43,32 @@ def test_a_rotated_copy_overlaps_as_far_as_topics_allow():
     rng = np.random.default_rng(1)
     rows = rng.normal(size=(3 * TOPICS, 12)) * np.array([5, 4] + [0.3] * 10)
     turn, _ = np.linalg.qr(rng.normal(size=(30, 30)))
-    found = overlaps_between(space(rows), space(rows @ turn[:12]), design(), ["anger"], **OPTIONS)
+    found = overlaps_between(space(rows), space(rows @ turn[:12]), design("anger"), SAMPLING)
     values = {(one.k, one.measure, one.direction): one for one in found}
     for direction in ("a_to_b", "b_to_a"):
         one = values[2, "subspace_overlap", direction]
-        assert one.value > 0.95 and one.value > one.draws.max()
-        assert values[2, "principal_angle_last", direction].value < 15
+        assert one.sampled.value > 0.95 and one.sampled.value > one.sampled.draws.max()
+        assert values[2, "principal_angle_last", direction].sampled.value < 15
 
 
 def test_within_a_model_chance_is_k_over_width():
     rng = np.random.default_rng(2)
     one = space(rng.normal(size=(3 * TOPICS, 200)))
-    for found in overlaps_within(one, design(), ["anger", "apology"], 200, **OPTIONS):
+    for found in overlaps_within(one, design("anger", "apology"), 200, SAMPLING):
         if found.measure == "subspace_overlap":
-            assert abs(found.draws.mean() - found.k / 200) < 0.01
-            assert found.value < 0.3
+            assert abs(found.sampled.draws.mean() - found.k / 200) < 0.01
+            assert found.sampled.value < 0.3
 
 
 def test_explained_variance_is_that_of_pca():
     rng = np.random.default_rng(3)
     rows = rng.normal(size=(3 * TOPICS, 40)) * np.linspace(3, 0.1, 40)
-    values = {one.k: one for one in explained(space(rows), design(), ["apology"], 40, **OPTIONS)}
+    values = {one.k: one for one in explained(space(rows), design("apology"), 40, SAMPLING)}
     own = rows[1::3] - rows[1::3].mean(0)
     squares = np.linalg.svd(own, compute_uv=False) ** 2
     for k, one in values.items():
-        assert abs(one.value - squares[:k].sum() / squares.sum()) < 1e-9
-        assert one.value > one.draws.max()
+        assert abs(one.sampled.value - squares[:k].sum() / squares.sum()) < 1e-9
+        assert one.sampled.value > one.sampled.draws.max()
 
 
 def test_unaligned_overlap_is_chance_but_for_the_same_coordinates():
@@ -76,32 +78,39 @@ def test_unaligned_overlap_is_chance_but_for_the_same_coordinates():
     rows = rng.normal(size=(3 * TOPICS, 80)) * np.linspace(3, 0.1, 80)
     turn, _ = np.linalg.qr(rng.normal(size=(80, 80)))
     for other, same in ((2 * rows, True), (rows @ turn, False)):
-        found = {(one.k, one.measure): one for one in overlaps_unaligned(rows, other, design(), ["apology"], **OPTIONS)}
+        found = {(one.k, one.measure): one for one in overlaps_unaligned(rows, other, design("apology"), SAMPLING)}
         assert {k for k, _ in found} == {2, 5, 10, 20}
         for k in (2, 5, 10, 20):
             one = found[k, "subspace_overlap"]
-            assert abs(one.draws.mean() - k / 80) < 0.015
-            assert one.value > 0.999 if same else one.draws.min() * 0.5 < one.value < 1.3 * one.draws.max()
+            assert abs(one.sampled.draws.mean() - k / 80) < 0.015
+            assert (
+                one.sampled.value > 0.999
+                if same
+                else one.sampled.draws.min() * 0.5 < one.sampled.value < 1.3 * one.sampled.draws.max()
+            )
     own = [np.linalg.svd(m[1::3] - m[1::3].mean(0), full_matrices=False)[2][:5].T for m in (rows, rows @ turn)]
     angles = np.degrees(subspace_angles(*own))
     np.testing.assert_allclose(
-        [found[5, "principal_angle_last"].value, found[5, "principal_angle_first"].value], [angles[0], angles[-1]], atol=1e-6
+        [found[5, "principal_angle_last"].sampled.value, found[5, "principal_angle_first"].sampled.value],
+        [angles[0], angles[-1]],
+        atol=1e-6,
     )
 
 
 def test_components_of_all_directions():
     rng = np.random.default_rng(5)
     labels = ["anger", "apology", "gratitude", "neutral"]
-    blocks = design_of(labels * TOPICS, [f"t{i // 4:02d}" for i in range(4 * TOPICS)])
+    topics = [f"t{i // 4:02d}" for i in range(4 * TOPICS)]
+    blocks = design_of(Labels(labels * TOPICS, topics, labels[:3], "neutral"))
     generic = rng.normal(size=30) * np.array([[1], [1], [1], [0]])
     rows = rng.normal(size=(4 * TOPICS, 30)) + np.tile(generic, (TOPICS, 1))
-    found = explained_directions(space(rows), blocks, labels[:3], "neutral", **OPTIONS)
+    found = explained_directions(space(rows), blocks, 30, SAMPLING)
     vectors = np.array([rows[i::4].mean(0) - rows[3::4].mean(0) for i in range(3)])
     squares = np.linalg.svd(vectors, compute_uv=False) ** 2
-    np.testing.assert_allclose([one.value for one in found], (np.cumsum(squares) / squares.sum())[:2], atol=1e-9)
+    np.testing.assert_allclose([one.sampled.value for one in found], (np.cumsum(squares) / squares.sum())[:2], atol=1e-9)
     # one contrast for all is more in one component than what labels share by their reference alone
-    assert found[0].value > found[0].draws.max()
-    noise = explained_directions(space(rng.normal(size=rows.shape)), blocks, labels[:3], "neutral", **OPTIONS)[0]
-    assert noise.draws.min() <= noise.value <= noise.draws.max()
+    assert found[0].sampled.value > found[0].sampled.draws.max()
+    noise = explained_directions(space(rng.normal(size=rows.shape)), blocks, 30, SAMPLING)[0]
+    assert noise.sampled.draws.min() <= noise.sampled.value <= noise.sampled.draws.max()
     # against the others, directions sum to zero: of three, one component is all there is to say
-    assert [one.k for one in explained_directions(space(rows), blocks, labels[:3], "others", **OPTIONS)] == [1]
+    assert [one.k for one in explained_directions(space(rows), blocks._replace(reference="others"), 30, SAMPLING)] == [1]

@@ -1,21 +1,23 @@
 """The report: every section, no text that turns into markup, numbers from the rows, and the same bytes from the same facts."""
 
+import base64
 import re
 import string
 from datetime import UTC, datetime
 from html.parser import HTMLParser
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from emotion_cli.reporting import report
 from emotion_cli.reporting.report import html, markdown
-from emotion_cli.reporting.report.document import Chapter, Code, Picture, Shown, grid, say
+from emotion_cli.reporting.report.markdown import Column, Markdown, code, heading, items, listing, picture, say, table
 from emotion_cli.reporting.report.rules import CONCLUSION, KEY_FINDINGS, NEXT_STEPS, NOTES, OBSERVATIONS
 from emotion_cli.reporting.report.sections import SECTIONS
 
 NASTY = "a|b <script>alert(1)</script> `c` _d_ *e* [f](g) & $h$\n# i"
+ONE_LINE = " ".join(NASTY.split())
 SVG = (
     b'<?xml version="1.0"?>\n<svg xmlns="http://www.w3.org/2000/svg" width="4pt" height="4pt" viewBox="0 0 4 4">'
     b'<metadata>x</metadata><!-- y --><defs><path id="p"/></defs><use href="#p"/><g clip-path="url(#p)"/></svg>'
@@ -117,27 +119,32 @@ def facts(models=(("m1", 8), ("m2", 8)), emotions=("joy", "rage", "shame"), mean
         ]
     variant = {"method": "mean_difference", "reference": "neutral", "pooling": "last"}
     settings = {"neutral": "neutral", "over_layers": "resid_post", "seed": 0, "draws": 1000}
-    pictures = [Picture("figures/one/a%2Fb/x.png", SVG, "a picture", datasets[0])]
+    pictures = [report.Picture("figures/one/a%2Fb/x.png", SVG, "a picture", datasets[0])]
     return report.Facts(rows, variant, settings, pictures, tracked)
 
 
 class Reader(HTMLParser):
-    """What a browser makes of a page: the tags, open and closed, and the text outside of style."""
+    """What a browser makes of a page: the tags, open and closed, and the text outside of style by block, without line breaks."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
         self.open, self.tags, self.attributes, self.text = [], [], [], ""
         self.feed(page)
 
+    @property
+    def lines(self):
+        return [" ".join(line.split()) for line in self.text.split("\0")]
+
     def handle_starttag(self, tag, attrs):
         self.tags.append(tag)
         self.attributes += attrs
-        if tag not in ("meta", "path", "use"):
+        self.text += "\0" * (tag not in ("code", "strong", "em"))
+        if tag not in ("meta", "img"):
             self.open.append(tag)
 
     def handle_endtag(self, tag):
-        if tag not in ("path", "use"):
-            assert self.open.pop() == tag
+        self.text += "\0" * (tag not in ("code", "strong", "em"))
+        assert tag == "img" or self.open.pop() == tag
 
     def handle_data(self, data):
         if "style" not in self.open:
@@ -181,7 +188,10 @@ def test_the_page_asks_for_nothing_and_runs_nothing():
     reader = Reader(page)
     assert "script" not in reader.tags and "default-src 'none'" in page
     links = [value for name, value in reader.attributes if name in ("href", "src", "xlink:href")]
-    assert links and all(link.startswith("#") for link in links)
+    assert [link for link in links if not link.startswith("#")] == ["data:image/svg+xml;base64," + base64.b64encode(SVG).decode()]
+    assert ("alt", "a picture") in reader.attributes and "a picture" in reader.lines
+    targets = {value for name, value in reader.attributes if name == "id"}
+    assert {link.removeprefix("#") for link in links if link.startswith("#")} == targets
 
 
 NAMES = {
@@ -197,13 +207,14 @@ def test_names_stay_text(changes):
     pages = report.pages(facts(**changes))
     page = Reader(pages["report.html"].decode())
     assert page.open == [] and "script" not in page.tags
-    assert NASTY in page.text and ("{shame}" in page.text or "emotions" not in changes)
+    assert ONE_LINE in " ".join(page.lines) and ("{shame}" in page.text or "emotions" not in changes)
+    assert not {"a", "em", "strong", "h1"} & set(page.tags[page.tags.index("main") :])
     outside_code = outside_code_of(pages["report.md"].decode())
     assert "<script>" not in outside_code and "\n# i" not in outside_code
     tables = re.findall(r"(?:^\|.*\n)+", outside_code, flags=re.MULTILINE)
-    for table in tables:
-        assert len({len(re.findall(r"(?<!\\)\|", line)) for line in table.splitlines()}) == 1, table
-    assert any(line.count("a\\|b") for table in tables for line in table.splitlines())
+    for lines in map(str.splitlines, tables):
+        assert len({len(re.findall(r"(?<!\\)\|", line)) for line in lines}) == 1, lines
+    assert any("a\\|b" in lines for lines in tables)
 
 
 def outside_code_of(text):
@@ -217,27 +228,64 @@ def test_a_bar_in_a_name_adds_no_column():
     assert cells == {8, 9, 10}  # 7 columns across models, 8 within one, 9 of shifts; a bar in a name adds none
 
 
-@given(st.text(alphabet=string.punctuation + "aé \n"))
-def test_escaped_text_is_the_text(text):
-    assert Reader(html.page("t", [Chapter("c", (say(text),))])).text.count(text) >= 1 or not text
-    table = markdown.page("t", [Chapter("c", (grid([{"x": text, "y": 1}], (Shown("x", "x"), Shown("y", "y", "d")), "q"),))])
-    (row,) = [line for line in table.splitlines() if line.endswith("| 1 |")]
-    assert len(re.findall(r"(?<!\\)(?:\\\\)*\|", row)) == 3
-    assert "<" not in row and not re.search(r"(?<!\\)(?:\\\\)*[`*\[\]]", row)
+BLOCKS = {
+    "paragraph": lambda text: say("{text}", text=text),
+    "inside": lambda text: say("before {text} after", text=text),
+    "heading": heading,
+    "item": lambda text: items([say("{text}", text=text)]),
+    "numbered": lambda text: items([say("{text}", text=text)], numbered=True),
+    "cell": lambda text: table([{"x": text}], [Column("x", "x")], "q"),
+    "header": lambda text: table([{"x": "x"}], [Column("x", text)], "q"),
+    "code": code,
+    "listing": lambda text: Markdown(f"before\n\n{listing(text)}\n\nafter"),
+    "caption": lambda text: picture("a.png", text),
+}
+
+
+@pytest.mark.parametrize("block", BLOCKS.values(), ids=list(BLOCKS))
+@given(text=st.text(alphabet=string.punctuation + "aé1 \n"))
+@example(text=NASTY)
+@example(text="1. one")
+@example(text="- - -")
+@example(text="a #")
+@example(text="&lt;b&gt; &#42;")
+def test_escaped_text_is_the_text(block, text):
+    page = Reader(html.page(markdown.page("t", [("c", [block(text)])]), {"a.png": SVG}))
+    shown = " ".join(text.split())
+    assert page.open == [] and {shown, f"before {shown} after"} & set(page.lines)
+    expected = {
+        "h3",
+        "ul",
+        "ol",
+        "li",
+        "table",
+        "thead",
+        "tbody",
+        "tr",
+        "th",
+        "td",
+        "p",
+        "code",
+        "pre",
+        "figure",
+        "figcaption",
+        "img",
+    }
+    assert set(page.tags[page.tags.index("main") :]) <= expected | {"main", "h2"}
+
+
+def test_a_figure_is_in_the_page_as_it_is():
+    other = SVG.replace(b"4pt", b"5pt")
+    chapters = [("c", [picture("a b/(1).png", "first"), picture("c.png", "second")])]
+    page = Reader(html.page(markdown.page("t", chapters), {"a%20b/%281%29.png": SVG, "c.png": other}))
+    sources = [value for name, value in page.attributes if name == "src"]
+    assert [base64.b64decode(source.split(",")[1]) for source in sources] == [SVG, other]
+    assert page.tags.count("figure") == 2 and {"first", "second"} <= set(page.lines)
 
 
 def test_code_may_hold_backticks():
-    page = markdown.page("t", [Chapter("c", (say("see ", Code("a `b` c"), "."),))])
+    page = markdown.page("t", [("c", [say("see {name}.", name=code("a `b` c"))])])
     assert page.endswith("see ``a `b` c``.\n")
-
-
-def test_pictures_keep_ids_apart():
-    page = html.page("t", [Chapter("c", (Picture("a.png", SVG, "one"), Picture("b.png", SVG, "two")))])
-    ids = re.findall(r'id="(f[^"]*)"', page)
-    assert len(ids) == 2 == len(set(ids))
-    for one in ids:
-        assert f'href="#{one}"' in page and f"url(#{one})" in page
-    assert "metadata" not in page and "<!--" not in page and 'viewBox="0 0 4 4"' in page
 
 
 def said(**changes):

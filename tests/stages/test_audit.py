@@ -5,6 +5,7 @@ import json
 import pytest
 from command import emo, emo_ok
 
+from emotion_cli.measures.inference.sampling import Sampling
 from emotion_cli.prompts.audit import Area, PromptRow, failure, verdict
 from emotion_cli.prompts.shipped import shipped_prompt_set, shipped_sets
 from emotion_cli.prompts.words import WordList, read_words
@@ -18,7 +19,7 @@ def rows(text, topics=30, labels=("calm", "joy")):
 
 
 def audited(prompts):
-    return audit(prompts, "x", seed=0, draws=199, words=WORDS)
+    return audit(prompts, Sampling(0, 199, ("x",)), WORDS)
 
 
 def findings(prompts):
@@ -89,7 +90,7 @@ def test_too_few_topics_are_said_to_be_too_few():
 @pytest.mark.parametrize("name", shipped_sets())
 def test_the_shipped_sets_pass(name):
     prompts = [PromptRow(one.emotion, one.topic, one.text, one.n_copies) for one in shipped_prompt_set(name).prompts]
-    found = audit(prompts, name, seed=0, draws=199, words=read_words(None))
+    found = audit(prompts, Sampling(0, 199, (name,)), read_words(None))
     assert not [row.finding for row in found if row.finding and row.emotion_b]
     shares = {row.emotion_a: row.statistic.value for row in found if row.measure == "own_word_share"}
     assert all(shares[label] > 0 for label in ("anger", "apology", "gratitude"))
@@ -105,7 +106,7 @@ def test_the_command_tells_keeps_and_fails(tmp_path):
     emo_ok("datasets", "import", tmp_path / "ends.jsonl", "--dataset", "ends", *store)
     ran = emo("datasets", "audit", "ends", *store)
     assert ran.code == 4
-    assert "100% of joy prompts" in ran.err and "labels differ on the surface" in ran.err
+    assert "100% of joy prompts" in ran.err and "surface features predict the label" in ran.err
     assert "prompt_audit_by_emotion" in ran.out and "prompt_audit_by_pair" in ran.out
     again = emo("datasets", "audit", "ends", *store, "--format", "json")
     assert "audit: ends (" not in again.err

@@ -10,11 +10,11 @@ from command import emo
 from given import write_rows
 
 from emotion_cli.errors import EmoError
-from emotion_cli.exchange import incoming, vector_files
+from emotion_cli.exchange import sources, vector_files
 from emotion_cli.prompts.reading import read_prompt_set
 from warehouse import parquet, verify
 from warehouse.catalog import Catalog
-from warehouse.machine import cores
+from warehouse.machine import cores, memory_of_duckdb
 from warehouse.store import Store
 
 
@@ -70,6 +70,19 @@ def test_a_query_for_which_memory_does_not_suffice_is_no_wrong_statement(tmp_pat
     assert isinstance(caught.value.__cause__, duckdb.OutOfMemoryException)
 
 
+def test_rows_for_which_memory_does_not_suffice_are_not_called_damaged(monkeypatch, tmp_path):
+    store = Store(tmp_path / "store")
+    write_rows(store, "vectors", [{"vector": [1.0, 2.0]}])
+    (partition,) = store.partitions("vectors")
+    (path,) = partition.paths()
+    with monkeypatch.context() as patched:
+        patched.setattr(pq, "ParquetFile", short)
+        with pytest.raises(MemoryError, match=path.name):
+            list(partition.row_groups(partition.manifest().files[0], ["vector"]))
+    with pytest.raises(MemoryError), memory_of_duckdb():
+        raise duckdb.OutOfMemoryException("could not allocate")
+
+
 def test_files_for_which_memory_does_not_suffice_are_not_called_damaged(monkeypatch, tmp_path):
     path = tmp_path / "a.parquet"
     pq.write_table(pa.table({"text": ["a", "b"], "emotion": ["x", "x"]}), path)
@@ -79,8 +92,8 @@ def test_files_for_which_memory_does_not_suffice_are_not_called_damaged(monkeypa
         with pytest.raises(EmoError, match=r"a\.parquet: not enough memory to read it"):
             read_prompt_set([path], "s")
         with pytest.raises(EmoError, match=r"a\.parquet: not enough memory to read it"):
-            incoming.sources_of([path], incoming.Faults())
-    with pytest.raises(EmoError, match="x: not enough memory"), incoming.reading(incoming.Source("x", path), incoming.Faults()):
+            sources.sources_of([path], [])
+    with pytest.raises(EmoError, match="x: not enough memory"), sources.reading(sources.Source("x", path), []):
         short()
     (tmp_path / "a.safetensors").write_bytes(b"x")
     monkeypatch.setattr(vector_files, "_read_safetensors", short)

@@ -142,7 +142,7 @@ def test_a_part_that_is_gone_fails_the_queries_that_ask_for_it_and_no_others(sto
         "select distinct model from vectors",
         "select * from vector_norms_by_layer",
     ):
-        with pytest.raises(StoreError, match=r"part-.* is listed in a manifest but is not there"):
+        with pytest.raises(StoreError, match=r"part-.* is listed in a manifest but is missing"):
             catalog.rows(statement)
     assert len(catalog.dicts("vectors", model=["whole"])) == len(catalog.dicts("vector_norms_by_layer", model=["whole"])) == 1
     assert catalog.rows("select count(*) n from prompts").to_pylist() == [{"n": 0}]

@@ -1,9 +1,11 @@
 """`emo verify` finds each kind of damage and names its file; `--repair` mends it without deleting what was committed."""
 
 import dataclasses
+import fcntl
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
 
@@ -212,19 +214,20 @@ def test_where_no_lock_is_known_a_file_stands_in(store, monkeypatch):
     def none(*_):
         raise OSError(37, "No locks available")
 
-    monkeypatch.setattr(lock.fcntl, "flock", none)
+    monkeypatch.setattr(fcntl, "flock", none)
     folder = store.partitions("vectors")[0].folder
-    holder = folder / lock.HOLDER
+    marker, holder = folder / lock.MARKER, folder / lock.HOLDER
     with lock.held(folder), pytest.raises(HeldError, match=f"process {os.getpid()} on .* since"), lock.held(folder):
         pass
-    assert not holder.exists()
-    holder.write_text(json.dumps({"pid": 2**22 + 1, "host": lock.socket.gethostname(), "since": "long ago"}))
+    assert not marker.exists() and not holder.exists()
+    marker.write_text(f"{2**22 + 1}\n{socket.gethostname()}\n")
     with lock.held(folder):  # that process is gone
         pass
+    marker.write_text("1\nelsewhere\n")
     holder.write_text(json.dumps({"pid": 1, "host": "elsewhere", "since": "long ago"}))
     with pytest.raises(HeldError, match="elsewhere since long ago") as refused, lock.held(folder):
         pass
-    assert str(holder) in refused.value.hint
+    assert str(marker) in refused.value.hint
 
 
 def test_an_older_store_is_refused_and_migrated(store, monkeypatch):

@@ -10,21 +10,22 @@ from typing import NamedTuple
 
 import numpy as np
 
-from emotion_cli.measures.between.alignment import COMPONENTS, fitted_rows, squares_of, weights_of
+from emotion_cli.measures.between.alignment import COMPONENTS, squares_of
 from emotion_cli.measures.between.maps import Rows, cross_products
 from emotion_cli.measures.between.space import Space, coordinates_of, spectrum_of
-from emotion_cli.measures.directions import OTHERS
+from emotion_cli.measures.between.trials import fitted_rows
 from emotion_cli.measures.inference.relabelling import (
     Design,
     Relabelling,
     Thirds,
     as_labelled,
-    contrast,
     exchanged,
     groups_left_out,
     joined,
     thirds_of,
 )
+from emotion_cli.measures.inference.sampling import Sampling
+from emotion_cli.measures.inference.statistic import Sampled
 
 MIN_MODELS = 3
 """Fewer models have no consensus that differs from one's map onto the other."""
@@ -40,22 +41,15 @@ MOST_SWEEPS = 200
 
 
 class Share(NamedTuple):
-    """Share of one model's direction that the other models' consensus explains: value, draws [draw] and replicates [group].
-
-    NaN where not defined; `k` is the dimension of the consensus.
-    """
+    """Share of one model's direction that the other models' consensus explains; `k` is the dimension of the consensus."""
 
     model: int
     emotion: str
     k: int
-    value: float
-    draws: np.ndarray
-    groups: np.ndarray
+    sampled: Sampled
 
 
-def shares(
-    spaces: Sequence[Space], design: Design, *, emotions: Sequence[str], reference: str, dataset: str, seed: int, draws: int
-) -> list[Share]:
+def shares(spaces: Sequence[Space], design: Design, sampling: Sampling) -> list[Share]:
     """The share of every model's direction that the consensus explains, from one layer of each model over the same prompts.
 
     It is the squared length of the direction's projection on the mean of the other models' (unit) directions over its own squared
@@ -65,62 +59,40 @@ def shares(
     """
     if any(space.flat for space in spaces):
         return []
-    splits = thirds_of(design, dataset=dataset, seed=seed)[:N_SPLITS]
-    known = [_points(spaces, design, split) for split in splits]
-    dimension = min((points[0].shape[1] for points in known), default=0)
+    splits = thirds_of(design, sampling, N_SPLITS)
+    worlds = [_World(spaces, design, split) for split in splits]
+    dimension = min((world.k for world in worlds), default=0)
     if not dimension:
         return []
-    groups = groups_left_out(design, dataset=dataset, seed=seed)
-    found = []
-    for emotion in emotions:
-        swapped = emotions if reference == OTHERS else (emotion, reference)
-        null = exchanged(design, swapped, dataset=dataset, seed=seed, draws=draws)
-        trials = joined([as_labelled(design), groups, null])
-        values = np.mean(
-            [
-                _split_shares(
-                    spaces,
-                    points,
-                    design,
-                    split,
-                    trials,
-                    1 + len(groups),
-                    emotion,
-                    contrast(design.labels, emotion, emotions, reference),
-                )
-                for split, points in zip(splits, known, strict=True)
-            ],
-            axis=0,
-        )
-        first = 1 + len(groups)
-        found += [Share(i, emotion, dimension, float(one[0]), one[first:], one[1:first]) for i, one in enumerate(values)]
-    return found
+    groups = groups_left_out(design, sampling)
+    first = 1 + len(groups)
+    measured = []
+    for emotion in design.emotions:
+        trials = joined([as_labelled(design), groups, exchanged(design, design.behind(emotion), sampling)])
+        values = np.mean([_split_shares(world, trials, first, emotion) for world in worlds], axis=0)
+        measured += [
+            Share(model, emotion, dimension, Sampled(float(row[0]), row[first:], groups=row[1:first]))
+            for model, row in enumerate(values)
+        ]
+    return measured
 
 
-def plane(
-    spaces: Sequence[Space], design: Design, *, emotions: Sequence[str], reference: str, dataset: str, seed: int
-) -> np.ndarray | None:
+def plane(spaces: Sequence[Space], design: Design, sampling: Sampling) -> np.ndarray | None:
     """Coordinates [model, emotion, 2] of unit directions in the plane in which they lie most; None where not defined.
 
     One consensus for all emotions: fitted on one third of the topics, all labels; the directions are from the other two.
     """
     if any(space.flat for space in spaces):
         return None
-    split = thirds_of(design, dataset=dataset, seed=seed)[0]
-    points = _points(spaces, design, split)
-    if points[0].shape[1] < 2:
+    world = _World(spaces, design, thirds_of(design, sampling)[0])
+    if world.k < 2:
         return None
     labelled = as_labelled(design)
-    rows = design.rows[split.fit].ravel()
-    turns = consensus(
-        [one[rows] for one in points],
-        fitted_rows(design, labelled.label[:, split.fit], labelled.kept[:, split.fit], design.labels),
-    )
-    rest = np.concatenate([split.source, split.target])
+    turns = world.turns(labelled, design.labels)
+    rest = np.concatenate([world.split.source, world.split.target])
     vectors = []
-    for emotion in emotions:
-        weights = contrast(design.labels, emotion, emotions, reference)
-        turned, squares = _directions(spaces, points, turns, design, rest, labelled, weights)
+    for emotion in design.emotions:
+        turned, squares = world.directions(turns, rest, labelled, emotion)
         vectors.append((turned / np.sqrt(squares)[:, :, None])[:, 0])
     stacked = np.stack(vectors, 1)
     if not np.isfinite(stacked).all():
@@ -129,7 +101,7 @@ def plane(
     if len(axes) < 2:
         return None
     placed = stacked @ axes.T
-    # an axis has no sign of its own
+    # an axis points either way alike
     return placed * np.where(placed.sum((0, 1)) < 0, -1.0, 1.0)
 
 
@@ -169,61 +141,53 @@ def _nearest(products: np.ndarray, turns: np.ndarray) -> tuple[np.ndarray, np.nd
     return left @ right, values.sum(-1)
 
 
-def _points(spaces: Sequence[Space], design: Design, split: Thirds) -> list[np.ndarray]:
-    """Coordinates [prompt, k] of all prompts in each model's principal components of the fitted third, k alike for all."""
-    rows, n = design.rows[split.fit].ravel(), len(design.labels)
-    spectra = [spectrum_of(space.gram[np.ix_(rows, rows)], n) for space in spaces]
-    k = min(COMPONENTS, (len(rows) - n) // 2, *(len(spectrum.values) for spectrum in spectra))
-    return [coordinates_of(space.gram[:, rows], spectrum, n, k) for space, spectrum in zip(spaces, spectra, strict=True)]
+class _World:
+    """One layer of each model in one split: coordinates [prompt, k] of all prompts in the fitted third's components."""
+
+    def __init__(self, spaces: Sequence[Space], design: Design, split: Thirds) -> None:
+        self.spaces, self.design, self.split = spaces, design, split
+        rows, n = design.rows[split.fit].ravel(), len(design.labels)
+        spectra = [spectrum_of(space.gram[np.ix_(rows, rows)], n) for space in spaces]
+        self.k = min(COMPONENTS, (len(rows) - n) // 2, *(len(spectrum.values) for spectrum in spectra))
+        self.points = [
+            coordinates_of(space.gram[:, rows], spectrum, n, self.k) for space, spectrum in zip(spaces, spectra, strict=True)
+        ]
+
+    def turns(self, trials: Relabelling, labels: Sequence[str]) -> np.ndarray:
+        """Turns [model, trial, k, k] onto the consensus of the fitted third's prompts with these labels."""
+        rows = self.design.rows[self.split.fit].ravel()
+        return consensus([points[rows] for points in self.points], fitted_rows(self.design, trials.of(self.split.fit), labels))
+
+    def directions(
+        self, turns: np.ndarray, blocks: np.ndarray, trials: Relabelling, emotion: str
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Each model's direction in the consensus space [model, trial, k], and its squared length in the model [model, trial]."""
+        rows = self.design.rows[blocks].ravel()
+        weights = trials.of(blocks).weights(self.design.coefficients(emotion))
+        turned, squares = [], []
+        for space, points, turn in zip(self.spaces, self.points, turns, strict=True):
+            turned.append(((weights @ points[rows])[:, None] @ turn)[:, 0])
+            length = squares_of(weights, space.gram[np.ix_(rows, rows)])
+            squares.append(np.where(length > space.zero, length, np.nan))
+        return np.array(turned), np.array(squares)
 
 
-def _split_shares(
-    spaces: Sequence[Space],
-    points: Sequence[np.ndarray],
-    design: Design,
-    split: Thirds,
-    trials: Relabelling,
-    n_fitted: int,
-    emotion: str,
-    weights: np.ndarray,
-) -> np.ndarray:
+def _split_shares(world: _World, trials: Relabelling, n_fitted: int, emotion: str) -> np.ndarray:
     """Shares [model, trial] of one split; the two thirds that are not fitted on take turns.
 
-    The first `n_fitted` trials have a consensus of their own, the others that of the first.
+    The first `n_fitted` trials have a consensus each, the others that of the first.
     """
-    rows = design.rows[split.fit].ravel()
-    labels = [label for label in design.labels if label != emotion]
-    fitted = fitted_rows(design, trials.label[:n_fitted, split.fit], trials.kept[:n_fitted, split.fit], labels)
-    own = np.arange(len(trials))
-    turns = consensus([one[rows] for one in points], fitted)[:, np.where(own < n_fitted, own, 0)]
-    here, there = (_directions(spaces, points, turns, design, blocks, trials, weights) for blocks in (split.source, split.target))
+    labels = [label for label in world.design.labels if label != emotion]
+    numbers = np.arange(len(trials))
+    turns = world.turns(trials.part(slice(n_fitted)), labels)[:, np.where(numbers < n_fitted, numbers, 0)]
+    here, there = (world.directions(turns, blocks, trials, emotion) for blocks in (world.split.source, world.split.target))
     return (_explained(*here, there[0]) + _explained(*there, here[0])) / 2
 
 
-def _directions(
-    spaces: Sequence[Space],
-    points: Sequence[np.ndarray],
-    turns: np.ndarray,
-    design: Design,
-    blocks: np.ndarray,
-    trials: Relabelling,
-    weights: np.ndarray,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Each model's direction in the consensus space [model, trial, k], and its squared length in the model [model, trial]."""
-    rows = design.rows[blocks].ravel()
-    of_rows = weights_of(weights, trials.label[:, blocks], trials.kept[:, blocks])
-    turned, squares = [], []
-    for space, one, turn in zip(spaces, points, turns, strict=True):
-        turned.append(((of_rows @ one[rows])[:, None] @ turn)[:, 0])
-        length = squares_of(of_rows, space.gram[np.ix_(rows, rows)])
-        squares.append(np.where(length > space.zero, length, np.nan))
-    return np.array(turned), np.array(squares)
-
-
-def _explained(own: np.ndarray, squares: np.ndarray, elsewhere: np.ndarray) -> np.ndarray:
+def _explained(turned: np.ndarray, squares: np.ndarray, elsewhere: np.ndarray) -> np.ndarray:
     lengths = np.linalg.norm(elsewhere, axis=2, keepdims=True)
     unit = elsewhere / np.where(lengths > 0, lengths, np.nan)
     mean = unit.sum(0) - unit
-    along = np.maximum((own * mean).sum(2), 0) ** 2
+    along = np.maximum((turned * mean).sum(2), 0) ** 2
     size = (mean**2).sum(2)
     return along / (squares * np.where(size > 0, size, np.nan))

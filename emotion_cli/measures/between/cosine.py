@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from emotion_cli.measures.inference.resampling import Null
+from emotion_cli.measures.inference.statistic import Null
 
 
 class RawCosine(NamedTuple):

@@ -9,35 +9,36 @@ from typing import NamedTuple
 
 import numpy as np
 
-from emotion_cli.measures.between.alignment import Each
-from emotion_cli.measures.inference.resampling import generator
-
-Pattern = Callable[[np.ndarray], np.ndarray]
-
+from emotion_cli.measures.between.result import DIRECTIONS, Each, Result
+from emotion_cli.measures.inference.sampling import Sampling
+from emotion_cli.measures.inference.statistic import Sampled, Tail
+from emotion_cli.measures.measure import Measure
 
 N_HALVES = 5
 """Random halvings of the topics over which the best matching depth is chosen and reported."""
 
+BEST_DEPTH = "cka_debiased_best"
+"""The measure of the best matching depth."""
 
-class Similarity(NamedTuple):
-    """A measure of one layer of each model; draws from its null, and replicates without each group of topics."""
 
-    a: int
-    b: int
-    measure: str
-    value: float
-    draws: np.ndarray
-    groups: np.ndarray
+class Matrices(NamedTuple):
+    """What is kept of one layer [prompt, prompt]: centred inner products, and correlations over its dimensions."""
+
+    inner: np.ndarray
+    correlations: np.ndarray
 
 
 class BestDepth(NamedTuple):
-    """The layer of the other model that matches `layer` best; its similarity is measured on topics that did not choose it."""
+    """The layer of the other model that matches `layer` best; what is measured rests on topics that did not choose it."""
 
     layer: int
     best: int
     direction: str
-    value: float
-    draws: np.ndarray
+    sampled: Sampled
+
+
+Pattern = Callable[[np.ndarray], np.ndarray]
+"""From rows of prompts to a pattern over pairs of them [row, row]."""
 
 
 def hsic_pattern(gram: np.ndarray) -> np.ndarray:
@@ -85,70 +86,70 @@ def correlations_of(rows: np.ndarray) -> np.ndarray:
     return centred @ centred.T
 
 
-MEASURES: dict[str, tuple[Pattern, Pattern]] = {
-    "cka_debiased": (lambda gram: gram, hsic_pattern),
-    "rsa": (rank_codes, rank_pattern),
-}
-"""What is done once with centred Gram matrices, or correlations; and how a pattern is made of any square part of that."""
+def cka(layer: Matrices) -> Pattern:
+    """Patterns whose products are debiased linear CKA."""
+    return lambda rows: hsic_pattern(layer.inner[np.ix_(rows, rows)])
 
 
-def similarities(
-    measure: str,
-    a: Mapping[int, np.ndarray],
-    b: Mapping[int, np.ndarray],
+def rsa(layer: Matrices) -> Pattern:
+    """Patterns whose products are Spearman correlations of correlation distances."""
+    codes = rank_codes(layer.correlations)
+    return lambda rows: rank_pattern(codes[np.ix_(rows, rows)])
+
+
+MEASURES = (Measure("cka_debiased", Tail.UPPER, cka), Measure("rsa", Tail.UPPER, rsa))
+"""How a layer's prompts are arranged, as patterns of any part of them; two models' patterns are compared by their product."""
+
+
+def geometries(
+    measure: Measure,
+    a: Mapping[int, Matrices],
+    b: Mapping[int, Matrices],
     pairs: Sequence[tuple[int, int]],
     groups: np.ndarray,
-    *,
-    dataset: str,
-    seed: int,
-    draws: int,
+    sampling: Sampling,
     each: Each,
-) -> list[Similarity]:
-    """CKA or RSA of pairs of layers of two models, from the [prompt, prompt] matrices of each layer.
+) -> list[Result]:
+    """A measure of pairs of layers of two models, from the matrices of each layer.
 
     `groups` [group, prompt] says which prompts stay when a group of topics is left out. The value is NaN where a layer's
     prompts do not differ.
     """
-    prepare, make = MEASURES[measure]
-    used_a, used_b = (sorted({pair[i] for pair in pairs}) for i in (0, 1))
-    index = np.array([used_a.index(i) for i, _ in pairs]), np.array([used_b.index(j) for _, j in pairs])
-    prepared = [[prepare(matrices[i]) for i in used] for matrices, used in ((a, used_a), (b, used_b))]
-    left, right = (_Patterns(np.array([make(matrix) for matrix in matrices])) for matrices in prepared)
+    used = [sorted({pair[i] for pair in pairs}) for i in (0, 1)]
+    index = np.array([used[0].index(i) for i, _ in pairs]), np.array([used[1].index(j) for _, j in pairs])
+    patterns = [[measure.run(model[layer]) for layer in layers] for model, layers in zip((a, b), used, strict=True)]
+    everyone = np.arange(groups.shape[1])
+    left, right = (_Patterns(np.array([pattern(everyone) for pattern in model])) for model in patterns)
     values = _products(left.unit, right.unit, index)
-    null = np.empty((draws, len(pairs)))
-    orders = [generator(seed, dataset, "pairing", str(draw)).permutation(groups.shape[1]) for draw in range(draws)]
+    null = np.empty((sampling.draws, len(pairs)))
+    orders = [sampling.generator("pairing", str(draw)).permutation(len(everyone)) for draw in range(sampling.draws)]
 
     def draw(i: int) -> None:
         null[i] = _products(left.permuted(orders[i]), right.unit, index)
 
-    each(draw, range(draws))
+    each(draw, range(sampling.draws))
     without = np.empty((len(groups), len(pairs)))
 
     def leave_out(i: int) -> None:
-        part = np.ix_(kept := np.flatnonzero(groups[i]), kept)
-        one, other = (_unit(_triangles(np.array([make(matrix[part]) for matrix in matrices]))) for matrices in prepared)
-        without[i] = _products(one, other, index)
+        rows = np.flatnonzero(groups[i])
+        part_a, part_b = (_unit(_triangles(np.array([pattern(rows) for pattern in model]))) for model in patterns)
+        without[i] = _products(part_a, part_b, index)
 
     each(leave_out, range(len(groups)))
-    return [Similarity(*pair, measure, float(values[i]), null[:, i], without[:, i]) for i, pair in enumerate(pairs)]
+    return [
+        Result(i, measure.name, Sampled(float(value), null[:, i], measure.tail, without[:, i])) for i, value in enumerate(values)
+    ]
 
 
 def best_depths(
-    a: Sequence[np.ndarray],
-    b: Sequence[np.ndarray],
-    topics: np.ndarray,
-    *,
-    dataset: str,
-    seed: int,
-    draws: int,
-    each: Each,
+    a: Sequence[np.ndarray], b: Sequence[np.ndarray], topics: np.ndarray, sampling: Sampling, each: Each
 ) -> list[BestDepth]:
     """For each layer, the layer of the other model with the largest debiased CKA, chosen and measured on different topics.
 
     Mean over random halvings of the topics, each half choosing for the other; `best` is the layer chosen most often. The null
     permutes the pairing of prompts and chooses again. From centred Gram matrices [prompt, prompt] of each layer.
     """
-    rng = generator(seed, dataset, "halves")
+    rng = sampling.generator("halves")
     names = np.unique(topics)
     halves = []
     for _ in range(N_HALVES):
@@ -174,22 +175,21 @@ def best_depths(
         return [np.array(way) for way in choices], [np.array(way).mean(0) for way in measured]
 
     choices, values = chosen_and_measured(None)
-    null: list[list[np.ndarray]] = [[] for _ in range(draws)]
+    null: list[list[np.ndarray]] = [[] for _ in range(sampling.draws)]
 
     def draw(i: int) -> None:
-        random = generator(seed, dataset, "halves paired", str(i))
+        random = sampling.generator("halves paired", str(i))
         null[i] = chosen_and_measured([[random.permutation(len(half)) for half in pair] for pair in halves])[1]
 
-    each(draw, range(draws))
+    each(draw, range(sampling.draws))
     return [
         BestDepth(
             layer,
             int(np.bincount(choices[way][:, layer]).argmax()),
             direction,
-            float(values[way][layer]),
-            np.array([one[way][layer] for one in null]),
+            Sampled(float(values[way][layer]), np.array([drawn[way][layer] for drawn in null])),
         )
-        for way, direction in enumerate(("a_to_b", "b_to_a"))
+        for way, direction in enumerate(DIRECTIONS)
         for layer in range(len(values[way]))
     ]
 

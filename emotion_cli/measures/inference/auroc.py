@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from emotion_cli.measures.inference.resampling import NO_INTERVAL, Interval, interval_of, widened
+from emotion_cli.measures.inference.statistic import NO_INTERVAL, Interval, interval_of, widened
 
 CHUNK = 2**22
 """Numbers that are in memory at once."""
@@ -25,12 +25,12 @@ def areas(positive: np.ndarray, negative: np.ndarray) -> np.ndarray:
     """AUROC [draw] of scores [draw, positive] against [draw, negative]; ties count one half."""
     draws, n_positive, pairs = len(positive), positive.shape[1], positive.shape[1] * negative.shape[1]
     halves_won = _halves_by_rank if pairs > MANY else _halves_by_pair
-    found = np.empty(draws)
+    shares = np.empty(draws)
     step = max(1, CHUNK // (n_positive + negative.shape[1] if pairs > MANY else pairs))
     for start in range(0, draws, step):
         part = slice(start, start + step)
-        found[part] = halves_won(positive[part], negative[part])
-    return found / (2 * pairs)
+        shares[part] = halves_won(positive[part], negative[part])
+    return shares / (2 * pairs)
 
 
 def areas_of_kinds(scores: np.ndarray, positive: np.ndarray, negative: np.ndarray) -> np.ndarray:
@@ -72,7 +72,7 @@ def resampled_areas(
     below, not_above = (np.searchsorted(negative[order], positive, side) for side in ("left", "right"))
     rows, columns = _pairs_of_equals(*units)
     won = (positive[rows] > negative[columns]) * 0.5 + (positive[rows] >= negative[columns]) * 0.5
-    found = np.empty(len(counts))
+    values = np.empty(len(counts))
     step = max(1, CHUNK // (len(positive) + len(negative) + len(rows)))
     for start in range(0, len(counts), step):
         drawn = counts[start : start + step]
@@ -81,17 +81,17 @@ def resampled_areas(
         surplus = weight_p[:, rows] * (1 - weight_p[:, rows])
         total = (weight_p * (up_to[:, below] + up_to[:, not_above])).sum(1) / 2 + surplus @ won
         pairs = weight_p.sum(1) * weight_n.sum(1) + surplus.sum(1)
-        found[start : start + step] = np.where(pairs > 0, total / np.where(pairs > 0, pairs, 1), np.nan)
-    return found
+        values[start : start + step] = np.where(pairs > 0, total / np.where(pairs > 0, pairs, 1), np.nan)
+    return values
 
 
-def _pairs_of_equals(one: np.ndarray, other: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Places in `one` and in `other` [pair] that hold the same number."""
-    order = np.argsort(other, kind="stable")
-    first, end = (np.searchsorted(other[order], one, side) for side in ("left", "right"))
+def _pairs_of_equals(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Places in `a` and in `b` [pair] that hold the same number."""
+    order = np.argsort(b, kind="stable")
+    first, end = (np.searchsorted(b[order], a, side) for side in ("left", "right"))
     sizes = end - first
     before = np.cumsum(sizes) - sizes
-    return np.repeat(np.arange(len(one)), sizes), order[np.arange(sizes.sum()) + np.repeat(first - before, sizes)]
+    return np.repeat(np.arange(len(a)), sizes), order[np.arange(sizes.sum()) + np.repeat(first - before, sizes)]
 
 
 def area_interval(value: float | None, drawn: np.ndarray, n_units: int, n_folds: int = 1) -> Interval:

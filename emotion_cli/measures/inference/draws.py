@@ -1,21 +1,15 @@
 """One emotion against its reference: the prompts, the permuted labels, folds, halves and resampled topics of all its nulls."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
-from emotion_cli.measures.directions import OTHERS
-from emotion_cli.measures.inference.resampling import (
-    blocks_of,
-    dealt,
-    generator,
-    permutations_within,
-    resampled,
-    strata_of,
-    units_of,
-)
+from emotion_cli.measures.gram import Gram
+from emotion_cli.measures.inference.resampling import blocks_of, dealt, permutations_within, resampled, strata_of, units_of
+from emotion_cli.measures.inference.sampling import Sampling
+from emotion_cli.measures.labels import OTHERS, coefficients, prompt_weights
 
 FOLDS = 5
 
@@ -49,34 +43,33 @@ class Draws:
         np.add.at(sizes, (self.blocks, self.codes), 1)
         return bool((sizes == 1).all())
 
+    def split(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Places of each fold's prompts, and of all others."""
+        for fold in np.unique(self.folds):
+            yield np.flatnonzero(self.folds == fold), np.flatnonzero(self.folds != fold)
+
     @property
     def n_units(self) -> int:
         """Topics, or prompts without one, that the labels rest on."""
         return int(self.units.max()) + 1
 
 
-def draws_of(
-    labels: Sequence[str], topics: Sequence[str | None], concerned: Sequence[str], *, seed: int, names: Sequence[str], draws: int
-) -> Draws:
-    """The draws of one comparison of the labels `concerned`, from the generator of `seed` and `names`."""
-    rng = generator(seed, *names, *concerned)
-    labels_ = np.asarray(labels)
-    used = np.flatnonzero(np.isin(labels_, concerned))
-    codes = np.searchsorted(np.asarray(concerned), labels_[used]).astype(np.int16)
-    own_topics = [topics[i] for i in used.tolist()]
-    blocks = blocks_of(codes, own_topics, rng)
+def draws_of(labels: Sequence[str], topics: Sequence[str | None], concerned: Sequence[str], sampling: Sampling) -> Draws:
+    """The draws of one comparison of the labels `concerned`."""
+    rng = sampling.generator(*concerned)
+    names = np.asarray(labels)
+    used = np.flatnonzero(np.isin(names, concerned))
+    codes = np.searchsorted(np.asarray(concerned), names[used]).astype(np.int16)
+    used_topics = [topics[i] for i in used.tolist()]
+    blocks = blocks_of(codes, used_topics, rng)
     strata = strata_of(codes, blocks)
     folds = dealt(strata, min(FOLDS, len(strata)), rng)[blocks]
     halves = 2 * np.array([dealt(strata, 2, rng) for _ in range(SPLITS)]) - 1
-    permuted = np.vstack([codes, permutations_within([str(block) for block in blocks.tolist()], draws, rng, codes)])
-    units = units_of(own_topics)
-    counts = resampled(strata_of(codes, units), draws, rng)
+    block_names = [str(block) for block in blocks.tolist()]
+    permuted = np.vstack([codes, permutations_within(block_names, sampling.draws, rng, codes)])
+    units = units_of(used_topics)
+    counts = resampled(strata_of(codes, units), sampling.draws, rng)
     return Draws(tuple(concerned), used, codes, blocks, permuted, folds, halves, units, counts)
-
-
-def concerned_labels(emotion: str, emotions: Sequence[str], reference: str) -> list[str]:
-    """The labels that make the direction of `emotion`, sorted."""
-    return sorted({*emotions} if reference == OTHERS else {emotion, reference})
 
 
 @dataclass(frozen=True)
@@ -101,6 +94,23 @@ class Contrast:
         sizes = np.bincount(self.draws.codes[members], minlength=len(self.draws.names))
         if not sizes.all():
             return None
-        signs = np.full(len(sizes), -1 / (len(sizes) - 1))
-        signs[self.code] = 1
-        return (signs / sizes)[self.draws.permuted[:, members]]
+        codes = self.draws.permuted[:, members]
+        return prompt_weights(coefficients(self.draws.names, self.emotion, self.draws.names, OTHERS), codes, sizes[codes])
+
+    @cached_property
+    def everyone(self) -> np.ndarray | None:
+        """Weights [1 + draw, prompt] of the direction made of all prompts."""
+        return self.weights(np.arange(len(self.draws.codes)))
+
+    def is_zero(self, gram: Gram) -> bool:
+        """Whether the direction made of all prompts counts as zero, given the Gram of the prompts used."""
+        if self.everyone is None:
+            return True
+        weights = self.everyone[0]
+        return float(weights @ gram.inner @ weights) <= gram.zero_length(~self.is_emotion[0]) ** 2
+
+    def places(self, members: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Where in `members` each draw's prompts of the emotion, and of the others, are [1 + draw, prompt]."""
+        is_emotion = self.is_emotion[:, members]
+        positive, negative = (np.nonzero(where)[1].reshape(len(where), -1) for where in (is_emotion, ~is_emotion))
+        return positive, negative

@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from emotion_cli.measures.directions import OTHERS
-from emotion_cli.measures.inference.resampling import generator
+from emotion_cli.measures.inference.sampling import Sampling
+from emotion_cli.measures.labels import Labels, coefficients, labels_behind, prompt_weights
 
 N_SPLITS = 15
 """Random divisions of the topics into thirds, over which aligned measures are averaged."""
@@ -26,16 +26,33 @@ MIN_TOPICS = 6
 
 
 class Design(NamedTuple):
-    """Prompts by block and label: rows [block, label] index the prompts, topic [block] numbers the topics."""
+    """Prompts by block and label, and what is measured against what.
+
+    `rows` [block, label] index the prompts, `topic` [block] numbers the topics; `emotions` are measured against `reference`.
+    """
 
     labels: tuple[str, ...]
     rows: np.ndarray
     topic: np.ndarray
+    emotions: Sequence[str]
+    reference: str
 
     @property
     def n_topics(self) -> int:
         """How many topics the blocks are about."""
         return len(np.unique(self.topic))
+
+    def column(self, label: str) -> int:
+        """The number of a label."""
+        return self.labels.index(label)
+
+    def coefficients(self, emotion: str) -> np.ndarray:
+        """Weight [label] of each label's mean in the direction of an emotion."""
+        return coefficients(self.labels, emotion, self.emotions, self.reference)
+
+    def behind(self, emotion: str) -> list[str]:
+        """The labels that make the direction of an emotion, sorted."""
+        return labels_behind([emotion], self.emotions, self.reference)
 
 
 class Thirds(NamedTuple):
@@ -59,37 +76,48 @@ class Relabelling(NamedTuple):
         """Some of the draws."""
         return Relabelling(self.label[draws], self.kept[draws])
 
+    def of(self, blocks: np.ndarray) -> "Relabelling":
+        """Some of the blocks."""
+        return Relabelling(self.label[:, blocks], self.kept[:, blocks])
+
+    def weights(self, of_labels: np.ndarray) -> np.ndarray:
+        """Weights [draw, block x label] of prompts in a direction, from those of label means [label]; 0 in blocks left out."""
+        sizes = np.maximum(self.kept.sum(1), 1)[:, None, None]
+        weights = prompt_weights(of_labels, self.label, sizes) * self.kept[:, :, None]
+        return weights.reshape(len(self.label), -1)
+
 
 def joined(parts: Sequence[Relabelling]) -> Relabelling:
     """Several batches of draws as one."""
     return Relabelling(np.concatenate([part.label for part in parts]), np.concatenate([part.kept for part in parts]))
 
 
-def design_of(labels: Sequence[str], topics: Sequence[str | None]) -> Design:
+def design_of(labels: Labels) -> Design:
     """Blocks of prompts with every label; prompts that complete no block are left out.
 
     The j-th prompts of each label about a topic make a block. Prompts without a topic make blocks of their own: nothing
     pairs them, so under the null they may be exchanged across labels in any way.
     """
-    names = tuple(sorted(set(labels)))
+    names = tuple(sorted(set(labels.labels)))
     cells: dict[str, dict[str, list[int]]] = {}
-    for i, (label, topic) in enumerate(zip(labels, topics, strict=True)):
+    for i, (label, topic) in enumerate(zip(labels.labels, labels.topics, strict=True)):
         cells.setdefault("" if topic is None else f"={topic}", {}).setdefault(label, []).append(i)
     rows: list[list[int]] = []
     topic_of: list[int] = []
     number = count()
     for name in sorted(cells):
-        found = [cells[name].get(label, []) for label in names]
-        blocks = [list(block) for block in zip(*found, strict=False)]
-        own = next(number)
-        topic_of += [own if name else next(number) for _ in blocks]
+        by_label = [cells[name].get(label, []) for label in names]
+        blocks = [list(block) for block in zip(*by_label, strict=False)]
+        topic = next(number)
+        topic_of += [topic if name else next(number) for _ in blocks]
         rows += blocks
-    return Design(names, np.array(rows, int).reshape(-1, len(names)), np.array(topic_of, int))
+    table = np.array(rows, int).reshape(-1, len(names))
+    return Design(names, table, np.array(topic_of, int), labels.emotions, labels.reference)
 
 
-def thirds_of(design: Design, *, seed: int, dataset: str, splits: int = N_SPLITS) -> list[Thirds]:
+def thirds_of(design: Design, sampling: Sampling, splits: int = N_SPLITS) -> list[Thirds]:
     """Random divisions of the topics into three parts of (nearly) equal size."""
-    rng = generator(seed, dataset, "thirds")
+    rng = sampling.generator("thirds")
     topics = np.unique(design.topic)
     divided = []
     for _ in range(splits):
@@ -104,16 +132,16 @@ def as_labelled(design: Design) -> Relabelling:
     return Relabelling(np.tile(np.arange(labels), (1, blocks, 1)), np.ones((1, blocks), bool))
 
 
-def groups_left_out(design: Design, *, seed: int, dataset: str) -> Relabelling:
+def groups_left_out(design: Design, sampling: Sampling) -> Relabelling:
     """The prompts as they are, each time without one group of topics."""
-    kept = kept_without_groups(design.topic, seed=seed, dataset=dataset)
+    kept = kept_without_groups(design.topic, sampling)
     blocks, labels = design.rows.shape
     return Relabelling(np.tile(np.arange(labels), (len(kept), blocks, 1)), kept)
 
 
-def kept_without_groups(topics: np.ndarray, *, seed: int, dataset: str) -> np.ndarray:
+def kept_without_groups(topics: np.ndarray, sampling: Sampling) -> np.ndarray:
     """Which items [group, item] stay when each of up to 20 random groups of topics [item] is left out."""
-    order = generator(seed, dataset, "jackknife groups").permutation(np.unique(topics))
+    order = sampling.generator("jackknife groups").permutation(np.unique(topics))
     groups = np.array_split(order, min(N_GROUPS, len(order)))
     return np.array([~np.isin(topics, group) for group in groups])
 
@@ -125,21 +153,12 @@ def topic_numbers(topics: Sequence[str | None]) -> np.ndarray:
     return np.array([next(free) if topic is None else names[topic] for topic in topics], int)
 
 
-def exchanged(design: Design, labels: Sequence[str], *, seed: int, dataset: str, draws: int) -> Relabelling:
+def exchanged(design: Design, labels: Sequence[str], sampling: Sampling) -> Relabelling:
     """The named labels permuted within each block, in both models alike: the null that they mean nothing."""
     blocks, n_labels = design.rows.shape
-    columns = np.array([design.labels.index(label) for label in labels], int)
-    rng = generator(seed, dataset, "exchanged", *sorted(labels))
-    order = rng.permuted(np.tile(np.arange(len(columns)), (draws, blocks, 1)), axis=2)
-    taken = np.tile(np.arange(n_labels), (draws, blocks, 1))
+    columns = np.array([design.column(label) for label in labels], int)
+    rng = sampling.generator("exchanged", *sorted(labels))
+    order = rng.permuted(np.tile(np.arange(len(columns)), (sampling.draws, blocks, 1)), axis=2)
+    taken = np.tile(np.arange(n_labels), (sampling.draws, blocks, 1))
     taken[:, :, columns] = columns[order]
-    return Relabelling(taken, np.ones((draws, blocks), bool))
-
-
-def contrast(labels: Sequence[str], emotion: str, emotions: Sequence[str], reference: str) -> np.ndarray:
-    """Weight [label] of each label's mean in the direction of `emotion`."""
-    weights = np.array([float(label == emotion) for label in labels])
-    if reference != OTHERS:
-        return weights - np.array([float(label == reference) for label in labels])
-    others = [other for other in emotions if other != emotion]
-    return weights - np.array([(label in others) / len(others) for label in labels])
+    return Relabelling(taken, np.ones((sampling.draws, blocks), bool))

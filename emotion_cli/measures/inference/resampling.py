@@ -1,29 +1,11 @@
-"""What all nulls share: seeded generators, permutations within topics, bands and p-values."""
+"""What is exchanged and resampled together: permutations within topics, blocks, folds and bootstrap counts."""
 
-import hashlib
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 
-
-class Null(NamedTuple):
-    """What a value would be under the null: mean, 2.5 and 97.5 % quantiles, two-sided p; None where not defined.
-
-    `n_draws` is None where the distribution is known exactly.
-    """
-
-    mean: float | None
-    low: float | None
-    high: float | None
-    p_value: float | None
-    n_draws: int | None
-
-
-def generator(seed: int, *names: str) -> np.random.Generator:
-    """The generator of one comparison; it depends on `seed` and names only, so all layers and models share its draws."""
-    digest = hashlib.sha256("\0".join([str(seed), *names]).encode()).digest()
-    return np.random.default_rng(int.from_bytes(digest[:16], "big"))
+MOST_BLOCKS = 50
+"""Prompts without a topic are dealt to at most this many blocks."""
 
 
 def permutations_within(
@@ -39,105 +21,6 @@ def permutations_within(
         members = np.flatnonzero(names == block)
         permuted[:, members] = rng.permuted(np.tile(values[members], (draws, 1)), axis=1)
     return permuted
-
-
-def null_of(value: float | None, draws: np.ndarray) -> Null:
-    """Band and two-sided permutation p-value, min(1, 2 (r + 1) / (n + 1)) over tails (Phipson and Smyth 2010)."""
-    defined = draws[np.isfinite(draws)]
-    n = len(defined)
-    if n == 0:
-        return Null(None, None, None, None, 0)
-    low, high = np.quantile(defined, [0.025, 0.975])
-    p_value = None
-    if value is not None:
-        # a draw that equals the value but for rounding is as far out as the value
-        slack = 1e-12 * max(1.0, abs(value))
-        tails = (np.sum(defined >= value - slack) + 1) / (n + 1), (np.sum(defined <= value + slack) + 1) / (n + 1)
-        p_value = float(min(1.0, 2 * min(tails)))
-    return Null(float(defined.mean()), float(low), float(high), p_value, n)
-
-
-class Interval(NamedTuple):
-    """The 95 % interval of a value; both ends None where there is none that covers."""
-
-    low: float | None
-    high: float | None
-
-
-NO_INTERVAL = Interval(None, None)
-
-
-UNDEFINED_SHARE = 0.025
-"""Where more than this share of an interval's draws are not defined, there is no interval."""
-
-
-Z = 1.96
-"""The 97.5 % quantile of a normal distribution."""
-
-
-MOST_BLOCKS = 50
-"""Prompts without a topic are dealt to at most this many blocks."""
-
-
-class Statistic(NamedTuple):
-    """A measured value (None where not defined), what it would be under its null, the topics or prompts that it rests on."""
-
-    value: float | None
-    null: Null
-    n: int
-    interval: Interval = NO_INTERVAL
-
-
-def defined(value: float) -> float | None:
-    """A value as it is stored: None for NaN."""
-    return float(value) if np.isfinite(value) else None
-
-
-def null_above(value: float | None, draws: np.ndarray) -> Null:
-    """Band and upper-tailed permutation p-value, (r + 1) / (n + 1) (Phipson and Smyth 2010)."""
-    two_sided = null_of(None, draws)
-    if value is None or not two_sided.n_draws:
-        return two_sided
-    slack = 1e-12 * max(1.0, abs(value))
-    above = np.sum(draws[np.isfinite(draws)] >= value - slack)
-    return two_sided._replace(p_value=float((above + 1) / (two_sided.n_draws + 1)))
-
-
-def interval_of(draws: np.ndarray) -> Interval:
-    """2.5 and 97.5 % quantiles of bootstrap draws; none where more than 2.5 % of them are NaN."""
-    finite = draws[np.isfinite(draws)]
-    if not len(finite) or 1 - len(finite) / len(draws) > UNDEFINED_SHARE:
-        return NO_INTERVAL
-    low, high = np.quantile(finite, [0.025, 0.975])
-    return Interval(float(low), float(high))
-
-
-def jackknife_interval(value: float | None, replicates: np.ndarray) -> Interval:
-    """Delete-a-group jackknife: value +- t(groups - 1) times the standard error of the replicates [group] (Shao and Tu 1995).
-
-    None for both ends when the value, or any replicate, is not defined, or when there are fewer than three groups.
-    """
-    from scipy import special  # here, because it takes time to import
-
-    groups = len(replicates)
-    if value is None or groups < 3 or not np.isfinite(replicates).all():
-        return NO_INTERVAL
-    spread = np.sqrt((groups - 1) / groups * ((replicates - replicates.mean()) ** 2).sum())
-    reach = float(special.stdtrit(groups - 1, 0.975) * spread)
-    return Interval(value - reach, value + reach)
-
-
-def widened(value: float, interval: Interval, n_units: int, factor: float = 1.0) -> Interval:
-    """An interval of quantiles of bootstrap draws over `n_units` units, its ends moved away from the value for small samples.
-
-    Quantiles of a bootstrap are too narrow by sqrt((n - 1) / n), and by what Student's t has over a normal distribution
-    (Hesterberg 2015); `factor` widens further.
-    """
-    if interval.low is None or interval.high is None or n_units < 2:
-        return NO_INTERVAL
-    degrees = n_units - 1
-    factor *= (1 + (Z**2 + 1) / (4 * degrees)) * float(np.sqrt(n_units / degrees))
-    return Interval(value - factor * (value - interval.low), value + factor * (interval.high - value))
 
 
 def units_of(topics: Sequence[str | None]) -> np.ndarray:
@@ -187,10 +70,3 @@ def resampled(strata: np.ndarray, draws: int, rng: np.random.Generator) -> np.nd
         members = np.flatnonzero(strata == stratum)
         counts[:, members] = rng.multinomial(len(members), np.full(len(members), 1 / len(members)), size=draws)
     return counts
-
-
-def mean_where_defined(curves: np.ndarray) -> np.ndarray:
-    """Mean over the first axis where defined; NaN where nothing is."""
-    is_defined = np.isfinite(curves)
-    total = np.where(is_defined, curves, 0).sum(0)
-    return np.where(is_defined.any(0), total / np.maximum(is_defined.sum(0), 1), np.nan)

@@ -1,39 +1,24 @@
 """How alike two emotions' directions are in one model (METHODS section 3), on inner products of prompts only."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import combinations
 from typing import NamedTuple
 
 import numpy as np
 
-from emotion_cli.measures.directions import OTHERS, reference_prompts, weights
 from emotion_cli.measures.gram import Gram
-from emotion_cli.measures.inference.resampling import (
-    NO_INTERVAL,
-    Null,
-    Statistic,
-    defined,
-    generator,
-    interval_of,
-    mean_where_defined,
-    null_of,
-    permutations_within,
-    resampled,
-    strata_of,
-    units_of,
-    widened,
-)
-
-COSINE = "cosine"
-
-
-COSINE_OTHERS = "cosine_others"
-
-
-UNBIASED = "cosine_unbiased"
-
+from emotion_cli.measures.inference.resampling import permutations_within, resampled, strata_of, units_of
+from emotion_cli.measures.inference.sampling import Sampling
+from emotion_cli.measures.inference.statistic import Interval, Null, Statistic, Tail, interval_of, mean_where_defined, widened
+from emotion_cli.measures.labels import OTHERS, Labels, coefficients
+from emotion_cli.measures.measure import Measure
+from emotion_cli.measures.within.curves import Curves
 
 UNBIASED_BY_CLASS = "cosine_unbiased_by_class"
+"""The name of the unbiased cosine where a topic lacks a label."""
+
+Pair = tuple[str, str]
 
 
 class Comparison(NamedTuple):
@@ -46,37 +31,70 @@ class Comparison(NamedTuple):
     statistic: Statistic
 
 
-def comparisons(
-    grams: Mapping[int, Gram],
-    labels: Sequence[str],
-    topics: Sequence[str | None],
-    *,
-    averaged: Collection[int],
-    emotions: Sequence[str],
-    reference: str,
-    dataset: str,
-    seed: int,
-    draws: int,
-) -> list[Comparison]:
-    """Every two emotions at each layer and on average: the cosine and its null, the same against `others`, the unbiased cosine.
+def comparisons(grams: Mapping[int, Gram], labels: Labels, sampling: Sampling, averaged: Collection[int]) -> list[Comparison]:
+    """Every measure of every two emotions at each layer and on average over the `averaged` ones.
 
-    The same draws serve every layer, so the mean over the `averaged` layers has its null and its interval from them too.
+    The same draws serve every layer, so that means over layers have their null and their interval from them too.
     """
-    emotions = sorted(emotions)
+    labels = replace(labels, emotions=sorted(labels.emotions))
     layers = sorted(grams)
-    covered = np.array([layer in averaged for layer in layers])
-    found: list[Comparison] = []
-    references = {COSINE: reference} | ({COSINE_OTHERS: OTHERS} if reference != OTHERS and len(emotions) > 1 else {})
-    for measure, against in references.items():
-        for pair in combinations(emotions, 2):
-            curves, n = permuted_cosines(
-                grams, labels, topics, pair, emotions, against, seed=seed, names=(dataset, "cosine", against), draws=draws
-            )
-            for layer, curve in _by_layer(layers, covered, curves, mean_where_defined):
-                value = defined(curve[0])
-                found.append(Comparison(layer, *pair, measure, Statistic(value, null_of(value, curve[1:]), n)))
-    found += _unbiased(grams, labels, topics, layers, covered, emotions, reference, seed, dataset, draws)
-    return found
+    return [
+        Comparison(layer, a, b, name or measure.name, statistic)
+        for measure in MEASURES
+        for (a, b), name, curves in measure.run([grams[layer] for layer in layers], labels, sampling)
+        for layer, statistic in curves.statistics(layers, averaged, measure.tail)
+    ]
+
+
+def cosines(grams: Sequence[Gram], labels: Labels, sampling: Sampling) -> Iterator[tuple[Pair, str, Curves]]:
+    """Cosines of two directions; null: the labels that make the pair permuted within topics."""
+    for pair in combinations(labels.emotions, 2):
+        values, n = permuted_cosines(grams, labels, pair, sampling.about("cosine", labels.reference))
+        yield pair, "", Curves(values, n, mean=mean_where_defined)
+
+
+def cosines_against_others(grams: Sequence[Gram], labels: Labels, sampling: Sampling) -> Iterator[tuple[Pair, str, Curves]]:
+    """The same of directions against the other emotions, where those are not the reference already."""
+    if labels.reference != OTHERS:
+        yield from cosines(grams, replace(labels, reference=OTHERS), sampling)
+
+
+def unbiased(grams: Sequence[Gram], labels: Labels, sampling: Sampling) -> Iterator[tuple[Pair, str, Curves]]:
+    """Cosines without the noise's share, beside the value of classes that are equally far apart."""
+    emotions = labels.emotions
+    names = labels.behind(*emotions)
+    used = labels.with_labels(names)
+    made_of = labels.of(used)
+    codes = np.searchsorted(names, np.asarray(made_of.labels))
+    units = units_of(made_of.topics)
+    strata = strata_of(codes, units)
+    drawn = resampled(strata, sampling.draws, sampling.generator("topics", *names))
+    counts = np.vstack([np.ones(drawn.shape[1]), drawn])
+    sizes = np.zeros((units.max() + 1, len(names)), int)
+    np.add.at(sizes, (units, codes), 1)
+    name = "" if (sizes == sizes[:, :1]).all() else UNBIASED_BY_CLASS
+    parts = [gram.of(used) for gram in grams]
+    is_zero = np.array([[_is_zero(gram, made_of, emotion) for emotion in emotions] for gram in parts])
+    mixtures = mixtures_of(names, emotions, labels.reference)
+    values = np.array([unbiased_cosines(gram.inner, codes, units, counts, mixtures) for gram in parts])
+    expected = Null(equidistance(len(emotions), labels.reference), None, None, None, None)
+
+    def interval(value: float, draws: np.ndarray) -> Interval:
+        return widened(value, interval_of(draws), len(strata))
+
+    for a, b in combinations(range(len(emotions)), 2):
+        # a mean over layers is defined where every layer with a direction is: else it would be over the strong layers only
+        zero = is_zero[:, a] | is_zero[:, b]
+        curve = np.where(zero[:, None], np.nan, values[:, :, a, b])
+        yield (emotions[a], emotions[b]), name, Curves(curve, len(strata), curve[:, 1:], interval, zero, null=expected)
+
+
+MEASURES = (
+    Measure("cosine", Tail.BOTH, cosines),
+    Measure("cosine_others", Tail.BOTH, cosines_against_others),
+    Measure("cosine_unbiased", Tail.BOTH, unbiased),
+)
+"""Each gives, for every two emotions, another name where it is to be stored under one, and the curves over layers."""
 
 
 def equidistance(n_emotions: int, reference: str) -> float:
@@ -84,54 +102,41 @@ def equidistance(n_emotions: int, reference: str) -> float:
     return -1 / (n_emotions - 1) if reference == OTHERS else 0.5
 
 
-def permuted_cosines(
-    grams: Mapping[int, Gram],
-    labels: Sequence[str],
-    topics: Sequence[str | None],
-    pair: tuple[str, str],
-    emotions: Sequence[str],
-    reference: str,
-    *,
-    seed: int,
-    names: Sequence[str],
-    draws: int,
-) -> tuple[np.ndarray, int]:
+def permuted_cosines(grams: Sequence[Gram], labels: Labels, pair: Pair, sampling: Sampling) -> tuple[np.ndarray, int]:
     """Cosines [layer, 1 + draw], as labelled, then with the labels that make the pair permuted within topics; and topics."""
-    labels_ = np.asarray(labels)
-    concerned = sorted({*emotions} if reference == OTHERS else {*pair, reference})
-    used = np.flatnonzero(np.isin(labels_, concerned))
-    own_topics = [topics[i] for i in used.tolist()]
-    permuted = permutations_within(own_topics, draws, generator(seed, *names, *concerned))
+    behind = labels.behind(*pair)
+    used = labels.with_labels(behind)
+    made_of = labels.of(used)
+    permuted = permutations_within(made_of.topics, sampling.draws, sampling.generator(*behind))
     order = np.vstack([np.arange(len(used)), permuted])
-    own = labels_[used]
-    weight_a, weight_b = (weights(own, emotion, emotions, reference)[order] for emotion in pair)
-    referred = reference_prompts(own, pair[0], emotions, reference)
-    curves = [
-        _cosines(one.inner[np.ix_(used, used)], weight_a, weight_b, one._replace(norms=one.norms[used]).zero_length(referred))
-        for _, one in sorted(grams.items())
-    ]
-    return np.array(curves), int(units_of(own_topics).max()) + 1
+    weight_a, weight_b = (made_of.weights(emotion)[order] for emotion in pair)
+    is_reference = made_of.is_reference(pair[0])
+    parts = [gram.of(used) for gram in grams]
+    curves = [_cosines(gram.inner, weight_a, weight_b, gram.zero_length(is_reference)) for gram in parts]
+    return np.array(curves), int(units_of(made_of.topics).max()) + 1
 
 
-def unbiased_cosines(one: Gram, codes: np.ndarray, units: np.ndarray, counts: np.ndarray, mixtures: np.ndarray) -> np.ndarray:
+def unbiased_cosines(
+    inner: np.ndarray, codes: np.ndarray, units: np.ndarray, counts: np.ndarray, mixtures: np.ndarray
+) -> np.ndarray:
     """Cosines [draw, direction, direction] without the noise's share; NaN where a squared length is not positive.
 
     `mixtures` [direction, label] make directions of label means. Inner products of label means are U-statistics: means over
     pairs of prompts of different units, with units weighted by `counts` [draw, unit]. Pairs within a unit, and so those of a
     unit with its copies, are always left out.
     """
-    products = label_products(one.inner, codes, units, counts)
-    inner = np.einsum("ak,dkl,bl->dab", mixtures, products, mixtures)
-    squares = np.einsum("daa->da", inner)
+    products = label_products(inner, codes, units, counts)
+    across = np.einsum("ak,dkl,bl->dab", mixtures, products, mixtures)
+    squares = np.einsum("daa->da", across)
     positive = np.where(squares > 0, squares, np.nan)
-    return inner / np.sqrt(positive[:, :, None] * positive[:, None, :])
+    return across / np.sqrt(positive[:, :, None] * positive[:, None, :])
 
 
 def label_products(inner: np.ndarray, codes: np.ndarray, units: np.ndarray, counts: np.ndarray) -> np.ndarray:
     """U-statistics [draw, label, label] of the inner products of label means; NaN where a draw has no pair."""
     n_labels = codes.max() + 1
     members = [np.flatnonzero(codes == label) for label in range(n_labels)]
-    found = np.empty((len(counts), n_labels, n_labels))
+    means = np.empty((len(counts), n_labels, n_labels))
     for k in range(n_labels):
         for m in range(k, n_labels):
             rows, columns = members[k], members[m]
@@ -141,74 +146,18 @@ def label_products(inner: np.ndarray, codes: np.ndarray, units: np.ndarray, coun
             within = weight_k[:, i] * weight_m[:, j]
             total = ((weight_k @ block) * weight_m).sum(1) - within @ block[i, j]
             pairs = weight_k.sum(1) * weight_m.sum(1) - within.sum(1)
-            found[:, k, m] = found[:, m, k] = np.where(pairs > 0, total / np.where(pairs > 0, pairs, 1), np.nan)
-    return found
+            means[:, k, m] = means[:, m, k] = np.where(pairs > 0, total / np.where(pairs > 0, pairs, 1), np.nan)
+    return means
 
 
 def mixtures_of(names: Sequence[str], emotions: Sequence[str], reference: str) -> np.ndarray:
     """Weights [emotion, label] of label means in each emotion's direction."""
-    marks = np.eye(len(names))
-    return np.array([weights(np.asarray(names), emotion, emotions, reference) @ marks for emotion in emotions])
+    return np.array([coefficients(names, emotion, emotions, reference) for emotion in emotions])
 
 
-def _unbiased(
-    grams: Mapping[int, Gram],
-    labels: Sequence[str],
-    topics: Sequence[str | None],
-    layers: Sequence[int],
-    covered: np.ndarray,
-    emotions: Sequence[str],
-    reference: str,
-    seed: int,
-    dataset: str,
-    draws: int,
-) -> list[Comparison]:
-    labels_ = np.asarray(labels)
-    names = sorted({*emotions} if reference == OTHERS else {*emotions, reference})
-    used = np.flatnonzero(np.isin(labels_, names))
-    own = labels_[used]
-    codes = np.searchsorted(names, own)
-    units = units_of([topics[i] for i in used.tolist()])
-    strata = strata_of(codes, units)
-    drawn = resampled(strata, draws, generator(seed, dataset, "topics", *names))
-    counts = np.vstack([np.ones(drawn.shape[1]), drawn])
-    sizes = np.zeros((units.max() + 1, len(names)), int)
-    np.add.at(sizes, (units, codes), 1)
-    complete = bool((sizes == sizes[:, :1]).all())
-    mixtures = mixtures_of(names, emotions, reference)
-    own_grams = [Gram(grams[layer].inner[np.ix_(used, used)], grams[layer].norms[used], np.empty(0)) for layer in layers]
-    zeros = [_zero_directions(one, own, emotions, reference) for one in own_grams]
-    curves = np.array([unbiased_cosines(one, codes, units, counts, mixtures) for one in own_grams])
-    for curve, zero in zip(curves, zeros, strict=True):
-        for i in [emotions.index(emotion) for emotion in zero]:
-            curve[:, i, :] = curve[:, :, i] = np.nan
-    expected = Null(equidistance(len(emotions), reference), None, None, None, None)
-    found = []
-    for a, b in combinations(range(len(emotions)), 2):
-        # a mean over layers is defined where every layer with a direction is: else it would be over the strong layers only
-        long = covered & np.array([not {emotions[a], emotions[b]} & zero for zero in zeros])
-        for layer, curve in _by_layer(layers, long, curves[:, :, a, b], lambda rows: rows.mean(0)):
-            value = defined(curve[0])
-            interval = widened(value, interval_of(curve[1:]), len(strata)) if value is not None else NO_INTERVAL
-            statistic = Statistic(value, expected, len(strata), interval)
-            found.append(Comparison(layer, emotions[a], emotions[b], UNBIASED if complete else UNBIASED_BY_CLASS, statistic))
-    return found
-
-
-def _zero_directions(one: Gram, own: np.ndarray, emotions: Sequence[str], reference: str) -> set[str]:
-    """The emotions whose direction counts as zero."""
-    found = set()
-    for emotion in emotions:
-        weight = weights(own, emotion, emotions, reference)
-        zero = one.zero_length(reference_prompts(own, emotion, emotions, reference))
-        if float(weight @ one.inner @ weight) <= zero**2:
-            found.add(emotion)
-    return found
-
-
-def _by_layer(layers, covered, curves, mean):
-    rows = list(zip(layers, curves, strict=True))
-    return [*rows, (None, mean(curves[covered]))] if covered.any() else rows
+def _is_zero(gram: Gram, labels: Labels, emotion: str) -> bool:
+    weights = labels.weights(emotion)
+    return float(weights @ gram.inner @ weights) <= gram.zero_length(labels.is_reference(emotion)) ** 2
 
 
 def _cosines(inner: np.ndarray, weights_a: np.ndarray, weights_b: np.ndarray, zero: float) -> np.ndarray:

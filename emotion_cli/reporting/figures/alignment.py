@@ -22,8 +22,8 @@ def aligned_cosine(rows: Sequence[Row], title: str) -> dict[str, bytes]:
         axes.fill_between(x, low, high, color=COLOURS[i], alpha=0.12, linewidth=0)
         line(axes, i, x, [row["aligned_cosine"] for row in members], _arrow(members[0]))
         axes.vlines(x, _values(members, "ci_low"), _values(members, "ci_high"), color=COLOURS[i], linewidth=1.0, alpha=0.7)
-        own, more = (_values(members, name) for name in ("aligned_cosine", "specificity"))
-        nearest = [mine - gap for mine, gap in zip(own, more, strict=True)]
+        aligned, margins = (_values(members, name) for name in ("aligned_cosine", "specificity"))
+        nearest = [cosine - margin for cosine, margin in zip(aligned, margins, strict=True)]
         axes.plot(
             x,
             nearest,
@@ -47,11 +47,11 @@ def transfer_auroc(rows: Sequence[Row], title: str) -> dict[str, bytes]:
     """How well each emotion's carried direction separates the other model's prompts, beside that model's own direction."""
     figure, axes = canvas(title, width=7.0, height=4.4)
     for i, (emotion, members) in enumerate(_lines(rows, "emotion")):
-        for direction, one in _lines(members, "direction"):
-            forth, x, colour = direction == "a_to_b", _depths(one), COLOURS[i % len(COLOURS)]
+        for direction, carried in _lines(members, "direction"):
+            forth, x, colour = direction == "a_to_b", _depths(carried), COLOURS[i % len(COLOURS)]
             axes.plot(
                 x,
-                _values(one, "transfer_auroc"),
+                _values(carried, "transfer_auroc"),
                 color=colour,
                 marker="o" if forth else "s",
                 markersize=3.5,
@@ -61,16 +61,18 @@ def transfer_auroc(rows: Sequence[Row], title: str) -> dict[str, bytes]:
             )
             axes.plot(
                 x,
-                _values(one, "own_auroc"),
+                _values(carried, "own_auroc"),
                 color=colour,
                 linewidth=0.9,
                 linestyle=":",
                 marker="." if forth else "x",
                 markersize=3,
             )
-    for direction, one in _lines(rows, "direction"):
-        axes.plot([], [], color="#444444", linestyle="-" if direction == "a_to_b" else "--", label=_arrow(one[0]))
-    edges = [(depth, [number(row["transfer_null_high"]) for row in same]) for depth, same in _lines(rows, "relative_depth")]
+    for direction, carried in _lines(rows, "direction"):
+        axes.plot([], [], color="#444444", linestyle="-" if direction == "a_to_b" else "--", label=_arrow(carried[0]))
+    edges = [
+        (depth, [number(row["transfer_null_high"]) for row in at_depth]) for depth, at_depth in _lines(rows, "relative_depth")
+    ]
     axes.fill_between(
         [depth for depth, _ in edges], 0.5, [max(values) for _, values in edges], color="#999999", alpha=0.25, linewidth=0
     )
@@ -83,19 +85,19 @@ def transfer_auroc(rows: Sequence[Row], title: str) -> dict[str, bytes]:
 
 def layer_by_layer(rows: Iterable[Row], column: str, name: str, title: str) -> dict[str, bytes]:
     """A measure of every compared pair of layers as a heat map, first model upwards (rows of `cross_model_geometry_by_layer`)."""
-    found = [row for row in rows if row["layer_a"] is not None]
+    compared = [row for row in rows if row["layer_a"] is not None]
     figure, axes = canvas(title, width=6.4, height=4.6)
-    layers_a, layers_b = (sorted({row[layer] for row in found}) for layer in ("layer_a", "layer_b"))
-    value = {(row["layer_a"], row["layer_b"]): row[column] for row in found}
+    layers_a, layers_b = (sorted({row[layer] for row in compared}) for layer in ("layer_a", "layer_b"))
+    value = {(row["layer_a"], row["layer_b"]): row[column] for row in compared}
     grid = [[number(value.get((a, b))) for b in layers_b] for a in layers_a] or [[float("nan")]]
-    lowest = min([0.0, *(number_ for cells in grid for number_ in cells if number_ == number_)])
+    lowest = min([0.0, *(cell for cells in grid for cell in cells if cell == cell)])
     image = axes.imshow(grid, origin="lower", aspect="auto", vmin=lowest, vmax=1, cmap="cividis", interpolation="nearest")
     axes.grid(visible=False)
     for ticks, layers in ((axes.set_xticks, layers_b), (axes.set_yticks, layers_a)):
         shown = list(range(0, len(layers), max(1, len(layers) // 10)))
         ticks(shown, [str(layers[i]) for i in shown])
-    axes.set_xlabel(f"layer of {found[0]['model_b']}" if found else "")
-    axes.set_ylabel(f"layer of {found[0]['model_a']}" if found else "")
+    axes.set_xlabel(f"layer of {compared[0]['model_b']}" if compared else "")
+    axes.set_ylabel(f"layer of {compared[0]['model_a']}" if compared else "")
     figure.colorbar(image, ax=axes, shrink=0.9).set_label(f"{name} (white: not compared or not defined)")
     return saved(figure)
 
@@ -126,10 +128,10 @@ def subspace_overlap(rows: Sequence[Row], title: str) -> dict[str, bytes]:
     sizes = sorted({row["k"] for row in rows})
     for i, emotion in enumerate(sorted({row["emotion"] for row in rows})):
         for direction in sorted({row["direction"] for row in rows}):
-            own = [row for row in rows if (row["emotion"], row["direction"]) == (emotion, direction)]
+            carried = [row for row in rows if (row["emotion"], row["direction"]) == (emotion, direction)]
             forth, colour = direction == "a_to_b", COLOURS[i % len(COLOURS)]
             overlap, chance = (
-                [_mean(row[name] for row in own if row["k"] == k) for k in sizes] for name in ("overlap", "overlap_null_high")
+                [_mean(row[name] for row in carried if row["k"] == k) for k in sizes] for name in ("overlap", "overlap_null_high")
             )
             axes.plot(
                 sizes,
@@ -174,8 +176,8 @@ def _values(rows: Iterable[Row], name: str) -> list[float]:
 
 
 def _arrow(row: Row) -> str:
-    from_, to = (row["model_a"], row["model_b"]) if row["direction"] == "a_to_b" else (row["model_b"], row["model_a"])
-    return f"{from_} to {to}"
+    models = row["model_a"], row["model_b"]
+    return " to ".join(models if row["direction"] == "a_to_b" else models[::-1])
 
 
 def _over_depth(axes: "Axes") -> None:

@@ -22,13 +22,13 @@ def consensus(rows: Iterable[Row], title: str) -> dict[str, bytes]:
     models, emotions = (sorted({row[name] for row in placed}) for name in ("model", "emotion"))
     figure, axes = side_by_side(title, max(1, len(shown)), width=2.9, height=3.9)
     for panel, rank in zip(axes, shown, strict=False):
-        own = [row for row in placed if row["consensus_rank"] == rank]
+        at_rank = [row for row in placed if row["consensus_rank"] == rank]
         angles = [tau * i / 100 for i in range(101)]
         panel.plot([cos(angle) for angle in angles], [sin(angle) for angle in angles], color="#999999", linewidth=0.8)
         for axis in (panel.axhline, panel.axvline):
             axis(0, color="#dddddd", linewidth=0.6)
         for i, emotion in enumerate(emotions):
-            colour, members = COLOURS[i % len(COLOURS)], [row for row in own if row["emotion"] == emotion]
+            colour, members = COLOURS[i % len(COLOURS)], [row for row in at_rank if row["emotion"] == emotion]
             if members:
                 x, y = (sum(row[name] for row in members) / len(members) for name in ("x", "y"))
                 panel.annotate("", (x, y), (0, 0), arrowprops={"color": colour, **ARROW})
@@ -43,7 +43,8 @@ def consensus(rows: Iterable[Row], title: str) -> dict[str, bytes]:
                     linewidths=0.5,
                     zorder=3,
                 )
-        layers = ", ".join(str(layer) for layer in [next(r["layer"] for r in own if r["model"] == model) for model in models])
+        layer_of = {row["model"]: row["layer"] for row in at_rank}
+        layers = ", ".join(str(layer_of[model]) for model in models)
         panel.set_title(f"layers {layers}", fontsize=8)
         panel.set_xlim(-1.1, 1.1)
         panel.set_ylim(-1.1, 1.1)

@@ -15,11 +15,11 @@ def direction_quality(rows: Iterable[Row], title: str) -> dict[str, bytes]:
     emotions = grouped([row for row in rows if row["layer"] is not None], "emotion")
     layers = sorted({row["layer"] for _, members in emotions for row in members})
     for i, (emotion, members) in enumerate(emotions):
-        own = [row["layer"] for row in members]
-        line(separation, i, own, [row["auroc"] for row in members], emotion)
-        band(separation, i, own, [row["auroc_ci_low"] for row in members], [row["auroc_ci_high"] for row in members], alpha=0.25)
+        x = [row["layer"] for row in members]
+        line(separation, i, x, [row["auroc"] for row in members], emotion)
+        band(separation, i, x, [row["auroc_ci_low"] for row in members], [row["auroc_ci_high"] for row in members], alpha=0.25)
         separation.plot(
-            own,
+            x,
             [number(row["auroc_heldout"]) for row in members],
             color=COLOURS[i % len(COLOURS)],
             linewidth=0.9,
@@ -27,7 +27,7 @@ def direction_quality(rows: Iterable[Row], title: str) -> dict[str, bytes]:
             marker="+",
             markersize=4,
         )
-        line(reliability, i, own, [row["split_half"] for row in members], emotion)
+        line(reliability, i, x, [row["split_half"] for row in members], emotion)
     for axes, low, high in ((separation, "auroc_null_low", "auroc_null_high"), (reliability, None, "split_half_null_high")):
         widest = [[row for _, members in emotions for row in members if row["layer"] == layer] for layer in layers]
         upper = [max((row[high] for row in here if row[high] is not None), default=None) for here in widest]

@@ -72,9 +72,9 @@ def side_by_side(title: str, n: int, width: float, height: float) -> "tuple[Figu
     """An empty figure with n pairs of axes of width x height inches beside each other."""
     figure, first = canvas("", max(5.2, n * width), height)
     figure.delaxes(first)
-    found = list(figure.subplots(1, n, squeeze=False)[0])
+    axes = list(figure.subplots(1, n, squeeze=False)[0])
     figure.suptitle(title, x=0.01, ha="left", fontsize=10)
-    return figure, found
+    return figure, axes
 
 
 def band(axes: "Axes", i: int, x: Sequence[Any], low: Sequence[Any], high: Sequence[Any], alpha: float = 0.10) -> None:

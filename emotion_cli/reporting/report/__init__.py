@@ -1,11 +1,12 @@
 """Rows to pages: the report as Markdown and as one HTML file; the same facts give the same bytes. No store here."""
 
+from urllib.parse import quote
+
 from emotion_cli.reporting.report import html, markdown
-from emotion_cli.reporting.report.document import Chapter, Picture
-from emotion_cli.reporting.report.facts import Facts
+from emotion_cli.reporting.report.facts import Facts, Picture
 from emotion_cli.reporting.report.sections import SECTIONS
 
-REPORT_VERSION = 2
+REPORT_VERSION = 3
 """Raise it when a page is written differently, so that stored reports are written again."""
 
 READS = tuple(sorted({query for section in SECTIONS for query in section.reads}))
@@ -16,8 +17,9 @@ TITLE = "Emotion vectors: report"
 
 def pages(facts: Facts) -> dict[str, bytes]:
     """The report by file name."""
-    chapters = [Chapter(section.title, tuple(section.write(facts))) for section in SECTIONS]
-    return {"report.md": markdown.page(TITLE, chapters).encode(), "report.html": html.page(TITLE, chapters).encode()}
+    text = markdown.page(TITLE, [(section.title, section.write(facts)) for section in SECTIONS])
+    page = html.page(text, {quote(picture.path): picture.svg for picture in facts.pictures})
+    return {"report.md": text.encode(), "report.html": page.encode()}
 
 
 __all__ = ["READS", "REPORT_VERSION", "Facts", "Picture", "pages"]

@@ -1,13 +1,20 @@
 """What a report is made of: rows of bundled queries and tables, the figures, and the MLflow record."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from itertools import groupby
+from dataclasses import dataclass
 from typing import Any
 
-from emotion_cli.reporting.report.document import Picture
-
 Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure: where its PNG is from the page's folder, its SVG, what it shows, and of which dataset."""
+
+    path: str
+    svg: bytes
+    caption: str
+    dataset: str
 
 
 @dataclass(frozen=True)
@@ -22,7 +29,7 @@ class Facts:
     settings: Mapping[str, Any]
     pictures: Sequence[Picture] = ()
     tracked: Mapping[str, Any] | None = None
-    notes: Sequence[str] = field(default=())
+    notes: Sequence[str] = ()
 
     def of(self, query: str, **equal: Any) -> list[Row]:
         """Rows of a query whose columns have these values."""
@@ -35,16 +42,10 @@ class Facts:
 
 def grouped(rows: Iterable[Row], columns: Sequence[str]) -> list[tuple[dict[str, Any], list[Row]]]:
     """Rows by the values of columns, groups in the order of their first rows."""
-    listed = list(rows)
-    first: dict[tuple, int] = {}
-    for row in listed:
-        first.setdefault(tuple(row[name] for name in columns), len(first))
-
-    def place(row: Row) -> int:
-        return first[tuple(row[name] for name in columns)]
-
-    groups = groupby(sorted(listed, key=place), place)
-    return [(dict(zip(columns, list(first)[i], strict=True)), list(members)) for i, members in groups]
+    groups: dict[tuple, list[Row]] = {}
+    for row in rows:
+        groups.setdefault(tuple(row[name] for name in columns), []).append(row)
+    return [(dict(zip(columns, key, strict=True)), members) for key, members in groups.items()]
 
 
 def listed(words: Iterable[Any]) -> str:

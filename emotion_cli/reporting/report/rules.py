@@ -1,6 +1,6 @@
 """Observations as data: each rule looks at the rows of one query and, where it applies, fills its sentence with numbers.
 
-A rule's `find` gets the rows of one group (its `by` columns have one value each) and answers what the sentence needs, or
+A rule's `numbers` gets the rows of one group (its `by` columns have one value each) and answers what the sentence needs, or
 None where the rule has nothing to say. A sentence is never written without the numbers that it rests on.
 """
 
@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from emotion_cli.reporting.report.document import Items, Paragraph, say
 from emotion_cli.reporting.report.facts import Facts, Row, grouped, listed
+from emotion_cli.reporting.report.markdown import Markdown, items, say
 
 CHANCE_DEVIATIONS = 1.96
 """Half the width of a 95 % band, in standard deviations of a normal distribution."""
@@ -20,7 +20,7 @@ NEAR = 0.05
 HIGH = 0.9
 """The mean cosine above which two vectors are called nearly one direction."""
 
-Found = dict[str, Any]
+Numbers = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -29,25 +29,24 @@ class Rule:
 
     query: str
     sentence: str
-    find: Callable[[Sequence[Row]], Found | None]
+    numbers: Callable[[Sequence[Row]], Numbers | None]
     by: tuple[str, ...] = ()
 
 
-def sentences(rules: Iterable[Rule], facts: Facts, **equal: Any) -> tuple[Paragraph, ...]:
+def sentences(rules: Iterable[Rule], facts: Facts, **equal: Any) -> list[Markdown]:
     """What the rules say of the rows whose columns have the given values, in the order of the rules."""
-    said = []
-    for rule in rules:
-        for key, members in grouped(facts.of(rule.query, **equal), rule.by):
-            found = rule.find(members)
-            if found is not None:
-                said.append(say(rule.sentence.format(**(key | found)), source=rule.query))
-    return tuple(said)
+    return [
+        say(rule.sentence, source=rule.query, **(group | numbers))
+        for rule in rules
+        for group, members in grouped(facts.of(rule.query, **equal), rule.by)
+        if (numbers := rule.numbers(members)) is not None
+    ]
 
 
-def items(rules: Iterable[Rule], facts: Facts, *, numbered: bool = False, **equal: Any) -> tuple[Items, ...]:
+def sentence_list(rules: Iterable[Rule], facts: Facts, *, numbered: bool = False, **equal: Any) -> list[Markdown]:
     """The same as a list; no list where no rule applies."""
-    said = sentences(rules, facts, **equal)
-    return (Items(said, numbered),) if said else ()
+    paragraphs = sentences(rules, facts, **equal)
+    return [items(paragraphs, numbered=numbered)] if paragraphs else []
 
 
 def reads(*rules: Iterable[Rule]) -> tuple[str, ...]:
@@ -63,13 +62,13 @@ def _means(rows: Sequence[Row]) -> list[Row]:
     return [row for row in rows if row["mean_cosine_similarity"] is not None]
 
 
-def _beyond_the_null(rows: Sequence[Row]) -> Found | None:
+def _beyond_the_null(rows: Sequence[Row]) -> Numbers | None:
     with_null = [row for row in _means(rows) if row["null_high"] is not None]
     above = [row for row in with_null if row["mean_cosine_similarity"] > row["null_high"]]
     return {"count": len(above), "total": len(with_null)} if with_null else None
 
 
-def _extremes(rows: Sequence[Row]) -> Found | None:
+def _extremes(rows: Sequence[Row]) -> Numbers | None:
     ordered = sorted(_means(rows), key=lambda row: row["mean_cosine_similarity"])
     if len(ordered) < 2:
         return None
@@ -82,24 +81,24 @@ def _extremes(rows: Sequence[Row]) -> Found | None:
     }
 
 
-def _near_equidistance(rows: Sequence[Row]) -> Found | None:
+def _near_equidistance(rows: Sequence[Row]) -> Numbers | None:
     near = [row for row in _means(rows) if abs(row["mean_cosine_similarity"] - row["equidistance"]) <= NEAR]
     named = listed(f"{_pair(row)} ({row['mean_cosine_similarity']:.4f})" for row in near)
     return {"pairs": named, "equidistance": near[0]["equidistance"]} if near else None
 
 
-def _all_high(rows: Sequence[Row]) -> Found | None:
+def _all_high(rows: Sequence[Row]) -> Numbers | None:
     means = [row["mean_cosine_similarity"] for row in _means(rows)]
     return {"low": min(means), "high": max(means)} if means and min(means) > HIGH else None
 
 
-def _above_equidistance(rows: Sequence[Row]) -> Found | None:
+def _above_equidistance(rows: Sequence[Row]) -> Numbers | None:
     means = _means(rows)
     above = sum(row["mean_cosine_similarity"] > row["equidistance"] for row in means)
     return {"count": above, "total": len(means), "equidistance": means[0]["equidistance"]} if means else None
 
 
-def _between_datasets(rows: Sequence[Row]) -> Found | None:
+def _between_datasets(rows: Sequence[Row]) -> Numbers | None:
     datasets = list(dict.fromkeys(row["dataset"] for row in rows))
     spreads = [
         max(values) - min(values)
@@ -109,12 +108,13 @@ def _between_datasets(rows: Sequence[Row]) -> Found | None:
     return {"datasets": listed(datasets), "spread": max(spreads)} if len(datasets) > 1 and spreads else None
 
 
-def _same_order(rows: Sequence[Row]) -> Found | None:
+def _same_order(rows: Sequence[Row]) -> Numbers | None:
+    groups = grouped(rows, ("dataset", "model"))
+    n_groups = len(groups)
     orders = {
-        tuple(_pair(row) for row in sorted(_means(members), key=lambda row: row["mean_cosine_similarity"])): key
-        for key, members in grouped(rows, ("dataset", "model"))
+        tuple(_pair(row) for row in sorted(_means(members), key=lambda row: row["mean_cosine_similarity"]))
+        for _, members in groups
     }
-    n_groups = len(grouped(rows, ("dataset", "model")))
     if n_groups < 2 or any(len(order) < 2 for order in orders):
         return None
     if len(orders) > 1:
@@ -123,7 +123,7 @@ def _same_order(rows: Sequence[Row]) -> Found | None:
     return {"answer": f"is the same in all {n_groups} combinations of dataset and model: {', '.join(order)}"}
 
 
-def _inside_chance(rows: Sequence[Row]) -> Found | None:
+def _inside_chance(rows: Sequence[Row]) -> Numbers | None:
     cosines = [row for row in rows if row["averaged"] and row["cosine_similarity"] is not None]
     if not cosines:
         return None
@@ -139,33 +139,30 @@ def _inside_chance(rows: Sequence[Row]) -> Found | None:
     return {"inside": inside, "total": len(cosines), "band": CHANCE_DEVIATIONS * widest, "share": share, "meaning": meaning}
 
 
-def _range_of_averages(rows: Sequence[Row]) -> Found | None:
+def _range_of_averages(rows: Sequence[Row]) -> Numbers | None:
     averages = [row["avg_cosine_similarity"] for row in rows if row["avg_cosine_similarity"] is not None]
     if not averages:
         return None
     return {"total": len(averages), "low": min(averages), "high": max(averages), "chance": max(r["chance_stddev"] for r in rows)}
 
 
-def _widths_differ(rows: Sequence[Row]) -> Found | None:
+def _widths_differ(rows: Sequence[Row]) -> Numbers | None:
     width_of = {row["model"]: row["d_model"] for row in rows}
     if len(width_of) < 2 or len(set(width_of.values())) < len(width_of):
         return None
-    return {"models": listed(f"{model} ({width} dimensions)" for model, width in sorted(width_of.items()))}
-
-
-def _longest(rows: Sequence[Row]) -> Found | None:
-    row = max(rows, key=lambda row: row["relative_norm"])
-    depth = f" (relative depth {row['relative_depth']:.2f})" if row["relative_depth"] is not None else ""
     return {
-        "emotion": row["emotion"],
-        "dataset": row["dataset"],
-        "layer": row["layer"],
-        "depth": depth,
-        "norm": row["relative_norm"],
+        "models": listed(f"{model} ({width} dimensions)" for model, width in sorted(width_of.items())),
+        "widths": listed(sorted(set(width_of.values()))),
     }
 
 
-def _same_on_both(rows: Sequence[Row]) -> Found | None:
+def _longest(rows: Sequence[Row]) -> Numbers | None:
+    row = max(rows, key=lambda row: row["relative_norm"])
+    depth = f" (relative depth {row['relative_depth']:.2f})" if row["relative_depth"] is not None else ""
+    return {"place": f"layer {row['layer']}{depth}", **{name: row[name] for name in ("emotion", "dataset", "relative_norm")}}
+
+
+def _same_on_both(rows: Sequence[Row]) -> Numbers | None:
     known = [row for row in rows if row["averaged"] and row["ci_low"] is not None]
     holds = sum(row["ci_low"] <= 1 <= row["ci_high"] for row in known)
     apart = sum(row["ci_low"] > row["null_high"] for row in known)
@@ -173,7 +170,7 @@ def _same_on_both(rows: Sequence[Row]) -> Found | None:
     return {"total": len(known), "holds": holds, "apart": apart, "share": min(shares)} if known else None
 
 
-def _plain_against_noise(rows: Sequence[Row]) -> Found | None:
+def _plain_against_noise(rows: Sequence[Row]) -> Numbers | None:
     known = [row for row in rows if row["averaged"] and row["cosine_similarity"] is not None]
     if not known:
         return None
@@ -181,36 +178,31 @@ def _plain_against_noise(rows: Sequence[Row]) -> Found | None:
     return {"low": min(cosines), "high": max(cosines), **{name: known[0][name] for name in ("noise_cosine", "share_in_common")}}
 
 
-def _no_length(rows: Sequence[Row]) -> Found | None:
+def _no_length(rows: Sequence[Row]) -> Numbers | None:
     layers = sorted({row["layer"] for row in rows if row["cosine_similarity"] is None})
     return {"layers": listed(layers)} if layers else None
 
 
-def _one_pooling(rows: Sequence[Row]) -> Found | None:
+def _only_pooling(rows: Sequence[Row]) -> Numbers | None:
     poolings = {pooling for row in rows for pooling in row["poolings"]}
     return {"pooling": min(poolings)} if len(poolings) == 1 else None
 
 
-def _one_model(rows: Sequence[Row]) -> Found | None:
+def _only_model(rows: Sequence[Row]) -> Numbers | None:
     models = {row["model"] for row in rows}
     return {"model": min(models)} if len(models) == 1 else None
 
 
-def _width_to_match(rows: Sequence[Row]) -> Found | None:
-    found = _widths_differ(rows)
-    return {"widths": listed(sorted({row["d_model"] for row in rows}))} if found else None
-
-
-def _shared_reference(rows: Sequence[Row]) -> Found | None:
+def _shared_reference(rows: Sequence[Row]) -> Numbers | None:
     references = {row["reference"] for row in rows}
     return {"reference": min(references)} if references and references != {"others"} else None
 
 
-def _summary(rows: Sequence[Row]) -> Found | None:
+def _summary(rows: Sequence[Row]) -> Numbers | None:
     emotions = sorted({row[name] for row in rows for name in ("emotion_a", "emotion_b")})
     datasets, models = (list(dict.fromkeys(row[name] for row in rows)) for name in ("dataset", "model"))
-    found = _beyond_the_null(rows)
-    return {"emotions": listed(emotions), "datasets": listed(datasets), "models": listed(models), **found} if found else None
+    counts = _beyond_the_null(rows)
+    return {"emotions": listed(emotions), "datasets": listed(datasets), "models": listed(models), **counts} if counts else None
 
 
 _BY_MODEL = "within_model_similarity_by_model"
@@ -315,7 +307,7 @@ OBSERVATIONS = (
     Rule(
         "vector_norms_by_layer",
         "{model}: the longest vector relative to the reference's activations is that of {emotion} on "
-        "{dataset} at layer {layer}{depth}, with {norm:.4f} of their length.",
+        "{dataset} at {place}, with {relative_norm:.4f} of their length.",
         _longest,
         by=("model",),
     ),
@@ -332,13 +324,13 @@ NEXT_STEPS = (
     Rule(
         "extractions",
         "Add a model of equal width ({widths}) to get raw cosines between models: emo run -m MODEL.",
-        _width_to_match,
+        _widths_differ,
     ),
-    Rule("extractions", "Add a second model to compare {model} with: emo run -m MODEL.", _one_model),
+    Rule("extractions", "Add a second model to compare {model} with: emo run -m MODEL.", _only_model),
     Rule(
         "extractions",
         "All activations are pooled as {pooling}; see whether the numbers depend on it: emo run --recipe concepts.",
-        _one_pooling,
+        _only_pooling,
     ),
     Rule(
         _BY_MODEL,

@@ -1,0 +1,73 @@
+"""`emo datasets list` and `emo datasets show`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from emotion_cli.cli.datasets.columns import names_columns
+from emotion_cli.cli.options import Start, takes
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from emotion_cli.job.datasets import Version
+    from emotion_cli.prompts.reading.columns import Columns
+    from warehouse.store import Store
+
+SHOWN = ["emotion", "topic", "text", "n_copies"]
+
+Name = Annotated[str, typer.Argument(help="The dataset's name, or a file or folder of prompts.")]
+
+
+@takes("store", "format", needs_store="if named")
+def list_(start: Start) -> None:
+    """List the sets that ship and those in the store, with their labels and sizes."""
+    from emotion_cli.job.datasets import known_datasets, newest_version
+    from emotion_cli.prompts.shipped import shipped_sets
+
+    rows = []
+    for name in known_datasets(start.store):
+        version = newest_version(start.store, name)
+        labels = _prompts(start.store, version, ["emotion"])["emotion"].to_pylist()
+        rows.append(
+            {
+                "dataset": name,
+                "role": version.role,
+                "prompts": len(labels),
+                "emotions": ", ".join(sorted(set(labels))),
+                "in_store": _is_stored(start.store, version),
+                "about": shipped_sets()[name].about if name in shipped_sets() else "imported",
+            }
+        )
+    start.rows.write_records(rows)
+
+
+@takes("store", "format", "formulas", "output", "overwrite", needs_store="if named")
+@names_columns
+def show(start: Start, columns: "Columns", dataset: Name) -> None:
+    """Print the prompts of a set: its newest version in the store, else as it ships; or those of a file."""
+    from emotion_cli.job.datasets import newest_version
+    from emotion_cli.prompts.reading import READERS, read_prompt_set
+    from warehouse.store import table_of
+
+    if Path(dataset).suffix.lower() in READERS or Path(dataset).is_dir():
+        prompt_set = read_prompt_set([Path(dataset)], dataset, columns=columns, accept_labels=True, note=start.console.note)
+        start.rows.write(table_of("prompts", prompt_set.columns()).select(SHOWN))
+        return
+    start.rows.write(_prompts(start.store, newest_version(start.store, dataset), SHOWN))
+
+
+def _prompts(store: "Store", version: "Version", columns: list[str]) -> "pa.Table":
+    """Columns of a version's prompts: of the store, else of the set that ships."""
+    from emotion_cli.prompts.shipped import shipped_prompt_set
+    from warehouse.store import table_of
+
+    if _is_stored(store, version):
+        return store.partition("prompts", dataset=version.dataset, prompts_sha256=version.prompts_sha256).read(columns)
+    return table_of("prompts", shipped_prompt_set(version.dataset).columns()).select(columns)
+
+
+def _is_stored(store: "Store", version: "Version") -> bool:
+    partition = store.partition("prompts", dataset=version.dataset, prompts_sha256=version.prompts_sha256)
+    return partition.manifest() is not None

@@ -1,0 +1,4 @@
+-- emotion is missing
+select this_row
+from rows
+where emotion is null

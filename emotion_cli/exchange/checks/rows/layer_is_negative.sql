@@ -1,0 +1,6 @@
+-- layer {layer} is negative
+select
+    this_row,
+    layer
+from rows
+where layer < 0

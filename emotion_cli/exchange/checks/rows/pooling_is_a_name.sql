@@ -1,0 +1,6 @@
+-- pooling {pooling!r} is no name: use 1 to 64 letters, digits, '_', '.', '-'
+select
+    this_row,
+    pooling
+from rows
+where not is_name(pooling)

@@ -1,0 +1,4 @@
+-- pooling is missing
+select this_row
+from rows
+where pooling is null

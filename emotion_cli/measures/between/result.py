@@ -1,0 +1,24 @@
+"""What a measure of two models, or of one with itself, gives."""
+
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
+
+from emotion_cli.measures.inference.statistic import Sampled
+
+Each = Callable[[Callable[[int], None], Iterable[int]], None]
+"""Calls a function for each of some numbers; it may use threads, and say how far it is."""
+
+DIRECTIONS = ("a_to_b", "b_to_a")
+"""Which way a map goes, or which model's layer chooses."""
+
+
+class Result(NamedTuple):
+    """One measure of one pair of layers, by the pair's number; `k` counts components or dimensions."""
+
+    pair: int
+    measure: str
+    sampled: Sampled
+    emotion: str | None = None
+    direction: str | None = None
+    fit: str | None = None
+    k: int | None = None

@@ -1,0 +1,53 @@
+"""Progress: a bar on a terminal, lines elsewhere, nothing when quiet, and no line for short work."""
+
+import re
+
+import pytest
+
+from emotion_cli.cli import console
+from emotion_cli.cli.console import Console
+
+
+def work(shown):
+    with shown.progress("mine, [red]m", prompts=4, tokens=1200) as advance:
+        advance(1, 300)
+        advance(3, 900)
+    with shown.rows("reading", 2000) as advance:
+        advance(1500)
+        advance(500)
+
+
+def test_lines_say_how_far_the_work_is(monkeypatch, capsys):
+    monkeypatch.setattr(console, "SECONDS_BETWEEN_LINES", -1)
+    work(Console())
+    lines = [re.sub(r"[\d,.]+(?= (\w+/s|s))", "N", line) for line in capsys.readouterr().err.splitlines()]
+    assert lines == [
+        "mine, [red]m: 1 of 4 prompts, N prompts/s, N tokens/s, N s left",
+        "mine, [red]m: 4 prompts, 1,200 tokens in N s, N prompts/s, N tokens/s",
+        "reading: 1,500 of 2,000 rows, N rows/s, N s left",
+        "reading: 2,000 rows in N s, N rows/s",
+    ]
+
+
+@pytest.mark.parametrize("shown", [Console(), Console(quiet=True)], ids=["short", "quiet"])
+def test_short_work_and_quiet_say_nothing(shown, capsys):
+    work(shown)
+    assert capsys.readouterr().err == ""
+
+
+def test_a_terminal_shows_a_bar(monkeypatch, capsys):
+    monkeypatch.setenv("TTY_COMPATIBLE", "1")
+    monkeypatch.setenv("COLUMNS", "150")
+    work(Console())
+    screen = re.sub(r"\x1b\[[^a-zA-Z]*[a-zA-Z]", "", capsys.readouterr().err)
+    assert "mine, [red]m ━" in screen and "100%" in screen and "4 of 4 prompts" in screen and "reading ━" in screen
+
+
+def test_an_error_ends_the_bar(monkeypatch, capsys):
+    monkeypatch.setenv("TTY_COMPATIBLE", "1")
+    shown = Console()
+    with pytest.raises(ZeroDivisionError), shown.progress("x", parts=2):
+        raise ZeroDivisionError
+    with shown.progress("y", parts=1) as advance:
+        advance(1)
+    assert capsys.readouterr().err.count("\x1b[?25h") == 2  # the cursor is back

@@ -1,0 +1,41 @@
+"""What a stage declares to read and write is what its tasks read and write."""
+
+from command import emo_ok
+
+from emotion_cli import pipeline
+from emotion_cli.job.listener import Silence
+from emotion_cli.settings import Settings
+from emotion_cli.stages import STAGES
+from warehouse.store import Store
+
+
+def test_stages_read_and_write_the_tables_that_they_declare(workplace, tmp_path, monkeypatch):
+    """Every stage does its work for the first time: on three models, and on a second dataset that shares prompts."""
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    root = tmp_path / "store"
+    (tmp_path / "part.jsonl").write_text("\n".join(workplace.prompts.read_text().splitlines()[:9]) + "\n")
+    for dataset, path in (("whole", workplace.prompts), ("part", tmp_path / "part.jsonl")):
+        emo_ok("datasets", "import", path, "--dataset", dataset, "--store", root)
+    settings = Settings(
+        store=root,
+        cache=workplace.cache,
+        draws=100,
+        reference="calm",
+        neutral="calm",
+        dataset=("whole", "part"),
+        model=tuple(map(str, workplace.models)),
+    )
+    job = pipeline.job_with_models(Store(root), settings, Silence())
+    job.extractions = [scope for scope in job.extractions if scope.dataset == "whole" or scope.model == "tiny-gpt2"]
+
+    def files():
+        return {path for path in root.rglob("*") if path.is_file() and not path.name.startswith("_")}
+
+    def tables(paths):
+        return {path.relative_to(root).parts[0].split(".")[0] for path in paths}
+
+    for stage in STAGES:
+        before, tasks = files(), stage.tasks(job)
+        assert pipeline.run(job, [stage]).done
+        assert tables(path for task in tasks for path in task.reads) == set(stage.reads), stage
+        assert tables(files() - before) == set(stage.writes) >= tables(task.writes for task in tasks), stage
