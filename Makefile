@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help install models run phase1 phase2 phase3 track report test faults bench peers check lint types docs format clean
+.PHONY: help install models run phase1 phase2 phase3 track report test faults bench bench-gpu peers check lint types docs format clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -17,7 +17,7 @@ train_options = $(foreach dataset,$(TRAIN_SETS),-d $(dataset))
 model_options = $(foreach model,$(MODELS),-m $(model)) $(addprefix --recipe ,$(RECIPE))
 
 help: ## Show this text
-	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 	@echo
 	@echo "Variables: MODELS=\"$(MODELS)\" DATASETS=\"$(DATASETS)\" STORE=$(STORE) RECIPE=$(RECIPE)"
 
@@ -51,6 +51,9 @@ faults: install ## 200 kills of an extraction, every crash point, 10,000 mutated
 
 bench: models ## Measure (BENCH="extraction scaling" for some); writes bench/RESULTS.md
 	$(BIN)/python -m bench $(BENCH)
+
+bench-gpu: install ## Measure on one CUDA GPU in less than 8 minutes, without a network; says so where there is none
+	$(BIN)/python -m bench gpu --runs 3
 
 peers: ## Compare every layer with TransformerLens', in an environment of its own
 	$(PYTHON) -m venv .venv-peers
