@@ -43,11 +43,11 @@ def _write(name: str, text: str) -> None:
     """Replace one section between its marks, or add it in the order of the subjects."""
     held = RESULTS.read_text(encoding="utf-8") if RESULTS.is_file() else ""
     sections = dict(re.findall(r"<!-- (\w+) -->\n(.*?)(?=<!-- \w+ -->\n|\Z)", held, flags=re.DOTALL))
-    sections[name] = text + "\n"
+    sections[name] = text
     known = [subject for subject in SUBJECTS if subject in sections]
-    body = "".join(f"<!-- {subject} -->\n{sections[subject]}" for subject in known)
+    body = "\n\n".join(f"<!-- {subject} -->\n{sections[subject].rstrip()}" for subject in known)
     RESULTS.write_text(
-        f"# Benchmark results\n\nWritten by `make bench` and `make bench-gpu`; do not edit.\n\n{body.rstrip()}\n",
+        f"# Benchmark results\n\nWritten by `make bench` and `make bench-gpu`; do not edit.\n\n{body}\n",
         encoding="utf-8",
     )
 
