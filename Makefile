@@ -1,6 +1,6 @@
 .DEFAULT_GOAL := help
-.PHONY: help install models run phase1 phase2 phase3 track report test test-wheel test-oldest test-versions faults bench peers check lint types docs \
-	format clean
+.PHONY: help install models run phase1 phase2 phase3 track report test test-wheel test-oldest test-versions faults bench bench-gpu peers \
+	check lint types docs format clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -64,6 +64,9 @@ faults: install ## Run the long fault tests: 200 kills, 10,000 mutated inputs, 3
 
 bench: models ## Measure speed and memory and write bench/RESULTS.md (BENCH="extraction scaling" for some of it)
 	$(BIN)/python -m bench $(BENCH)
+
+bench-gpu: install ## Measure on one CUDA GPU in less than 8 minutes, without a network; says so where there is none
+	$(BIN)/python -m bench gpu --runs 3
 
 peers: ## Compare every layer with TransformerLens, in an environment of its own
 	$(PYTHON) -m venv .venv-peers
