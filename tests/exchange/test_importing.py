@@ -192,7 +192,7 @@ NEW_FAULTS = {
 
 FAULTS = {
     "no pooling": (changed(3, pooling=None), "FILE:4: pooling is missing"),
-    "odd pooling": (changed(3, pooling="a/b"), "FILE:4: pooling 'a/b' is no name"),
+    "odd pooling": (changed(3, pooling="a/b"), "FILE:4: pooling 'a/b' is not a valid name"),
     "no layer": (changed(3, layer=None), "FILE:4: layer is missing"),
     "negative layer": (changed(3, layer=-1), "FILE:4: layer -1 is negative"),
     "layer beyond": (changed(3, layer=7), "FILE:4: layer 7 is beyond --n-layers 6"),
