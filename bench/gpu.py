@@ -187,9 +187,10 @@ def kernels(job: Job, names: Sequence[str] = tuple(KERNELS)) -> Iterator[Row]:
 PARTS: dict[str, tuple[Rows, ...]] = {
     "Extraction": (extraction,),
     "Number formats": (formats,),
-    "Tokens a batch": (budgets,),
-    # the compiler takes longest, and may fail in ways of its own
+    # the compiler may fail in ways of its own
     "Kernels of attention": (partial(kernels, names=("sdpa", "eager")), partial(kernels, names=("flex",))),
+    # any number of these is of use, so they come last
+    "Tokens a batch": (budgets,),
 }
 """The rows of each table, by its title; each function runs in a process of its own."""
 
