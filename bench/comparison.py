@@ -101,9 +101,9 @@ def _grown(*, topics: int, width: int, layers: int) -> dict:
         geometries(measure, a, b, everything, groups, sampling.fewer(), _one_by_one)
         seconds.append(time.process_time())
     parts = zip(("inner products", "aligned", "CKA", "RSA"), np.diff(seconds), strict=True)
-    found = {"topics": topics, "width": width, "layers": layers, **{f"{name} s": f"{spent:.2f}" for name, spent in parts}}
-    print(found, flush=True)
-    return found
+    row = {"topics": topics, "width": width, "layers": layers, **{f"{name} s": f"{spent:.2f}" for name, spent in parts}}
+    print(row, flush=True)
+    return row
 
 
 def _one_by_one(work: Callable[[int], None], numbers: Iterable[int]) -> None:

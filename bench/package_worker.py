@@ -73,8 +73,8 @@ def repeng(work):
     layers = list(range(model.config.num_hidden_layers))
 
     def call():
-        found = batched_get_hiddens(model, tokenizer, texts, layers, BATCH)
-        return _behind_blocks(np.stack([found[k] for k in layers]))
+        states = batched_get_hiddens(model, tokenizer, texts, layers, BATCH)
+        return _behind_blocks(np.stack([states[k] for k in layers]))
 
     return call
 
@@ -123,9 +123,9 @@ def saklas(work):
                 model, tokenizer, [""] * len(members), [""] * len(members), blocks, torch.device("cpu"), rendered=rendered
             )
             rows.append(torch.stack([seen[k] for k in sorted(seen)]))
-        found = torch.cat(rows, 1)
-        back = torch.empty_like(found)
-        back[:, order] = found
+        states = torch.cat(rows, 1)
+        back = torch.empty_like(states)
+        back[:, order] = states
         return _behind_blocks(back)
 
     return call
@@ -161,9 +161,9 @@ def _batches(ids):
         )
 
 
-def _behind_blocks(found):
+def _behind_blocks(states):
     """States behind each block but the last, and a first row that stands for the embeddings, which not all packages give."""
-    return [None, *found[:-1]]
+    return [None, *states[:-1]]
 
 
 def main():
@@ -180,10 +180,10 @@ def main():
         seconds = []
         for _ in range(work["runs"]):
             started = time.process_time()
-            found = call()
+            states = call()
             seconds.append(time.process_time() - started)
         # the sum over states says whether they are the same states
-        check = float(np.mean([np.linalg.norm(np.asarray(found[k], dtype=np.float64)) for k in range(1, len(found))]))
+        check = float(np.mean([np.linalg.norm(np.asarray(states[k], dtype=np.float64)) for k in range(1, len(states))]))
     print(json.dumps({"seconds": statistics.median(seconds), "version": importlib.metadata.version(name), "check": check}))
 
 

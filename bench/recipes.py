@@ -79,9 +79,9 @@ def sorted_by_length(decoder: Any, blocks: Any, ids: Sequence[list[int]]) -> np.
     finally:
         for handle in handles:
             handle.remove()
-    found = torch.cat(rows, 1).numpy()
-    back = np.empty_like(found)
-    back[:, order] = found
+    states = torch.cat(rows, 1).numpy()
+    back = np.empty_like(states)
+    back[:, order] = states
     return back
 
 

@@ -217,15 +217,15 @@ def _checked(source: str, name: str, value: Any) -> Any:
     try:
         parsed = _PARSERS[TYPES[name]](source, value)
     except (TypeError, ValueError):
-        said = f"invalid value {value!r} for {name} ({source}): {SETTINGS[name].metadata['doc']}"
-        raise UsageError(said, hint=_example(source, name)) from None
+        problem = f"invalid value {value!r} for {name} ({source}): {SETTINGS[name].metadata['doc']}"
+        raise UsageError(problem, hint=_example(source, name)) from None
     choices = SETTINGS[name].metadata["choices"]
     wrong = [item for item in (parsed if isinstance(parsed, tuple) else (parsed,)) if choices and item not in choices]
     if wrong:
         raise unknown(source, wrong[0], choices, hint="emo info")
     if name in LEAST and isinstance(parsed, int) and parsed < LEAST[name]:
-        said = f"{source}: {value} is too small for {name}; the smallest value is {LEAST[name]}"
-        raise UsageError(said, hint=f"{flag_of(name)} {LEAST[name]}")
+        problem = f"{source}: {value} is too small for {name}; the smallest value is {LEAST[name]}"
+        raise UsageError(problem, hint=f"{flag_of(name)} {LEAST[name]}")
     return parsed
 
 

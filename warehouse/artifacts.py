@@ -81,8 +81,10 @@ class Artifacts:
             for entry in self._of_part(former.files) if former else ():
                 (self.folder / entry.name).unlink(missing_ok=True)
                 protocol.sync_folder(self.folder)
-            if former and (others := self._others(former)):
-                remaining = replace(former, files=others, inputs=self._without(former.inputs), reads=self._without(former.reads))
+            if former and (remaining_files := self._others(former)):
+                remaining = replace(
+                    former, files=remaining_files, inputs=self._without(former.inputs), reads=self._without(former.reads)
+                )
                 protocol.commit(self.folder, remaining)
             else:
                 (self.folder / MANIFEST).unlink(missing_ok=True)

@@ -24,16 +24,16 @@ class Query:
 @cache
 def queries() -> dict[str, Query]:
     """All bundled queries by name, each behind those that it reads."""
-    found = _read(query_folder())
+    known = _read(query_folder())
     ordered: dict[str, Query] = {}
 
     def add(name: str) -> None:
-        if name in found and name not in ordered:
-            for source in found[name].reads:
+        if name in known and name not in ordered:
+            for source in known[name].reads:
                 add(source)
-            ordered[name] = found[name]
+            ordered[name] = known[name]
 
-    for name in sorted(found):
+    for name in sorted(known):
         add(name)
     return ordered
 
@@ -76,10 +76,10 @@ def filtered(
 ) -> tuple[str, list[str | int]]:
     """A sorted select over a view with `column in (?, ...)` for each filter that is not empty, and the values to bind."""
     clauses, values = [], []
-    for column, wanted in filters.items():
-        if wanted:
-            clauses.append(f'"{column}" in ({", ".join("?" * len(wanted))})')
-            values.extend(wanted)
+    for column, accepted in filters.items():
+        if accepted:
+            clauses.append(f'"{column}" in ({", ".join("?" * len(accepted))})')
+            values.extend(accepted)
     where = f" where {' and '.join(clauses)}" if clauses else ""
     chosen = ", ".join(f'"{column}"' for column in columns) or "*"
     return f'select {chosen} from "{relation}"{where} order by all', values

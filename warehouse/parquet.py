@@ -97,10 +97,10 @@ def read_parquet(path: Path, columns: Sequence[str], equal: Mapping[str, str | i
         refuse_other_version(path, file.schema_arrow)
         if not equal:
             return file.read(columns=list(columns))
-        wanted = [i for i in range(file.num_row_groups) if _may_hold(file.metadata.row_group(i), equal)]
-        rows = file.read_row_groups(wanted, columns=list(dict.fromkeys([*columns, *equal])))
+        groups = [i for i in range(file.num_row_groups) if _may_hold(file.metadata.row_group(i), equal)]
+        rows = file.read_row_groups(groups, columns=list(dict.fromkeys([*columns, *equal])))
     for name, value in equal.items():
-        matches = [held == value for held in rows[name].to_pylist()]
+        matches = [stored == value for stored in rows[name].to_pylist()]
         if not all(matches):
             rows = rows.filter(pa.array(matches))
     return rows.select(list(columns))

@@ -103,10 +103,10 @@ def takes(
     MissingError where a command needs a store and none is there; `if named` asks that only of a store named by --store.
     """
     settings = [_of_setting(name, instead.get(name)) for name in SETTINGS if name in names]
-    others = [_parameter(name, *OF_ROWS_AND_NOTES[name]) for name in OF_ROWS_AND_NOTES if name in names]
+    declared = [_parameter(name, *OF_ROWS_AND_NOTES[name]) for name in OF_ROWS_AND_NOTES if name in names]
     if unknown := set(names) - SETTINGS.keys() - OF_ROWS_AND_NOTES.keys():
         raise TypeError(f"no such options: {unknown}")
-    return lambda command: expanded(command, "start", partial(_start, needs_store), settings, others)
+    return lambda command: expanded(command, "start", partial(_start, needs_store), settings, declared)
 
 
 def expanded(

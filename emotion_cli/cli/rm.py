@@ -34,7 +34,7 @@ def rm(
     console, store = start.console, start.store
     from emotion_cli.job.known import names_of, refuse_not_made, refuse_unknown_names
     from emotion_cli.prompts.shipped import shipped_sets
-    from warehouse.removal import Wanted, doomed, left_stale, remove
+    from warehouse.removal import Filters, left_stale, remove, to_remove
 
     if not (dataset or model or extraction):
         raise UsageError("say what to remove: --dataset, --model or --extraction", hint="emo rm --dry-run --dataset NAME")
@@ -46,8 +46,8 @@ def rm(
     named = replace(start.settings, dataset=tuple(dataset or ()), model=tuple(model or ()))
     refuse_unknown_names(store, named)
     refuse_not_made(store, named)
-    wanted = Wanted(dataset or (), names_of(store, named), extraction or (), prompts_version)
-    folders = doomed(store, wanted)
+    filters = Filters(dataset or (), names_of(store, named), extraction or (), prompts_version)
+    folders = to_remove(store, filters)
     rows = [{"place": folder.place, "rows": folder.rows, "files": len(folder.files), "bytes": folder.size} for folder in folders]
     start.rows.write_records(rows)
     n_rows, n_files, n_bytes = (sum(row[name] for row in rows) for name in ("rows", "files", "bytes"))

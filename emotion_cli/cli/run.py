@@ -25,14 +25,16 @@ def run(start: Start, track: Track = False, force: Force = False, dry_run: DryRu
     refuse_words_against_a_label(settings)
 
     started = time.monotonic()
-    wanted = pipeline.stages("audit", "report", without=() if track else ("track",))
-    forced = {stage.name for stage in wanted} if force else set()
+    stages = pipeline.stages("audit", "report", without=() if track else ("track",))
+    forced = {stage.name for stage in stages} if force else set()
     job = pipeline.job_with_models(store, settings, console, forced=forced, write=not dry_run)
-    pipeline.refuse_unknown_settings(store, settings, [scope for scope in job.extractions if scope.role == "train"])
+    pipeline.refuse_unknown_settings(
+        store, settings, [extraction for extraction in job.extractions if extraction.role == "train"]
+    )
     if dry_run:
-        rows.write_records([step.row() for step in pipeline.plan(job, wanted)])
+        rows.write_records([step.row() for step in pipeline.plan(job, stages)])
         return
-    outcome = pipeline.run(job, wanted)
+    outcome = pipeline.run(job, stages)
     for task in outcome.left:
         console.detail(f"{task.stage}: {task.subject} (up to date)")
     console.note(

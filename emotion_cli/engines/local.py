@@ -112,7 +112,7 @@ class PartWriter:
         if not files:
             return {"n_recomputed": None, "recomputed_error": None} | known
         try:
-            found = recompute_sample(
+            sample = recompute_sample(
                 self.partition, files, self.loaded, self.prompts["prompt_id"], self.tokens, seed=self.extraction.extraction_id
             )
         except WrongRowsError as error:
@@ -124,10 +124,10 @@ class PartWriter:
                 hint="run it again with --strategy single, and report this",
             ) from error
         self.listener.note(
-            f"{self.extraction.subject}: {found.n_prompts} prompts computed again singly, "
-            f"stored rows differ by at most {found.distance:.1e}"
+            f"{self.extraction.subject}: {sample.n_prompts} prompts computed again singly, "
+            f"stored rows differ by at most {sample.distance:.1e}"
         )
-        return {"n_recomputed": found.n_prompts, "recomputed_error": max(found.distance, known.get("recomputed_error") or 0.0)}
+        return {"n_recomputed": sample.n_prompts, "recomputed_error": max(sample.distance, known.get("recomputed_error") or 0.0)}
 
     def _say_absent(self, groups: Sequence[Group]) -> None:
         """Say which prompts have no row, by label: too short for a pooling, or without a word of theirs."""
@@ -175,5 +175,5 @@ def _prompts_in_part(group: Group, d_model: int) -> int:
     return max(1, PART_BYTES // (len(group.pairs) * d_model * 4))
 
 
-def _ranges(of: range, size: int) -> list[range]:
-    return [of[start : start + size] for start in range(0, len(of), size)]
+def _ranges(whole: range, size: int) -> list[range]:
+    return [whole[start : start + size] for start in range(0, len(whole), size)]

@@ -42,8 +42,8 @@ class Shared:
 
 def shared_prompts(job: Job, extractions: Sequence[Extraction], pooling: str) -> Shared:
     """The prompts that all models have with this pooling, in the order of the first model's."""
-    first, *others = (_ids_and_labels(job, extraction, pooling) for extraction in extractions)
-    common = set(first).intersection(*others)
+    first, *remaining = (_ids_and_labels(job, extraction, pooling) for extraction in extractions)
+    common = set(first).intersection(*remaining)
     prompts = extractions[0].prompts(job.store).read(["prompt_id", "topic"]).to_pydict()
     topic_of = dict(zip(prompts["prompt_id"], prompts["topic"], strict=True))
     ids = [prompt_id for prompt_id in first if prompt_id in common]
@@ -83,7 +83,7 @@ def matched(depth_a: int, depth_b: int, layers_a: Iterable[int], layers_b: Itera
 def matched_all(depths: Sequence[int], layers: Sequence[Iterable[int]]) -> list[tuple[int, ...]]:
     """Layers of every model at the same relative depth: those of the shallowest, matched to each other model's."""
     first = min(range(len(depths)), key=lambda i: depths[i])
-    matches = [dict(matched(depths[first], depth, layers[first], held)) for depth, held in zip(depths, layers, strict=True)]
+    matches = [dict(matched(depths[first], depth, layers[first], stored)) for depth, stored in zip(depths, layers, strict=True)]
     return [
         tuple(match[layer] for match in matches) for layer in sorted(layers[first]) if all(layer in match for match in matches)
     ]
@@ -130,7 +130,10 @@ def _made_alike(job: Job, extractions: Sequence[Extraction]) -> bool:
 
 def consensus_groups(job: Job) -> list[list[Extraction]]:
     """The extractions of each dataset that three or more models have, in the order of the models' names."""
-    groups = [sorted(group, key=lambda of: of.model) for _, group in groupby(job.with_activations, lambda of: of.dataset)]
+    groups = [
+        sorted(group, key=lambda extraction: extraction.model)
+        for _, group in groupby(job.with_activations, lambda extraction: extraction.dataset)
+    ]
     return [group for group in groups if len({extraction.model for extraction in group}) == len(group) >= MIN_MODELS]
 
 

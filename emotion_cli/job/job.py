@@ -105,7 +105,7 @@ def parts_task(
     *,
     reads: Mapping[str, Partition],
     inputs: Mapping[str, Any],
-    wanted: Sequence[str],
+    part_names: Sequence[str],
     make: Callable[[Job, str], pa.Table],
 ) -> Task:
     """A task that makes one file for each wanted part of a partition of `reads`, and keeps the parts that are still true."""
@@ -113,19 +113,19 @@ def parts_task(
 
     def state() -> tuple[str, Mapping[str, FileEntry]]:
         manifest = partition.manifest()
-        held = {entry.part: entry for entry in manifest.files} if manifest else {}
-        return why(manifest, inputs), held
+        stored = {entry.part: entry for entry in manifest.files} if manifest else {}
+        return why(manifest, inputs), stored
 
-    stale, held = state()
-    missing = [part for part in wanted if part not in held]
+    stale, stored = state()
+    missing = [part for part in part_names if part not in stored]
     reason = stale or (f"missing: {', '.join(missing)}" if missing else "")
 
     def run(job: Job) -> None:
         with partition.hold(wait=True):
             # another process may have been here since the plan was made
-            stale, held = state()
-            kept: Mapping[str, FileEntry] = {} if stale or job.forces(stage) else held
-            entries = [kept.get(part) or partition.write([make(job, part)], part=part) for part in sorted({*held, *wanted})]
+            stale, stored = state()
+            kept: Mapping[str, FileEntry] = {} if stale or job.forces(stage) else stored
+            entries = [kept.get(part) or partition.write([make(job, part)], part=part) for part in sorted({*stored, *part_names})]
             partition.commit(entries, inputs, reads={name: read.place for name, read in reads.items()})
 
     return Task(stage, subject, tuple(read.folder for read in reads.values()), partition.folder, reason, run)

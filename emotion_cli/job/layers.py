@@ -112,7 +112,7 @@ def inner_products(
     first: list[LayerRows] = []
     gaussian = None
     for layer in layers:
-        sets = [read_layer(of.partition(job.store, "activations"), variant.pooling, layer) for of in (extraction, *tests)]
+        sets = [read_layer(source.partition(job.store, "activations"), variant.pooling, layer) for source in (extraction, *tests)]
         first = first or sets
         n_train, width = sets[0].activations.shape
         if n_random and gaussian is None:

@@ -206,7 +206,7 @@ def rows(job: Job, variant: Variant, names: Sequence[str]) -> dict[str, Rows]:
     ids = [extraction.extraction_id for extraction in extractions]
     by_group = [table for table in TABLES.values() if table.about is About.group]
     groups = [partition.keys["consensus_id"] for table in by_group for partition in _partitions_of(job, table)]
-    wanted: dict[str, Sequence[str]] = {
+    filtered_by: dict[str, Sequence[str]] = {
         "extraction_id": ids,
         "extraction_a": ids,
         "extraction_b": ids,
@@ -220,7 +220,7 @@ def rows(job: Job, variant: Variant, names: Sequence[str]) -> dict[str, Rows]:
     }
 
     def position(row: dict[str, Any]) -> list[int]:
-        orders = [(wanted[name], row.get(name)) for name in ("dataset", "model")]
+        orders = [(filtered_by[name], row.get(name)) for name in ("dataset", "model")]
         return [order.index(value) if value in order else 0 for order, value in orders]
 
     selected = {}
@@ -229,7 +229,7 @@ def rows(job: Job, variant: Variant, names: Sequence[str]) -> dict[str, Rows]:
         columns = {*catalog.rows(f'select * from "{name}" limit 0').column_names} - {
             "emotion" if name.startswith("prompt") else ""
         }
-        filters = {column: values for column, values in wanted.items() if column in columns}
+        filters = {column: values for column, values in filtered_by.items() if column in columns}
         selected[name] = sorted(catalog.dicts(name, **filters), key=position)
     return selected
 

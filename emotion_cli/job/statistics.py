@@ -24,13 +24,13 @@ def statistics_task(
     partition: Partition,
     *,
     reads: Mapping[str, Partition],
-    wanted: Sequence[str],
+    part_names: Sequence[str],
     make: Callable[[Job, str], pa.Table],
 ) -> Task:
     """A task that makes one file for each wanted part; stale where what it reads, or a setting of the statistics, changes."""
     settings = job.settings
     inputs = {name: getattr(settings, name) for name in ("neutral", "seed", "draws", "over_layers")}
-    return parts_task(stage, subject, partition, reads=reads, inputs=inputs, wanted=wanted, make=make)
+    return parts_task(stage, subject, partition, reads=reads, inputs=inputs, part_names=part_names, make=make)
 
 
 def statistics_table(name: str, rows: Sequence[Any], **same: Any) -> pa.Table:

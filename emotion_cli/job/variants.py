@@ -42,13 +42,13 @@ def variants(settings: Settings, activations: Partition) -> list[Variant]:
     """The variants asked for; every pooling that is there where none was named. UsageError for an unknown one."""
     if settings.method not in METHODS:
         raise unknown("--method", settings.method, METHODS)
-    held = pairs_of(activations)
+    stored = pairs_of(activations)
     refuse_words_against_a_label(settings)
-    poolings = settings.pooling or sorted(held) or DEFAULT_POOLINGS
+    poolings = settings.pooling or sorted(stored) or DEFAULT_POOLINGS
     if settings.reference != OTHERS:
         # a store may hold what this reference cannot use
         poolings = [pooling for pooling in poolings if pooling != WORD]
-    absent = [pooling for pooling in poolings if held and pooling not in held]
+    absent = [pooling for pooling in poolings if stored and pooling not in stored]
     if absent:
         keys = activations.keys
         hint = f"emo extract -d {keys['dataset']} -m {keys['model']} --pooling {absent[0]}"
@@ -58,8 +58,8 @@ def variants(settings: Settings, activations: Partition) -> list[Variant]:
 
 def shared_variants(job: Job, extractions: Sequence[Extraction]) -> list[Variant]:
     """The variants asked for that all of some extractions have, in the order of the first."""
-    first, *others = (variants(job.settings, extraction.partition(job.store, "activations")) for extraction in extractions)
-    return [variant for variant in first if all(variant in held for held in others)]
+    first, *remaining = (variants(job.settings, extraction.partition(job.store, "activations")) for extraction in extractions)
+    return [variant for variant in first if all(variant in available for available in remaining)]
 
 
 def refuse_words_against_a_label(settings: Settings) -> None:
@@ -75,17 +75,17 @@ def variants_of(job: Job, extraction: Extraction) -> list[Variant]:
     if extraction.has_activations:
         return variants(job.settings, extraction.partition(job.store, "activations"))
     settings, manifest = job.settings, extraction.partition(job.store, "vectors").manifest()
-    held = [variant_of(entry.part) for entry in manifest.files] if manifest else []
+    imported = [variant_of(entry.part) for entry in manifest.files] if manifest else []
     matching = [
         variant
-        for variant in held
+        for variant in imported
         if (variant.method, variant.reference) == (settings.method, settings.reference)
         and variant.pooling in (settings.pooling or [variant.pooling])
     ]
     if not matching:
         raise MissingError(
             f"{extraction.subject}: there are no vectors with method {settings.method}, reference {settings.reference}; "
-            f"imported are {', '.join(variant.part for variant in held) or 'none'}",
+            f"imported are {', '.join(variant.part for variant in imported) or 'none'}",
             hint="choose with --method, --reference and --pooling",
         )
     return matching
@@ -146,8 +146,8 @@ def shown_variant(job: Job, extractions: Sequence[Extraction]) -> Variant:
     return variant
 
 
-def shown_variant_of(held: Sequence[Sequence[Variant]], settings: Settings) -> Variant | None:
+def shown_variant_of(available: Sequence[Sequence[Variant]], settings: Settings) -> Variant | None:
     """The variant to show of those that each extraction has: the default pooling where none was asked for, else the first."""
-    shared = [variant for variant in held[0] if all(variant in others for others in held)]
+    shared = [variant for variant in available[0] if all(variant in candidates for candidates in available)]
     default = [variant for variant in shared if variant.pooling in DEFAULT_POOLINGS and not settings.pooling]
     return next(iter(default or shared), None)

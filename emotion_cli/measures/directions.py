@@ -78,8 +78,8 @@ def without_neutral_components(activations: np.ndarray, is_neutral: np.ndarray) 
     if explained.sum() <= ZERO_RELATIVE_NORM**2 * np.square(neutral).sum():
         return rows  # neutral prompts do not vary: what is left is rounding
     # the slack keeps rounding from asking for one more
-    wanted = int(np.searchsorted(np.cumsum(explained) / explained.sum(), NEUTRAL_SHARE - 1e-12)) + 1
-    return rows - (rows @ components[:wanted].T) @ components[:wanted]
+    n_removed = int(np.searchsorted(np.cumsum(explained) / explained.sum(), NEUTRAL_SHARE - 1e-12)) + 1
+    return rows - (rows @ components[:n_removed].T) @ components[:n_removed]
 
 
 NEUTRAL_SHARE = 0.5

@@ -59,8 +59,8 @@ class LoadedModel:
         weights = sum(parameter.numel() for block in self.blocks for parameter in block.parameters())
         # heads may differ from layer to layer, and a config of all layers refuses to say then
         layers = list(getattr(config, "per_layer_config", None) or [config] * self.n_layers)
-        heads = ((getattr(of, "head_dim", None) or 0) * (getattr(of, "num_attention_heads", None) or 0) for of in layers)
-        width = sum(of or self.d_model for of in heads)
+        heads = ((getattr(part, "head_dim", None) or 0) * (getattr(part, "num_attention_heads", None) or 0) for part in layers)
+        width = sum(part or self.d_model for part in heads)
         # attention's products are small: they run at about half the speed (measured on a CPU)
         # two operations a weight; four for each token seen and component: its part in the scores and in the mean
         return 2 * weights / (2 * 4 * width)

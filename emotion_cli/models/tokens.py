@@ -70,8 +70,8 @@ def tokenize(
         ids += [[kept.setdefault(token, token) for token in row] for row in encoded["input_ids"]]
         if spans is not None:
             words += [
-                _overlapping(offsets, [(start + a, start + b) for a, b in of])
-                for offsets, of, start in zip(encoded["offset_mapping"], spans[some], starts[some], strict=True)
+                _overlapping(offsets, [(start + a, start + b) for a, b in read])
+                for offsets, read, start in zip(encoded["offset_mapping"], spans[some], starts[some], strict=True)
             ]
     words = words or [[] for _ in ids]
     without_bos = ids
@@ -98,10 +98,12 @@ def tokenize(
         hint = _hint_for_long(max(map(len, ids)), max_length, loaded.max_positions)
         raise UsageError(f"longer than {limit} tokens: {_named([texts[i] for i in long])}", hint=hint)
     # what was put first moves the rest
-    words = [[position + len(row) - len(bare) for position in of] for of, row, bare in zip(words, ids, without_bos, strict=True)]
+    words = [
+        [position + len(row) - len(bare) for position in read] for read, row, bare in zip(words, ids, without_bos, strict=True)
+    ]
     if limit:
         ids = [row if len(row) <= limit else row[:limit] for row in ids]
-        words = [[position for position in of if position < limit] for of in words]
+        words = [[position for position in read if position < limit] for read in words]
     return Tokens(ids, long, words)
 
 

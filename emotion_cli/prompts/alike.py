@@ -72,7 +72,7 @@ def is_blank(text: str) -> bool:
 
 def closest(name: str, known: Iterable[str]) -> str | None:
     """Which of the known names was probably meant."""
-    by_meaning = {meanings(other)[0]: other for other in known}
+    by_meaning = {meanings(candidate)[0]: candidate for candidate in known}
     close = get_close_matches(meanings(name)[0], by_meaning, n=1)
     return by_meaning[close[0]] if close else None
 
@@ -108,17 +108,17 @@ def questions_of_texts(contexts: Mapping[str, tuple[str, str | None]], places: M
     n_same = 0
     first: dict[str, str] = {}
     for text, (label, topic) in contexts.items():
-        other = first.setdefault(seen(text), text)
-        if other == text:
+        earlier = first.setdefault(seen(text), text)
+        if earlier == text:
             continue
-        other_label, other_topic = contexts[other]
+        other_label, other_topic = contexts[earlier]
         if (label, topic) == (other_label, other_topic):
             n_same += 1
             continue
         what, here, there = ("label", label, other_label) if label != other_label else ("topic", topic, other_topic)
         asked.append(
-            f"{places[text]}: the text {shown(text)} ({what} {here!r}) looks like {shown(other)} ({what} {there!r}) at "
-            f"{places[other]}"
+            f"{places[text]}: the text {shown(text)} ({what} {here!r}) looks like {shown(earlier)} ({what} {there!r}) at "
+            f"{places[earlier]}"
         )
     return TextQuestions(asked, n_same)
 
@@ -133,12 +133,12 @@ def _twins(what: str, places: Mapping[str, Sequence[str]]) -> list[str]:
     first: dict[str, str] = {}
     asked = []
     for name, rows in places.items():
-        other = next((first[meaning] for meaning in meanings(name) if meaning in first), name)
-        first.update(dict.fromkeys(meanings(name), other))
-        if other != name:
+        earlier = next((first[meaning] for meaning in meanings(name) if meaning in first), name)
+        first.update(dict.fromkeys(meanings(name), earlier))
+        if earlier != name:
             asked.append(
-                f"{rows[0]}: the {what} {shown(name)}{_rows(rows[1:])} looks like {shown(other)} at {places[other][0]}"
-                f"{_rows(places[other][1:])}"
+                f"{rows[0]}: the {what} {shown(name)}{_rows(rows[1:])} looks like {shown(earlier)} at {places[earlier][0]}"
+                f"{_rows(places[earlier][1:])}"
             )
     return asked
 

@@ -102,9 +102,9 @@ def validated(
     `faults` are those already found while reading `files`; `reference` must be a label of the set. Labels, topics and texts that
     look alike are questioned, unless `accept_labels` is given. `options` are those of the command line that would read the files.
     """
-    found = list(faults)
+    problems = list(faults)
     if role not in ROLES:
-        found.append(f"role {role!r}: one of {', '.join(ROLES)} is expected")
+        problems.append(f"role {role!r}: one of {', '.join(ROLES)} is expected")
     prompts: dict[tuple[str, str], Prompt] = {}
     first_place: dict[str, str] = {}
     by_text: dict[str, Prompt] = {}
@@ -113,7 +113,7 @@ def validated(
     for row in rows:
         wrong = _faults_of(row)
         if wrong:
-            found += wrong
+            problems += wrong
             continue
         prompt = Prompt(row.values["text"], row.values["emotion"], row.values.get("topic"), row.values.get("lang"))
         labels.setdefault(prompt.emotion, []).append(row.place)
@@ -122,34 +122,36 @@ def validated(
         earlier = by_text.setdefault(prompt.text, prompt)
         where = first_place.setdefault(prompt.text, row.place)
         if earlier.emotion != prompt.emotion:
-            found.append(f"{row.place}: the text stands under {prompt.emotion!r} here and {earlier.emotion!r} at {where}")
+            problems.append(f"{row.place}: the text stands under {prompt.emotion!r} here and {earlier.emotion!r} at {where}")
         elif earlier.topic != prompt.topic:
-            found.append(f"{row.place}: the text has topic {prompt.topic!r} here and {earlier.topic!r} at {where}")
+            problems.append(f"{row.place}: the text has topic {prompt.topic!r} here and {earlier.topic!r} at {where}")
         else:
             known = prompts.get((prompt.emotion, prompt.text))
             copies = known.n_copies + 1 if known else 1
             prompts[prompt.emotion, prompt.text] = Prompt(prompt.text, prompt.emotion, earlier.topic, earlier.lang, copies)
     counts = Counter(prompt.emotion for prompt in prompts.values())
-    found += [
+    problems += [
         f"label {label!r} has {counted(n, 'prompt')}; at least 2 are needed" for label, n in sorted(counts.items()) if n < 2
     ]
     if counts and reference is not None and reference not in counts:
         meant = closest(reference, counts)
-        found.append(
+        problems.append(
             f"reference {reference!r} is no label of the set; labels are {', '.join(sorted(counts))}"
             + (f"; did you mean {meant!r}?" if meant else "")
         )
-    if not prompts and not found:
-        found.append("there are no prompts")
+    if not prompts and not problems:
+        problems.append("there are no prompts")
     contexts = {text: (prompt.emotion, prompt.topic) for text, prompt in by_text.items()}
     texts = questions_of_texts(contexts, first_place)
     asked = [*questions_of_labels(labels, RESERVED), *questions_of_topics(topics), *texts.questions]
     if texts.n_same:
         same = counted(texts.n_same, "text")
         note(f"counted apart, although like another of the same label and topic to the eye: {same}")
-    if found or (asked and not accept_labels):
+    if problems or (asked and not accept_labels):
         asked = [] if accept_labels else asked
-        raise UsageError(_listed(name, [*found, *asked]), hint=_next(shlex.join(map(str, files)) or "FILE", options, bool(asked)))
+        raise UsageError(
+            _listed(name, [*problems, *asked]), hint=_next(shlex.join(map(str, files)) or "FILE", options, bool(asked))
+        )
     return PromptSet(name, role, tuple(prompts.values()))
 
 

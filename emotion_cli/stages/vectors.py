@@ -25,7 +25,7 @@ def _task(job: Job, extraction: Extraction) -> Task:
         extraction.partition(job.store, "vectors"),
         reads={"activations": activations},
         inputs={"neutral": job.settings.neutral, "over_layers": job.settings.over_layers},
-        wanted=[variant.part for variant in variants(job.settings, activations)],
+        part_names=[variant.part for variant in variants(job.settings, activations)],
         make=lambda job, part: _part(job, extraction, variant_of(part)),
     )
 

@@ -65,8 +65,8 @@ class Carried:
 
     def specificity(self) -> np.ndarray | None:
         """That less the largest cosine with another emotion [trial]; None for one emotion."""
-        others = np.delete(self.cosines, self._batch.number, 0)
-        return self.cosine() - others.max(0) if len(others) else None
+        other_cosines = np.delete(self.cosines, self._batch.number, 0)
+        return self.cosine() - other_cosines.max(0) if len(other_cosines) else None
 
     def auroc(self) -> np.ndarray:
         """AUROC [trial] of the target's prompts of the emotion against those of its reference."""
@@ -267,7 +267,7 @@ class _Learnt(NamedTuple):
 class _End:
     """One model's end of the maps of one split: inner products of rows (block x label) of the thirds, and what is learnt."""
 
-    def __init__(self, space: Space, other: Space, split: Thirds, design: Design, fits: Sequence[Fit]) -> None:
+    def __init__(self, space: Space, counterpart: Space, split: Thirds, design: Design, fits: Sequence[Fit]) -> None:
         self.rows = fit, source, target = tuple(design.rows[blocks].ravel() for blocks in split)
         self.gram = gram = space.gram
         self.zero = space.zero
@@ -279,7 +279,7 @@ class _End:
             rows = table[:, [design.column(label) for label in labels]].ravel()
             spectrum = spectrum_of(gram[np.ix_(rows, rows)], len(labels))
             free = len(rows) - len(labels)
-            strength = strength_of(spectrum, other.gram[np.ix_(rows, rows)], free)
+            strength = strength_of(spectrum, counterpart.gram[np.ix_(rows, rows)], free)
             k = min(COMPONENTS, free // 2, len(spectrum.values))
             self.learnt[labels] = _Learnt(
                 strength,

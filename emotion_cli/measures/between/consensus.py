@@ -68,7 +68,7 @@ def shares(spaces: Sequence[Space], design: Design, sampling: Sampling) -> list[
     first = 1 + len(groups)
     measured = []
     for emotion in design.emotions:
-        trials = joined([as_labelled(design), groups, exchanged(design, design.behind(emotion), sampling)])
+        trials = joined([as_labelled(design), groups, exchanged(design, design.labels_used(emotion), sampling)])
         values = np.mean([_split_shares(world, trials, first, emotion) for world in worlds], axis=0)
         measured += [
             Share(model, emotion, dimension, Sampled(float(row[0]), row[first:], groups=row[1:first]))
@@ -124,8 +124,8 @@ def consensus(points: Sequence[np.ndarray], rows: Rows) -> np.ndarray:
     for _ in range(MOST_SWEEPS):
         now = np.zeros(len(active))
         for i in range(n):
-            others = [j for j in range(n) if j != i]
-            turned, common = _nearest(products[i, others][:, active], turns[others][:, active])
+            remaining = [j for j in range(n) if j != i]
+            turned, common = _nearest(products[i, remaining][:, active], turns[remaining][:, active])
             turns[i, active] = turned
             now += common
         going = now - before > TOLERANCE * now

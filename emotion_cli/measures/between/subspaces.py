@@ -87,11 +87,11 @@ def explained_directions(space: Space, design: Design, width: int, sampling: Sam
 
     Null: all labels that make the directions exchanged within blocks. For k below the number that explains all by construction.
     """
-    others = design.reference == OTHERS
-    most = len(design.emotions) - others
+    against_others = design.reference == OTHERS
+    most = len(design.emotions) - against_others
     if space.flat or most < 2:
         return []
-    swapped = design.emotions if others else (*design.emotions, design.reference)
+    swapped = design.emotions if against_others else (*design.emotions, design.reference)
     trials = joined([as_labelled(design), exchanged(design, swapped, sampling)])
     weights = np.stack([trials.weights(design.coefficients(emotion)) for emotion in design.emotions], 1)
     rows = design.rows.ravel()

@@ -74,7 +74,7 @@ def trials_of(design: Design, emotion: str, sampling: Sampling) -> Trials:
     Specificity has the null that emotions are interchangeable, whatever they share against the reference.
     """
     fewer = sampling.fewer()
-    null = exchanged(design, design.behind(emotion), sampling)
+    null = exchanged(design, design.labels_used(emotion), sampling)
     groups = groups_left_out(design, sampling)
     parts = [as_labelled(design), groups, null.part(slice(fewer.draws))]
     specific = design.reference != OTHERS and len(design.emotions) > 1

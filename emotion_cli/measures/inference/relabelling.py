@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from emotion_cli.measures.inference.sampling import Sampling
-from emotion_cli.measures.labels import Labels, coefficients, labels_behind, prompt_weights
+from emotion_cli.measures.labels import Labels, coefficients, labels_used, prompt_weights
 
 N_SPLITS = 15
 """Random divisions of the topics into thirds, over which aligned measures are averaged."""
@@ -50,9 +50,9 @@ class Design(NamedTuple):
         """Weight [label] of each label's mean in the direction of an emotion."""
         return coefficients(self.labels, emotion, self.emotions, self.reference)
 
-    def behind(self, emotion: str) -> list[str]:
+    def labels_used(self, emotion: str) -> list[str]:
         """The labels that make the direction of an emotion, sorted."""
-        return labels_behind([emotion], self.emotions, self.reference)
+        return labels_used([emotion], self.emotions, self.reference)
 
 
 class Thirds(NamedTuple):

@@ -70,7 +70,7 @@ class Case:
     @cached_property
     def contrast(self) -> Contrast:
         """The emotion against its reference."""
-        return Contrast(self.emotion, self.material.draws(tuple(self.material.labels.behind(self.emotion))))
+        return Contrast(self.emotion, self.material.draws(tuple(self.material.labels.labels_used(self.emotion))))
 
     @cached_property
     def grams(self) -> list[Gram]:

@@ -59,8 +59,8 @@ def refuse_other_kinds(name: str, folder: Path, *, trust_remote_code: bool = Fal
         for key, value in config.items()
         if key.endswith("_config") and isinstance(value, dict) and "model_type" in value
     )
-    said = f" (it has parts for: {', '.join(made_of)})" if made_of else ""
-    raise UsageError(f"{name}: a model of type {kind} is not a causal language model{said}", hint="emo models list")
+    parts = f" (it has parts for: {', '.join(made_of)})" if made_of else ""
+    raise UsageError(f"{name}: a model of type {kind} is not a causal language model{parts}", hint="emo models list")
 
 
 def missing_packages(folder: Path) -> list[str]:
@@ -71,8 +71,8 @@ def missing_packages(folder: Path) -> list[str]:
     for file in sorted(folder.glob("*.model")):
         with file.open("rb") as stream:
             begins = stream.read(256)
-        of = "tiktoken" if re.match(TIKTOKEN, begins) else "sentencepiece"
-        missing |= {SOLD_AS[package]: None for package in PACKAGES[of] if not _is_there(package)}
+        kind = "tiktoken" if re.match(TIKTOKEN, begins) else "sentencepiece"
+        missing |= {SOLD_AS[package]: None for package in PACKAGES[kind] if not _is_there(package)}
     return list(missing)
 
 

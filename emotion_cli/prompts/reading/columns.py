@@ -68,8 +68,8 @@ class Columns:
             wrong.append(f"column {columns['emotion'][0]!r} stands beside the columns of labels")
         return [f"{header.place}: {fault}" for fault in wrong]
 
-    def others(self, header: Header) -> list[str]:
-        """Columns of a table that nobody asked for, sorted."""
+    def unread(self, header: Header) -> list[str]:
+        """Columns of a table that no option names, sorted."""
         return sorted({name for name in header.names if name.strip() and self._is_other(name)})
 
     def _is_other(self, name: str) -> bool:
@@ -141,15 +141,17 @@ class Reading(NamedTuple):
         names = self.columns.label_names
         numbers = value if isinstance(value, list) else value.split(",") if isinstance(value, str) else [value]
         try:
-            found = [int(number) if isinstance(number, int | str) and not isinstance(number, bool) else -1 for number in numbers]
+            indexes = [
+                int(number) if isinstance(number, int | str) and not isinstance(number, bool) else -1 for number in numbers
+            ]
         except ValueError:
-            found = [-1]
-        if any(not 0 <= number < len(names) for number in found):
+            indexes = [-1]
+        if any(not 0 <= number < len(names) for number in indexes):
             self.faults.append(
                 f"{place}: the label {value!r} is no number from 0 to {len(names) - 1}, which the label names have"
             )
             return None
-        return [names[number] for number in found]
+        return [names[number] for number in indexes]
 
 
 def off_or_on(value: Any) -> bool | None:

@@ -108,7 +108,7 @@ def _row(place: str, header: Header, fields: Sequence[str]) -> Row:
 def _rows_alone(path: Path, span: Sequence[Line], header: Header, separator: str) -> list[Row]:
     """Those of the lines of a record that would be rows if no field spanned lines."""
     cells = {line.number: _cells(line.body, separator) for line in span[: len(span) if len(span) > 1 else 0]}
-    return [_row(f"{path}:{number}", header, of) for number, of in cells.items() if len(of) == len(header.names)]
+    return [_row(f"{path}:{number}", header, fields) for number, fields in cells.items() if len(fields) == len(header.names)]
 
 
 def _needs_quotes(record: _Record, span: Sequence[Line], separator: str) -> bool:
@@ -139,11 +139,11 @@ def _separator(path: Path, text: Sequence[Line], usual: str, faults: list[str], 
         record, _ = _record_or_fault(text, first, separator)
         return len(record.fields) if record else 0
 
-    others = [separator for separator in SEPARATORS if separator != usual and n_columns(separator) > 1]
-    if n_columns(usual) > 1 or len(others) != 1:
+    candidates = [separator for separator in SEPARATORS if separator != usual and n_columns(separator) > 1]
+    if n_columns(usual) > 1 or len(candidates) != 1:
         return first, usual
-    notes.append(f"{place}: fields are separated by {SEPARATORS[others[0]]}, as the header shows")
-    return first, others[0]
+    notes.append(f"{place}: fields are separated by {SEPARATORS[candidates[0]]}, as the header shows")
+    return first, candidates[0]
 
 
 def _record_or_fault(text: Sequence[Line], at: int, separator: str) -> tuple[_Record | None, str]:
