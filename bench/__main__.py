@@ -26,7 +26,7 @@ def main() -> None:
     options = parser.parse_args()
     unknown = sorted(set(options.subjects) - set(SUBJECTS))
     if unknown:
-        parser.error(f"{unknown[0]} is none of {', '.join(SUBJECTS)}")
+        parser.error(f"{unknown[0]} is not one of {', '.join(SUBJECTS)}")
     os.environ["OMP_NUM_THREADS"] = str(options.threads)
     os.environ["HF_HUB_OFFLINE"] = "1"
     options.model = options.model or ["smollm2-135m", "gemma3-270m"]

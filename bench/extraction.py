@@ -69,7 +69,7 @@ def _measure(model: str, options: Namespace) -> tuple[list[dict[str, Any]], list
         measured = interleaved({key: partial(way, ids) for key, way in ways.items()}, options.runs, fewer={"a": 1})
         values, choice, computed, proof = measured["emo"].last
         for run in ("b", "c"):
-            # the last state of (b) is behind the final norm
+            # the last state of (b) is after the final norm
             theirs = measured[run].last[:-1]
             error = np.linalg.norm(values[:-1] - theirs, axis=-1) / np.linalg.norm(theirs, axis=-1)
             # a wrong token or layer would be off by its norm; one Gemma prompt without BOS is so badly conditioned that one plain

@@ -55,7 +55,7 @@ def steering_vectors(work):
                 with record_activations(model, layer_type="decoder_block") as seen:
                     model(input_ids=tokens, attention_mask=mask)
                 rows.append(torch.stack([seen[k][0][torch.arange(len(tokens)), mask.sum(1) - 1] for k in sorted(seen)]))
-        return _behind_blocks(torch.cat(rows, 1))
+        return _after_blocks(torch.cat(rows, 1))
 
     return call
 
@@ -74,7 +74,7 @@ def repeng(work):
 
     def call():
         states = batched_get_hiddens(model, tokenizer, texts, layers, BATCH)
-        return _behind_blocks(np.stack([states[k] for k in layers]))
+        return _after_blocks(np.stack([states[k] for k in layers]))
 
     return call
 
@@ -100,7 +100,7 @@ def nnsight(work):
                         kept.append((out[0] if isinstance(out, tuple) else out)[at, last])
                 seen = list(kept)
                 rows.append(torch.stack(seen))
-        return _behind_blocks(torch.cat(rows, 1))
+        return _after_blocks(torch.cat(rows, 1))
 
     return call
 
@@ -126,7 +126,7 @@ def saklas(work):
         states = torch.cat(rows, 1)
         back = torch.empty_like(states)
         back[:, order] = states
-        return _behind_blocks(back)
+        return _after_blocks(back)
 
     return call
 
@@ -161,8 +161,8 @@ def _batches(ids):
         )
 
 
-def _behind_blocks(states):
-    """States behind each block but the last, and a first row that stands for the embeddings, which not all packages give."""
+def _after_blocks(states):
+    """States after each block but the last, and a first row that stands for the embeddings, which not all packages give."""
     return [None, *states[:-1]]
 
 

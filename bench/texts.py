@@ -11,7 +11,7 @@ def shipped(name: str) -> list[str]:
 
 
 def different(tokenizer: Any, count: int = 400, seed: int = 0) -> list[str]:
-    """The `extended` prompts behind a first word whose first token no other prompt has."""
+    """The `extended` prompts after a first word whose first token no other prompt has."""
     rng = random.Random(seed)
     firsts, prompts = set(), []
     words = [

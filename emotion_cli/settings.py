@@ -55,13 +55,13 @@ class Settings:
 
     dataset: Names = _setting((), "prompt set", otherwise="all", short="-d")
     model: Names = _setting((), "model: Hub id, folder, .gguf file or alias", otherwise="all", short="-m")
-    name: str | None = _setting(None, "what to call the model in the store, where its folder's name is taken by other weights")
+    name: str | None = _setting(None, "name of the model in the store, if other weights have its folder's name")
     extraction: Names = _setting((), "extraction by (the start of) its id", otherwise="the newest")
     emotion: Names = _setting((), "label to show", otherwise="all", short="-e")
     layer: Layers = _setting((), "layers, such as 0,3,5-8 or resid_pre; 0 is the embeddings", otherwise="all", metavar="LAYERS")
     pooling: Names = _setting((), "how tokens become one row: last, mean or word")
-    recipe: str = _setting(DEFAULT, "named settings (emo info --recipes), or a .toml file of them", metavar="NAME")
-    method: str = _setting("mean_difference", "how a direction is made")
+    recipe: str = _setting(DEFAULT, "named settings (emo info --recipes), or a .toml file with them", metavar="NAME")
+    method: str = _setting("mean_difference", "how a direction is computed")
     reference: str = _setting("neutral", "label that directions are measured against, or `others`")
     over_layers: str = _setting(
         "resid_post",

@@ -74,7 +74,7 @@ class Artifacts:
     def withdraw(self) -> None:
         """Remove the files, then what the manifest says of them; whoever calls it holds the folder.
 
-        A crash in between leaves a manifest that lists files which are gone: they do not count, and are found again.
+        A crash in between leaves a manifest that lists removed files: they do not count, and are found again.
         """
         with protocol.naming(self.folder):
             former = protocol.read_manifest(self.folder)

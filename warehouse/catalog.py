@@ -124,7 +124,7 @@ def declare(connection: duckdb.DuckDBPyConnection, store: Store, *, comments: bo
         try:
             _declare_table(connection, table, paths, broken)
         except duckdb.Error:
-            # a file is no Parquet file: look at each
+            # a file is not a Parquet file: look at each
             paths, broken = _sorted_out(store.partitions(table.name), footers=True)
             _declare_table(connection, table, paths, broken)
         read += paths

@@ -23,7 +23,7 @@ class Query:
 
 @cache
 def queries() -> dict[str, Query]:
-    """All bundled queries by name, each behind those that it reads."""
+    """All bundled queries by name, each after those that it reads."""
     known = _read(query_folder())
     ordered: dict[str, Query] = {}
 

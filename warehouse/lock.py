@@ -30,7 +30,7 @@ def held(folder: Path, *, wait: bool = False) -> Iterator[None]:
     """Keep other processes from writing a folder; HeldError says who holds it and since when (`wait` waits instead).
 
     The operating system drops the lock when its process ends, however it ends; over NFS 4 it holds between hosts. Where the file
-    system has no locks, a file that only one process can create stands in; it is taken over when its process is gone.
+    system has no locks, a file that only one process can create stands in; it is taken over when its process has ended.
     """
     with _acquired(folder, wait=wait):
         try:
@@ -74,7 +74,7 @@ def _refusal(folder: Path) -> HeldError:
         who = "another process"
     else:
         if (folder / MARKER).exists() and holder["host"] != socket.gethostname():
-            hint = f"if that process is gone: rm '{folder / MARKER}'"
+            hint = f"if that process has ended: rm '{folder / MARKER}'"
     return HeldError(f"{folder} is being written by {who}", hint=hint)
 
 

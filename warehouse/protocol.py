@@ -275,8 +275,8 @@ _HINTS = {
     errno.EROFS: "name a folder that can be written with --store DIR",
     errno.EACCES: "name a folder that can be written with --store DIR",
     errno.EPERM: "name a folder that can be written with --store DIR",
-    errno.ENOTDIR: "a file stands where a folder should be: move it away, or name another with --store DIR",
-    errno.EEXIST: "a file stands where a folder should be: move it away, or name another with --store DIR",
+    errno.ENOTDIR: "a file exists where a folder should be: move it away, or name another with --store DIR",
+    errno.EEXIST: "a file exists where a folder should be: move it away, or name another with --store DIR",
     errno.ENAMETOOLONG: "name a store with a shorter path with --store DIR",
 }
 
@@ -302,7 +302,7 @@ def _temporary(folder: Path) -> Iterator[tuple[Path, IO[bytes]]]:
         with naming(folder):
             sink.close()
     except BaseException:
-        # a full disk refuses what was left to write, too, and one that became read-only keeps the file: the fault itself is said
+        # a full disk refuses the remaining writes, and a read-only one keeps the file: the original error is reported
         with suppress(OSError):
             sink.close()
         with suppress(OSError):

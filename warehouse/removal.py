@@ -89,7 +89,7 @@ def remove(store: Store, folders: list[Removal]) -> list[Path]:
 
 
 def left_stale(store: Store) -> list[tuple[str, Path]]:
-    """Kind and folder of what is about everything in the store, where it says what is no longer there."""
+    """Kind and folder of pages about the whole store that still show removed rows."""
     committed = ((_manifest(folder), folder) for folder in store.artifact_folders())
     return [
         (manifest.table, folder)
@@ -104,7 +104,7 @@ def _roots(store: Store, filters: Filters) -> Iterator[Partition]:
         by_about[table.about] += store.folders(table.name)
     extractions = _ids(store, filters, by_about[About.extraction])
     ids = {id_ for _, _, id_ in extractions}
-    # an id names rows of one dataset and model; what is of both, or of one extraction, leaves texts and checks
+    # an id names rows of one dataset and model; the model's data of the dataset, or of one extraction, leaves texts and checks
     whole = not (filters.extractions or (filters.datasets and filters.models))
     goes: dict[About, Callable[[Partition], bool]] = {
         About.dataset: lambda partition: (
@@ -205,7 +205,7 @@ def _is_listed(manifest: Manifest | None) -> Callable[[Path], bool]:
 
 
 def _removed(store: Store, removal: Removal) -> bool:
-    """Remove one folder's files, then the folder and those above it that are empty; whether it is gone."""
+    """Remove one folder's files, then the folder and those above it that are empty; whether it was removed."""
     with protocol.naming(removal.folder):
         if removal.part:
             Artifacts(removal.folder, part=removal.part).withdraw()

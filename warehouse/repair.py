@@ -18,7 +18,7 @@ from warehouse.verify import KINDS, Fault
 
 
 def repair(store: Store, faults: Iterable[Fault]) -> list[Fault]:
-    """The faults again, each with what was done about it; those that only a person or a new run can mend are left."""
+    """The faults again, each with what was done about it; those that only a person or a new run can repair are left."""
     done: list[Fault] = []
     by_folder: dict[Path, list[Fault]] = {}
     for fault in faults:
@@ -32,7 +32,7 @@ def repair(store: Store, faults: Iterable[Fault]) -> list[Fault]:
     for folder, members in by_folder.items():
         try:
             with held(folder):
-                done += [fault._replace(done=action) for fault, action in _mended(store, folder, members)]
+                done += [fault._replace(done=action) for fault, action in _repaired(store, folder, members)]
         except HeldError as error:
             done += [fault._replace(done=f"left: {error}") for fault in members]
     older = [fault for fault in faults if fault.check == "older"]
@@ -42,7 +42,7 @@ def repair(store: Store, faults: Iterable[Fault]) -> list[Fault]:
     return done
 
 
-def _mended(store: Store, folder: Path, faults: Sequence[Fault]) -> list[tuple[Fault, str]]:
+def _repaired(store: Store, folder: Path, faults: Sequence[Fault]) -> list[tuple[Fault, str]]:
     actions: dict[str, Callable[[Path], str]] = {
         "remove": _remove,
         "quarantine": lambda path: _put_aside(store, path),

@@ -245,7 +245,7 @@ TABLES: dict[str, Table] = {
         _statistics(
             "prompt_audits",
             About.dataset,
-            "What a label's texts, or two labels' texts, look like from outside, and how well that alone tells them apart.",
+            "Surface features of a label's texts, or of two labels' texts, and how well these alone separate the labels.",
             grain=("dataset", "prompts_sha256", "emotion_a", "emotion_b", "measure"),
             partition_by=("dataset", "prompts_sha256"),
             value_columns=("finding",),
@@ -322,7 +322,7 @@ TABLES: dict[str, Table] = {
         Table(
             "model_checks",
             About.model,
-            "Whether a model is read rightly, as proven by `emo models check`; extract refuses one that failed.",
+            "Whether activations are read correctly, as proven by `emo models check`; extract refuses a model that failed.",
             grain=("model", "weights_sha256", "tokenizer_sha256", "dtype", "check_name"),
             partition_by=("model", "weights_sha256", "tokenizer_sha256", "dtype"),
             value_columns=("value", "bound", "passed", "detail", "versions", "created_at"),

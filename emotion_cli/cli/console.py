@@ -13,7 +13,7 @@ from emotion_cli.cli.next_step import with_store
 from emotion_cli.job.listener import Advance, Listener
 
 SECONDS_BETWEEN_LINES = 15
-"""How often progress is said where there is no terminal to draw a bar on; work that takes no longer needs no line."""
+"""Seconds between lines of progress where stderr is not a terminal; shorter work prints no line."""
 
 
 class Console(Listener):
@@ -43,7 +43,7 @@ class Console(Listener):
 
     @contextmanager
     def progress(self, what: str, **totals: int) -> Iterator[Advance]:
-        """A bar while the work goes on, or lines where stderr is no terminal; at the end of long work one line with its speed."""
+        """A bar during the work, or lines where stderr is not a terminal; after long work one line with its speed."""
         work = _Work(what, totals)
         if self.quiet:
             yield work.add

@@ -37,7 +37,7 @@ EXTRACTION = (
 
 MODEL_TO_RUN = "Hub id, folder, .gguf file or alias, repeatable; the embedded models if not given."
 
-Force = Annotated[bool, typer.Option("--force", help="Redo the work although it is up to date.")]
+Force = Annotated[bool, typer.Option("--force", help="Redo the work even if it is up to date.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print what would be done and why, and do nothing.")]
 
 OF_ROWS_AND_NOTES: dict[str, tuple[Any, Any]] = {
@@ -68,9 +68,9 @@ OF_ROWS_AND_NOTES: dict[str, tuple[Any, Any]] = {
     ),
     "overwrite": (bool, typer.Option(False, "--force", help="Let --output overwrite a file.")),
     "quiet": (bool, typer.Option(False, "--quiet", "-q", help="Print errors only.")),
-    "verbose": (bool, typer.Option(False, "--verbose", "-v", help="Also say what is up to date.")),
+    "verbose": (bool, typer.Option(False, "--verbose", "-v", help="Also list what is up to date.")),
 }
-"""Options that are no settings: how rows are written, and how much is said; type and declaration by name."""
+"""Options that are not settings: how rows are written, and how many notes are printed; type and declaration by name."""
 
 
 @dataclass(frozen=True)
@@ -138,7 +138,7 @@ def refuse_no_store(settings: Settings) -> None:
     beside = [path.name for path in settings.store.parent.iterdir() if path.is_dir()] if settings.store.parent.is_dir() else []
     meant = did_you_mean(settings.store.name, sorted(beside))
     source = settings.sources.get("store", "--store")
-    hint = f"name one with --store DIR, or make it: emo run --store {shlex.quote(str(settings.store))}"
+    hint = f"give one with --store DIR, or make it: emo run --store {shlex.quote(str(settings.store))}"
     raise MissingError(f"{source}: there is no store at {settings.store}{meant}", hint=hint)
 
 

@@ -44,7 +44,7 @@ ENDINGS = {
 """What a file's ending says of its format."""
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
-"""Spreadsheets run a text cell that begins with one of these; numbers are no texts and stay as they are."""
+"""Spreadsheets run a text cell that begins with one of these; numbers are not texts and are not changed."""
 
 
 def format_of(format: Format | None, output: Path | None = None, *, force: bool = False) -> Format:

@@ -47,4 +47,4 @@ def _elsewhere(outcome: "Outcome", settings: Settings) -> Iterator[str]:
     """Where the report is, when it is not the report of everything in the store."""
     for task in outcome.of("report").tasks:
         if task.writes.parent != settings.store:
-            yield f"; report of this selection: {task.writes} (of everything: emo report)"
+            yield f"; report of this selection: {task.writes} (of the whole store: emo report)"

@@ -76,7 +76,7 @@ class PartWriter:
                     advance(len(chunk), sum(len(self.ids[i]) for i in chunk))
                     continue
                 entries[name] = self._part(group, chunk, advance)
-                # noted before the next one is begun: no kill costs more than one part
+                # noted before the next part starts: a kill costs at most one part
                 self.partition.save_progress([*todo.ready, *entries.values(), *todo.left])
                 if (group, chunk) != parts[-1]:
                     stop.here()
@@ -121,7 +121,7 @@ class PartWriter:
             self.partition.save_progress(keep)
             raise CheckFailedError(
                 f"{self.extraction.subject}: {error}; nothing was kept of them",
-                hint="run it again with --strategy single, and report this",
+                hint="rerun it with --strategy single, and report this as a bug",
             ) from error
         self.listener.note(
             f"{self.extraction.subject}: {sample.n_prompts} prompts computed again singly, "
@@ -130,7 +130,7 @@ class PartWriter:
         return {"n_recomputed": sample.n_prompts, "recomputed_error": max(sample.distance, known.get("recomputed_error") or 0.0)}
 
     def _say_absent(self, groups: Sequence[Group]) -> None:
-        """Say which prompts have no row, by label: too short for a pooling, or without a word of theirs."""
+        """Say which prompts have no row, by label: too short for a pooling, or without an emotion word."""
         from emotion_cli.models.pooling import POOLINGS
 
         for pooling in sorted({pooling for group in groups for pooling in group.poolings}):

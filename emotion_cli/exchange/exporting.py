@@ -96,7 +96,7 @@ def _vectors(job: Job, extraction: Extraction, variant: Variant, *, normalize: b
     ]
     if not chosen:
         raise MissingError(
-            f"{extraction.subject}: none of the layers given with --layer is stored", hint="emo sql vector_norms_by_layer"
+            f"{extraction.subject}: no layer given with --layer is in the store", hint="emo sql vector_norms_by_layer"
         )
     if normalize:
         zero = [i for i in chosen if rows[i]["relative_norm"] < ZERO_RELATIVE_NORM]
@@ -128,12 +128,12 @@ def _as_gguf(job: Job, extraction: Extraction, variant: Variant, file: VectorFil
     left_out = sorted({row["layer"] for row in file.rows if row["layer"] < FIRST_GGUF_LAYER})
     if not expressible:
         raise UsageError(
-            f"{extraction.subject}: a GGUF control vector has no place for layers {', '.join(map(str, left_out))}",
+            f"{extraction.subject}: a GGUF control vector cannot store layers {', '.join(map(str, left_out))}",
             hint=f"--layer {FIRST_GGUF_LAYER} or above, or --as safetensors",
         )
     if left_out:
         layers = ", ".join(map(str, left_out))
-        job.listener.note(f"{extraction.subject}: a GGUF control vector has no place for layers {layers}, which are left out")
+        job.listener.note(f"{extraction.subject}: a GGUF control vector cannot store layers {layers}, which are left out")
     planned = {}
     for emotion in sorted({file.rows[i]["emotion"] for i in expressible}):
         members = [i for i in expressible if file.rows[i]["emotion"] == emotion]

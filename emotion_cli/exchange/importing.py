@@ -124,7 +124,7 @@ def _read(sources: Sequence[Source], rows: Rows, scratch: Scratch, faults: list[
             for batch in source.batches():
                 faults += rows.check(batch)
                 if len(faults) > MOST_FAULTS:
-                    faults[MOST_FAULTS:] = [f"reading stopped behind {MOST_FAULTS} faults"]
+                    faults[MOST_FAULTS:] = [f"reading stopped after {MOST_FAULTS} faults"]
                     return
                 if not faults:
                     scratch.append(batch["activation"])

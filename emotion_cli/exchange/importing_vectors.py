@@ -85,7 +85,7 @@ def _refuse_incomplete(path: Path, file: VectorFile) -> None:
     try:
         _extraction_columns(file)
         if not isinstance(json.loads(file.about.get("made_with", "{}")), dict):
-            raise ValueError("made_with is no JSON object")
+            raise ValueError("made_with is not a JSON object")
         table_of(
             "vectors",
             _vector_columns(Variant(*(file.about[name] for name in Variant._fields)), _rows(file)),
@@ -95,9 +95,9 @@ def _refuse_incomplete(path: Path, file: VectorFile) -> None:
     except MemoryError as error:
         raise short_of_memory(path, error) from error
     except (ValueError, TypeError, KeyError, pa.ArrowException) as error:
-        raise EmoError(f"{path}: its metadata is not as emo export writes it: {error}") from error
+        raise EmoError(f"{path}: its metadata is not in the format of emo export: {error}") from error
     if text_of("d_model", file.about["d_model"]) != file.vectors.shape[1] or len({*file.keys}) < len(file.keys):
-        raise EmoError(f"{path}: its metadata is not that of its vectors")
+        raise EmoError(f"{path}: its metadata does not match its vectors")
 
 
 def _merged(store: Store, members: Sequence[tuple[Path, VectorFile]], faults: list[str]) -> dict[Variant, Rows]:

@@ -109,7 +109,7 @@ def reading(source: Source, faults: list[str], what: str = "damaged") -> Iterato
 
 def _faults_of(source: Source) -> list[str]:
     if isinstance(source.origin, Path) and not source.origin.is_file():
-        return ["there is no such file"]
+        return ["no such file"]
     faults: list[str] = []
     with reading(source, faults, "not readable as Parquet"):
         faults += _faults_of_schema(source.schema)

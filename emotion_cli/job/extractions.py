@@ -142,12 +142,12 @@ def with_activations(extractions: Sequence[Extraction], note: Callable[[str], No
     if lacking and len(lacking) == len(extractions):
         hint = f"emo extract -d {lacking[0].dataset} -m {lacking[0].model}"
         raise MissingError(
-            f"{lacking[0].subject}: only imported vectors are there, no activations: they can be queried, "
+            f"{lacking[0].subject}: it has imported vectors only, without activations: these can be queried, "
             "compared, plotted and exported",
             hint=hint,
         )
     for extraction in lacking:
-        note(f"{extraction.subject}: left out, only imported vectors are there, no activations")
+        note(f"{extraction.subject}: left out, it has imported vectors only, without activations")
     return [extraction for extraction in extractions if extraction.has_activations]
 
 

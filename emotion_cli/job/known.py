@@ -52,10 +52,10 @@ def refuse_not_made(store: Store, settings: Settings) -> None:
     datasets, models = (stored_names(store, key) for key in ("dataset", "model"))
     for name in settings.dataset:
         if name not in datasets:
-            raise MissingError(f"{_source(settings, 'dataset')}: nothing of {name} is in this store", hint=f"emo run -d {name}")
+            raise MissingError(f"{_source(settings, 'dataset')}: {name} has no data in this store", hint=f"emo run -d {name}")
     for given in settings.model:
         if not set(asked_model(store, settings.cache, given).names) & set(models):
-            raise MissingError(f"{_source(settings, 'model')}: nothing of {given} is in this store", hint=f"emo run -m {given}")
+            raise MissingError(f"{_source(settings, 'model')}: {given} has no data in this store", hint=f"emo run -m {given}")
 
 
 def refuse_unknown_filters(store: Store, settings: Settings) -> None:
@@ -102,7 +102,7 @@ def refuse_unknown_settings(store: Store, settings: Settings, extractions: Seque
             option = _source(settings, "emotion")
             if label in every:
                 raise UsageError(
-                    f"{option}: {label!r} is what others are measured against, so it has no direction",
+                    f"{option}: {label!r} is the reference, so it has no direction",
                     hint=f"{option} {shown[0]}" if shown else None,
                 )
             raise unknown(option, label, shown, hint="emo datasets list")
@@ -116,7 +116,7 @@ def refuse_unknown_layers(store: Store, settings: Settings, extractions: Iterabl
         for layer in layer_numbers(settings.layer, n_layers):
             if n_layers is not None and layer > n_layers:
                 raise UsageError(
-                    f"{option}: {layer} is none of the layers of {extraction.model}, 0 to {n_layers}",
+                    f"{option}: {layer} is not a layer of {extraction.model}, 0 to {n_layers}",
                     hint=f"--layer 0-{n_layers}",
                 )
             if stored and layer not in stored and extraction.has_activations:
@@ -129,7 +129,7 @@ def refuse_unknown_layers(store: Store, settings: Settings, extractions: Iterabl
 
 
 def no_reference(settings: Settings, subject: str, labels: Iterable[str]) -> UsageError:
-    """The error for a reference that is none of the labels of a dataset, which is what `subject` names."""
+    """The error for a reference that is not a label of a dataset; `subject` names the dataset."""
     known = [*sorted(set(labels)), OTHERS]
     error = unknown(_source(settings, "reference"), settings.reference, known, hint=f"--reference {OTHERS}")
     return UsageError(f"{subject}: no prompt is labelled {settings.reference!r}: {error}", hint=error.hint)
@@ -145,7 +145,7 @@ def with_emotions(
     kept = [extraction for extraction in extractions if asked & emotions_in(settings, labels_of(store, extraction))]
     for extraction in extractions:
         if extraction not in kept:
-            note(f"{extraction.subject}: left out, it has none of the emotions asked for")
+            note(f"{extraction.subject}: left out, it has none of the requested emotions")
     return kept
 
 
@@ -189,7 +189,7 @@ def _refuse_layers_of_none(store: Store, settings: Settings) -> None:
     for layer in layer_numbers(settings.layer, deepest):
         if deepest is not None and layer > deepest:
             raise UsageError(
-                f"{option}: {layer} is none of the layers of {', '.join(models) or 'these models'}, 0 to {deepest}",
+                f"{option}: {layer} is not a layer of {', '.join(models) or 'these models'}, 0 to {deepest}",
                 hint=f"--layer 0-{deepest}",
             )
         if layer not in stored:

@@ -48,7 +48,7 @@ def averaged_layers(store: Store, settings: Settings, extraction: Extraction, la
     if n_layers is not None:
         return set(layers) & set(LAYER_RANGES[settings.over_layers](n_layers))
     if settings.over_layers != "resid_post":
-        message = f"{extraction.subject}: its depth is not known, so {settings.over_layers} does not say which layer is the last"
+        message = f"{extraction.subject}: its depth is unknown, so {settings.over_layers} does not say which layer is last"
         raise UsageError(message, hint="--over-layers resid_post")
     return {layer for layer in layers if layer > 0}
 

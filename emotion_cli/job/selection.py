@@ -86,8 +86,8 @@ def emotions(job: Job, extractions: Iterable[Extraction]) -> list[str]:
 def _default(job: Job, extractions: Sequence[Extraction]) -> dict[str, Collection[str]]:
     """The values of a variant that make a report the default one.
 
-    A reference is the default one where it is the setting's default, and, where no prompt has that label, where it is the label
-    that is no emotion.
+    A reference is the default one where it is the setting's default, and, where no prompt has that label, where it is the
+    neutral label.
     """
     settings, usual = job.settings, Settings()
     labels = set().union(*(labels_of(job.store, extraction) for extraction in extractions))
@@ -144,7 +144,7 @@ def _layers(job: Job, extractions: Sequence[Extraction]) -> list[str]:
         requested = set(layer_numbers(asked, depth(job.store, extraction)))
         if stored and not stored & requested:
             raise MissingError(
-                f"{extraction.subject}: none of the layers asked for is in the store",
+                f"{extraction.subject}: no requested layer is in the store",
                 hint=f"emo extract -d {extraction.dataset} -m {extraction.model}",
             )
         narrower = narrower or not stored <= requested

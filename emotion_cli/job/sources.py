@@ -1,4 +1,4 @@
-"""Models that were asked for: found, named, and told apart from those in the store."""
+"""Requested models: found, named, and compared with those in the store."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace

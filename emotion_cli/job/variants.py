@@ -98,7 +98,7 @@ def caveat(store: Store, extraction: Extraction, method: str) -> str | None:
     row = extraction.partition(store, "extractions").read(["architecture", "ignores_mean"]).to_pylist()[0]
     if row["ignores_mean"]:
         return None
-    known = "is not known to" if row["ignores_mean"] is None else "does not"
+    known = "is unknown to" if row["ignores_mean"] is None else "does not"
     return (
         f"{extraction.model}: centred activations are all that a model reads which subtracts the mean first, as LayerNorm does; "
         f"{row['architecture'] or 'its architecture'} {known}, so {method} takes away something that the model does read"

@@ -13,7 +13,7 @@ ZERO_RELATIVE_NORM = 1e-5
 
 
 class Direction(NamedTuple):
-    """One emotion's direction [d_model], the prompts behind it, and its norms (relative_norm has no unit)."""
+    """One emotion's direction [d_model], its prompts, and its norms (relative_norm has no unit)."""
 
     emotion: str
     vector: np.ndarray
@@ -70,7 +70,7 @@ def without_neutral_components(activations: np.ndarray, is_neutral: np.ndarray) 
     if len(neutral) < 2:
         raise UsageError(
             f"neutral_pcs_removed: two neutral prompts at least are needed, there are {len(neutral)}",
-            hint="--neutral LABEL names the label that is no emotion",
+            hint="--neutral LABEL names the neutral label",
         )
     deviations = neutral - neutral.mean(axis=0)
     _, singular, components = np.linalg.svd(deviations, full_matrices=False)

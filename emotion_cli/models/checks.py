@@ -1,4 +1,4 @@
-"""Whether a model is read rightly: what is measured of it, and the bound that the measurement must keep."""
+"""Checks that activations are read correctly: what is measured, and the bound for it."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from emotion_cli.models.loaded import LoadedModel
 
 CAUSAL_TOLERANCE = {"float32": 1e-5, "float16": 1e-2, "bfloat16": 2e-2}
-"""Largest change over norm of a token's state that another token behind it may cause, by rounding, in each number format."""
+"""Largest change over norm of a token's state that a later token may cause, by rounding, in each number format."""
 
 NORM_TOLERANCE = {"float32": 1e-4, "float16": 5e-2, "bfloat16": 5e-2}
 """Largest error over norm that the final norm, applied once more to the top layer, may show in each number format."""

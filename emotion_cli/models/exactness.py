@@ -228,7 +228,7 @@ def recompute(
     wrong: set[int] = set()
     for pooling, rows in kept.items():
         allowed = FACTOR * np.maximum(against.rounding[pooling].max(axis=1, initial=0.0), FLOOR[loaded.dtype])
-        # not `>`: what is no number is wrong, too
+        # not `>`: NaN is wrong, too
         wrong.update(np.flatnonzero(~(_distances(rows, truth, pooling) <= allowed[:, None]).all(axis=0)).tolist())
     return Recomputed(distance, sorted(wrong))
 

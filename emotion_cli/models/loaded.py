@@ -38,12 +38,12 @@ class LoadedModel:
         return getattr(self.model.config.get_text_config(), "bos_token_id", None)
 
     def said_of_weights(self) -> str:
-        """Which weight holds what is no number, as the end of a sentence; nothing where all are numbers."""
+        """Which weight holds a value that is not a number, as the end of a sentence; empty where all are numbers."""
         import torch
 
         names = (name for name, value in self.model.named_parameters() if not bool(torch.isfinite(value).all()))
         name = next(names, None)
-        return f": the weight {name} holds values that are no numbers" if name else ""
+        return f": the weight {name} holds values that are not numbers" if name else ""
 
     @cached_property
     def masks_by_layer_type(self) -> bool:

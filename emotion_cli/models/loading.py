@@ -22,7 +22,7 @@ GENERIC_TOKENIZERS = ("TokenizersBackend", "PreTrainedTokenizerFast")
 
 
 VOCABULARIES = ("*.model", "*.tiktoken", "spiece*")
-"""Files that tokenizers are made of where there is no tokenizer.json."""
+"""Tokenizer files where there is no tokenizer.json."""
 
 LONGEST_SAID = 300
 """Characters of what a library says that are worth a line."""

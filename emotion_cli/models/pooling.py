@@ -137,7 +137,7 @@ def pooled_batches(
                 ) from None
             budget = max(batch.size // 2, 1)
             if not halved:
-                notify(f"memory runs out at {batch.size} tokens a batch: going on with smaller ones")
+                notify(f"memory runs out at {batch.size} tokens a batch: continuing with smaller batches")
             halved = True
             pending += halves(batch, unique)[::-1]
             continue

@@ -1,4 +1,4 @@
-"""Errors of a model that cannot do what is tried, told apart from faults of ours."""
+"""Errors that a model raises because it cannot do something, separated from bugs of emo."""
 
 import traceback
 from pathlib import Path

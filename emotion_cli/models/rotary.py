@@ -1,4 +1,4 @@
-"""Rotary positions whose angles depend on the longest prompt of a batch, and what a pass leaves behind in them."""
+"""Rotary positions whose angles depend on the longest prompt of a batch, and the state that a pass leaves in them."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""What a model is made of, as seen while it runs on two tokens: its decoder, the blocks, and what stands behind them.
+"""A model's structure, seen while it runs on two tokens: its decoder, the blocks, and the modules after them.
 
 Nothing here goes by the name of a module, an argument or an architecture: blocks are a list of modules that run one after
 another, each on what the one before returned.

@@ -88,7 +88,7 @@ def tokenize(
         ids = [row if bos == "auto" and row[:1] == [first] else [first, *row] for row in ids]
         doubled = [text for text, row in zip(texts, ids, strict=True) if row[:2] == [first, first]]
         if doubled:
-            raise UsageError(f"BOS stands twice at the start of {_named(doubled)}", hint="--bos auto")
+            raise UsageError(f"BOS is repeated at the start of {_named(doubled)}", hint="--bos auto")
     empty = [text for text, row in zip(texts, ids, strict=True) if not row]
     if empty:
         raise UsageError(f"no token is left of {_named(empty)}", hint="--bos always")

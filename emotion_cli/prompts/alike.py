@@ -41,7 +41,7 @@ _DIVIDERS = re.compile(r"(?<=[^\W_])[\s_\-‐-―−・·]+(?=[^\W_])")
 
 
 def seen(text: str) -> str:
-    """What of a text can be told apart by eye: Unicode form, invisible characters, kinds of space and of letters are no part."""
+    """The visible form of a text: without differences of Unicode form, invisible characters, kinds of space or of letters."""
     plain = _plain(text)
     return _exchanged(plain, _DRAWN_LIKE_LATIN, _drawn())
 
@@ -66,7 +66,7 @@ def _plain(text: str) -> str:
 
 
 def is_blank(text: str) -> bool:
-    """Whether a text holds nothing that can be seen."""
+    """Whether a text contains no visible character."""
     return not _SURELY_SEEN.search(text) and not _visible(text).strip()
 
 
@@ -93,7 +93,7 @@ def questions_of_labels(places: Mapping[str, Sequence[str]], reserved: str) -> l
         elif label.casefold() in MISSING_VALUES:
             asked.append(f"{rows[0]}: the label {shown(label)}{_rows(rows[1:])} looks like a missing value")
         elif _visible(without := _JOINERS.sub("", label)) != without:
-            asked.append(f"{rows[0]}: the label {shown(label)} holds characters that cannot be seen{_rows(rows[1:])}")
+            asked.append(f"{rows[0]}: the label {shown(label)} contains invisible characters{_rows(rows[1:])}")
     return asked
 
 
@@ -124,7 +124,7 @@ def questions_of_texts(contexts: Mapping[str, tuple[str, str | None]], places: M
 
 
 def shown(text: str) -> str:
-    """A text as messages quote it, with escapes behind it where it holds other characters than ASCII's."""
+    """A text as messages quote it, followed by escapes where it holds other characters than ASCII's."""
     cut = text if len(text) <= LONGEST_SHOWN else text[: LONGEST_SHOWN - 1] + "…"
     return repr(cut) if text.isascii() else f"{cut!r} = {cut!a}"
 

@@ -1,4 +1,4 @@
-"""Counts of a prompt set's outside, label by label, and what they mean in plain words (METHODS section 6)."""
+"""Surface features of a prompt set, counted by label, and what they mean in plain words (METHODS section 6)."""
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
@@ -159,7 +159,7 @@ def verdict(dataset: str, areas: Mapping[tuple[str, str], Area]) -> Verdict:
     )
     if not failed:
         return Verdict(True, f"audit of {dataset}: passes{told}")
-    text = f"{len(failed)} of {len(areas)} pairs of labels can be told apart by their surface, or may be{told}"
+    text = f"{len(failed)} of {len(areas)} pairs of labels can be predicted from surface features, or may be{told}"
     return Verdict(False, f"audit of {dataset}: {text}; see: emo datasets audit {dataset}")
 
 

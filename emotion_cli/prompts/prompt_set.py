@@ -122,7 +122,7 @@ def validated(
         earlier = by_text.setdefault(prompt.text, prompt)
         where = first_place.setdefault(prompt.text, row.place)
         if earlier.emotion != prompt.emotion:
-            problems.append(f"{row.place}: the text stands under {prompt.emotion!r} here and {earlier.emotion!r} at {where}")
+            problems.append(f"{row.place}: the text has label {prompt.emotion!r} here and {earlier.emotion!r} at {where}")
         elif earlier.topic != prompt.topic:
             problems.append(f"{row.place}: the text has topic {prompt.topic!r} here and {earlier.topic!r} at {where}")
         else:
@@ -136,7 +136,7 @@ def validated(
     if counts and reference is not None and reference not in counts:
         meant = closest(reference, counts)
         problems.append(
-            f"reference {reference!r} is no label of the set; labels are {', '.join(sorted(counts))}"
+            f"reference {reference!r} is not a label of the set; labels are {', '.join(sorted(counts))}"
             + (f"; did you mean {meant!r}?" if meant else "")
         )
     if not prompts and not problems:
@@ -146,7 +146,7 @@ def validated(
     asked = [*questions_of_labels(labels, RESERVED), *questions_of_topics(topics), *texts.questions]
     if texts.n_same:
         same = counted(texts.n_same, "text")
-        note(f"counted apart, although like another of the same label and topic to the eye: {same}")
+        note(f"counted separately, although they look like another prompt with the same label and topic: {same}")
     if problems or (asked and not accept_labels):
         asked = [] if accept_labels else asked
         raise UsageError(
@@ -158,8 +158,8 @@ def validated(
 def _next(files: str, options: Sequence[str], is_asked: bool) -> str:
     if options:
         return f"emo datasets validate {files} {' '.join(options)}"
-    mend = f"mend these places, then: emo datasets validate {files}"
-    return f"{mend}; if all is meant as it stands, add --accept-labels" if is_asked else mend
+    fix = f"fix these rows, then: emo datasets validate {files}"
+    return f"{fix}; if the data are correct as they are, add --accept-labels" if is_asked else fix
 
 
 def _faults_of(row: Row) -> list[str]:
@@ -174,9 +174,9 @@ def _faults_of(row: Row) -> list[str]:
         elif not value.strip():
             wrong.append(f"{row.place}: {key} is empty")
         elif is_blank(value):
-            wrong.append(f"{row.place}: {key} is empty: {value!a} holds nothing that can be seen")
+            wrong.append(f"{row.place}: {key} is empty: {value!a} contains no visible character")
         elif HALF_A_PAIR.search(value):
-            wrong.append(f"{row.place}: {key} holds half a surrogate pair, which is no character")
+            wrong.append(f"{row.place}: {key} holds half a surrogate pair, which is not a character")
         elif key == "emotion" and value != value.strip():
             wrong.append(f"{row.place}: the label {value!r} has white space at an end")
         elif key == "emotion" and value == RESERVED:

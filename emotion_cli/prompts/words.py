@@ -18,7 +18,7 @@ RULE = 2
 """Raise it when other places of a text are found with the same list, so that rows and audits are made again."""
 
 Span = tuple[int, int]
-"""Characters of a text, from the first to behind the last."""
+"""Characters of a text: the index of the first, and one past the last."""
 
 
 @dataclass(frozen=True)
@@ -50,13 +50,13 @@ def read_words(path: Path | None) -> WordList:
         declared = tomllib.loads(source.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise UsageError(
-            f"--words {path}: there is no such file", hint='a line for each label: label = ["word", "another word"]'
+            f"--words {path}: no such file", hint='a line for each label: label = ["word", "another word"]'
         ) from error
     except (OSError, ValueError) as error:
         raise UsageError(f"--words {path}: not readable as TOML: {error}") from error
     for label, words in declared.items():
         if not isinstance(words, list) or not words or not all(isinstance(word, str) and word.strip() for word in words):
-            raise UsageError(f"--words {path}: {label} is no list of words", hint=f'{label} = ["word", "another"]')
+            raise UsageError(f"--words {path}: {label} is not a list of words", hint=f'{label} = ["word", "another"]')
     return WordList({label: tuple(words) for label, words in declared.items()})
 
 
@@ -77,5 +77,5 @@ def _whole(word: str) -> str:
     mark = f"[{marks()}]"
     before = "" if re.match(f"[{UNSPACED}]", pieces[0]) else rf"(?<!{spaced})(?<![^\W{UNSPACED}]{mark})"
     after = "" if re.match(f"[{UNSPACED}]", pieces[-1][-1]) else rf"(?!{spaced})"
-    # a mark behind the last letter makes it another
+    # a mark after the last letter makes it another
     return rf"{before}{form}(?!{mark}){after}"

@@ -91,7 +91,7 @@ class Logged(NamedTuple):
 
 
 def metrics(rows: Mapping[str, Sequence[Row]]) -> list[Metric]:
-    """The metrics of rows by query; a value that is not defined is no metric."""
+    """The metrics of rows by query; an undefined value is not a metric."""
     return [
         Metric(
             metric_name(family.name, *(row[column] for column in family.path)),

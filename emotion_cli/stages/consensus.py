@@ -76,7 +76,7 @@ def _rows(job: Job, extractions: Sequence[Extraction], variant: Variant) -> list
         unknown = ", ".join(
             extraction.model for extraction, n_layers in zip(extractions, depths, strict=True) if n_layers is None
         )
-        job.listener.note(f"{subject}: the depth of {unknown} is not known, so no layers are matched")
+        job.listener.note(f"{subject}: the depth of {unknown} is unknown, so no layers are matched")
         return []
     stored = [pairs_of(extraction.partition(job.store, "activations"))[variant.pooling] for extraction in extractions]
     matches = matched_all(known, stored)

@@ -140,7 +140,7 @@ class _Models:
 
     @property
     def matched(self) -> list[tuple[int, int]]:
-        """Pairs of layers at the same relative depth, each layer with itself in one model; none where a depth is not known."""
+        """Pairs of layers at the same relative depth, each layer with itself in one model; none where a depth is unknown."""
         if self.alone:
             return [(layer, layer) for layer in self.stored[0]]
         depth_a, depth_b = self.depths
@@ -170,7 +170,7 @@ def _matched(models: _Models) -> list[Row]:
     rows = _raw_cosines(models)
     if None in models.depths:
         unknown = models.a if models.depths[0] is None else models.b
-        models.job.listener.note(f"{unknown.subject}: its depth is not known, so no layer is matched; emo compare --all-layers")
+        models.job.listener.note(f"{unknown.subject}: its depth is unknown, so no layer is matched; emo compare --all-layers")
         return rows
     pairs = models.matched
     design = models.design() if pairs else None

@@ -60,7 +60,7 @@ def _reason(activations: Partition, extractions: Partition, poolings: Sequence[s
     if row is None:
         return NOT_THERE
     if row.inputs.get("activations") not in (None, fingerprint(activations)):
-        return "its row in extractions is behind"
+        return "its row in extractions is out of date"
     n_layers = extractions.read(["n_layers"])["n_layers"][0].as_py()
     requested = layer_numbers(layers, n_layers) or (range(n_layers + 1) if n_layers is not None else ())
     lacking = [pooling for pooling in poolings if pooling not in stored or not set(requested) <= set(stored[pooling])]

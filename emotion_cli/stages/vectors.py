@@ -45,7 +45,7 @@ def _part(job: Job, extraction: Extraction, variant: Variant) -> pa.Table:
     activations = extraction.partition(store, "activations")
     rows: list[tuple[int, Direction]] = []
     for layer in pairs_of(activations)[variant.pooling]:
-        # in a function, so that a layer's activations are gone when the next ones are read
+        # in a function, so that a layer's activations are freed before the next are read
         made = _directions(activations, layer, settings, variant, extraction.subject)
         rows += [(layer, direction) for direction in made]
     averaged = averaged_layers(store, settings, extraction, [layer for layer, _ in rows])

@@ -236,8 +236,8 @@ def altered(path, **changes):
 
 FAULTS = {
     "foreign": (lambda path: save_file({"x.1": np.ones(8, np.float32)}, path), "not written by emo export"),
-    "no Parquet either": (lambda path: path.write_text("text"), "not a whole safetensors file"),
-    "gone": (lambda path: path.unlink(), "there is no such file"),
+    "no Parquet either": (lambda path: path.write_text("text"), "not a complete safetensors file"),
+    "gone": (lambda path: path.unlink(), "no such file"),
     "no rows": (lambda path: altered(path, rows="[]"), "not those that its metadata lists"),
     "no pooling": (lambda path: altered(path, pooling=None), "does not say pooling"),
     "no extraction": (lambda path: altered(path, extraction_id=None), "does not say extraction_id"),

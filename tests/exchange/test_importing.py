@@ -181,7 +181,7 @@ NEW_FAULTS = {
         "text is empty",
     ),
     "no label": (changed(3, emotion=None), "FILE:4: emotion is missing"),
-    "two labels": (changed(3, emotion="rage"), "FILE:5: the text stands under 'joy' here and 'rage' at FILE:4"),
+    "two labels": (changed(3, emotion="rage"), "FILE:5: the text has label 'joy' here and 'rage' at FILE:4"),
     "two topics": (changed(3, topic="x"), "FILE:5: the text has topic 'topic 0' here and 'x' at FILE:4"),
     "foreign id": ([{**row, "prompt_id": "x"} for row in made.rows_of()], "FILE:36: prompt_id 'x' is not that of the text"),
     "label of one prompt": (
@@ -192,7 +192,7 @@ NEW_FAULTS = {
 
 FAULTS = {
     "no pooling": (changed(3, pooling=None), "FILE:4: pooling is missing"),
-    "odd pooling": (changed(3, pooling="a/b"), "FILE:4: pooling 'a/b' is no name"),
+    "odd pooling": (changed(3, pooling="a/b"), "FILE:4: pooling 'a/b' is not a valid name"),
     "no layer": (changed(3, layer=None), "FILE:4: layer is missing"),
     "negative layer": (changed(3, layer=-1), "FILE:4: layer -1 is negative"),
     "layer beyond": (changed(3, layer=7), "FILE:4: layer 7 is beyond --n-layers 6"),
@@ -277,7 +277,7 @@ def test_all_faults_are_named_at_once(store, tmp_path):
     for fault, said in zip(
         lines[1:],
         (
-            "gone.parquet: there is no such file",
+            "gone.parquet: no such file",
             "text.parquet: not readable as Parquet",
             "empty.parquet: there are no rows",
             "a.parquet:3: layer -3 is negative",

@@ -1,4 +1,4 @@
-"""`emo datasets audit`: whether labels can be told apart without a model."""
+"""`emo datasets audit`: how well surface features predict the label."""
 
 import typer
 

@@ -55,7 +55,7 @@ def shares(spaces: Sequence[Space], design: Design, sampling: Sampling) -> list[
     It is the squared length of the direction's projection on the mean of the other models' (unit) directions over its own squared
     length, components outside the consensus space included; zero where the projection points the other way. The null exchanges
     labels within blocks in all models alike and keeps the turns: fitted again they would learn how the exchanged labels lie
-    apart, which the labels' means no longer remove, and that is no part of chance.
+    apart, which the labels' means no longer remove and which is not chance.
     """
     if any(space.flat for space in spaces):
         return []

@@ -68,7 +68,7 @@ def rank_codes(correlations: np.ndarray) -> np.ndarray:
 def rank_pattern(codes: np.ndarray) -> np.ndarray:
     """Mean ranks of the correlation distances of pairs of prompts [prompt, prompt], centred (Kriegeskorte et al. 2008)."""
     n = len(codes)
-    # each pair stands twice in the matrix, and the diagonal holds n zeros that are no pairs
+    # each pair is in the matrix twice, and the n zeros of the diagonal are not pairs
     counts = np.bincount(codes.ravel()).astype(float)
     counts[:1] -= n
     counts /= 2

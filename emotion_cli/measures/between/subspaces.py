@@ -31,7 +31,7 @@ MEASURES = (
     Measure("principal_angle_first", Tail.LOWER, lambda cosines: np.degrees(np.arccos(cosines[..., 0]))),
     Measure("principal_angle_last", Tail.LOWER, lambda cosines: np.degrees(np.arccos(cosines[..., -1]))),
 )
-"""What is said of the cosines of principal angles [..., k], descending; angles are in degrees, and small ones mean overlap."""
+"""Summaries of the cosines of principal angles [..., k], descending; angles are in degrees, and small ones mean overlap."""
 
 
 def explained(space: Space, design: Design, width: int, sampling: Sampling) -> list[Result]:

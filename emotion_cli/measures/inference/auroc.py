@@ -66,7 +66,7 @@ def resampled_areas(
     """AUROC [draw] of scores [positive] and [negative] whose units [positive], [negative] are drawn `counts` [draw, unit] times.
 
     A positive and a negative prompt of one unit are a pair as often as the unit is drawn, not as often squared: copies of
-    a topic are no further topics. NaN where a draw has no pair.
+    a topic are not further topics. NaN where a draw has no pair.
     """
     order = np.argsort(negative, kind="stable")
     below, not_above = (np.searchsorted(negative[order], positive, side) for side in ("left", "right"))

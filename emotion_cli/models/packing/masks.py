@@ -105,7 +105,7 @@ def depths_of(batch: Batch) -> np.ndarray:
 
 
 def ends_of(batch: Batch) -> np.ndarray:
-    """The place behind the last node that descends from each node [row, node].
+    """The place after the last node that descends from each node [row, node].
 
     A row is in the order in which its prompts branch, so what descends from a node follows it without a gap. What fills a
     row up sees itself, because a softmax over nothing is not a number.

@@ -26,7 +26,7 @@ Cost = Callable[[int, int], float]
 
 @dataclass
 class Row:
-    """Token prefixes laid out as one sequence, each behind the one that it goes on from; `paths` by prompt, in nodes."""
+    """Token prefixes laid out as one sequence, each after the one that it continues; `paths` by prompt, in nodes."""
 
     tokens: list[int] = field(default_factory=list)
     depths: list[int] = field(default_factory=list)
@@ -78,7 +78,7 @@ class Batch:
 
     @cached_property
     def is_causal(self) -> bool:
-        """Whether every row is a path: what fills a row up stands behind it and is never seen, so no mask is needed."""
+        """Whether every row is a path: padding stands after it and is never seen, so no mask is needed."""
         return all(row.is_path for row in self.rows)
 
     @property

@@ -59,7 +59,7 @@ def find(
     if given in embedded.EMBEDDED or path.suffix == ".gguf":
         gguf = embedded.locate(given, cache) if given in embedded.EMBEDDED else path
         if not gguf.is_file():
-            raise MissingError(f"{gguf}: there is no such GGUF file", hint="emo models list")
+            raise MissingError(f"{gguf}: no such GGUF file", hint="emo models list")
         digest = fingerprint.file_sha256(gguf, cache)
         # the conversion makes both, so a changed one is another tokenizer over the same weights
         conversion = hashlib.sha256(f"{digest} v{CONVERSION_VERSION}".encode()).hexdigest()
@@ -119,7 +119,7 @@ def _download(name: str, revision: str | None, notify: Callable[[str], None]) ->
             notify(f"downloading {name}")
             return Path(huggingface_hub.snapshot_download(name, revision=revision, ignore_patterns=NOT_DOWNLOADED))
     except HFValidationError as error:
-        raise UsageError(f"{name!r} is no folder, alias or Hub id: {error}", hint="emo models list") from error
+        raise UsageError(f"{name!r} is not a folder, an alias or a Hub id: {error}", hint="emo models list") from error
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
         known = ", ".join(embedded.EMBEDDED)
         raise MissingError(

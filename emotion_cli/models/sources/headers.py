@@ -30,7 +30,7 @@ def gguf_weights(path: Path) -> dict[str, int]:
         with path.open("rb") as file:
             return _gguf(_Reader(file, size))
     except (ValueError, struct.error) as error:
-        raise EmoError(f"{path}: not a whole GGUF file: {error}", hint="fetch the file again") from error
+        raise EmoError(f"{path}: not a complete GGUF file: {error}", hint="fetch the file again") from error
 
 
 class Stored(NamedTuple):
@@ -49,7 +49,7 @@ def safetensors_header(path: Path) -> dict[str, Stored]:
             slices = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118 - no mapping
             return {name: Stored(tensor.get_dtype(), tensor.get_shape()) for name, tensor in slices.items()}
     except SafetensorError as error:
-        raise EmoError(f"{path}: not a whole safetensors file: {error}", hint="fetch the file again") from error
+        raise EmoError(f"{path}: not a complete safetensors file: {error}", hint="fetch the file again") from error
 
 
 class _Reader:
@@ -61,7 +61,7 @@ class _Reader:
 
     def skip(self, count: int, what: str) -> None:
         if count > self.size - self.file.tell():
-            raise ValueError(f"{what} is said to have {count} bytes, the file has {self.size}")
+            raise ValueError(f"{what} claims to have {count} bytes, the file has {self.size}")
         self.file.seek(count, 1)
 
     def string(self, what: str) -> bytes:
@@ -89,7 +89,7 @@ class _Reader:
         if inner == _ARRAY:
             raise ValueError(f"{what} is an array of arrays")
         if count * 8 > self.size - self.file.tell():
-            raise ValueError(f"{what} is said to have {count} strings, the file has {self.size} bytes")
+            raise ValueError(f"{what} claims to have {count} strings, the file has {self.size} bytes")
         for _ in range(count):
             self.value(inner, what)
 
@@ -118,6 +118,6 @@ def _gguf(reader: _Reader) -> dict[str, int]:
             weights *= reader.number("Q")
         reader.skip(4 + 8, f"tensor {i}")
         if weights * _LEAST_BITS > 8 * reader.size:
-            raise ValueError(f"tensor {i} is said to have {weights} weights, the file has {reader.size} bytes")
+            raise ValueError(f"tensor {i} claims to have {weights} weights, the file has {reader.size} bytes")
         counts[name] = weights
     return counts

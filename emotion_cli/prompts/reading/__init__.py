@@ -77,14 +77,14 @@ def prompt_files(paths: Sequence[Path]) -> list[Path]:
         elif path.suffix.lower() not in READERS:
             raise UsageError(f"{path}: not a kind of prompt file that is read; these are: {kinds}")
         elif not path.is_file():
-            raise UsageError(f"{path}: there is no such file", hint="emo datasets list")
+            raise UsageError(f"{path}: no such file", hint="emo datasets list")
         else:
             files.append(path)
     return list({path.resolve(): path for path in files}.values())
 
 
 def _never_seen(contents: Sequence[Contents], columns: Columns) -> list[str]:
-    """A fault for each column that was named and that no row has."""
+    """A fault for each named column that no row has."""
     seen = {key for file in contents for row in file.rows for key in row.values}
     what = {"text": "text", "emotion": "label", "topic": "topic"}
     asked = {name: what[key] for key, name in columns.named.items()} | dict.fromkeys(columns.label_columns, "label")
@@ -92,7 +92,7 @@ def _never_seen(contents: Sequence[Contents], columns: Columns) -> list[str]:
 
 
 def _rows(contents: Contents, reading: Reading) -> list[Row]:
-    """The rows under the keys that a prompt has; what is wrong with a whole column is said once, not for each row."""
+    """The rows under the keys that a prompt has; a fault of a whole column is listed once, not for each row."""
     unknown: list[str] = []
     if contents.header:
         unknown = reading.columns.unread(contents.header)

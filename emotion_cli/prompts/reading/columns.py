@@ -35,9 +35,9 @@ class Columns:
         named = [*filter(None, (self.text, self.label, self.topic)), *self.label_columns]
         twice = sorted({name for name in named if named.count(name) > 1})
         if twice:
-            raise UsageError(f"column {twice[0]!r} is named for two things")
+            raise UsageError(f"column {twice[0]!r} is used twice in the options")
         if self.label_columns and (self.label or self.label_names):
-            raise UsageError("--label-columns goes with neither --label-column nor --label-names: its columns are the labels")
+            raise UsageError("--label-columns cannot be used with --label-column or --label-names: its columns are the labels")
 
     @property
     def named(self) -> dict[str, str]:
@@ -65,7 +65,7 @@ class Columns:
             wrong += [f"column {i} has no name" for i, name in enumerate(header.names, start=1) if not name.strip()]
         wrong += [f"there is no column {name!r}" for name in needed if self.keys.get(name, name) not in columns]
         if self.label_columns and "emotion" in columns:
-            wrong.append(f"column {columns['emotion'][0]!r} stands beside the columns of labels")
+            wrong.append(f"column {columns['emotion'][0]!r} cannot be used with the columns of labels")
         return [f"{header.place}: {fault}" for fault in wrong]
 
     def unread(self, header: Header) -> list[str]:
@@ -89,7 +89,7 @@ class Tally:
         return [
             f"{places[0]}: {'the row has' if len(places) == 1 else f'{len(places)} rows have'} {what}, "
             + ("the first is here; " if len(places) > 1 else "")
-            + "a row is read with one"
+            + "a row needs exactly one"
             for places, what in kinds
             if places
         ]
@@ -112,7 +112,7 @@ class Reading(NamedTuple):
             if name not in self.columns.keys and self.columns.ignore_others:
                 continue
             if key in values:
-                self.faults.append(f"{row.place}: {name!r} stands beside another key for {key}")
+                self.faults.append(f"{row.place}: {name!r} is a second key for {key}")
             else:
                 values[key] = value
         if self.columns.label_columns:
@@ -137,7 +137,7 @@ class Reading(NamedTuple):
         return None if wrong else [name for name, value in read.items() if value]
 
     def _numbered(self, place: str, value: Any) -> list[str] | None:
-        """The names of the numbers in a cell or a list; None where one is no number of a name."""
+        """The names of the numbers in a cell or a list; None where a number has no name."""
         names = self.columns.label_names
         numbers = value if isinstance(value, list) else value.split(",") if isinstance(value, str) else [value]
         try:
@@ -148,7 +148,7 @@ class Reading(NamedTuple):
             indexes = [-1]
         if any(not 0 <= number < len(names) for number in indexes):
             self.faults.append(
-                f"{place}: the label {value!r} is no number from 0 to {len(names) - 1}, which the label names have"
+                f"{place}: the label {value!r} is not a number from 0 to {len(names) - 1}, which the label names have"
             )
             return None
         return [names[number] for number in indexes]
@@ -172,16 +172,14 @@ def label_names(given: str) -> tuple[str, ...]:
     elif "," in given:
         names = given.split(",")
     else:
-        raise UsageError(
-            f"--label-names {given}: there is no such file", hint="--label-names calm,joy,rage, or a file with one a line"
-        )
+        raise UsageError(f"--label-names {given}: no such file", hint="--label-names calm,joy,rage, or a file with one a line")
     return distinct("--label-names", names)
 
 
 def distinct(option: str, given: Collection[str]) -> tuple[str, ...]:
-    """Names without white space around them; UsageError when one is empty or stands twice."""
+    """Names without white space around them; UsageError when one is empty or is repeated."""
     names = [name.strip() for name in given]
     wrong = next((name for name in names if not name or names.count(name) > 1), None)
     if wrong is not None:
-        raise UsageError(f"{option}: {'a name is empty' if not wrong else f'{wrong!r} stands twice'}")
+        raise UsageError(f"{option}: {'a name is empty' if not wrong else f'{wrong!r} is repeated'}")
     return tuple(names)

@@ -91,17 +91,17 @@ def _read(path: Path, usual: str) -> Contents:
                 doubts.append(Doubt(place, span[-1].number, alone))
     if quoted_at:
         faults += [
-            f"{place}: a quote opens no whole field, yet fields are quoted, as in line {quoted_at}; {QUOTING}"
+            f"{place}: a quote does not enclose a whole field, yet fields are quoted, as in line {quoted_at}; {QUOTING}"
             for place in literal
         ]
     elif literal:
         more = f", here and in {len(literal) - 1} more lines" if len(literal) > 1 else ""
-        notes.append(f"{literal[0]}: a quote that opens no whole field is read as a character{more}")
+        notes.append(f"{literal[0]}: a quote that does not enclose a whole field is read as a character{more}")
     return Contents(rows, faults, header, notes, doubts)
 
 
 def _row(place: str, header: Header, fields: Sequence[str]) -> Row:
-    # an empty cell is no value
+    # an empty cell is a missing value
     return Row(place, {name: value or None for name, value in zip(header.names, fields, strict=True)})
 
 
@@ -165,13 +165,13 @@ def _record(text: Sequence[Line], at: int, separator: str) -> _Record:
             body = text[last].body
             if position < len(body) and body[position] != separator:
                 closed = "" if last == opened else f" closes in line {text[last].number} and"
-                raise _QuoteError(f"the quoted field {len(fields) + 1}{closed} has more behind its closing quote; {QUOTING}")
+                raise _QuoteError(f"the quoted field {len(fields) + 1}{closed} has more text after its closing quote; {QUOTING}")
         else:
             all_quoted = False
             stop = body.find(separator, position)
             field, position = body[position : stop if stop >= 0 else None], stop if stop >= 0 else len(body)
             if "\r" in field:
-                raise _QuoteError("a carriage return stands inside the line: its kind of line end is not that of the others")
+                raise _QuoteError("a carriage return is inside the line: its line end differs from those of the other lines")
         fields.append(field)
         if position >= len(body):
             return _Record(fields, last - at + 1, all_quoted)
@@ -179,7 +179,7 @@ def _record(text: Sequence[Line], at: int, separator: str) -> _Record:
 
 
 def _quoted(text: Sequence[Line], line: int, position: int) -> tuple[str, int, int]:
-    """A quoted field from behind its opening quote: what it says, and the line and position behind its closing quote."""
+    """A quoted field after its opening quote: its text, and the line and position after its closing quote."""
     pieces: list[str] = []
     while True:
         close = text[line].text.find('"', position)

@@ -1,4 +1,4 @@
-"""What a report is made of: rows of bundled queries and tables, the figures, and the MLflow record."""
+"""The facts of a report: rows of bundled queries and tables, the figures, and the MLflow record."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass

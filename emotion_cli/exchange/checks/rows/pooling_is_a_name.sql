@@ -1,4 +1,4 @@
--- pooling {pooling!r} is no name: use 1 to 64 letters, digits, '_', '.', '-'
+-- pooling {pooling!r} is not a valid name: use 1 to 64 letters, digits, '_', '.', '-'
 select
     this_row,
     pooling
