@@ -19,7 +19,7 @@ PACKAGES = {
     "nnsight": ["nnsight"],
     "saklas": ["saklas"],
 }
-"""What pip is asked for, by package."""
+"""Requirements for pip, by package."""
 
 HOW = {
     "emo": "tree packing, proof included",

@@ -1,4 +1,4 @@
-"""What has to be done, and doing it: knows stages only by what they declare."""
+"""Plans and runs the stages; knows them only by their declarations."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ class Step(NamedTuple):
 
 @dataclass(frozen=True)
 class Outcome:
-    """How many tasks each stage did and left alone, and what was written."""
+    """The tasks that each stage did and skipped, and the written folders."""
 
     done: Sequence[Task]
     left: Sequence[Task]
@@ -45,7 +45,7 @@ class Outcome:
         return [*self.done, *self.left]
 
     def of(self, stage: str) -> "Outcome":
-        """What became of the tasks of one stage."""
+        """The outcome of one stage's tasks."""
         done, left = ([task for task in tasks if task.stage == stage] for tasks in (self.done, self.left))
         return Outcome(done, left)
 

@@ -162,7 +162,7 @@ class _Sorted(NamedTuple):
 
 
 def _sorted_out(partitions: Iterable[Partition], *, footers: bool = False) -> _Sorted:
-    """The files of the partitions that can be read, and what is wrong with the others."""
+    """The files of the partitions that can be read, and the faults of the others."""
     partitions_sorted = _Sorted([], {})
     for partition in partitions:
         try:

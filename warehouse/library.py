@@ -11,7 +11,7 @@ PACKAGE = Path(__file__).parent
 
 @dataclass(frozen=True)
 class Query:
-    """One bundled query: what its header says, and its select."""
+    """One bundled query: the fields of its header, and its select."""
 
     name: str
     doc: str
@@ -40,7 +40,7 @@ def queries() -> dict[str, Query]:
 
 @cache
 def checks() -> dict[str, Query]:
-    """What must never be true of the stored tables, by name: each selects the bad rows as `file` and `detail`."""
+    """Checks of the stored tables, by name: each selects the bad rows as `file` and `detail`."""
     return dict(sorted(_read(PACKAGE / "checks").items()))
 
 
@@ -54,7 +54,7 @@ def _read(folder: Path) -> dict[str, Query]:
 
 
 def parse(name: str, text: str) -> Query:
-    """A query of a file's text; ValueError when its header lacks the description, the grain or what it reads."""
+    """A query of a file's text; ValueError when its header lacks the description, the grain or the tables that it reads."""
     header = re.match(r"(?:--[^\n]*\n)+", text)
     lines = [line.removeprefix("--").strip() for line in header[0].splitlines()] if header else []
     labelled = dict(line.split(":", 1) for line in lines if re.match(r"(Grain|Reads|Column \w+):", line))

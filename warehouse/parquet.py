@@ -15,7 +15,7 @@ from warehouse.protocol import refuse_newer
 from warehouse.schema import COLUMNS, TABLES
 
 UNREADABLE = (OSError, pa.ArrowException, UnicodeDecodeError)
-"""What pyarrow raises for a damaged file."""
+"""Exceptions of pyarrow for a damaged file."""
 
 
 def column_type(name: str) -> pa.DataType:
@@ -107,7 +107,7 @@ def read_parquet(path: Path, columns: Sequence[str], equal: Mapping[str, str | i
 
 
 def footer_of(path: Path) -> pq.FileMetaData:
-    """What a file says of itself; StoreError when it is not a Parquet file."""
+    """The metadata of a file; StoreError when it is not a Parquet file."""
     try:
         return pq.read_metadata(path)
     except MemoryError:

@@ -17,7 +17,7 @@ SECONDS_BETWEEN_LINES = 15
 
 
 class Console(Listener):
-    """Says what happens; quiet says errors only, verbose also what is left alone; next commands keep the `store` given."""
+    """Prints notes; `quiet` prints errors only, `verbose` also unchanged tasks; next commands keep the `store` given."""
 
     def __init__(self, *, quiet: bool = False, verbose: bool = False, store: Path | None = None) -> None:
         self.quiet, self.verbose, self.store = quiet, verbose, store
@@ -31,12 +31,12 @@ class Console(Listener):
             self._rich.print(escape(with_store(text, self.store)))
 
     def detail(self, text: str) -> None:
-        """One sentence for those who asked for more."""
+        """One sentence that is only printed with --verbose."""
         if self.verbose:
             self.note(text)
 
     def error(self, message: str, hint: str | None = None) -> None:
-        """What went wrong, and the next command to type."""
+        """Print an error and the next command."""
         self._rich.print(f"[bold red]error:[/] {escape(message)}")
         if hint:
             self._rich.print(f"[bold]next:[/] {escape(with_store(hint, self.store))}")

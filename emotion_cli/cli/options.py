@@ -1,4 +1,4 @@
-"""How a command gets its options: named once, each from its declaration; and what it starts with: settings, console, store."""
+"""A command's options, each built from its declaration, and its start: settings, console, store."""
 
 import inspect
 import shlex
@@ -26,14 +26,14 @@ VECTORS = (
     *("dataset", "model", "extraction", "emotion", "pooling", "recipe", "method", "reference", "over_layers", "neutral"),
     *("store", "quiet", "verbose"),
 )
-"""What commands take that work on stored extractions and their vectors."""
+"""Options of commands that work on stored extractions and their vectors."""
 
 EXTRACTION = (
     *("dataset", "model", "name", "layer", "pooling", "recipe", "words", "revision", "device", "dtype", "bos", "strategy"),
     *("attention", "batch_tokens", "max_length", "truncate", "chat_template", "trust_remote_code", "cache", "store"),
     *("format", "quiet", "verbose"),
 )
-"""What commands take that run models over prompts."""
+"""Options of commands that run models over prompts."""
 
 MODEL_TO_RUN = "Hub id, folder, .gguf file or alias, repeatable; the embedded models if not given."
 
@@ -75,7 +75,7 @@ OF_ROWS_AND_NOTES: dict[str, tuple[Any, Any]] = {
 
 @dataclass(frozen=True)
 class Start:
-    """What every command begins with; settings are resolved, and the store is imported, when they are first asked for."""
+    """What every command starts with; settings are resolved, and the store is imported, at the first use."""
 
     flags: Mapping[str, Any]
     console: Console
@@ -153,7 +153,7 @@ def _start(
     overwrite: bool = False,
     **flags: Any,
 ) -> Start:
-    """What a command begins with, of what was given on the command line."""
+    """What a command starts with, from the command line's values."""
     console = Console(quiet=quiet, verbose=verbose, store=flags.get("store"))
     # a command without --formulas does not name it
     note = console.note if formulas is not None else lambda _: None

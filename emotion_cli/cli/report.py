@@ -1,4 +1,4 @@
-"""`emo report`: the page that says what was found."""
+"""`emo report`: the page of results."""
 
 from pathlib import Path
 from typing import Annotated

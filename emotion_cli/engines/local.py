@@ -48,7 +48,7 @@ class PartWriter:
         self.ids, self.recipe = tokens.ids, self._recipe()
 
     def _recipe(self) -> str:
-        """What a part must have been made with to be used again: a change of these can change its bytes."""
+        """The inputs of a part: after a change of them it is not reused, because its bytes could differ."""
         has_words = any(self.tokens.words)
         return content_hash(
             [
@@ -101,7 +101,7 @@ class PartWriter:
     def recomputed(
         self, files: Sequence[FileEntry], before: Manifest | None, keep: Sequence[FileEntry], *, earlier: bool
     ) -> dict[str, Any]:
-        """Compare a sample of the rows in new files with passes of these prompts alone; what came of it and of earlier files.
+        """Compare a sample of the rows in new files with passes of single prompts; the result, merged with earlier ones.
 
         `earlier` says that files of the manifest `before` stay. CheckFailedError when a row is not exact: the new files but those
         to `keep` are removed, with the notes of them.

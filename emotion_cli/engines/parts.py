@@ -1,4 +1,4 @@
-"""What is left to compute of an extraction: decided by what the finished parts hold, never by when they were made.
+"""The remaining work of an extraction: decided by the contents of finished parts, never by their age.
 
 A part is a run of prompts under a group of (pooling, layer) pairs. Its name says which, so that parts of a killed run, of a run
 with other layers, and of an extraction that lost a file are all read alike.

@@ -23,7 +23,7 @@ SHOWN = 3
 
 
 class WrongRowsError(Exception):
-    """Stored rows are not those of the prompt computed alone."""
+    """Stored rows differ from those of the prompt computed alone."""
 
 
 class Sampled(NamedTuple):

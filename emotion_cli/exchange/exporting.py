@@ -22,15 +22,15 @@ from warehouse.schema import COLUMNS, TABLES
 from warehouse.store import Store, quote
 
 ROW_COLUMNS = tuple(name for name in TABLES["vectors"].file_column_names if name not in (*Variant._fields, "d_model", "vector"))
-"""What a file says of each of its vectors."""
+"""Metadata of each vector of a file."""
 
 
 SOURCE = "imported_from"
-"""Under which a manifest names the files that its vectors came from: no setting that they were made with."""
+"""Key of a manifest for the files that its vectors came from; not a setting."""
 
 
 DESCRIBED = tuple(name for name in TABLES["extractions"].file_column_names if name != "status")
-"""What a file says of the extraction, beside the partition's keys: all columns but its status."""
+"""Metadata of the extraction in a file, beside the partition's keys: all columns but its status."""
 
 
 class _Planned(NamedTuple):

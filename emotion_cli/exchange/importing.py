@@ -54,7 +54,7 @@ class Declared:
 
 
 class Imported(NamedTuple):
-    """What an import made; `is_new` is False where the store had it already."""
+    """The result of an import; `is_new` is False where the store had it already."""
 
     extraction: Extraction
     pairs: Pairs

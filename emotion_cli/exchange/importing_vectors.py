@@ -19,7 +19,7 @@ from warehouse.schema import TABLES
 from warehouse.store import FileEntry, Store, table_of
 
 Rows = dict[Key, tuple[dict[str, Any], np.ndarray]]
-"""What is known of each vector, and the vector."""
+"""The columns of each vector, and the vector."""
 
 
 MAY_DIFFER = (
@@ -101,7 +101,7 @@ def _refuse_incomplete(path: Path, file: VectorFile) -> None:
 
 
 def _merged(store: Store, members: Sequence[tuple[Path, VectorFile]], faults: list[str]) -> dict[Variant, Rows]:
-    """The vectors of files of one extraction together with those in the store; what differs is a fault."""
+    """The vectors of files of one extraction together with those in the store; each difference is a fault."""
     extraction = _extraction_of(members[0][1])
     merged = _stored(store, extraction)
     is_there = extraction.partition(store, "extractions").manifest() is not None

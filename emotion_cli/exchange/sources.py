@@ -33,7 +33,7 @@ MOST_ROWS = 2**15
 
 
 UNREADABLE = (OSError, pa.ArrowException, UnicodeError, OverflowError)
-"""What pyarrow raises for a damaged file."""
+"""Exceptions of pyarrow for a damaged file."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class Source:
 
 
 def sources_of(origins: Sequence[Path | pa.Table], faults: list[str]) -> list[Source]:
-    """Those sources that can be read and have the columns; what is wrong with the others is added to `faults`."""
+    """The sources that can be read and have the columns; the faults of the others are added to `faults`."""
     sources: list[Source] = []
     n_rows = 0
     for number, origin in enumerate(origins, start=1):

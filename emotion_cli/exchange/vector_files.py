@@ -37,7 +37,7 @@ FIRST_GGUF_LAYER = 2
 
 
 UNREADABLE = (OSError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError)
-"""What the two libraries and JSON raise for a damaged file."""
+"""Exceptions of the two libraries and of JSON for a damaged file."""
 
 
 _PREFIX = "emo."
@@ -54,7 +54,7 @@ class Key(NamedTuple):
 
 
 class VectorFile(NamedTuple):
-    """Vectors [row, d_model] of one extraction and variant, what is known of each row, and what is known of all."""
+    """Vectors [row, d_model] of one extraction and variant, with metadata of each row and of the file."""
 
     about: Mapping[str, str]
     rows: Sequence[Mapping[str, Any]]
@@ -110,7 +110,7 @@ def to_gguf(file: VectorFile) -> bytes:
 
 
 def read_vector_file(path: Path) -> VectorFile:
-    """What `emo export` wrote; EmoError when it is damaged, changed or written by something else."""
+    """The vectors of a file of `emo export`; EmoError when it is damaged, changed or not written by emo."""
     if not path.is_file():
         raise EmoError(f"{path}: no such file")
     read = _read_gguf if path.suffix.lower() == ".gguf" else _read_safetensors

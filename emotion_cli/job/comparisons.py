@@ -97,7 +97,7 @@ class DatasetPair(NamedTuple):
 
     @property
     def subject(self) -> str:
-        """What a person calls it."""
+        """The name in messages."""
         return f"{self.a.dataset} and the rest of {self.b.dataset}, {self.a.model}"
 
     def partition(self, job: Job) -> Partition:
@@ -148,7 +148,7 @@ def consensus_id(extractions: Sequence[Extraction]) -> str:
 
 
 SETTINGS = ("prompts_sha256", "dtype", "bos", "chat_template", "truncated_at")
-"""What must agree. `bos` is the rule, which gives each model its own token; `truncated_at` is NULL where no prompt was cut."""
+"""Settings that must agree. `bos` is the rule, not the model's token; `truncated_at` is NULL where no prompt was cut."""
 
 
 _COLUMNS = ("prompts_sha256", "dtype", "bos", "chat_template", "max_length", "n_truncated")

@@ -42,11 +42,11 @@ class Extraction:
     extraction_id: str
     has_activations: bool = True
     template_sha256: str | None = None
-    """What its chat template made of a text when it was planned; not read back from the store."""
+    """Hash of a text in its chat template when it was planned; not read back from the store."""
 
     @property
     def subject(self) -> str:
-        """What a person calls it."""
+        """The name in messages."""
         return f"{self.dataset}, {self.model}"
 
     def partition(self, store: Store, table: str) -> Partition:

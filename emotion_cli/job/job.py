@@ -1,4 +1,4 @@
-"""What a stage is given (the job), what it answers (tasks), and the one rule for what is stale."""
+"""The job (a stage's input), its tasks (a stage's output), and the rule that decides whether a result is stale."""
 
 import gc
 import json
@@ -29,7 +29,7 @@ FIGURES_OF = "figures of "
 
 @dataclass
 class Job:
-    """A store, the settings, what the work is about, and the one model that is in memory."""
+    """A store, the settings, the extractions to work on, and the one model in memory."""
 
     store: Store
     settings: Settings
@@ -66,7 +66,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Task:
-    """One folder to be made of others; `reason` says why it must be, and is empty when it is up to date."""
+    """One folder made from others; `reason` says why it is stale, and is empty when it is up to date."""
 
     stage: str
     subject: str
@@ -77,7 +77,7 @@ class Task:
 
 
 def why(manifest: Manifest | None, inputs: Mapping[str, Any]) -> str:
-    """Why something made of `inputs` is stale: it was not made, or of others; empty when it was made of these."""
+    """Why a result of `inputs` is stale: missing, or made from other inputs; empty when up to date."""
     if manifest is None:
         return NOT_THERE
     changed = sorted(key for key in {*inputs, *manifest.inputs} if inputs.get(key) != manifest.inputs.get(key))
@@ -91,7 +91,7 @@ def _readable(key: str) -> str:
 
 
 def fingerprint(partition: Partition, part: str = "") -> str | None:
-    """Content hash of a committed partition, or of one part of it; None where it is not there."""
+    """Content hash of a committed partition, or of one part of it; None where it is missing."""
     manifest = partition.manifest()
     if manifest is None:
         return None

@@ -1,4 +1,4 @@
-"""Who hears how the work goes."""
+"""Receivers of notes and progress."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
@@ -9,7 +9,7 @@ Advance = Callable[..., None]
 
 
 class Listener(Protocol):
-    """Who hears how the work goes."""
+    """Receivers of notes and progress."""
 
     def note(self, text: str) -> None:
         """Say one sentence to the person."""

@@ -68,7 +68,7 @@ def refuse_unsound(store: Store, loaded: "LoadedModel") -> None:
 
 
 def verdicts(store: Store) -> dict[tuple[str, str], str]:
-    """What people read of each checked model, by name and weights: `passed`, or what failed, in each number format."""
+    """The verdict on each checked model, by name and weights: `passed`, or the failed checks, in each number format."""
     verdicts_of: dict[tuple[str, str], list[str]] = {}
     for partition in store.partitions("model_checks"):
         rows = partition.read(["check_name", "passed"]).to_pylist()

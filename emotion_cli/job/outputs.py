@@ -32,7 +32,7 @@ DATASET_SHIFT = "dataset_shift"
 
 
 class Figures(NamedTuple):
-    """The figures of one folder, drawn or not: what they are of, the variant that they show, where, and of what."""
+    """The figures of one folder, drawn or not: their subject, variant, place and inputs."""
 
     kind: str
     """`model`, `cross_model` or `dataset_shift`: which figures they are."""
@@ -53,7 +53,7 @@ class Figures(NamedTuple):
 
     @property
     def caption(self) -> str:
-        """What they are of, beside the dataset."""
+        """Their subject, without the dataset."""
         _, model, *shift = self.place
         if self.kind == CROSS_MODEL:
             return "across models"
@@ -191,7 +191,7 @@ def _distinct(values: Iterable[str]) -> list[str]:
 
 
 def fingerprints(read: Mapping[str, Partition], variant: Variant) -> dict[str, str | None]:
-    """The content of partitions, as far as it is about a variant: what is added for another one changes nothing."""
+    """The content of partitions for one variant: new rows of another variant do not change it."""
     return {name: fingerprint(partition, part_shown(partition, variant)) for name, partition in read.items()}
 
 

@@ -14,7 +14,7 @@ from emotion_cli.reporting import tracking
 from warehouse.artifacts import Artifacts
 
 RECORD_VERSION = 1
-"""Raise it when other things are logged, so that they are logged again."""
+"""Increase it when the logged values change, so that runs are logged again."""
 
 DEFAULT_NAME = "run"
 """Stem of the file that names the run of the default report; of another it is that report's name."""

@@ -1,4 +1,4 @@
-"""What of a store a figure or a page shows, and the readable name under which that is kept: less never replaces more."""
+"""The part of a store that a figure or page shows, and its readable name: a smaller selection never replaces a larger one."""
 
 import urllib.parse
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -34,7 +34,7 @@ def variant_name(variant: Variant) -> str:
 
 
 def of_figures(job: Job, extractions: Sequence[Extraction], *, across: bool = False) -> dict[str, list[str]]:
-    """What figures of these extractions leave out: emotions, layers, a newer extraction and, `across` models, other models."""
+    """The filters of figures of these extractions: emotions, layers, a newer extraction and, `across` models, other models."""
     return {
         "model": _narrower([extraction.model for extraction in extractions], _models_beside(job, extractions)) if across else [],
         "extraction": _older(job, extractions),
@@ -44,7 +44,7 @@ def of_figures(job: Job, extractions: Sequence[Extraction], *, across: bool = Fa
 
 
 def of_report(job: Job, variant: Variant) -> dict[str, list[str]]:
-    """What a report leaves out of all that could be reported, and in what its variant is not the default one."""
+    """The filters of a report, and the settings in which its variant is not the default one."""
     extractions = job.with_activations
     every = {pair for pair in _pairs(job, "vectors") if pair in _pairs(job, "activations")}
     covered = {(extraction.dataset, extraction.model) for extraction in extractions}

@@ -71,7 +71,7 @@ def refuse_taken_names(store: Store, sources: Iterable["ModelSource"]) -> None:
 
 
 def template_of(settings: Settings, source: "ModelSource", listener: Listener) -> str | None:
-    """Hash of what the model's chat template makes of a text now; None where the template is not used."""
+    """Hash of a text in the model's chat template now; None where the template is not used."""
     if not settings.chat_template:
         return None
     from emotion_cli.models.loading import load_tokenizer

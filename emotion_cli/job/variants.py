@@ -92,7 +92,7 @@ def variants_of(job: Job, extraction: Extraction) -> list[Variant]:
 
 
 def caveat(store: Store, extraction: Extraction, method: str) -> str | None:
-    """What must be said of a method under a model: that centring is only without effect where the model centres, too."""
+    """A warning about a method under a model: centring only has no effect where the model centres, too."""
     if method not in CENTRED:
         return None
     row = extraction.partition(store, "extractions").read(["architecture", "ignores_mean"]).to_pylist()[0]

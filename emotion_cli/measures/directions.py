@@ -54,7 +54,7 @@ def as_they_are(activations: np.ndarray, is_neutral: np.ndarray) -> np.ndarray:
 
 
 def centred(activations: np.ndarray, is_neutral: np.ndarray) -> np.ndarray:
-    """Activations [prompt, d_model] minus their mean over the width: what is left of them under LayerNorm."""
+    """Activations [prompt, d_model] minus their mean over the width, as LayerNorm centres them."""
     rows = np.asarray(activations, np.float64)
     return rows - rows.mean(axis=1, keepdims=True)
 

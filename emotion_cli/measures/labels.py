@@ -1,4 +1,4 @@
-"""What makes a direction: the labels of prompts, the emotions, and what each emotion is measured against."""
+"""The inputs of a direction: the labels of prompts, the emotions, and their reference."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -53,7 +53,7 @@ def labels_used(chosen: Sequence[str], emotions: Sequence[str], reference: str) 
 
 
 def coefficients(labels: Sequence[str], emotion: str, emotions: Sequence[str], reference: str) -> np.ndarray:
-    """Weight [label] of each label's mean in the direction of `emotion`: 1, and -1 shared by what it is measured against."""
+    """Weight [label] of each label's mean in the direction of `emotion`: 1, and -1 shared by the labels of its reference."""
     against = _against(emotion, emotions, reference)
     return np.array([float(label == emotion) - (label in against) / len(against) for label in labels])
 

@@ -36,7 +36,7 @@ PROBES = (
 
 
 class Check(NamedTuple):
-    """One thing that was checked: what was measured, the largest (or, in `detail`, the only) value allowed, and the verdict."""
+    """One check: the measured value, the largest (or, in `detail`, the only) value allowed, and the verdict."""
 
     name: str
     value: float
@@ -88,7 +88,7 @@ def structure(loaded: "LoadedModel") -> list[Check]:
 
 
 def prove_structure(loaded: "LoadedModel") -> None:
-    """Raise what is wrong with a model that was loaded: UsageError when it is of a wrong kind, else CheckFailedError."""
+    """Refuse a loaded model that fails a check: UsageError when it is of a wrong kind, else CheckFailedError."""
     if loaded.dtype == "float16":
         largest = dtype_safety(loaded, _probe_ids(loaded))
         if not largest.passed:
@@ -212,7 +212,7 @@ def _states(loaded: "LoadedModel", row: Sequence[int]) -> "tuple[dict[int, Tenso
 
 
 def _invariance(loaded: "LoadedModel", name: str, groups: Sequence[Sequence[list[int]]], what: str) -> Check:
-    """The largest error, for what is allowed, over layers and poolings, of prompts that run in one batch."""
+    """The largest error, relative to its bound, over layers and poolings, of prompts that run in one batch."""
     from emotion_cli.models.exactness import FACTOR, FLOOR, POOLED, Agreement, agreement, positions_of, reference
     from emotion_cli.models.pooling import NotFiniteError, pooled_activations
 

@@ -63,7 +63,7 @@ class Reference(NamedTuple):
 
 
 class Agreement(NamedTuple):
-    """The error where it is largest for what is allowed there, and the error that is allowed."""
+    """The error that is largest relative to its bound, and that bound."""
 
     error: float
     bound: float
@@ -120,7 +120,7 @@ def _shaken(loaded: "LoadedModel", ids: Sequence[Sequence[int]], positions: Posi
 def positions_of(
     ids: Sequence[Sequence[int]], poolings: Sequence[str], words: Sequence[Sequence[int]] | None = None
 ) -> dict[str, list[list[int]]]:
-    """What each pooling reads of each prompt; `words` holds the positions of each prompt's word."""
+    """The positions that each pooling reads of each prompt; `words` holds the positions of each prompt's word."""
     prompts = list(zip(map(len, ids), words or [()] * len(ids), strict=True))
     return {pooling: [list(POOLINGS[pooling](length, word)) for length, word in prompts] for pooling in poolings}
 

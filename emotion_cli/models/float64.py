@@ -28,7 +28,7 @@ class Float64(TorchFunctionMode):
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
-        """Call `func` with every floating tensor and number format widened, and widen what it returns."""
+        """Call `func` with every floating tensor and number format widened, and widen its results."""
         name, kwargs = getattr(func, "__name__", ""), kwargs or {}
         if name == "__get__":  # an attribute: `dtype` is the one that must not be narrow
             result = func(*args, **kwargs)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Read(NamedTuple):
-    """What is averaged into one row: which row of a batch, whose prompt, which pooling, and the nodes."""
+    """The nodes that are averaged into one row: row of the batch, prompt, pooling, nodes."""
 
     row: int
     prompt: int

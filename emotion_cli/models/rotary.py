@@ -24,7 +24,7 @@ def regimes(loaded: "LoadedModel") -> tuple[Regime, ...]:
 
 
 def length_class(rules: tuple[Regime, ...], length: int) -> tuple[int, ...]:
-    """What a prompt of this length must have in common with the others of its batch."""
+    """The class of a prompt's length: all prompts of a batch must have the same."""
     return tuple(rule(length) for rule in rules)
 
 

@@ -155,7 +155,7 @@ def _chain(row: list[_Call]) -> list[_Call] | None:
 
 
 def _links(call: _Call, next_call: _Call) -> "list[tuple[int | None, Slot]]":
-    """Which part of what a call returned another call took where; what it had taken itself only where nothing else is."""
+    """Which output of a call is which input of the next call; an output that was its own input only where there is no other."""
     links = [(part, slot) for part, given in call.given.items() for slot, taken in next_call.taken.items() if _same(given, taken)]
     made = [(part, slot) for part, slot in links if not any(_same(call.given[part], taken) for taken in call.taken.values())]
     return made or links

@@ -108,7 +108,7 @@ def tokenize(
 
 
 def told_apart(loaded: "LoadedModel", ids: Sequence[Sequence[int]]) -> list[str]:
-    """What a tokenizer loses of different texts, in sentences: how many become equal, how many words it does not know."""
+    """What a tokenizer loses, in sentences: how many texts become equal, how many words are unknown."""
     sentences = []
     equal = len(ids) - len({tuple(row) for row in ids})
     if equal:
@@ -158,7 +158,7 @@ def wrapped(tokenizer: Any, model: str, texts: Sequence[str]) -> list[str]:
 
 
 def template_sha256(tokenizer: Any, model: str) -> str:
-    """SHA-256 of what the chat template makes of a fixed text: a template may hold a date, and so change by itself."""
+    """SHA-256 of a fixed text in the chat template, which may hold a date."""
     return hashlib.sha256(wrapped(tokenizer, model, [TEMPLATE_PROBE])[0].encode()).hexdigest()
 
 

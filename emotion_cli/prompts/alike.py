@@ -47,7 +47,7 @@ def seen(text: str) -> str:
 
 
 def meanings(name: str) -> tuple[str, ...]:
-    """What a label or topic can be meant as whatever its case, dividers and the marks around it: by its letters, by looks."""
+    """The normal forms of a label or topic, without case, dividers and marks around it: by its letters, by looks."""
     # two: letters that are drawn alike need not be so in the other case
     return tuple(dict.fromkeys(_named(text) for text in (_plain(name), seen(name))))
 

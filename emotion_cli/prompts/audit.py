@@ -15,11 +15,11 @@ CONFOUND = 0.55
 """A single feature is named as a confound when the lower end of its own AUROC's interval is above this."""
 
 FEATURES = {"final_char": "final character", "first_word": "first word", "n_words": "number of words"}
-"""What is looked at, as it is called in sentences."""
+"""The surface features, as sentences name them."""
 
 
 class PromptRow(NamedTuple):
-    """What the audit sees of one prompt."""
+    """The surface features of one prompt."""
 
     emotion: str
     topic: str | None

@@ -18,7 +18,7 @@ from emotion_cli.wording import counted
 
 ROLES = ("train", "test")
 KEYS = ("text", "emotion", "topic", "lang")
-"""What a row of an imported file may say; `text` and `emotion` must be there."""
+"""Keys of a row of an imported file; `text` and `emotion` are required."""
 
 RESERVED = "others"
 """No label: as a reference it stands for the mean of the other emotions."""

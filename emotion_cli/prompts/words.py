@@ -61,7 +61,7 @@ def read_words(path: Path | None) -> WordList:
 
 
 def _pattern(words: Sequence[str]) -> re.Pattern[str]:
-    """What finds the words as whole words; beside a letter of a script without spaces there is no end of a word to look for."""
+    """A pattern that matches the words as whole words; letters of a script without spaces need no word boundary."""
     # a text may hold letters with their marks as one character or as several
     written = {unicodedata.normalize(form, word) for word in words for form in ("NFC", "NFD")} | set(words)
     # the longest first, so that a phrase is not cut to its first word

@@ -13,7 +13,7 @@ def test_from_a_store_to_files_to_another_store(tmp_path):
     ran = emo_ok(*words, cwd=tmp_path)
     files = ran.out.splitlines()
     assert files == [f"vectors é/mine/lab%2Fm/mean_difference_calm_last_{emotion}.gguf" for emotion in ("joy", "rage")]
-    assert "no place for layers 1" in ran.err
+    assert "cannot store layers 1" in ran.err
     again = emo(*words, cwd=tmp_path)
     assert (again.code, again.out) == (2, "") and "--force" in again.err
     said = emo_ok("import", *files, "--store", "other", cwd=tmp_path).err

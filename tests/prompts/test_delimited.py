@@ -83,8 +83,8 @@ def test_a_quote_that_opens_nothing_is_noted(tmp_path):
         ("a.csv", '"So glad,joy\nfine ",joy\n', "a.csv:2: a quote opens a field here that closes in line 3, yet 2"),
         ("a.csv", '"So glad,joy\n', "a.csv:2: a quote opens a field that is never closed"),
         ("a.csv", '"So glad,joy\nhe said "oh",joy\n', "a.csv:2: the quoted field 1 closes in line 3 and has more text after"),
-        ("a.csv", "a\rb,joy\n", "a.csv:2: a carriage return stands inside the line"),
-        ("a.tsv", "a\rb\tjoy\n", "a.tsv:2: a carriage return stands inside the line"),
+        ("a.csv", "a\rb,joy\n", "a.csv:2: a carriage return is inside the line"),
+        ("a.tsv", "a\rb\tjoy\n", "a.tsv:2: a carriage return is inside the line"),
         ("a.tsv", '"a\tb\tjoy\n', "a.tsv:2: a quote opens a field that is never closed"),
         (
             "a.tsv",

@@ -124,7 +124,7 @@ def test_one_json_file_a_label(tmp_path):
         ),
         ('{"prompts": ["a",\n"b"\n"c"]}', ["a.json:3: not JSON: a comma or ] is expected"]),
         ('{"prompts": ["a"],\n"count": 1}', ["a.json:2: unknown key 'count'"]),
-        ('{"label": "x",\n"emotion": "y", "prompts": ["a", "b"]}', ["a.json:2: 'emotion' stands beside another key"]),
+        ('{"label": "x",\n"emotion": "y", "prompts": ["a", "b"]}', ["a.json:2: 'emotion' is a second key"]),
         ('{"label": "x"}', ["a.json:1: there is no list called prompts"]),
         ('{"prompts": {}}', ["a.json:1: prompts: a list is expected"]),
         ('{"prompts": ["a", "b"]} x', ["a.json:1: not JSON: nothing more is expected"]),

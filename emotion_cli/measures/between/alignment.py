@@ -31,7 +31,7 @@ _WAYS = ((DIRECTIONS[0], 0, 1), (DIRECTIONS[1], 1, 0))
 
 
 class Key(NamedTuple):
-    """What a row of values is about; whether it was measured on all draws."""
+    """The subject of a row of values; whether it was measured on all draws."""
 
     emotion: str
     measure: str
@@ -80,7 +80,7 @@ MEASURES = (
     Measure("aligned_specificity", Tail.UPPER, Carried.specificity),
     Measure("transfer_auroc", Tail.UPPER, Carried.auroc),
 )
-"""What is measured of carried directions, or None where it is not defined for so few emotions."""
+"""The measures of carried directions, or None where too few emotions define one."""
 
 
 def aligned(
@@ -102,7 +102,7 @@ def aligned(
 
 
 def ceilings(spaces: Sequence[Space], design: Design, sampling: Sampling, *, each: Each) -> list[Result]:
-    """What the aligned measures are between two thirds of ONE model, without a map: no map can be expected to do better."""
+    """The aligned measures between two thirds of ONE model, without a map: an upper bound for any map."""
 
     def measured(layer: int, split: Thirds, batches: Sequence[Batch]) -> Iterator[Values]:
         space = spaces[layer]
@@ -257,7 +257,7 @@ def squares_of(weights: np.ndarray, gram: np.ndarray) -> np.ndarray:
 
 
 class _Learnt(NamedTuple):
-    """What the maps of one kind need from one model, whatever the emotion; coordinates [prompt, k] are of all prompts."""
+    """The inputs of one kind of map from one model, for all emotions; coordinates [prompt, k] are of all prompts."""
 
     strength: float
     inverse: np.ndarray
@@ -265,7 +265,7 @@ class _Learnt(NamedTuple):
 
 
 class _End:
-    """One model's end of the maps of one split: inner products of rows (block x label) of the thirds, and what is learnt."""
+    """One model's end of the maps of one split: inner products of rows (block x label) of the thirds, and the fitted parts."""
 
     def __init__(self, space: Space, counterpart: Space, split: Thirds, design: Design, fits: Sequence[Fit]) -> None:
         self.rows = fit, source, target = tuple(design.rows[blocks].ravel() for blocks in split)

@@ -22,14 +22,14 @@ BEST_DEPTH = "cka_debiased_best"
 
 
 class Matrices(NamedTuple):
-    """What is kept of one layer [prompt, prompt]: centred inner products, and correlations over its dimensions."""
+    """The stored arrays of one layer [prompt, prompt]: centred inner products, and correlations over its dimensions."""
 
     inner: np.ndarray
     correlations: np.ndarray
 
 
 class BestDepth(NamedTuple):
-    """The layer of the other model that matches `layer` best; what is measured rests on topics that did not choose it."""
+    """The layer of the other model that matches `layer` best; measured on topics that did not choose it."""
 
     layer: int
     best: int

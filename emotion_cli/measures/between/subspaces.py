@@ -193,7 +193,7 @@ def _basis(gram: np.ndarray, n_labels: int, k: int) -> np.ndarray:
 
 
 OF_A_MODEL = (explained, overlaps_within, explained_directions)
-"""What is measured of one layer of one model."""
+"""The measures of one layer of one model."""
 
 
 def subspaces_of_model(spaces: Sequence[Space], design: Design, width: int, sampling: Sampling, each: Each) -> list[Result]:

@@ -71,7 +71,7 @@ def unbiased_cosine(grams: Sequence[Gram], labels: Labels, is_rest: np.ndarray, 
 
 
 MEASURES = (Measure("cosine_unbiased", Tail.BOTH, unbiased_cosine),)
-"""What is measured of an emotion's direction on two sets."""
+"""The measures of an emotion's direction on two sets."""
 
 
 class _Side:

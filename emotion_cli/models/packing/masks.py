@@ -1,4 +1,4 @@
-"""What a token sees where a row of a batch is a tree: its ancestors, inside the window of the layer's type."""
+"""Attention masks where a row of a batch is a tree: a token sees its ancestors, inside the window of the layer's type."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -22,14 +22,14 @@ Sees = Callable[[Any, Any, Any, Any], Any]
 
 
 FLEX = "flex_attention"
-"""What transformers calls the kernel that takes masks in blocks."""
+"""The name in transformers of the kernel that takes masks in blocks."""
 
 
 SLIDING = "sliding_attention"
 
 
 LIMITS = {SLIDING: ("window", "sliding_window"), "chunked_attention": ("chunk", "attention_chunk_size")}
-"""What binds layers of a type, and the setting of the architecture that says how far."""
+"""The limit of each layer type, and the setting of the architecture that holds it."""
 
 
 WIDEST_TREE = {"gpt_neo": "window_size"}
@@ -70,7 +70,7 @@ def attention_mask(loaded: "LoadedModel", batch: Batch) -> "Mask | dict[str, Mas
 
 
 def ancestors(ends: "Tensor", depths: "Tensor", *, window: int | None = None, chunk: int | None = None) -> Sees:
-    """What says, of indices of a row, a head and two nodes, whether the first node descends from the second, or is it.
+    """A function of row, head and two nodes: whether the first node is the second or descends from it.
 
     `ends` and `depths` are those of `ends_of` and `depths_of`. Windows and chunks bind by position, which is a node's depth,
     not its place in the row.

@@ -26,7 +26,7 @@ PROBE_TOKENS, PROBE_SHARE = 512, 16
 
 
 class Proof(NamedTuple):
-    """What came of a strategy: its error and the one allowed, or why the model cannot run it; and what it was compared with."""
+    """The result for a strategy: its error and bound, or why the model cannot run it; and the reference pass."""
 
     error: float
     bound: float
@@ -120,7 +120,7 @@ class Trial:
         self._references: dict[tuple[tuple[int, ...], int], Reference] = {}
 
     def prove(self, strategy: str) -> Proof:
-        """The largest error of a strategy, for what is allowed there."""
+        """The largest error of a strategy, relative to its bound."""
         worst = Proof(0.0, FACTOR * FLOOR[self.loaded.dtype])
         for chunk in self.chunks:
             needed = {tuple(self.ids[place]) for place in chunk if place in self.needed}

@@ -21,7 +21,7 @@ OPEN_ROWS = 16
 
 
 Cost = Callable[[int, int], float]
-"""What a row costs, of its width and how many tokens each of them sees at most (in units that are only compared)."""
+"""Cost of a row from its width and the most tokens that each token sees (in arbitrary units)."""
 
 
 @dataclass

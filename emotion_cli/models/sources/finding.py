@@ -1,4 +1,4 @@
-"""What a model name stands for: an alias, a GGUF file, a folder or a Hub id; found and hashed without torch."""
+"""Resolves a model name (alias, GGUF file, folder or Hub id) and hashes the model, without torch."""
 
 import hashlib
 import json
@@ -39,7 +39,7 @@ class ModelSource:
 
     @property
     def hashes(self) -> tuple[str, str]:
-        """What tells it from every other model: the hashes of weights and tokenizer."""
+        """Its identity: the hashes of weights and tokenizer."""
         return self.weights_sha256, self.tokenizer_sha256
 
 
@@ -51,7 +51,7 @@ def find(
     revision: str | None = None,
     notify: Callable[[str], None] = lambda _: None,
 ) -> ModelSource:
-    """What `given` stands for: an alias, a .gguf file, a folder, else a Hub id; MissingError when it is not there.
+    """The model that `given` names: an alias, a .gguf file, a folder, else a Hub id; MissingError when it is not there.
 
     `name` is what to call it in the store; else the alias, the Hub id, or the name of the folder or file.
     """
@@ -76,7 +76,7 @@ def find(
 
 
 def _refuse_unreadable(folder: Path) -> None:
-    """Say what is wrong with a model folder before anything is hashed or loaded."""
+    """Refuse a faulty model folder before anything is hashed or loaded."""
     refuse_adapter(folder)
     try:
         config = json.loads((folder / fingerprint.CONFIG).read_text(encoding="utf-8"))

@@ -36,7 +36,7 @@ LEFTOVERS = {
     "qweight": "the weights are quantised: save the model dequantised",
     "qzeros": "the weights are quantised: save the model dequantised",
 }
-"""What part of a tensor's name says about how it came there, and what to do."""
+"""Parts of tensors' names that show how the file was made, and the hint for each."""
 
 
 def refuse_adapter(folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""Options that would read a file which cannot be read without them: what its columns and values look like."""
+"""Suggests options for a file that cannot be read without them, from its columns and values."""
 
 from collections.abc import Sequence
 from shlex import quote

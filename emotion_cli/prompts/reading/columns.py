@@ -11,15 +11,15 @@ from emotion_cli.prompts.prompt_set import KEYS, Row
 from emotion_cli.prompts.reading.contents import Header
 
 USUAL = {"text": "text", "emotion": "emotion", "label": "emotion", "topic": "topic", "lang": "lang"}
-"""What a column or key is called where nobody says otherwise, and the key of a prompt that it holds."""
+"""Default names of columns or keys, and the key of a prompt that each holds."""
 
 OFF_ON = {0: False, 1: True, "0": False, "1": True, "0.0": False, "1.0": True}
-"""What a column that says whether a row has a label may hold."""
+"""Values of a column that says whether a row has a label."""
 
 
 @dataclass(frozen=True)
 class Columns:
-    """The columns that hold text, label and topic where they have other names; what is not named is called as usual.
+    """The columns that hold text, label and topic where they have other names; the others have their default names.
 
     `label_names` are the labels by number, from 0; `label_columns` hold 0 or 1, one column a label.
     """
@@ -53,7 +53,7 @@ class Columns:
         return usual | {name: key for key, name in self.named.items()}
 
     def header_faults(self, header: Header) -> list[str]:
-        """What is wrong with a table's columns, apart from those that are not known."""
+        """The faults of a table's columns, except unknown columns."""
         columns: dict[str, list[str]] = {}
         for name in header.names:
             if name in self.keys or name in self.label_columns or not self.ignore_others:
@@ -155,7 +155,7 @@ class Reading(NamedTuple):
 
 
 def off_or_on(value: Any) -> bool | None:
-    """What a cell says of whether a row has a label; None where it holds anything else than 0 or 1."""
+    """Whether a row has a label, from a cell of 0 or 1; None for other values."""
     return OFF_ON.get(value) if isinstance(value, str | int | float) else None
 
 

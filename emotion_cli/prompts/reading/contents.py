@@ -1,4 +1,4 @@
-"""What a prompt file holds, and its lines as text."""
+"""The contents of a prompt file, and its lines as text."""
 
 import codecs
 from collections.abc import Iterator, Sequence
@@ -24,7 +24,7 @@ class Doubt(NamedTuple):
 
 
 class Contents(NamedTuple):
-    """What a file holds: rows that could be read, a sentence for each place that could not, and a table's header.
+    """The contents of a file: readable rows, a sentence for each unreadable place, and a table's header.
 
     `notes` say what was read in another way than usual, `doubts` what may have been swallowed.
     """

@@ -13,7 +13,7 @@ from emotion_cli.prompts.prompt_set import Row
 from emotion_cli.prompts.reading.contents import Contents, Doubt, Header, Line, lines
 
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs"}
-"""What may stand between fields, as it is called in sentences."""
+"""Separators of fields, as sentences name them."""
 
 QUOTING = "a field with quotes is quoted, and the quotes in it are doubled"
 

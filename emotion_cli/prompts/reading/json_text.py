@@ -12,7 +12,7 @@ from emotion_cli.prompts.prompt_set import Row
 from emotion_cli.prompts.reading.contents import Contents, lines
 
 SET_KEYS = ("prompts", "label", "emotion", "lang")
-"""What the object of the one-label form may say; `lang` and the label hold for every prompt in it."""
+"""Keys of the object of the one-label form; `lang` and the label apply to every prompt in it."""
 
 
 class _Object(dict[str, Any]):

@@ -1,4 +1,4 @@
-"""What all figures share: canvas, lines, axes, legends, and saving to the same bytes."""
+"""The shared parts of all figures: canvas, lines, axes, legends, and saving to the same bytes."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
