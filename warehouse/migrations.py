@@ -19,7 +19,7 @@ NEW_IN_2 = ("n_recomputed", "recomputed_error", "template_sha256", "ignores_mean
 
 
 def _more_of_extractions(table: str, columns: dict[str, Any]) -> dict[str, Any]:
-    """Version 2: extractions record the recomputed sample, the hash of the template's text, and whether the model ignores the mean."""
+    """Version 2: extractions record the recomputed sample, the template's hash, and whether the model ignores the mean."""
     if table != "extractions":
         return columns
     return columns | dict.fromkeys(NEW_IN_2, [None] * len(columns["created_at"]))

@@ -23,7 +23,7 @@ def test_from_a_store_to_files_to_another_store(tmp_path):
     stored = [emo_ok("sql", select, "--format", "csv", "--store", store, cwd=tmp_path).out for store in ("store", "other")]
     assert stored[0] == stored[1] and stored[0].count("\n") == 5
     refused = emo("vectors", *CALM, "--store", "other", cwd=tmp_path)
-    assert refused.code == 3 and "no activations" in refused.err and "emo extract -d mine -m lab/m" in refused.plain
+    assert refused.code == 3 and "without activations" in refused.err and "emo extract -d mine -m lab/m" in refused.plain
     for words, what in ((["rows.parquet"], "in separate commands"), (["-m", "x"], "themselves")):
         ran = emo("import", *files, *words, "--store", "other", cwd=tmp_path)
         assert ran.code == 2 and what in ran.err

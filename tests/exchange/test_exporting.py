@@ -211,7 +211,7 @@ def test_what_is_there_is_not_overwritten(store, tmp_path):
     ("settings", "error", "said"),
     [
         ({"emotion": ("awe",)}, UsageError, "--emotion: 'awe' is not one of joy, rage"),
-        ({"layer": (9,)}, MissingError, "none of the layers"),
+        ({"layer": (9,)}, MissingError, "no layer given"),
     ],
     ids=str,
 )
@@ -241,7 +241,7 @@ FAULTS = {
     "no rows": (lambda path: altered(path, rows="[]"), "do not match its metadata"),
     "no pooling": (lambda path: altered(path, pooling=None), "does not say pooling"),
     "no extraction": (lambda path: altered(path, extraction_id=None), "does not say extraction_id"),
-    "another width": (lambda path: altered(path, d_model="9"), "not that of its vectors"),
+    "another width": (lambda path: altered(path, d_model="9"), "does not match its vectors"),
     "no number": (lambda path: altered(path, n_prompts="many"), "not in the format of emo export"),
     "other numbers": (
         lambda path: save_file(
