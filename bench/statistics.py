@@ -21,7 +21,7 @@ LABELS = ("anger", "apology", "gratitude", "neutral")
 
 def run(options: Namespace) -> str:
     rows = _real(options.model, options.set or SETS)
-    growth = [_grown(**{**BASE, what: size}) for what, sizes in GROWTH.items() for size in sizes]
+    growth = [_grown(**{**BASE, dimension: size}) for dimension, sizes in GROWTH.items() for size in sizes]
     return f"""## {NAME}
 
 Directions, their quality (with the test set) and comparisons of {", ".join(SETS)} under both models, {DRAWS} draws, pooling last,

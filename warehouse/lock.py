@@ -69,13 +69,13 @@ def _refusal(folder: Path) -> HeldError:
     hint = "wait for it, then run again"
     try:
         holder = json.loads((folder / HOLDER).read_text(encoding="utf-8"))
-        who = f"process {holder['pid']} on {holder['host']} since {holder['since']}"
+        holder_shown = f"process {holder['pid']} on {holder['host']} since {holder['since']}"
     except (OSError, ValueError, KeyError, TypeError):
-        who = "another process"
+        holder_shown = "another process"
     else:
         if (folder / MARKER).exists() and holder["host"] != socket.gethostname():
             hint = f"if that process has ended: rm '{folder / MARKER}'"
-    return HeldError(f"{folder} is being written by {who}", hint=hint)
+    return HeldError(f"{folder} is being written by {holder_shown}", hint=hint)
 
 
 def _this_process() -> dict[str, str | int]:

@@ -127,8 +127,8 @@ def _ids(store: Store, filters: Filters, partitions: list[Partition]) -> set[tup
     for start in filters.extractions:
         matching = {id_ for _, _, id_ in known if id_.startswith(start)}
         if len(matching) != 1:
-            what = "no extraction's id begins" if not matching else f"{len(matching)} extractions' ids begin"
-            raise NotInStoreError(f"{what} with {start}", hint=LIST)
+            problem = "no extraction's id begins" if not matching else f"{len(matching)} extractions' ids begin"
+            raise NotInStoreError(f"{problem} with {start}", hint=LIST)
         named |= matching
     return {
         (dataset, model, id_)

@@ -42,9 +42,9 @@ class Console(Listener):
             self._rich.print(f"[bold]next:[/] {escape(with_store(hint, self.store))}")
 
     @contextmanager
-    def progress(self, what: str, **totals: int) -> Iterator[Advance]:
+    def progress(self, title: str, **totals: int) -> Iterator[Advance]:
         """A bar during the work, or lines where stderr is not a terminal; after long work one line with its speed."""
-        work = _Work(what, totals)
+        work = _Work(title, totals)
         if self.quiet:
             yield work.add
             return
@@ -58,10 +58,10 @@ class Console(Listener):
         # imports that only a terminal needs
         from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-        what, so_far = TextColumn("{task.description}"), TextColumn("{task.fields[so_far]}")
-        columns = (what, BarColumn(), TaskProgressColumn(), so_far, TimeRemainingColumn())
+        description, so_far = TextColumn("{task.description}"), TextColumn("{task.fields[so_far]}")
+        columns = (description, BarColumn(), TaskProgressColumn(), so_far, TimeRemainingColumn())
         with Progress(*columns, console=self._rich, transient=True) as bars:
-            bar = bars.add_task(escape(work.what), total=work.total, so_far="")
+            bar = bars.add_task(escape(work.title), total=work.total, so_far="")
 
             def advance(*amounts: int) -> None:
                 work.add(*amounts)
@@ -73,7 +73,7 @@ class Console(Listener):
         def advance(*amounts: int) -> None:
             work.add(*amounts)
             if time.monotonic() - self._said > SECONDS_BETWEEN_LINES and work.completed < work.total:
-                self.note(f"{work.what}: {work.so_far()}, {work.seconds_left():.0f} s left")
+                self.note(f"{work.title}: {work.so_far()}, {work.seconds_left():.0f} s left")
 
         return advance
 
@@ -81,8 +81,8 @@ class Console(Listener):
 class _Work:
     """How much of some work is done, in each of its units."""
 
-    def __init__(self, what: str, totals: Mapping[str, int]) -> None:
-        self.what, self.totals, self.done = what, totals, dict.fromkeys(totals, 0)
+    def __init__(self, title: str, totals: Mapping[str, int]) -> None:
+        self.title, self.totals, self.done = title, totals, dict.fromkeys(totals, 0)
         self.started = time.monotonic()
 
     def add(self, *amounts: int) -> None:
@@ -113,4 +113,4 @@ class _Work:
 
     def summary(self) -> str:
         amounts = ", ".join(f"{amount:,} {unit}" for unit, amount in self.done.items())
-        return f"{self.what}: {amounts} in {self.seconds:.1f} s, {self.speed()}"
+        return f"{self.title}: {amounts} in {self.seconds:.1f} s, {self.speed()}"

@@ -69,13 +69,13 @@ def import_(
         declared=Declared(n_layers=n_layers, dtype=dtype, bos=bos, chat_template=chat_template, revision=revision),
     )
     extraction, pairs = imported.extraction, imported.pairs
-    what = ", ".join(f"{pooling} at {len(layers)} layers" for pooling, layers in pairs.items())
+    contents = ", ".join(f"{pooling} at {len(layers)} layers" for pooling, layers in pairs.items())
     if not imported.is_new:
         console.note(f"{extraction.subject}: these activations are already in the store (extraction {extraction.extraction_id})")
         return
     depth = "" if n_layers else "; the model's depth is unknown, so there is no relative depth (--n-layers)"
     console.note(
-        f"imported {extraction.subject}: {imported.n_prompts} prompts x {imported.d_model}, {what}, "
+        f"imported {extraction.subject}: {imported.n_prompts} prompts x {imported.d_model}, {contents}, "
         f"extraction {extraction.extraction_id}{depth}; next: emo vectors -d {dataset} -m {model}"
     )
 

@@ -117,7 +117,7 @@ def expanded(
     after: Sequence[Parameter] = (),
 ) -> Callable[..., None]:
     """The command with other parameters, before and after the rest, from which `make` makes the value of that name."""
-    rest = [parameter for parameter in inspect.signature(command).parameters.values() if parameter.name != name]
+    remaining = [parameter for parameter in inspect.signature(command).parameters.values() if parameter.name != name]
     made_of = [parameter.name for parameter in (*before, *after)]
 
     @wraps(command)
@@ -125,7 +125,7 @@ def expanded(
         made = make(**{part: given.pop(part) for part in made_of})
         command(**{name: made}, **given)
 
-    parameters = [parameter.replace(kind=Parameter.KEYWORD_ONLY) for parameter in (*before, *rest, *after)]
+    parameters = [parameter.replace(kind=Parameter.KEYWORD_ONLY) for parameter in (*before, *remaining, *after)]
     run.__dict__["__signature__"] = inspect.Signature(parameters)
     run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     return run

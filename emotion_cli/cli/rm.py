@@ -66,8 +66,8 @@ def rm(
         if not typer.confirm(f"remove {total}?", err=True):
             console.note("nothing was removed")
             return
-    for kept in remove(store, folders):
-        console.note(f"{kept}: kept, because it holds files that emo did not write")
+    for kept_folder in remove(store, folders):
+        console.note(f"{kept_folder}: kept, because it holds files that emo did not write")
     console.note(f"removed {total}")
     for kind, folder in left_stale(store):
         then = (

@@ -84,9 +84,9 @@ def _rows(
             ]
             if not row_and_prompt:
                 continue
-            kept = table.take([i for i, _ in row_and_prompt])
-            vectors = kept["activation"].combine_chunks().flatten().to_numpy().reshape(len(row_and_prompt), d_model)
-            keys = zip(kept["pooling"].to_pylist(), kept["layer"].to_pylist(), row_and_prompt, vectors, strict=True)
+            sampled = table.take([i for i, _ in row_and_prompt])
+            vectors = sampled["activation"].combine_chunks().flatten().to_numpy().reshape(len(row_and_prompt), d_model)
+            keys = zip(sampled["pooling"].to_pylist(), sampled["layer"].to_pylist(), row_and_prompt, vectors, strict=True)
             for pooling, layer, (_, place), vector in keys:
                 rows[pooling][layers[layer], place] = vector
                 present[pooling][layers[layer], place] = True

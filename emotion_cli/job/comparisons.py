@@ -75,9 +75,9 @@ def matched(depth_a: int, depth_b: int, layers_a: Iterable[int], layers_b: Itera
     """Each layer of the shallower model with layer floor(x + 0.5) of the deeper at its relative depth, where both are there."""
     if depth_a > depth_b:
         return [(a, b) for b, a in matched(depth_b, depth_a, layers_b, layers_a)]
-    there = set(layers_b)
+    available = set(layers_b)
     pairs = [(a, math.floor(a * depth_b / depth_a + 0.5)) for a in sorted(layers_a)]
-    return [(a, b) for a, b in pairs if b in there]
+    return [(a, b) for a, b in pairs if b in available]
 
 
 def matched_all(depths: Sequence[int], layers: Sequence[Iterable[int]]) -> list[tuple[int, ...]]:

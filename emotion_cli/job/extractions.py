@@ -208,11 +208,11 @@ def _refuse_absent(settings: Settings, models: Sequence[AskedModel], matching: S
     for dataset in settings.dataset or [None]:
         for model in models or [None]:
             if not any(dataset in (None, row["dataset"]) and (model is None or model.is_of(row)) for row in matching):
-                what = " under ".join(filter(None, [dataset, model and model.given])) or "this store"
+                requested = " under ".join(filter(None, [dataset, model and model.given])) or "this store"
                 options = "".join(f" -d {dataset}" if dataset else "") + (f" -m {model.given}" if model else "")
                 options += f" --recipe {settings.recipe}" if settings.recipe != DEFAULT else ""
                 made = "".join(f", {name} {getattr(settings, name)}" for name in MADE_WITH if name in settings.sources)
-                raise MissingError(f"no activations of {what}{made} are there", hint=f"emo extract{options}")
+                raise MissingError(f"no activations of {requested}{made} are there", hint=f"emo extract{options}")
 
 
 def _made_so(rows: Sequence[dict], settings: Settings) -> list[dict]:
@@ -226,8 +226,8 @@ def _made_so(rows: Sequence[dict], settings: Settings) -> list[dict]:
 def _named(rows: Sequence[dict], start: str) -> dict:
     matching = [row for row in rows if row["extraction_id"].startswith(start)]
     if len(matching) != 1:
-        what = "no extraction's id begins" if not matching else f"{len(matching)} extractions' ids begin"
-        raise MissingError(f"{what} with {start}", hint='emo sql "select extraction_id, dataset, model from extractions"')
+        problem = "no extraction's id begins" if not matching else f"{len(matching)} extractions' ids begin"
+        raise MissingError(f"{problem} with {start}", hint='emo sql "select extraction_id, dataset, model from extractions"')
     return matching[0]
 
 

@@ -124,8 +124,10 @@ def parts_task(
         with partition.hold(wait=True):
             # another process may have been here since the plan was made
             stale, stored = state()
-            kept: Mapping[str, FileEntry] = {} if stale or job.forces(stage) else stored
-            entries = [kept.get(part) or partition.write([make(job, part)], part=part) for part in sorted({*stored, *part_names})]
+            reused: Mapping[str, FileEntry] = {} if stale or job.forces(stage) else stored
+            entries = [
+                reused.get(part) or partition.write([make(job, part)], part=part) for part in sorted({*stored, *part_names})
+            ]
             partition.commit(entries, inputs, reads={name: read.place for name, read in reads.items()})
 
     return Task(stage, subject, tuple(read.folder for read in reads.values()), partition.folder, reason, run)

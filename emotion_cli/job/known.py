@@ -142,11 +142,11 @@ def with_emotions(
     if not settings.emotion:
         return list(extractions)
     asked = set(settings.emotion)
-    kept = [extraction for extraction in extractions if asked & emotions_in(settings, labels_of(store, extraction))]
+    matching = [extraction for extraction in extractions if asked & emotions_in(settings, labels_of(store, extraction))]
     for extraction in extractions:
-        if extraction not in kept:
+        if extraction not in matching:
             note(f"{extraction.subject}: left out, it has none of the requested emotions")
-    return kept
+    return matching
 
 
 def labels_of(store: Store, extraction: Extraction) -> set[str]:

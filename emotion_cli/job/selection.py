@@ -70,8 +70,8 @@ def name_of_report(job: Job, variant: Variant) -> str:
     name = named(of_report(job, variant))
     if name or variant.reference == Settings().reference:
         return name
-    there = Artifacts(job.store.root, "report").committed()
-    is_other = there is not None and there.inputs.get("variant") != variant.part
+    committed = Artifacts(job.store.root, "report").committed()
+    is_other = committed is not None and committed.inputs.get("variant") != variant.part
     return named({name: [value] for name, value in variant._asdict().items()}) if is_other else ""
 
 

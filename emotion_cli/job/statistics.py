@@ -33,12 +33,12 @@ def statistics_task(
     return parts_task(stage, subject, partition, reads=reads, inputs=inputs, part_names=part_names, make=make)
 
 
-def statistics_table(name: str, rows: Sequence[Any], **same: Any) -> pa.Table:
-    """Rows of a table: each has a `statistic` and, by name, every column that is not the `same` for all of them."""
+def statistics_table(name: str, rows: Sequence[Any], **constant: Any) -> pa.Table:
+    """Rows of a table: each has a `statistic` and, by name, every column that is not in `constant`."""
     columns: dict[str, list] = {}
     for column in TABLES[name].file_column_names:
-        if column in same:
-            columns[column] = [same[column]] * len(rows)
+        if column in constant:
+            columns[column] = [constant[column]] * len(rows)
         elif column not in STATISTIC_COLUMNS:
             columns[column] = [getattr(row, column) for row in rows]
     values = [_values(row.statistic) for row in rows]

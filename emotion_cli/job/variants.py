@@ -34,8 +34,8 @@ def part_shown(partition: Partition, variant: Variant) -> str:
 
 def variant_of(part: str) -> Variant:
     """The variant that a part's name stands for (a reference may hold a slash, the others may not)."""
-    method, rest = part.split("/", 1)
-    return Variant(method, *rest.rsplit("/", 1))
+    method, reference_and_pooling = part.split("/", 1)
+    return Variant(method, *reference_and_pooling.rsplit("/", 1))
 
 
 def variants(settings: Settings, activations: Partition) -> list[Variant]:
@@ -127,9 +127,9 @@ def refuse_labels(labels: Labels, settings: Settings, variant: Variant, subject:
     if variant.reference != OTHERS and variant.reference not in labels.labels:
         raise no_reference(settings, subject, labels.labels)
     if len(labels.emotions) < (2 if variant.reference == OTHERS else 1):
-        what = f"reference {variant.reference!r} and pooling {variant.pooling}"
+        settings_shown = f"reference {variant.reference!r} and pooling {variant.pooling}"
         known = ", ".join(sorted(set(labels.labels)))
-        raise UsageError(f"{subject}: too few labels for {what}; labels are {known}", hint=_hint_for_labels(variant))
+        raise UsageError(f"{subject}: too few labels for {settings_shown}; labels are {known}", hint=_hint_for_labels(variant))
 
 
 def _hint_for_labels(variant: Variant) -> str:

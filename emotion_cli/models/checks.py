@@ -211,7 +211,7 @@ def _states(loaded: "LoadedModel", row: Sequence[int]) -> "tuple[dict[int, Tenso
     return seen, output_state(final)
 
 
-def _invariance(loaded: "LoadedModel", name: str, groups: Sequence[Sequence[list[int]]], what: str) -> Check:
+def _invariance(loaded: "LoadedModel", name: str, groups: Sequence[Sequence[list[int]]], change: str) -> Check:
     """The largest error, relative to its bound, over layers and poolings, of prompts that run in one batch."""
     from emotion_cli.models.exactness import FACTOR, FLOOR, POOLED, Agreement, agreement, positions_of, reference
     from emotion_cli.models.pooling import NotFiniteError, pooled_activations
@@ -230,7 +230,7 @@ def _invariance(loaded: "LoadedModel", name: str, groups: Sequence[Sequence[list
     except NotFiniteError:  # which no bound allows
         worst = worst._replace(error=float("inf"))
     against_what = f"the plain pass (no float64 pass: {why})" if why else "a float64 pass"
-    return Check(name, worst.error, worst.bound, worst.exact, f"error of {what}, against {against_what} of one prompt")
+    return Check(name, worst.error, worst.bound, worst.exact, f"error of {change}, against {against_what} of one prompt")
 
 
 def _number(value: "Tensor") -> float:

@@ -209,7 +209,7 @@ def recompute(
     ids: Sequence[Sequence[int]],
     positions: Positions,
     layers: Sequence[int],
-    kept: Mapping[str, np.ndarray],
+    stored: Mapping[str, np.ndarray],
 ) -> Recomputed:
     """Compare rows [layer, prompt, d_model] by pooling with a plain pass of each prompt, by the one rule of this module.
 
@@ -218,7 +218,7 @@ def recompute(
     """
     plain = rows_of(loaded, ids, positions, layers)
     far, distance = (FACTOR - 1) * FLOOR[loaded.dtype], 0.0
-    for pooling, rows in kept.items():
+    for pooling, rows in stored.items():
         away = _distances(rows, plain, pooling).max(initial=0.0)
         distance = max(distance, float(away) if np.isfinite(away) else float("inf"))
     if distance <= far:
@@ -226,7 +226,7 @@ def recompute(
     against = reference(loaded, ids, positions, layers)
     truth = against.truth or against.plain
     wrong: set[int] = set()
-    for pooling, rows in kept.items():
+    for pooling, rows in stored.items():
         allowed = FACTOR * np.maximum(against.rounding[pooling].max(axis=1, initial=0.0), FLOOR[loaded.dtype])
         # not `>`: NaN is wrong, too
         wrong.update(np.flatnonzero(~(_distances(rows, truth, pooling) <= allowed[:, None]).all(axis=0)).tolist())

@@ -49,17 +49,17 @@ def as_it_was(model: Any) -> Iterator[None]:
 
     Rotary modules remember the longest prompt seen. Others put a buffer in the place of a buffer, in the format of the pass.
     """
-    kept = []
+    saved = []
     for module in model.modules():
         buffers = dict(module.named_buffers(recurse=False))
         if buffers:
             # only those of rotary modules are written into
             copies = {name: buffer.clone() for name, buffer in buffers.items() if "inv_freq" in name}
-            kept.append((module, dict(vars(module)), buffers, copies))
+            saved.append((module, dict(vars(module)), buffers, copies))
     try:
         yield
     finally:
-        for module, attributes, buffers, copies in kept:
+        for module, attributes, buffers, copies in saved:
             vars(module).clear()
             vars(module).update(attributes)
             module._buffers.update(buffers)

@@ -152,8 +152,10 @@ def wrapped(tokenizer: Any, model: str, texts: Sequence[str]) -> list[str]:
     changed = [text for text, turn in zip(texts, rendered, strict=True) if text.strip() not in turn]
     if changed:
         # a template is tried on a text of ours before any prompt is read
-        whose = f"the text that it was tried on: {TEMPLATE_PROBE!r}" if changed == [TEMPLATE_PROBE] else _named(changed)
-        raise UsageError(f"{model}: the chat template changes or leaves out {whose}", hint="run again without --chat-template")
+        texts_shown = f"the text that it was tried on: {TEMPLATE_PROBE!r}" if changed == [TEMPLATE_PROBE] else _named(changed)
+        raise UsageError(
+            f"{model}: the chat template changes or leaves out {texts_shown}", hint="run again without --chat-template"
+        )
     return rendered
 
 

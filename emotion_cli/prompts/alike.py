@@ -115,9 +115,9 @@ def questions_of_texts(contexts: Mapping[str, tuple[str, str | None]], places: M
         if (label, topic) == (other_label, other_topic):
             n_same += 1
             continue
-        what, here, there = ("label", label, other_label) if label != other_label else ("topic", topic, other_topic)
+        kind, value, previous = ("label", label, other_label) if label != other_label else ("topic", topic, other_topic)
         asked.append(
-            f"{places[text]}: the text {shown(text)} ({what} {here!r}) looks like {shown(earlier)} ({what} {there!r}) at "
+            f"{places[text]}: the text {shown(text)} ({kind} {value!r}) looks like {shown(earlier)} ({kind} {previous!r}) at "
             f"{places[earlier]}"
         )
     return TextQuestions(asked, n_same)
@@ -129,7 +129,7 @@ def shown(text: str) -> str:
     return repr(cut) if text.isascii() else f"{cut!r} = {cut!a}"
 
 
-def _twins(what: str, places: Mapping[str, Sequence[str]]) -> list[str]:
+def _twins(kind: str, places: Mapping[str, Sequence[str]]) -> list[str]:
     first: dict[str, str] = {}
     asked = []
     for name, rows in places.items():
@@ -137,7 +137,7 @@ def _twins(what: str, places: Mapping[str, Sequence[str]]) -> list[str]:
         first.update(dict.fromkeys(meanings(name), earlier))
         if earlier != name:
             asked.append(
-                f"{rows[0]}: the {what} {shown(name)}{_rows(rows[1:])} looks like {shown(earlier)} at {places[earlier][0]}"
+                f"{rows[0]}: the {kind} {shown(name)}{_rows(rows[1:])} looks like {shown(earlier)} at {places[earlier][0]}"
                 f"{_rows(places[earlier][1:])}"
             )
     return asked

@@ -145,8 +145,8 @@ def validated(
     texts = questions_of_texts(contexts, first_place)
     asked = [*questions_of_labels(labels, RESERVED), *questions_of_topics(topics), *texts.questions]
     if texts.n_same:
-        same = counted(texts.n_same, "text")
-        note(f"counted separately, although they look like another prompt with the same label and topic: {same}")
+        n_alike = counted(texts.n_same, "text")
+        note(f"counted separately, although they look like another prompt with the same label and topic: {n_alike}")
     if problems or (asked and not accept_labels):
         asked = [] if accept_labels else asked
         raise UsageError(

@@ -101,8 +101,8 @@ def _partition(job: Job, a: Extraction, b: Extraction) -> Partition:
 
 
 def _part(job: Job, a: Extraction, b: Extraction, part: str) -> pa.Table:
-    family, _, rest = part.partition(":")
-    variant = variant_of(rest if family in FAMILIES else part)
+    family, _, variant_part = part.partition(":")
+    variant = variant_of(variant_part if family in FAMILIES else part)
     measured = FAMILIES.get(family, _matched)
     return statistics_table(
         "cross_model_statistics",
@@ -160,9 +160,9 @@ class _Models:
         without = f"aligned measures need {MIN_TOPICS}, so there are none"
         return shared_design(self.job, self.shared, self.variant, self.subject, without)
 
-    def each(self, what: str, rounds: int = 1) -> Each:
+    def each(self, title: str, rounds: int = 1) -> Each:
         """Work on all cores that says what it is."""
-        return in_threads(self.job, f"{self.subject}: {what}", rounds)
+        return in_threads(self.job, f"{self.subject}: {title}", rounds)
 
 
 def _matched(models: _Models) -> list[Row]:

@@ -182,10 +182,10 @@ def _carried_both_ways(
                 continue
             maps = _rotated(ends, fit, batch) if fit.rotates else _regressed(ends, fit, batch, towards)
             for (direction, i, j), (scores, squares, k, alpha) in zip(_WAYS, maps, strict=False):
-                here, there = ends[i], ends[j]
-                lengths_here = squares_of(batch.source, here.source)
+                source, target = ends[i], ends[j]
+                lengths_here = squares_of(batch.source, source.source)
                 # a map that carries nothing leaves rounding, whose direction means nothing
-                is_defined = (squares > FLAT * lengths_here) & (lengths_here > here.zero)
+                is_defined = (squares > FLAT * lengths_here) & (lengths_here > source.zero)
                 carried = Carried(scores, np.where(is_defined, squares, np.nan), lengths[j], batch)
                 key = Key(batch.emotion, "", direction, fit.name, k, fit.all_draws)
                 for measure in MEASURES:
@@ -195,9 +195,9 @@ def _carried_both_ways(
                     if (values := measure.run(carried)) is not None:
                         yield key._replace(measure=measure.name), batch.first, values
                 if alpha is not None and batch.first == 0:
-                    spread = np.zeros((len(paired), len(there.gram)))
+                    spread = np.zeros((len(paired), len(target.gram)))
                     np.put_along_axis(spread, unpaired[0], alpha[:1], 1)
-                    by_chance = np.take_along_axis(spread @ there.gram, unpaired[1], 1)
+                    by_chance = np.take_along_axis(spread @ target.gram, unpaired[1], 1)
                     values = auroc_of(by_chance, batch.emotion_rows[:1], batch.reference_rows[:1], batch.kept[:1])
                     yield key._replace(measure=UNPAIRED), 0, values
 

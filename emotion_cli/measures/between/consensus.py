@@ -89,10 +89,10 @@ def plane(spaces: Sequence[Space], design: Design, sampling: Sampling) -> np.nda
         return None
     labelled = as_labelled(design)
     turns = world.turns(labelled, design.labels)
-    rest = np.concatenate([world.split.source, world.split.target])
+    blocks = np.concatenate([world.split.source, world.split.target])
     vectors = []
     for emotion in design.emotions:
-        turned, squares = world.directions(turns, rest, labelled, emotion)
+        turned, squares = world.directions(turns, blocks, labelled, emotion)
         vectors.append((turned / np.sqrt(squares)[:, :, None])[:, 0])
     stacked = np.stack(vectors, 1)
     if not np.isfinite(stacked).all():
@@ -180,8 +180,10 @@ def _split_shares(world: _World, trials: Relabelling, n_fitted: int, emotion: st
     labels = [label for label in world.design.labels if label != emotion]
     numbers = np.arange(len(trials))
     turns = world.turns(trials.part(slice(n_fitted)), labels)[:, np.where(numbers < n_fitted, numbers, 0)]
-    here, there = (world.directions(turns, blocks, trials, emotion) for blocks in (world.split.source, world.split.target))
-    return (_explained(*here, there[0]) + _explained(*there, here[0])) / 2
+    on_source, on_target = (
+        world.directions(turns, blocks, trials, emotion) for blocks in (world.split.source, world.split.target)
+    )
+    return (_explained(*on_source, on_target[0]) + _explained(*on_target, on_source[0])) / 2
 
 
 def _explained(turned: np.ndarray, squares: np.ndarray, elsewhere: np.ndarray) -> np.ndarray:

@@ -163,12 +163,12 @@ def best_depths(
         choices: list[list[np.ndarray]] = [[], []]
         measured: list[list[np.ndarray]] = [[], []]
         for i, (left, right) in enumerate(zip(lefts, rights, strict=True)):
-            both = []
+            halves = []
             for j in (0, 1):
                 table = left[j].unit if orders is None else left[j].permuted(orders[i][j])
-                both.append(np.nan_to_num(table @ right[j].T, nan=-np.inf))
-            for here, there in (both, both[::-1]):
-                for way, (chooses, tells) in enumerate(((here, there), (here.T, there.T))):
+                halves.append(np.nan_to_num(table @ right[j].T, nan=-np.inf))
+            for choosing, measuring in (halves, halves[::-1]):
+                for way, (chooses, tells) in enumerate(((choosing, measuring), (choosing.T, measuring.T))):
                     best = chooses.argmax(1)
                     choices[way].append(best)
                     measured[way].append(tells[np.arange(len(best)), best])

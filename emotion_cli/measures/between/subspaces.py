@@ -58,10 +58,10 @@ def overlaps_within(space: Space, design: Design, width: int, sampling: Sampling
         if space.flat:
             continue
         column = design.column(emotion)
-        rows, rest = design.rows[:, column], np.delete(design.rows, column, 1).ravel()
+        rows, other_rows = design.rows[:, column], np.delete(design.rows, column, 1).ravel()
         a = _basis(space.gram[np.ix_(rows, rows)], 1, max(DIMENSIONS))
-        b = _basis(space.gram[np.ix_(rest, rest)], len(design.labels) - 1, max(DIMENSIONS))
-        products = a.T @ space.gram[np.ix_(rows, rest)] @ b
+        b = _basis(space.gram[np.ix_(other_rows, other_rows)], len(design.labels) - 1, max(DIMENSIONS))
+        products = a.T @ space.gram[np.ix_(rows, other_rows)] @ b
         spanned = [k for k in DIMENSIONS if k <= min(*products.shape, width)]
         results += _beside_unrelated(emotion, {k: products[:k, :k] for k in spanned}, width, sampling)
     return results

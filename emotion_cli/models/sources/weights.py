@@ -130,10 +130,10 @@ def _is_made_again(folder: Path, causal: Any, tensor: str) -> bool:
     return square.ndim == 2 and torch.equal(square, torch.ones_like(square).tril())
 
 
-def _listed(what: str, items: Iterable[str]) -> str:
+def _listed(title: str, items: Iterable[str]) -> str:
     items = list(items)
     more = f" and {len(items) - NAMED} more" if len(items) > NAMED else ""
-    return f"{what}: {', '.join(items[:NAMED])}{more}" if items else ""
+    return f"{title}: {', '.join(items[:NAMED])}{more}" if items else ""
 
 
 def _shape(shape: Iterable[int] | None) -> str:

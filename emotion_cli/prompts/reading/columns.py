@@ -87,10 +87,10 @@ class Tally:
         """A sentence for each kind, with the number of rows."""
         kinds = ((self.without, "no label"), (self.several, "several labels"))
         return [
-            f"{places[0]}: {'the row has' if len(places) == 1 else f'{len(places)} rows have'} {what}, "
+            f"{places[0]}: {'the row has' if len(places) == 1 else f'{len(places)} rows have'} {problem}, "
             + ("the first is here; " if len(places) > 1 else "")
             + "a row needs exactly one"
-            for places, what in kinds
+            for places, problem in kinds
             if places
         ]
 
