@@ -1,6 +1,7 @@
 """`python -m bench [SUBJECT ...]`: measure, and write the sections of bench/RESULTS.md.
 
-A subject is a module with `NAME` and `run(options) -> str` (Markdown). Sections of subjects that are not run stay as they are.
+A subject is a module with `NAME` and `run(options) -> str` (Markdown, nothing where this machine cannot measure it). Sections of
+subjects that are not run stay as they are.
 """
 
 import argparse
@@ -12,7 +13,7 @@ from pathlib import Path
 
 from warehouse.machine import cores
 
-SUBJECTS = ("extraction", "packages", "scaling", "formats", "start", "statistics", "comparison", "store")
+SUBJECTS = ("extraction", "packages", "scaling", "formats", "start", "statistics", "comparison", "store", "gpu")
 RESULTS = Path(__file__).with_name("RESULTS.md")
 
 
@@ -32,6 +33,8 @@ def main() -> None:
     options.model = options.model or ["smollm2-135m", "gemma3-270m"]
     for name in options.subjects or SUBJECTS:
         text = import_module(f"bench.{name}").run(options)
+        if not text:
+            continue
         how = f"python -m bench {name} --runs {options.runs} --threads {options.threads}"
         _write(name, f"{text.rstrip()}\n\nMeasured with `{how}` on {_machine()}.\n")
 
@@ -40,10 +43,13 @@ def _write(name: str, text: str) -> None:
     """Replace one section between its marks, or add it in the order of the subjects."""
     previous = RESULTS.read_text(encoding="utf-8") if RESULTS.is_file() else ""
     sections = dict(re.findall(r"<!-- (\w+) -->\n(.*?)(?=<!-- \w+ -->\n|\Z)", previous, flags=re.DOTALL))
-    sections[name] = text + "\n"
+    sections[name] = text
     known = [subject for subject in SUBJECTS if subject in sections]
-    body = "".join(f"<!-- {subject} -->\n{sections[subject]}" for subject in known)
-    RESULTS.write_text(f"# Benchmark results\n\nWritten by `make bench`; do not edit.\n\n{body.rstrip()}\n", encoding="utf-8")
+    body = "\n\n".join(f"<!-- {subject} -->\n{sections[subject].rstrip()}" for subject in known)
+    RESULTS.write_text(
+        f"# Benchmark results\n\nWritten by `make bench` and `make bench-gpu`; do not edit.\n\n{body}\n",
+        encoding="utf-8",
+    )
 
 
 def _machine() -> str:

@@ -52,7 +52,7 @@ def _measure(model: str, options: Namespace) -> tuple[list[dict[str, Any]], list
     from emotion_cli.settings import resolve
 
     torch.set_num_threads(options.threads)
-    loaded = load(find(model, cache=resolve({}, folder=Path("/")).cache))
+    loaded = load(find(model, cache=resolve({}, folder=Path("/")).cache), device="cpu")
     causal = transformers.AutoModelForCausalLM.from_pretrained(loaded.source.folder, dtype=torch.float32).eval()
     weights = sum(parameter.numel() for block in loaded.blocks for parameter in block.parameters())
     config = loaded.model.config

@@ -43,7 +43,7 @@ def _measure(model: str, options: Namespace) -> list[dict[str, str]]:
     made_of = Labels(labels, [prompt.topic for prompt in prompts], sorted(set(labels) - {"neutral"}), "neutral")
     by_dtype, ways, choices = {}, {}, {}
     for dtype in ("float32", "bfloat16"):
-        reader = Reader(load(find(model, cache=resolve({}, folder=Path("/")).cache), dtype=dtype))
+        reader = Reader(load(find(model, cache=resolve({}, folder=Path("/")).cache), device="cpu", dtype=dtype))
         tokens, layers = reader.tokens([prompt.text for prompt in prompts]), list(range(reader.loaded.n_layers + 1))
         choice = choices[dtype] = reader.choose(tokens, layers)
         ways[dtype] = partial(reader.pool, tokens, choice, range(len(prompts)), poolings=["last"], layers=layers)

@@ -10,7 +10,10 @@ from typing import Any, NamedTuple
 
 
 class Measured(NamedTuple):
-    """Medians over runs: seconds of the clock and of the processor, peak memory above what was there before (bytes)."""
+    """Medians over runs: seconds of the clock and of the processor, peak memory above what was there before (bytes).
+
+    The memory is that of the device that computes.
+    """
 
     wall: float
     cpu: float
@@ -19,19 +22,21 @@ class Measured(NamedTuple):
 
 
 def interleaved(
-    recipes: Mapping[str, Callable[[], Any]], runs: int, *, fewer: Mapping[str, int] | None = None
+    recipes: Mapping[str, Callable[[], Any]], runs: int, *, fewer: Mapping[str, int] | None = None, device: str = "cpu"
 ) -> dict[str, Measured]:
     """Each recipe `runs` times (`fewer` for slow ones), one after the other, round by round."""
+    wait, reset_peak, peak = _DEVICES[device]
     seen: dict[str, list[tuple[float, float, int]]] = {name: [] for name in recipes}
     last: dict[str, Any] = {}
     for turn in range(runs):
         for name, recipe in recipes.items():
             if turn < (fewer or {}).get(name, runs):
                 gc.collect()
-                before = _reset_peak()
+                before = reset_peak()
                 wall, cpu = time.perf_counter(), time.process_time()
                 last[name] = recipe()
-                seen[name].append((time.perf_counter() - wall, time.process_time() - cpu, max(0, _peak() - before)))
+                wait()
+                seen[name].append((time.perf_counter() - wall, time.process_time() - cpu, max(0, peak() - before)))
     return {
         name: Measured(*(statistics.median(column) for column in zip(*rows, strict=True)), last[name])
         for name, rows in seen.items()
@@ -78,3 +83,27 @@ def _reset_peak() -> int:
     ctypes.CDLL(None).malloc_trim(0)
     Path("/proc/self/clear_refs").write_text("5")
     return _status("VmRSS")
+
+
+def _wait_for_gpu() -> None:
+    import torch
+
+    torch.cuda.synchronize()
+
+
+def _reset_gpu_peak() -> int:
+    import torch
+
+    torch.cuda.synchronize()
+    torch.cuda.reset_peak_memory_stats()
+    return torch.cuda.memory_allocated()
+
+
+def _gpu_peak() -> int:
+    import torch
+
+    return torch.cuda.max_memory_allocated()
+
+
+_DEVICES = {"cpu": (lambda: None, _reset_peak, _peak), "cuda": (_wait_for_gpu, _reset_gpu_peak, _gpu_peak)}
+"""How to wait for a device, to reset the peak of its memory (to the bytes in use, which are returned), and to read it."""

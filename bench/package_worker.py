@@ -19,7 +19,7 @@ def emo(work):
     from emotion_cli.models.sources.finding import find
     from emotion_cli.settings import resolve
 
-    loaded = load(find(work["model"], cache=resolve({}, folder=Path("/")).cache))
+    loaded = load(find(work["model"], cache=resolve({}, folder=Path("/")).cache), device=work["device"])
     return lambda: ours(loaded, work["ids"])[0][:-1]
 
 
@@ -28,16 +28,17 @@ def transformer_lens(work):
     from transformer_lens.model_bridge import TransformerBridge
 
     model, tokenizer = _causal(work)
-    bridge = TransformerBridge.boot_transformers(work["folder"], hf_model=model, tokenizer=tokenizer, device="cpu")
+    bridge = TransformerBridge.boot_transformers(work["folder"], hf_model=model, tokenizer=tokenizer, device=work["device"])
     names = [f"blocks.{k}.hook_resid_pre" for k in range(model.config.num_hidden_layers)]
 
     def call():
         rows = []
         with torch.inference_mode():
-            for tokens, mask in _batches(work["ids"]):
+            for tokens, mask in _batches(work):
                 _, cache = bridge.run_with_cache(tokens, attention_mask=mask, names_filter=lambda name: name in names)
-                rows.append(torch.stack([cache[name][torch.arange(len(tokens)), mask.sum(1) - 1] for name in names]))
-        return torch.cat(rows, 1)
+                at, last = _ends(mask)
+                rows.append(torch.stack([cache[name][at, last] for name in names]))
+        return torch.cat(rows, 1).cpu()
 
     return call
 
@@ -51,11 +52,12 @@ def steering_vectors(work):
     def call():
         rows = []
         with torch.inference_mode():
-            for tokens, mask in _batches(work["ids"]):
+            for tokens, mask in _batches(work):
                 with record_activations(model, layer_type="decoder_block") as seen:
                     model(input_ids=tokens, attention_mask=mask)
-                rows.append(torch.stack([seen[k][0][torch.arange(len(tokens)), mask.sum(1) - 1] for k in sorted(seen)]))
-        return _after_blocks(torch.cat(rows, 1))
+                at, last = _ends(mask)
+                rows.append(torch.stack([seen[k][0][at, last] for k in sorted(seen)]))
+        return _after_blocks(torch.cat(rows, 1).cpu())
 
     return call
 
@@ -90,8 +92,8 @@ def nnsight(work):
     def call():
         rows = []
         with torch.inference_mode():
-            for tokens, mask in _batches(work["ids"]):
-                at, last = torch.arange(len(tokens)), mask.sum(1) - 1
+            for tokens, mask in _batches(work):
+                at, last = _ends(mask)
                 seen = []
                 with model.trace({"input_ids": tokens, "attention_mask": mask}):
                     kept = list().save()  # noqa: C408 (a literal cannot be saved)
@@ -100,7 +102,7 @@ def nnsight(work):
                         kept.append((out[0] if isinstance(out, tuple) else out)[at, last])
                 seen = list(kept)
                 rows.append(torch.stack(seen))
-        return _after_blocks(torch.cat(rows, 1))
+        return _after_blocks(torch.cat(rows, 1).cpu())
 
     return call
 
@@ -120,10 +122,16 @@ def saklas(work):
             members = [work["ids"][i] for i in order[start : start + size]]
             rendered = [(torch.tensor([row]), len(row) - 1) for row in members]
             seen = capture._encode_and_capture_all_batch(
-                model, tokenizer, [""] * len(members), [""] * len(members), blocks, torch.device("cpu"), rendered=rendered
+                model,
+                tokenizer,
+                [""] * len(members),
+                [""] * len(members),
+                blocks,
+                torch.device(work["device"]),
+                rendered=rendered,
             )
             rows.append(torch.stack([seen[k] for k in sorted(seen)]))
-        states = torch.cat(rows, 1)
+        states = torch.cat(rows, 1).cpu()
         back = torch.empty_like(states)
         back[:, order] = states
         return _after_blocks(back)
@@ -146,19 +154,28 @@ def _model(work):
         # the folder is written by transformers 5; those before it leave its `rope_parameters` unread, and take a default
         rope = json.loads(Path(work["folder"], "config.json").read_text())["rope_parameters"]
         config.rope_theta = rope.get("full_attention", rope)["rope_theta"]
-    return transformers.AutoModelForCausalLM.from_pretrained(work["folder"], config=config, dtype=torch.float32).eval()
+    model = transformers.AutoModelForCausalLM.from_pretrained(work["folder"], config=config, dtype=torch.float32)
+    return model.eval().to(work["device"])
 
 
-def _batches(ids):
+def _batches(work):
     import torch
 
+    ids, device = work["ids"], work["device"]
     for start in range(0, len(ids), BATCH):
         batch = ids[start : start + BATCH]
         width = max(map(len, batch))
         yield (
-            torch.tensor([row + [0] * (width - len(row)) for row in batch]),
-            torch.tensor([[1] * len(row) + [0] * (width - len(row)) for row in batch]),
+            torch.tensor([row + [0] * (width - len(row)) for row in batch], device=device),
+            torch.tensor([[1] * len(row) + [0] * (width - len(row)) for row in batch], device=device),
         )
+
+
+def _ends(mask):
+    """Where the last token of each row is."""
+    import torch
+
+    return torch.arange(len(mask), device=mask.device), mask.sum(1) - 1
 
 
 def _after_blocks(states):

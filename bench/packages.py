@@ -60,6 +60,7 @@ def _measure(model: str, options: Namespace) -> list[dict[str, Any]]:
         "ids": tokenize(loaded, texts).ids,
         "runs": options.runs,
         "threads": options.threads,
+        "device": "cpu",
     }
     del loaded
     pythons = {"emo": (Path(sys.executable), "")} | {name: _environment(name) for name in PACKAGES}

@@ -1,7 +1,7 @@
 """Ways to get the residual stream of the last token at every layer; each gives [layer, prompt, d_model]."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,15 +9,15 @@ import numpy as np
 BATCH = 32
 
 
-def ours(loaded: Any, ids: Sequence[list[int]]) -> Any:
-    """Proof included, as an extraction does it; also the choice, tokens computed and the proof's processor seconds."""
+def ours(loaded: Any, ids: Sequence[list[int]], clock: Callable[[], float] = time.process_time) -> Any:
+    """Proof included, as an extraction does it; also the choice, tokens computed and the proof's seconds by the clock."""
     from emotion_cli.models.reader import Reader
     from emotion_cli.models.tokens import Tokens
 
     layers, tokens, reader = list(range(loaded.n_layers + 1)), Tokens(list(ids), [], [[] for _ in ids]), Reader(loaded)
-    began = time.process_time()
+    began = clock()
     choice = reader.choose(tokens, layers)
-    proof = time.process_time() - began
+    proof = clock() - began
     pooled = reader.pool(tokens, choice, range(len(ids)), poolings=["last"], layers=layers)
     return pooled.values["last"], choice, pooled.n_tokens_computed, proof
 
@@ -29,9 +29,9 @@ def singly(causal: Any, ids: Sequence[list[int]]) -> np.ndarray:
     rows = []
     with torch.inference_mode():
         for row in ids:
-            states = causal(input_ids=torch.tensor([row]), output_hidden_states=True).hidden_states
+            states = causal(input_ids=torch.tensor([row], device=causal.device), output_hidden_states=True).hidden_states
             rows.append(torch.stack([state[0, -1] for state in states]))
-    return torch.stack(rows, 1).numpy()
+    return torch.stack(rows, 1).cpu().numpy()
 
 
 def padded(causal: Any, ids: Sequence[list[int]]) -> np.ndarray:
@@ -41,11 +41,11 @@ def padded(causal: Any, ids: Sequence[list[int]]) -> np.ndarray:
     rows = []
     with torch.inference_mode():
         for batch in _batches(list(ids)):
-            tokens, mask = _padded(batch)
+            tokens, mask = _padded(batch, causal.device)
             states = causal(input_ids=tokens, attention_mask=mask, output_hidden_states=True).hidden_states
             last = mask.sum(1) - 1
-            rows.append(torch.stack([state[torch.arange(len(batch)), last] for state in states]))
-    return torch.cat(rows, 1).numpy()
+            rows.append(torch.stack([_last(state, last) for state in states]))
+    return torch.cat(rows, 1).cpu().numpy()
 
 
 def sorted_by_length(decoder: Any, blocks: Any, ids: Sequence[list[int]]) -> np.ndarray:
@@ -58,7 +58,7 @@ def sorted_by_length(decoder: Any, blocks: Any, ids: Sequence[list[int]]) -> np.
     last = torch.zeros(0, dtype=torch.long)
 
     def keep(state: Any) -> None:
-        seen.append(state[torch.arange(len(last)), last])
+        seen.append(_last(state, last))
 
     def before(module: Any, args: Any, kwargs: Any) -> None:
         keep(args[0] if args else kwargs["hidden_states"])
@@ -71,7 +71,7 @@ def sorted_by_length(decoder: Any, blocks: Any, ids: Sequence[list[int]]) -> np.
     try:
         with torch.inference_mode():
             for batch in _batches([ids[i] for i in order]):
-                tokens, mask = _padded(batch)
+                tokens, mask = _padded(batch, decoder.device)
                 last = mask.sum(1) - 1
                 seen.clear()
                 decoder(input_ids=tokens, attention_mask=mask, use_cache=False)
@@ -79,9 +79,9 @@ def sorted_by_length(decoder: Any, blocks: Any, ids: Sequence[list[int]]) -> np.
     finally:
         for handle in handles:
             handle.remove()
-    states = torch.cat(rows, 1).numpy()
-    back = np.empty_like(states)
-    back[:, order] = states
+    sorted_rows = torch.cat(rows, 1).cpu().numpy()
+    back = np.empty_like(sorted_rows)
+    back[:, order] = sorted_rows
     return back
 
 
@@ -89,10 +89,16 @@ def _batches(ids: list[list[int]]) -> list[list[list[int]]]:
     return [ids[start : start + BATCH] for start in range(0, len(ids), BATCH)]
 
 
-def _padded(batch: list[list[int]]) -> tuple[Any, Any]:
+def _last(state: Any, last: Any) -> Any:
+    import torch
+
+    return state[torch.arange(len(last), device=last.device), last]
+
+
+def _padded(batch: list[list[int]], device: Any) -> tuple[Any, Any]:
     import torch
 
     width = max(map(len, batch))
-    tokens = torch.tensor([row + [0] * (width - len(row)) for row in batch])
-    mask = torch.tensor([[1] * len(row) + [0] * (width - len(row)) for row in batch])
+    tokens = torch.tensor([row + [0] * (width - len(row)) for row in batch], device=device)
+    mask = torch.tensor([[1] * len(row) + [0] * (width - len(row)) for row in batch], device=device)
     return tokens, mask

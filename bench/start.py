@@ -15,7 +15,8 @@ from pathlib import Path
 began = time.process_time()
 import torch, transformers
 imported = time.process_time()
-from emotion_cli.models.loading import find, load
+from emotion_cli.models.loading import load
+from emotion_cli.models.sources.finding import find
 from emotion_cli.settings import resolve
 source = find(sys.argv[1], cache=resolve({}, folder=Path("/")).cache)
 found = time.process_time()

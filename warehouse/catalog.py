@@ -44,6 +44,7 @@ class Catalog:
         self.unsafe = unsafe
         paths = declare(self.connection, store, comments=comments)
         self.connection.execute(f"set threads to {cores()}")
+        self.connection.execute("set enable_progress_bar = false")  # it would stand on stdout, among the rows
         if unsafe:
             return
         self.connection.execute(f"set allowed_paths = [{', '.join(map(literal, paths))}]")

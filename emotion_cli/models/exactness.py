@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from emotion_cli.models.packing.masks import FLEX
 from emotion_cli.models.pooling import POOLINGS, NotFiniteError
 from emotion_cli.models.refusals import refusal_of
 from emotion_cli.models.residual import residual_stream
@@ -169,7 +170,9 @@ def _row_of(
     ids = torch.tensor([list(tokens)], device=loaded.device)
     # the exception that ends a pass leaves the float64 mode before the hooks are removed
     hooks, mode = residual_stream(loaded, layers, read, stop=True), Float64() if float64 else nullcontext()
-    with torch.inference_mode(), as_it_was(loaded.model), hooks, mode:
+    # a compiler would make its kernels anew for this mode, for a minute, and some know no float64
+    uncompiled = torch.compiler.set_stance("force_eager") if float64 and loaded.attention == FLEX else nullcontext()
+    with torch.inference_mode(), as_it_was(loaded.model), hooks, uncompiled, mode:
         loaded.model(input_ids=ids, use_cache=False)
     if not all(np.isfinite(vectors).all() for vectors in values.values()):
         raise NotFiniteError(f"{loaded.source.name}: activations are not finite in {loaded.dtype}", hint="--dtype float32")

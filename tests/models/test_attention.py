@@ -10,6 +10,7 @@ from oracle import Oracle
 from torch.nn.attention.flex_attention import BlockMask
 
 from emotion_cli.errors import EmoError
+from emotion_cli.models.exactness import positions_of, rows_of
 from emotion_cli.models.loading import load
 from emotion_cli.models.packing.masks import attention_mask
 from emotion_cli.models.packing.proof import prove
@@ -71,6 +72,17 @@ def test_a_kernel_gives_the_plain_numbers_or_is_refused(architecture, kernel, tm
             assert oracle.excess(found[:, i], row, [len(row) - 1]) <= 1
     assert {"sorted", "single"} <= set(exact)
     assert "tree" in exact or architecture in WITHOUT_TREES
+
+
+def test_the_float64_pass_of_flex_attention_needs_no_compiler(tmp_path):
+    folder = tiny.save_model(tmp_path, "llama")
+    loaded, oracle = load(find(str(folder), cache=folder), attention="flex_attention"), load(find(str(folder), cache=folder))
+    layers = list(range(loaded.n_layers + 1))
+    positions = positions_of(IDS, ["last"])
+    with torch.compiler.set_stance("fail_on_recompile"):
+        truth = rows_of(loaded, IDS, positions, layers, float64=True)
+    plain = rows_of(oracle, IDS, positions, layers, float64=True)
+    np.testing.assert_allclose(truth.values["last"], plain.values["last"], rtol=0, atol=1e-12)
 
 
 def test_flex_attention_takes_the_mask_in_blocks(tmp_path):

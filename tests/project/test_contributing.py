@@ -58,8 +58,8 @@ def copy(tmp_path_factory, workplace) -> Path:
     return root
 
 
-def test_the_tasks():
-    assert list(TASKS) == [f"Add a {subject}" for subject in ("query", "table", "stage", "model family")]
+def test_there_are_five():
+    assert list(TASKS) == [f"Add a {subject}" for subject in ("query", "table", "stage", "model family", "measure")]
 
 
 @pytest.mark.parametrize("task", TASKS)

@@ -10,3 +10,6 @@ create macro highest_layer() as 100000;
 create macro is_name(pooling) as regexp_full_match(pooling, '[A-Za-z0-9_.-]{1,64}');
 
 create macro shortened(text) as case when length(text) > 60 then left(text, 59) || '…' else text end;
+
+-- DuckDB would print on stdout where a check takes seconds
+set enable_progress_bar = false;

@@ -172,7 +172,7 @@ def _carried_both_ways(
     """Every measure in one split, both directions, all fits; `paired` [draw, block] pairs blocks at random."""
     if a.flat or b.flat:
         return
-    ends = [_End(space, other, split, design, fits) for space, other in ((a, b), (b, a))]
+    ends = [_End(space, counterpart, split, design, fits) for space, counterpart in ((a, b), (b, a))]
     unpaired = [design.rows[paired[:, blocks]].reshape(len(paired), -1) for blocks in (split.fit, split.target)]
     for batch in batches:
         lengths = [lengths_of(batch, end.target, end.zero) for end in ends]
