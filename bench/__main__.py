@@ -27,7 +27,7 @@ def main() -> None:
     options = parser.parse_args()
     unknown = sorted(set(options.subjects) - set(SUBJECTS))
     if unknown:
-        parser.error(f"{unknown[0]} is none of {', '.join(SUBJECTS)}")
+        parser.error(f"{unknown[0]} is not one of {', '.join(SUBJECTS)}")
     os.environ["OMP_NUM_THREADS"] = str(options.threads)
     os.environ["HF_HUB_OFFLINE"] = "1"
     options.model = options.model or ["smollm2-135m", "gemma3-270m"]
@@ -41,8 +41,8 @@ def main() -> None:
 
 def _write(name: str, text: str) -> None:
     """Replace one section between its marks, or add it in the order of the subjects."""
-    held = RESULTS.read_text(encoding="utf-8") if RESULTS.is_file() else ""
-    sections = dict(re.findall(r"<!-- (\w+) -->\n(.*?)(?=<!-- \w+ -->\n|\Z)", held, flags=re.DOTALL))
+    previous = RESULTS.read_text(encoding="utf-8") if RESULTS.is_file() else ""
+    sections = dict(re.findall(r"<!-- (\w+) -->\n(.*?)(?=<!-- \w+ -->\n|\Z)", previous, flags=re.DOTALL))
     sections[name] = text
     known = [subject for subject in SUBJECTS if subject in sections]
     body = "\n\n".join(f"<!-- {subject} -->\n{sections[subject].rstrip()}" for subject in known)
@@ -55,8 +55,8 @@ def _write(name: str, text: str) -> None:
 def _machine() -> str:
     import torch
 
-    said = dict(line.split("\t", 1) for line in Path("/proc/cpuinfo").read_text().split("\n\n")[0].splitlines() if "\t" in line)
-    known = {name.strip(): value.strip(": \t") for name, value in said.items()}
+    fields = dict(line.split("\t", 1) for line in Path("/proc/cpuinfo").read_text().split("\n\n")[0].splitlines() if "\t" in line)
+    known = {name.strip(): value.strip(": \t") for name, value in fields.items()}
     processor = known.get("model name", platform.processor())
     family = f" (family {known['cpu family']}, model {known['model']})" if "cpu family" in known else ""
     return f"{processor}{family}, {cores()} cores, torch {torch.__version__}"

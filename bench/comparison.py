@@ -24,7 +24,7 @@ LABELS = ("anger", "apology", "gratitude", "neutral")
 
 def run(options: Namespace) -> str:
     real = _real(options.model, options.set or SETS)
-    steps = [{**BASE, what: size} for what, sizes in GROWTH.items() for size in sizes]
+    steps = [{**BASE, dimension: size} for dimension, sizes in GROWTH.items() for size in sizes]
     growth = [_grown(**step) for i, step in enumerate(steps) if step not in steps[:i]]
     return f"""## {NAME}
 
@@ -54,7 +54,7 @@ def _real(models: list[str], sets: tuple[str, ...]) -> list[dict]:
             _emo(stage, *chosen, "--store", str(store.root))
         matched = Settings(store=store.root, pooling=("last",), draws=DRAWS)
         # what is there already is not made again: the second round makes the rest of the layer pairs only
-        for what, settings in (("matched", matched), ("layer x layer", replace(matched, all_layers=True))):
+        for mode, settings in (("matched", matched), ("layer x layer", replace(matched, all_layers=True))):
             job = Job(store, settings, extractions_in_store(store, settings))
             for name in sets:
                 tasks = [task for task in cross_model.tasks(job) if task.subject.startswith(f"{name},") and task.reason]
@@ -63,7 +63,7 @@ def _real(models: list[str], sets: tuple[str, ...]) -> list[dict]:
                     task.run(job)
                 rows.append(
                     {
-                        "what": what,
+                        "what": mode,
                         "set": name,
                         "seconds": f"{time.perf_counter() - wall:.1f}",
                         "processor s": f"{time.process_time() - cpu:.1f}",
@@ -101,9 +101,9 @@ def _grown(*, topics: int, width: int, layers: int) -> dict:
         geometries(measure, a, b, everything, groups, sampling.fewer(), _one_by_one)
         seconds.append(time.process_time())
     parts = zip(("inner products", "aligned", "CKA", "RSA"), np.diff(seconds), strict=True)
-    found = {"topics": topics, "width": width, "layers": layers, **{f"{name} s": f"{spent:.2f}" for name, spent in parts}}
-    print(found, flush=True)
-    return found
+    row = {"topics": topics, "width": width, "layers": layers, **{f"{name} s": f"{spent:.2f}" for name, spent in parts}}
+    print(row, flush=True)
+    return row
 
 
 def _one_by_one(work: Callable[[int], None], numbers: Iterable[int]) -> None:

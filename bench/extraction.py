@@ -68,13 +68,13 @@ def _measure(model: str, options: Namespace) -> tuple[list[dict[str, Any]], list
         }
         measured = interleaved({key: partial(way, ids) for key, way in ways.items()}, options.runs, fewer={"a": 1})
         values, choice, computed, proof = measured["emo"].last
-        for other in ("b", "c"):
-            # the last state of (b) is behind the final norm
-            theirs = measured[other].last[:-1]
+        for run in ("b", "c"):
+            # the last state of (b) is after the final norm
+            theirs = measured[run].last[:-1]
             error = np.linalg.norm(values[:-1] - theirs, axis=-1) / np.linalg.norm(theirs, axis=-1)
             # a wrong token or layer would be off by its norm; one Gemma prompt without BOS is so badly conditioned that one plain
             # float32 pass is itself 5e-5 off float64
-            assert error.max() < 1e-3, (name, other, error.max())
+            assert error.max() < 1e-3, (name, run, error.max())
         emo = measured["emo"]
         done = 2 * weights * computed / emo.cpu
         rows.append(
@@ -108,8 +108,8 @@ def _plot(speeds: list[dict[str, Any]]) -> None:
     figure, axes = pyplot.subplots(figsize=(9, 0.75 * len(speeds) + 1.2), layout="constrained")
     looks = {"emo": ("#000000", "o"), "c": ("#0072B2", "s"), "b": ("#E69F00", "^"), "a": ("#CC79A7", "D")}
     for key, (colour, marker) in looks.items():
-        axes.plot([one[key] for one in speeds], range(len(speeds)), marker, color=colour, label=LABELS[key], linestyle="none")
-    axes.set_yticks(range(len(speeds)), [one["what"].replace("\n", ", ") for one in speeds])
+        axes.plot([speed[key] for speed in speeds], range(len(speeds)), marker, color=colour, label=LABELS[key], linestyle="none")
+    axes.set_yticks(range(len(speeds)), [speed["what"].replace("\n", ", ") for speed in speeds])
     axes.invert_yaxis()
     axes.set_xscale("log")
     ticks = [1, 1.5, 2, 3, 5, 10, 20]

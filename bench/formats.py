@@ -51,8 +51,8 @@ def _measure(model: str, options: Namespace) -> list[dict[str, str]]:
     for dtype, timed in measured.items():
         vectors = [directions(layer.astype(np.float64), made_of) for layer in timed.last.values["last"]]
         by_dtype[dtype] = np.array([[direction.vector for direction in layer] for layer in vectors])
-    one, other = by_dtype["float32"], by_dtype["bfloat16"]
-    cosines = (one * other).sum(-1) / np.maximum(np.linalg.norm(one, axis=-1) * np.linalg.norm(other, axis=-1), 1e-30)
+    full, half = by_dtype["float32"], by_dtype["bfloat16"]
+    cosines = (full * half).sum(-1) / np.maximum(np.linalg.norm(full, axis=-1) * np.linalg.norm(half, axis=-1), 1e-30)
     rows = []
     for k, emotion in enumerate(made_of.emotions):
         values = cosines[1:, k]

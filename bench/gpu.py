@@ -147,15 +147,15 @@ def peers(job: Job) -> Iterator[Row]:
     emo, peak, expected = measured(lambda: recipes.ours(loaded, ids)[0][:-1])
     yield {"package": "emo", "how": HOW["emo"], "seconds": f"{emo:.2f}", "x emo": "1.0", "peak MB": _megabytes(peak)}
     for name in installed_peers():
-        said: Row = {"package": name, "version": version(name), "how": HOW[name]}
+        row: Row = {"package": name, "version": version(name), "how": HOW[name]}
         try:
             seconds, peak, norm = measured(getattr(package_worker, name.replace("-", "_"))(work))
         except Exception as error:  # whatever a package raises where it does not know this device or torch
-            yield {**said, "seconds": f"fails: {_one_line(error)}"}
+            yield {**row, "seconds": f"fails: {_one_line(error)}"}
             continue
-        said |= {"seconds": f"{seconds:.2f}", "x emo": f"{seconds / emo:.1f}", "peak MB": _megabytes(peak)}
+        row |= {"seconds": f"{seconds:.2f}", "x emo": f"{seconds / emo:.1f}", "peak MB": _megabytes(peak)}
         # whether they are the same states
-        yield {**said, "mean norm from emo's": f"{abs(norm / expected - 1):.0e}"}
+        yield {**row, "mean norm from emo's": f"{abs(norm / expected - 1):.0e}"}
 
 
 def installed_peers() -> list[str]:
@@ -199,7 +199,7 @@ def _sections(job: Job) -> list[str]:
     ends = time.monotonic() + LIMIT
     names = installed_peers()
     parts = {**PARTS, "Other packages": (peers,)} if names else PARTS
-    sections = [_section(title, [_apart(rows, job, ends) for rows in of]) for title, of in parts.items()]
+    sections = [_section(title, [_apart(rows, job, ends) for rows in groups]) for title, groups in parts.items()]
     return sections if names else [*sections, "No other package is installed here, so none is compared.\n"]
 
 
@@ -228,10 +228,10 @@ def _apart(rows: Rows, job: Job, ends: float) -> tuple[list[Row], str]:
         process.join()
         # what a stopped process was about to write is no line
         written = [json.loads(line) for line in file.read_text(encoding="utf-8").split("\n")[:-1]]
-    said = [row["fault"] for row in written if "fault" in row]
-    if process.exitcode and not fault and not said:
+    problems = [row["fault"] for row in written if "fault" in row]
+    if process.exitcode and not fault and not problems:
         fault = f"the process ended with {process.exitcode}"
-    return [row for row in written if "fault" not in row], "; ".join([*said, fault] if fault else said)
+    return [row for row in written if "fault" not in row], "; ".join([*problems, fault] if fault else problems)
 
 
 def _write_rows(rows: Rows, job: Job, file: Path) -> None:
@@ -249,19 +249,19 @@ def _write_rows(rows: Rows, job: Job, file: Path) -> None:
             raise
 
 
-def _speeds(job: Job, names: Iterable[str], what: Row, budget: int | None = None, **options: Any) -> Iterator[Row]:
+def _speeds(job: Job, names: Iterable[str], columns: Row, budget: int | None = None, **options: Any) -> Iterator[Row]:
     from emotion_cli.errors import EmoError
 
     try:
         loaded = _loaded(job, **options)
     except EmoError as error:
-        yield {**what, "strategy": f"none: {_one_line(error)}"}
+        yield {**columns, "strategy": f"none: {_one_line(error)}"}
         return
     for name in names:
         try:
-            yield {"set": name, **what, **_speed(loaded, job.sets[name], job, budget)}
+            yield {"set": name, **columns, **_speed(loaded, job.sets[name], job, budget)}
         except EmoError as error:
-            yield {"set": name, **what, "strategy": f"none: {_one_line(error)}"}
+            yield {"set": name, **columns, "strategy": f"none: {_one_line(error)}"}
 
 
 def _speed(loaded: Any, ids: list[list[int]], job: Job, budget: int | None) -> Row:
@@ -322,8 +322,8 @@ def _model(scratch: Path) -> tuple[Path, str]:
         source = find(MODEL, cache=resolve({}, folder=Path("/")).cache)
         load_tokenizer(source)  # converts the weights where that has not been done
         return source.folder, "The model is SmolLM2-135M with its own weights."
-    said = "The model has the sizes of SmolLM2-135M and random weights: the speed is that of SmolLM2-135M, the errors are not."
-    return stand_in.save(scratch / "model", stand_in.SMOLLM2), said
+    note = "The model has the sizes of SmolLM2-135M and random weights: the speed is that of SmolLM2-135M, the errors are not."
+    return stand_in.save(scratch / "model", stand_in.SMOLLM2), note
 
 
 def _sets(ids: dict[str, list[list[int]]], vocabulary: int) -> dict[str, list[list[int]]]:
@@ -331,9 +331,9 @@ def _sets(ids: dict[str, list[list[int]]], vocabulary: int) -> dict[str, list[li
     return ids | {f"{name} x {count}": copies(ids[name], count, vocabulary) for name, count in COPIES.items()}
 
 
-def _distance(rows: np.ndarray, others: np.ndarray) -> float:
+def _distance(rows: np.ndarray, reference: np.ndarray) -> float:
     """Largest distance of states over their norm."""
-    return float((np.linalg.norm(rows - others, axis=-1) / np.linalg.norm(others, axis=-1)).max())
+    return float((np.linalg.norm(rows - reference, axis=-1) / np.linalg.norm(reference, axis=-1)).max())
 
 
 def _megabytes(size: int) -> str:

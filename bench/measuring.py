@@ -47,13 +47,13 @@ def matmul_rate(rows: int, inner: int, outer: int, seconds: float = 1.0) -> floa
     """Multiply-adds count two: operations a second of processor time of this machine on a product of these sizes, float32."""
     import torch
 
-    one, other = torch.randn(rows, inner), torch.randn(inner, outer)
+    left, right = torch.randn(rows, inner), torch.randn(inner, outer)
     best = 0.0
     started = time.perf_counter()
     while time.perf_counter() - started < seconds:
         cpu = time.process_time()
         for _ in range(20):
-            one @ other
+            left @ right
         best = max(best, 20 * 2 * rows * inner * outer / (time.process_time() - cpu))
     return best
 

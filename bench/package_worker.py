@@ -57,7 +57,7 @@ def steering_vectors(work):
                     model(input_ids=tokens, attention_mask=mask)
                 at, last = _ends(mask)
                 rows.append(torch.stack([seen[k][0][at, last] for k in sorted(seen)]))
-        return _behind_blocks(torch.cat(rows, 1).cpu())
+        return _after_blocks(torch.cat(rows, 1).cpu())
 
     return call
 
@@ -75,8 +75,8 @@ def repeng(work):
     layers = list(range(model.config.num_hidden_layers))
 
     def call():
-        found = batched_get_hiddens(model, tokenizer, texts, layers, BATCH)
-        return _behind_blocks(np.stack([found[k] for k in layers]))
+        states = batched_get_hiddens(model, tokenizer, texts, layers, BATCH)
+        return _after_blocks(np.stack([states[k] for k in layers]))
 
     return call
 
@@ -102,7 +102,7 @@ def nnsight(work):
                         kept.append((out[0] if isinstance(out, tuple) else out)[at, last])
                 seen = list(kept)
                 rows.append(torch.stack(seen))
-        return _behind_blocks(torch.cat(rows, 1).cpu())
+        return _after_blocks(torch.cat(rows, 1).cpu())
 
     return call
 
@@ -131,10 +131,10 @@ def saklas(work):
                 rendered=rendered,
             )
             rows.append(torch.stack([seen[k] for k in sorted(seen)]))
-        found = torch.cat(rows, 1).cpu()
-        back = torch.empty_like(found)
-        back[:, order] = found
-        return _behind_blocks(back)
+        states = torch.cat(rows, 1).cpu()
+        back = torch.empty_like(states)
+        back[:, order] = states
+        return _after_blocks(back)
 
     return call
 
@@ -178,9 +178,9 @@ def _ends(mask):
     return torch.arange(len(mask), device=mask.device), mask.sum(1) - 1
 
 
-def _behind_blocks(found):
-    """States behind each block but the last, and a first row that stands for the embeddings, which not all packages give."""
-    return [None, *found[:-1]]
+def _after_blocks(states):
+    """States after each block but the last, and a first row that stands for the embeddings, which not all packages give."""
+    return [None, *states[:-1]]
 
 
 def main():
@@ -197,10 +197,10 @@ def main():
         seconds = []
         for _ in range(work["runs"]):
             started = time.process_time()
-            found = call()
+            states = call()
             seconds.append(time.process_time() - started)
         # the sum over states says whether they are the same states
-        check = float(np.mean([np.linalg.norm(np.asarray(found[k], dtype=np.float64)) for k in range(1, len(found))]))
+        check = float(np.mean([np.linalg.norm(np.asarray(states[k], dtype=np.float64)) for k in range(1, len(states))]))
     print(json.dumps({"seconds": statistics.median(seconds), "version": importlib.metadata.version(name), "check": check}))
 
 

@@ -19,7 +19,7 @@ PACKAGES = {
     "nnsight": ["nnsight"],
     "saklas": ["saklas"],
 }
-"""What pip is asked for, by package."""
+"""Requirements for pip, by package."""
 
 HOW = {
     "emo": "tree packing, proof included",
@@ -64,24 +64,26 @@ def _measure(model: str, options: Namespace) -> list[dict[str, Any]]:
     }
     del loaded
     pythons = {"emo": (Path(sys.executable), "")} | {name: _environment(name) for name in PACKAGES}
-    found: dict[str, dict[str, Any]] = {}
+    results: dict[str, dict[str, Any]] = {}
     for name, (python, fault) in pythons.items():
-        found[name] = {"fault": fault} if fault else _worker(name, python, work)
-        print(model, name, found[name], flush=True)
-    emo = found["emo"].get("seconds", float("nan"))
-    check = found["emo"].get("check")
-    other = [name for name, one in found.items() if check and "check" in one and abs(one["check"] / check - 1) > 1e-5]
-    if other:
-        raise SystemExit(f"{model}: not the same states: {', '.join(other)}")
+        results[name] = {"fault": fault} if fault else _worker(name, python, work)
+        print(model, name, results[name], flush=True)
+    emo = results["emo"].get("seconds", float("nan"))
+    check = results["emo"].get("check")
+    differing = [
+        name for name, result in results.items() if check and "check" in result and abs(result["check"] / check - 1) > 1e-5
+    ]
+    if differing:
+        raise SystemExit(f"{model}: not the same states: {', '.join(differing)}")
     return [
         {
             "package": name,
-            "version": one.get("version", "-"),
+            "version": result.get("version", "-"),
             "how": HOW[name],
-            "seconds": f"{one['seconds']:.2f}" if "seconds" in one else f"skipped: {one['fault']}",
-            "x emo": f"{one['seconds'] / emo:.1f}" if "seconds" in one else "-",
+            "seconds": f"{result['seconds']:.2f}" if "seconds" in result else f"skipped: {result['fault']}",
+            "x emo": f"{result['seconds'] / emo:.1f}" if "seconds" in result else "-",
         }
-        for name, one in found.items()
+        for name, result in results.items()
     ]
 
 

@@ -32,15 +32,15 @@ def run(options: Namespace) -> str:
             _emo("datasets", "import", str(root / f"{size}.jsonl"), "--dataset", "many", *store)
             audit, _, audit_peak = _emo("datasets", "audit", "many", *store)
             wall, cpu, peak = _emo("extract", "-d", "many", "-m", str(model), *store)
-            (found,) = json.loads(_output("sql", "select n_tokens, n_tokens_computed, strategy from extractions", *store))
+            (extraction,) = json.loads(_output("sql", "select n_tokens, n_tokens_computed, strategy from extractions", *store))
             parts = len(list(root.glob(f"store-{size}/activations/**/part-*.parquet")))
             rows.append(
                 {
                     "prompts": f"{size:,}",
-                    "tokens": f"{found['n_tokens']:,}",
-                    "computed": f"{found['n_tokens_computed']:,}",
+                    "tokens": f"{extraction['n_tokens']:,}",
+                    "computed": f"{extraction['n_tokens_computed']:,}",
                     "parts": parts,
-                    "strategy": found["strategy"],
+                    "strategy": extraction["strategy"],
                     "seconds": f"{wall:.1f}",
                     "processor s": f"{cpu:.1f}",
                     "processor ms a prompt": f"{1000 * cpu / size:.2f}",

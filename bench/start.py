@@ -40,7 +40,7 @@ def run(options: Namespace) -> str:
         command = [sys.executable, "-c", LOADING, model]
         outputs = [subprocess.run(command, capture_output=True, text=True, check=True).stdout for _ in range(options.runs)]
         runs = [json.loads(output.splitlines()[-1]) for output in outputs]
-        middle = {key: sorted(one[key] for one in runs)[len(runs) // 2] for key in runs[0]}
+        middle = {key: sorted(times[key] for times in runs)[len(runs) // 2] for key in runs[0]}
         rows.append(
             {
                 "model": model,

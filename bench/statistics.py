@@ -21,7 +21,7 @@ LABELS = ("anger", "apology", "gratitude", "neutral")
 
 def run(options: Namespace) -> str:
     rows = _real(options.model, options.set or SETS)
-    growth = [_grown(**{**BASE, what: size}) for what, sizes in GROWTH.items() for size in sizes]
+    growth = [_grown(**{**BASE, dimension: size}) for dimension, sizes in GROWTH.items() for size in sizes]
     return f"""## {NAME}
 
 Directions, their quality (with the test set) and comparisons of {", ".join(SETS)} under both models, {DRAWS} draws, pooling last,
@@ -83,7 +83,7 @@ def _grown(*, layers: int, width: int, topics: int) -> dict:
     made_of, sampling = Labels(labels, names, LABELS[:3], "neutral"), Sampling(0, DRAWS, ("x",))
     seconds = []
     started = time.process_time()
-    grams = {i: gram(one, None, gaussian) for i, one in enumerate(rows)}
+    grams = {i: gram(vectors, None, gaussian) for i, vectors in enumerate(rows)}
     for step in (
         lambda: None,
         lambda: qualities(Material(grams, made_of, sampling, range(layers))),
@@ -92,7 +92,7 @@ def _grown(*, layers: int, width: int, topics: int) -> dict:
         step()
         seconds.append(time.process_time() - started)
         started = time.process_time()
-    found = {
+    row = {
         "layers": layers,
         "width": width,
         "topics": topics,
@@ -100,5 +100,5 @@ def _grown(*, layers: int, width: int, topics: int) -> dict:
         "quality s": f"{seconds[1]:.2f}",
         "comparisons s": f"{seconds[2]:.2f}",
     }
-    print(found, flush=True)
-    return found
+    print(row, flush=True)
+    return row

@@ -40,8 +40,8 @@ def extraction(store: Store, dataset: str, n_prompts: int) -> None:
         "emotion": labels,
         "text": [f"text {i} ." for i in range(n_prompts)],
     }
-    same = {"lang": "en", "role": "train", "n_copies": 1, "n_words": 3, "final_char": "."}
-    repeated = {name: [value] * n_prompts for name, value in same.items()}
+    constant = {"lang": "en", "role": "train", "n_copies": 1, "n_words": 3, "final_char": "."}
+    repeated = {name: [value] * n_prompts for name, value in constant.items()}
     prompts.commit([prompts.write([table_of("prompts", columns | repeated)])])
     keys = {"dataset": dataset, "model": "large", "extraction_id": f"{dataset:0>16}"}
     activations, extractions = (store.partition(table, **keys) for table in ("activations", "extractions"))

@@ -11,9 +11,9 @@ def shipped(name: str) -> list[str]:
 
 
 def different(tokenizer: Any, count: int = 400, seed: int = 0) -> list[str]:
-    """The `extended` prompts behind a first word whose first token no other prompt has."""
+    """The `extended` prompts after a first word whose first token no other prompt has."""
     rng = random.Random(seed)
-    firsts, found = set(), []
+    firsts, prompts = set(), []
     words = [
         word
         for token in sorted(tokenizer.get_vocab())
@@ -22,27 +22,27 @@ def different(tokenizer: Any, count: int = 400, seed: int = 0) -> list[str]:
     rng.shuffle(words)
     texts = shipped("extended")[:count]
     for word in words:
-        text = f"{word.capitalize()} {texts[len(found)]}"
+        text = f"{word.capitalize()} {texts[len(prompts)]}"
         first = tokenizer(text, add_special_tokens=False)["input_ids"][0]
         if first not in firsts:
             firsts.add(first)
-            found.append(text)
-            if len(found) == len(texts):
+            prompts.append(text)
+            if len(prompts) == len(texts):
                 break
-    return found
+    return prompts
 
 
 def long(tokenizer: Any, count: int = 40, seed: int = 0) -> list[str]:
     """Texts of 200 to 500 tokens, of shipped prompts in random order."""
     rng = random.Random(seed)
     texts = shipped("extended") + shipped("heldout")
-    found = []
+    prompts = []
     for _ in range(count):
-        wanted, parts = rng.randint(200, 490), []
-        while len(_ids(tokenizer, " ".join(parts))) < wanted:
+        n_tokens, parts = rng.randint(200, 490), []
+        while len(_ids(tokenizer, " ".join(parts))) < n_tokens:
             parts.append(rng.choice(texts))
-        found.append(tokenizer.decode(_ids(tokenizer, " ".join(parts))[:wanted]))
-    return found
+        prompts.append(tokenizer.decode(_ids(tokenizer, " ".join(parts))[:n_tokens]))
+    return prompts
 
 
 def _ids(tokenizer: Any, text: str) -> list[int]:

@@ -28,8 +28,8 @@ def copies(ids: list[list[int]], count: int, vocabulary: int) -> list[list[int]]
     rng = random.Random(0)
     rows = list(ids)
     for _ in range(count - 1):
-        other = rng.sample(range(vocabulary), vocabulary)
-        rows += [[row[0], *(other[token] for token in row[1:])] for row in ids]
+        swapped = rng.sample(range(vocabulary), vocabulary)
+        rows += [[row[0], *(swapped[token] for token in row[1:])] for row in ids]
     return rows
 
 
@@ -40,7 +40,9 @@ def main() -> None:
 
     tokenizer = load_tokenizer(find(MODEL, cache=resolve({}, folder=Path("/")).cache))
     texts = {name: SETS[name](tokenizer) for name in NAMES}
-    ids = {name: [[tokenizer.bos_token_id, *row] for row in tokenizer(of)["input_ids"]] for name, of in texts.items()}
+    ids = {
+        name: [[tokenizer.bos_token_id, *row] for row in tokenizer(set_texts)["input_ids"]] for name, set_texts in texts.items()
+    }
     # without the time of day in its head the same ids are the same bytes
     FILE.write_bytes(gzip.compress(json.dumps(ids, separators=(",", ":")).encode(), mtime=0))
 

@@ -28,10 +28,10 @@ class EmoError(Exception):
         self.hint = hint
 
 
-def short_of_memory(what: object, error: BaseException) -> EmoError:
+def short_of_memory(subject: object, error: BaseException) -> EmoError:
     """The error to raise where memory does not suffice to read a file, which may be sound."""
     return EmoError(
-        f"{what}: not enough memory to read it: {error}",
+        f"{subject}: not enough memory to read it: {error}",
         hint="free memory, then rerun the command; a small file that needs so much memory is damaged",
     )
 

@@ -1,4 +1,4 @@
-"""What has to be done, and doing it: knows stages only by what they declare."""
+"""Plans and runs the stages; knows them only by their declarations."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ class Step(NamedTuple):
 
 @dataclass(frozen=True)
 class Outcome:
-    """How many tasks each stage did and left alone, and what was written."""
+    """The tasks that each stage did and skipped, and the written folders."""
 
     done: Sequence[Task]
     left: Sequence[Task]
@@ -45,7 +45,7 @@ class Outcome:
         return [*self.done, *self.left]
 
     def of(self, stage: str) -> "Outcome":
-        """What became of the tasks of one stage."""
+        """The outcome of one stage's tasks."""
         done, left = ([task for task in tasks if task.stage == stage] for tasks in (self.done, self.left))
         return Outcome(done, left)
 
@@ -66,10 +66,10 @@ def job_with_models(
     templates = {name: template_of(settings, source, listener) for name, source in sources.items()}
     version_of = ensure_imported if write else newest_version
     versions = [version_of(store, dataset) for dataset in settings.dataset or known_datasets(store)]
-    scopes = [
+    extractions = [
         planned_extraction(settings, version, source, templates[name]) for version in versions for name, source in sources.items()
     ]
-    return Job(store, settings, scopes, listener, sources, forced)
+    return Job(store, settings, extractions, listener, sources, forced)
 
 
 def job_in_store(
@@ -80,33 +80,33 @@ def job_in_store(
     Extractions of which only vectors were imported are left out, unless those suffice; MissingError when no other is there.
     """
     refuse_unknown_names(store, settings)
-    scopes = extractions_in_store(store, settings)
-    refuse_unknown_settings(store, settings, [scope for scope in scopes if scope.role == "train"])
+    extractions = extractions_in_store(store, settings)
+    refuse_unknown_settings(store, settings, [extraction for extraction in extractions if extraction.role == "train"])
     if settings.sources.get("layer") == "--layer":
-        refuse_unknown_layers(store, settings, scopes)
+        refuse_unknown_layers(store, settings, extractions)
     if not vectors_suffice:
-        scopes = with_activations(scopes, listener.note)
-    return Job(store, settings, with_emotions(store, settings, scopes, listener.note), listener, forced=forced)
+        extractions = with_activations(extractions, listener.note)
+    return Job(store, settings, with_emotions(store, settings, extractions, listener.note), listener, forced=forced)
 
 
 def job_on_prompts(store: Store, settings: Settings, listener: Listener, *, forced: Collection[str] = ()) -> Job:
     """A job over the newest version of each dataset asked for, under the models that were named, if any."""
     sources = find_sources(store, settings, settings.model, listener)
     versions = [ensure_imported(store, dataset) for dataset in settings.dataset or known_datasets(store)]
-    scopes = [Extraction(version.dataset, version.role, version.prompts_sha256, "", "") for version in versions]
-    return Job(store, settings, scopes, listener, sources, forced)
+    extractions = [Extraction(version.dataset, version.role, version.prompts_sha256, "", "") for version in versions]
+    return Job(store, settings, extractions, listener, sources, forced)
 
 
 def token_counts(job: Job) -> list[dict[str, Any]]:
     """Tokens of each label's prompts under each of the job's models."""
-    return [row for model in job.sources for scope in job.extractions for row in tokens_by_label(job, scope, model)]
+    return [row for model in job.sources for extraction in job.extractions for row in tokens_by_label(job, extraction, model)]
 
 
-def plan(job: Job, wanted: Sequence[Stage]) -> list[Step]:
+def plan(job: Job, stages: Sequence[Stage]) -> list[Step]:
     """Each task of the wanted stages and why it must be done, with the consequences of those before it; changes nothing."""
     steps: list[Step] = []
     stale: set[Path] = set()
-    for stage in wanted:
+    for stage in stages:
         for task in stage.tasks(job):
             reason = task.reason or (FORCED if job.forces(task.stage) else "")
             if not reason and stale & set(task.reads):
@@ -117,11 +117,11 @@ def plan(job: Job, wanted: Sequence[Stage]) -> list[Step]:
     return steps
 
 
-def run(job: Job, wanted: Sequence[Stage]) -> Outcome:
+def run(job: Job, stages: Sequence[Stage]) -> Outcome:
     """Do what is stale, stage by stage; a task's staleness is decided when the stages before it are done."""
     done: list[Task] = []
     left: list[Task] = []
-    for stage in wanted:
+    for stage in stages:
         for task in stage.tasks(job):
             if task.reason or job.forces(task.stage):
                 job.listener.note(f"{task.stage}: {task.subject} ({task.reason or FORCED})")

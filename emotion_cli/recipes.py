@@ -32,7 +32,7 @@ def shipped() -> dict[str, Recipe]:
 
 
 def recipes_of(tables: Mapping[str, Any], source: str) -> dict[str, Recipe]:
-    """Recipes from TOML tables by name; UsageError for a recipe that is no table."""
+    """Recipes from TOML tables by name; UsageError for a recipe that is not a table."""
     for name, table in tables.items():
         if not isinstance(table, dict):
             raise UsageError(f"{source}: the recipe {name!r} is not a table", hint=f"[recipe.{name}]")

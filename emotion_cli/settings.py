@@ -55,13 +55,13 @@ class Settings:
 
     dataset: Names = _setting((), "prompt set", otherwise="all", short="-d")
     model: Names = _setting((), "model: Hub id, folder, .gguf file or alias", otherwise="all", short="-m")
-    name: str | None = _setting(None, "what to call the model in the store, where its folder's name is taken by other weights")
+    name: str | None = _setting(None, "name of the model in the store, if other weights have its folder's name")
     extraction: Names = _setting((), "extraction by (the start of) its id", otherwise="the newest")
     emotion: Names = _setting((), "label to show", otherwise="all", short="-e")
     layer: Layers = _setting((), "layers, such as 0,3,5-8 or resid_pre; 0 is the embeddings", otherwise="all", metavar="LAYERS")
     pooling: Names = _setting((), "how tokens become one row: last, mean or word")
-    recipe: str = _setting(DEFAULT, "named settings (emo info --recipes), or a .toml file of them", metavar="NAME")
-    method: str = _setting("mean_difference", "how a direction is made")
+    recipe: str = _setting(DEFAULT, "named settings (emo info --recipes), or a .toml file with them", metavar="NAME")
+    method: str = _setting("mean_difference", "how a direction is computed")
     reference: str = _setting("neutral", "label that directions are measured against, or `others`")
     over_layers: str = _setting(
         "resid_post",
@@ -217,15 +217,15 @@ def _checked(source: str, name: str, value: Any) -> Any:
     try:
         parsed = _PARSERS[TYPES[name]](source, value)
     except (TypeError, ValueError):
-        said = f"invalid value {value!r} for {name} ({source}): {SETTINGS[name].metadata['doc']}"
-        raise UsageError(said, hint=_example(source, name)) from None
+        problem = f"invalid value {value!r} for {name} ({source}): {SETTINGS[name].metadata['doc']}"
+        raise UsageError(problem, hint=_example(source, name)) from None
     choices = SETTINGS[name].metadata["choices"]
     wrong = [item for item in (parsed if isinstance(parsed, tuple) else (parsed,)) if choices and item not in choices]
     if wrong:
         raise unknown(source, wrong[0], choices, hint="emo info")
     if name in LEAST and isinstance(parsed, int) and parsed < LEAST[name]:
-        said = f"{source}: {value} is too small for {name}; the smallest value is {LEAST[name]}"
-        raise UsageError(said, hint=f"{flag_of(name)} {LEAST[name]}")
+        problem = f"{source}: {value} is too small for {name}; the smallest value is {LEAST[name]}"
+        raise UsageError(problem, hint=f"{flag_of(name)} {LEAST[name]}")
     return parsed
 
 

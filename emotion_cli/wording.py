@@ -2,5 +2,5 @@
 
 
 def counted(number: int, thing: str) -> str:
-    """A number with the noun behind it, in the singular for one: `1 prompt`, `1,200 prompts`."""
+    """A number with its noun, in the singular for one: `1 prompt`, `1,200 prompts`."""
     return f"{number:,} {thing}{'' if number == 1 else 's'}"

@@ -4,7 +4,7 @@
 -- Column n_prompts_a: prompts of the emotion in the first dataset
 -- Column n_prompts_b: prompts of the emotion in the second, larger one
 -- Column n_prompts_common: prompts of the emotion that both have
--- Column share_in_common: n_prompts_common / n_prompts_b, the part of the second dataset that is no evidence of its own
+-- Column share_in_common: n_prompts_common / n_prompts_b, the part of the second dataset that is not independent evidence
 -- Column cosine_similarity: plain cosine of the two datasets' vectors, which the shared prompts make alike by themselves
 -- Column noise_cosine: the plain cosine that noise alone would give, n_prompts_common / sqrt(n_prompts_a * n_prompts_b)
 -- Column cosine_unbiased: cosine without noise between the first dataset and what of the second is not in it; 1: same direction

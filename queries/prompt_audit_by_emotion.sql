@@ -1,4 +1,4 @@
--- What the texts of each label look like from outside.
+-- Surface features of the texts of each label.
 -- Grain: dataset, prompts_sha256, emotion
 -- Reads: prompt_audits
 -- Column n_prompts: distinct prompts

@@ -1,4 +1,4 @@
--- How well the outside of the texts alone tells two labels apart; the set passes when every upper end is below 0.70.
+-- How well surface features alone separate two labels; the set passes when every upper end is below 0.70.
 -- Grain: dataset, prompts_sha256, emotion_a, emotion_b
 -- Reads: prompt_audits
 -- Column surface_auroc: naive Bayes on final character, number of words and first word, tested on held-out topics

@@ -20,13 +20,13 @@ def imports() -> dict[str, set[str]]:
     """For each room those that its modules import, also inside of functions."""
     graph = grimp.build_graph("emotion_cli", "warehouse", exclude_type_checking_imports=True)
     known = rooms()
-    found: dict[str, set[str]] = {room: set() for room in known}
+    imports_of: dict[str, set[str]] = {room: set() for room in known}
     for module in graph.modules:
         for imported in graph.find_modules_directly_imported_by(module):
             importer, target = _room(module), _room(imported)
             if importer in known and target in known and importer != target:
-                found[importer].add(target)
-    return found
+                imports_of[importer].add(target)
+    return imports_of
 
 
 def _room(module: str) -> str:

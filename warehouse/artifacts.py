@@ -1,4 +1,4 @@
-"""Files for people that were derived from tables (pictures, pages): a folder with a manifest of what they were made from."""
+"""Figures and pages derived from tables: a folder with a manifest of their inputs."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -23,14 +23,14 @@ class Artifacts:
     part: str = ""
 
     def manifest(self) -> Manifest | None:
-        """What was committed, or None; None too when a file is not as it was committed, so that it is made again."""
+        """The committed manifest; None without one or when a file was changed, so that it is made again."""
         manifest = self.committed()
         if manifest and all(entry.is_whole(self.folder) for entry in manifest.files):
             return manifest
         return None
 
     def committed(self) -> Manifest | None:
-        """What was committed, whatever became of the files since, or None."""
+        """The committed manifest, even if files were changed since, or None."""
         manifest = protocol.read_manifest(self.folder)
         if manifest is None:
             return None
@@ -72,17 +72,19 @@ class Artifacts:
         return [self.folder / name for name in contents]
 
     def withdraw(self) -> None:
-        """Remove the files, then what the manifest says of them; whoever calls it holds the folder.
+        """Remove the files, then their manifest entries; the caller holds the folder's lock.
 
-        A crash in between leaves a manifest that lists files which are gone: they do not count, and are found again.
+        A crash in between leaves a manifest that lists removed files: they do not count, and are found again.
         """
         with protocol.naming(self.folder):
             former = protocol.read_manifest(self.folder)
             for entry in self._of_part(former.files) if former else ():
                 (self.folder / entry.name).unlink(missing_ok=True)
                 protocol.sync_folder(self.folder)
-            if former and (others := self._others(former)):
-                remaining = replace(former, files=others, inputs=self._without(former.inputs), reads=self._without(former.reads))
+            if former and (remaining_files := self._others(former)):
+                remaining = replace(
+                    former, files=remaining_files, inputs=self._without(former.inputs), reads=self._without(former.reads)
+                )
                 protocol.commit(self.folder, remaining)
             else:
                 (self.folder / MANIFEST).unlink(missing_ok=True)

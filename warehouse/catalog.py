@@ -125,7 +125,7 @@ def declare(connection: duckdb.DuckDBPyConnection, store: Store, *, comments: bo
         try:
             _declare_table(connection, table, paths, broken)
         except duckdb.Error:
-            # a file is no Parquet file: look at each
+            # a file is not a Parquet file: look at each
             paths, broken = _sorted_out(store.partitions(table.name), footers=True)
             _declare_table(connection, table, paths, broken)
         read += paths
@@ -163,7 +163,7 @@ class _Sorted(NamedTuple):
 
 
 def _sorted_out(partitions: Iterable[Partition], *, footers: bool = False) -> _Sorted:
-    """The files of the partitions that can be read, and what is wrong with the others."""
+    """The files of the partitions that can be read, and the faults of the others."""
     partitions_sorted = _Sorted([], {})
     for partition in partitions:
         try:

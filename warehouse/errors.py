@@ -1,4 +1,4 @@
-"""What the store can say went wrong; the command line maps these as it maps its own errors."""
+"""The errors of the store; the command line maps them like its own errors."""
 
 
 class StoreError(Exception):

@@ -11,7 +11,7 @@ PACKAGE = Path(__file__).parent
 
 @dataclass(frozen=True)
 class Query:
-    """One bundled query: what its header says, and its select."""
+    """One bundled query: the fields of its header, and its select."""
 
     name: str
     doc: str
@@ -23,24 +23,24 @@ class Query:
 
 @cache
 def queries() -> dict[str, Query]:
-    """All bundled queries by name, each behind those that it reads."""
-    found = _read(query_folder())
+    """All bundled queries by name, each after those that it reads."""
+    known = _read(query_folder())
     ordered: dict[str, Query] = {}
 
     def add(name: str) -> None:
-        if name in found and name not in ordered:
-            for source in found[name].reads:
+        if name in known and name not in ordered:
+            for source in known[name].reads:
                 add(source)
-            ordered[name] = found[name]
+            ordered[name] = known[name]
 
-    for name in sorted(found):
+    for name in sorted(known):
         add(name)
     return ordered
 
 
 @cache
 def checks() -> dict[str, Query]:
-    """What must never be true of the stored tables, by name: each selects the bad rows as `file` and `detail`."""
+    """Checks of the stored tables, by name: each selects the bad rows as `file` and `detail`."""
     return dict(sorted(_read(PACKAGE / "checks").items()))
 
 
@@ -54,7 +54,7 @@ def _read(folder: Path) -> dict[str, Query]:
 
 
 def parse(name: str, text: str) -> Query:
-    """A query of a file's text; ValueError when its header lacks the description, the grain or what it reads."""
+    """A query of a file's text; ValueError when its header lacks the description, the grain or the tables that it reads."""
     header = re.match(r"(?:--[^\n]*\n)+", text)
     lines = [line.removeprefix("--").strip() for line in header[0].splitlines()] if header else []
     labelled = dict(line.split(":", 1) for line in lines if re.match(r"(Grain|Reads|Column \w+):", line))
@@ -76,10 +76,10 @@ def filtered(
 ) -> tuple[str, list[str | int]]:
     """A sorted select over a view with `column in (?, ...)` for each filter that is not empty, and the values to bind."""
     clauses, values = [], []
-    for column, wanted in filters.items():
-        if wanted:
-            clauses.append(f'"{column}" in ({", ".join("?" * len(wanted))})')
-            values.extend(wanted)
+    for column, accepted in filters.items():
+        if accepted:
+            clauses.append(f'"{column}" in ({", ".join("?" * len(accepted))})')
+            values.extend(accepted)
     where = f" where {' and '.join(clauses)}" if clauses else ""
     chosen = ", ".join(f'"{column}"' for column in columns) or "*"
     return f'select {chosen} from "{relation}"{where} order by all', values

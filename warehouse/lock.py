@@ -30,7 +30,7 @@ def held(folder: Path, *, wait: bool = False) -> Iterator[None]:
     """Keep other processes from writing a folder; HeldError says who holds it and since when (`wait` waits instead).
 
     The operating system drops the lock when its process ends, however it ends; over NFS 4 it holds between hosts. Where the file
-    system has no locks, a file that only one process can create stands in; it is taken over when its process is gone.
+    system has no locks, a file that only one process can create stands in; it is taken over when its process has ended.
     """
     with _acquired(folder, wait=wait):
         try:
@@ -69,13 +69,13 @@ def _refusal(folder: Path) -> HeldError:
     hint = "wait for it, then run again"
     try:
         holder = json.loads((folder / HOLDER).read_text(encoding="utf-8"))
-        who = f"process {holder['pid']} on {holder['host']} since {holder['since']}"
+        holder_shown = f"process {holder['pid']} on {holder['host']} since {holder['since']}"
     except (OSError, ValueError, KeyError, TypeError):
-        who = "another process"
+        holder_shown = "another process"
     else:
         if (folder / MARKER).exists() and holder["host"] != socket.gethostname():
-            hint = f"if that process is gone: rm '{folder / MARKER}'"
-    return HeldError(f"{folder} is being written by {who}", hint=hint)
+            hint = f"if that process has ended: rm '{folder / MARKER}'"
+    return HeldError(f"{folder} is being written by {holder_shown}", hint=hint)
 
 
 def _this_process() -> dict[str, str | int]:

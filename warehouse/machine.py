@@ -1,4 +1,4 @@
-"""What the machine gives to this process."""
+"""The processor cores and memory of this process."""
 
 import os
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""From an earlier schema to this one: rows are rewritten step by step, and what was made of them still counts as made of them."""
+"""From an earlier schema to this one: rows are rewritten step by step, and derived results stay valid."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -19,7 +19,7 @@ NEW_IN_2 = ("n_recomputed", "recomputed_error", "template_sha256", "ignores_mean
 
 
 def _more_of_extractions(table: str, columns: dict[str, Any]) -> dict[str, Any]:
-    """Version 2: extractions say what came of a sample that was computed again, what the template renders, and of the norms."""
+    """Version 2: extractions record the recomputed sample, the template's hash, and whether the model ignores the mean."""
     if table != "extractions":
         return columns
     return columns | dict.fromkeys(NEW_IN_2, [None] * len(columns["created_at"]))

@@ -46,7 +46,7 @@ def refuse_case_twins(folder: Path, root: Path) -> None:
     for path in (folder, *folder.parents):
         if path == root or path.exists():
             break
-        beside = [other.name for other in path.parent.iterdir()] if path.parent.is_dir() else []
+        beside = [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else []
         twin = next((name for name in beside if name.casefold() == path.name.casefold()), None)
         if twin is not None and twin != path.name:
             raise NameInvalidError(

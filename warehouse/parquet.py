@@ -15,7 +15,7 @@ from warehouse.protocol import refuse_newer
 from warehouse.schema import COLUMNS, TABLES
 
 UNREADABLE = (OSError, pa.ArrowException, UnicodeDecodeError)
-"""What pyarrow raises for a damaged file."""
+"""Exceptions of pyarrow for a damaged file."""
 
 
 def column_type(name: str) -> pa.DataType:
@@ -97,17 +97,17 @@ def read_parquet(path: Path, columns: Sequence[str], equal: Mapping[str, str | i
         refuse_other_version(path, file.schema_arrow)
         if not equal:
             return file.read(columns=list(columns))
-        wanted = [i for i in range(file.num_row_groups) if _may_hold(file.metadata.row_group(i), equal)]
-        rows = file.read_row_groups(wanted, columns=list(dict.fromkeys([*columns, *equal])))
+        groups = [i for i in range(file.num_row_groups) if _may_hold(file.metadata.row_group(i), equal)]
+        rows = file.read_row_groups(groups, columns=list(dict.fromkeys([*columns, *equal])))
     for name, value in equal.items():
-        matches = [held == value for held in rows[name].to_pylist()]
+        matches = [stored == value for stored in rows[name].to_pylist()]
         if not all(matches):
             rows = rows.filter(pa.array(matches))
     return rows.select(list(columns))
 
 
 def footer_of(path: Path) -> pq.FileMetaData:
-    """What a file says of itself; StoreError when it is not a Parquet file."""
+    """The metadata of a file; StoreError when it is not a Parquet file."""
     try:
         return pq.read_metadata(path)
     except MemoryError:

@@ -58,7 +58,7 @@ class FileEntry:
 
 @dataclass(frozen=True)
 class Manifest:
-    """What a committed folder holds, the inputs and settings that it was made from, and where those inputs are."""
+    """The files of a committed folder, its inputs and settings, and the places of the inputs."""
 
     table: str
     keys: dict[str, str]
@@ -159,7 +159,7 @@ def commit(folder: Path, manifest: Manifest) -> None:
 
 
 def read_manifest(folder: Path) -> Manifest | None:
-    """What is committed in a folder, or None; StoreError when the manifest is damaged, NewerError when it is not for us."""
+    """The manifest of a folder, or None; StoreError when the manifest is damaged, NewerError when it is not for us."""
     path = folder / MANIFEST
     try:
         saved = json.loads(path.read_text(encoding="utf-8"))
@@ -190,7 +190,7 @@ def read_manifest(folder: Path) -> Manifest | None:
 
 
 def refuse_link(path: Path) -> None:
-    """StoreError when a committed file is a symbolic link: the store writes none, and one leads to what it does not know."""
+    """StoreError when a committed file is a symbolic link: the store writes none, and a link may lead outside of the store."""
     if path.is_symlink():
         raise StoreError(f"{path} is a link to another place, not the file that was committed", hint="emo verify --repair")
 
@@ -275,8 +275,8 @@ _HINTS = {
     errno.EROFS: "name a folder that can be written with --store DIR",
     errno.EACCES: "name a folder that can be written with --store DIR",
     errno.EPERM: "name a folder that can be written with --store DIR",
-    errno.ENOTDIR: "a file stands where a folder should be: move it away, or name another with --store DIR",
-    errno.EEXIST: "a file stands where a folder should be: move it away, or name another with --store DIR",
+    errno.ENOTDIR: "a file exists where a folder should be: move it away, or name another with --store DIR",
+    errno.EEXIST: "a file exists where a folder should be: move it away, or name another with --store DIR",
     errno.ENAMETOOLONG: "name a store with a shorter path with --store DIR",
 }
 
@@ -302,7 +302,7 @@ def _temporary(folder: Path) -> Iterator[tuple[Path, IO[bytes]]]:
         with naming(folder):
             sink.close()
     except BaseException:
-        # a full disk refuses what was left to write, too, and one that became read-only keeps the file: the fault itself is said
+        # a full disk refuses the remaining writes, and a read-only one keeps the file: the original error is reported
         with suppress(OSError):
             sink.close()
         with suppress(OSError):

@@ -25,7 +25,7 @@ STAY = ("report", "tracking")
 """Artifacts about the whole store: they become stale, and are not removed."""
 
 
-class Wanted(NamedTuple):
+class Filters(NamedTuple):
     """What to remove; an empty field does not restrict. A version alone means its texts and all that was made of them."""
 
     datasets: Collection[str] = ()
@@ -34,7 +34,7 @@ class Wanted(NamedTuple):
     version: str = ""
 
 
-class Doomed(NamedTuple):
+class Removal(NamedTuple):
     """A folder to remove: its place in the store, rows, and files, in the order in which they are removed.
 
     With a `part` only that part of a folder of artifacts is removed.
@@ -52,9 +52,9 @@ class Doomed(NamedTuple):
         return sum(path.stat().st_size for path in self.files if path.is_file())
 
 
-def doomed(store: Store, wanted: Wanted) -> list[Doomed]:
+def to_remove(store: Store, filters: Filters) -> list[Removal]:
     """All folders to remove, in order; NotInStoreError when nothing matches, or an id is not unique."""
-    roots = {partition.folder: partition for partition in _roots(store, wanted)}
+    roots = {partition.folder: partition for partition in _roots(store, filters)}
     if not roots:
         raise NotInStoreError("nothing in the store matches", hint=LIST)
     manifests = {folder: manifest for folder in _folders(store) if (manifest := _manifest(folder))}
@@ -74,10 +74,10 @@ def doomed(store: Store, wanted: Wanted) -> list[Doomed]:
     sorter = TopologicalSorter({folder: sorted(before[folder]) for folder in ranked})
     # what no manifest names as read, but all stands on: texts go last
     ordered = sorted(sorter.static_order(), key=lambda folder: _rank(store, order, folder) == 0)
-    return _doomed_pages(store, ordered, manifests) + [_doomed(store, folder, manifests.get(folder)) for folder in ordered]
+    return _removed_pages(store, ordered, manifests) + [_removal(store, folder, manifests.get(folder)) for folder in ordered]
 
 
-def remove(store: Store, folders: list[Doomed]) -> list[Path]:
+def remove(store: Store, folders: list[Removal]) -> list[Path]:
     """Remove these, in order; the folders that stay because they hold files that emo did not write.
 
     HeldError when another process is writing to any of these folders; then nothing is removed.
@@ -89,7 +89,7 @@ def remove(store: Store, folders: list[Doomed]) -> list[Path]:
 
 
 def left_stale(store: Store) -> list[tuple[str, Path]]:
-    """Kind and folder of what is about everything in the store, where it says what is no longer there."""
+    """Kind and folder of pages about the whole store that still show removed rows."""
     committed = ((_manifest(folder), folder) for folder in store.artifact_folders())
     return [
         (manifest.table, folder)
@@ -98,19 +98,21 @@ def left_stale(store: Store) -> list[tuple[str, Path]]:
     ]
 
 
-def _roots(store: Store, wanted: Wanted) -> Iterator[Partition]:
+def _roots(store: Store, filters: Filters) -> Iterator[Partition]:
     by_about: dict[About, list[Partition]] = {about: [] for about in About}
     for table in TABLES.values():
         by_about[table.about] += store.folders(table.name)
-    extractions = _ids(store, wanted, by_about[About.extraction])
+    extractions = _ids(store, filters, by_about[About.extraction])
     ids = {id_ for _, _, id_ in extractions}
-    # an id names rows of one dataset and model; what is of both, or of one extraction, leaves texts and checks
-    whole = not (wanted.extractions or (wanted.datasets and wanted.models))
+    # an id names rows of one dataset and model; the model's data of the dataset, or of one extraction, leaves texts and checks
+    whole = not (filters.extractions or (filters.datasets and filters.models))
     goes: dict[About, Callable[[Partition], bool]] = {
         About.dataset: lambda partition: (
-            whole and partition.keys["dataset"] in wanted.datasets and partition.keys["prompts_sha256"].startswith(wanted.version)
+            whole
+            and partition.keys["dataset"] in filters.datasets
+            and partition.keys["prompts_sha256"].startswith(filters.version)
         ),
-        About.model: lambda partition: whole and partition.keys["model"] in wanted.models,
+        About.model: lambda partition: whole and partition.keys["model"] in filters.models,
         About.extraction: lambda partition: _extraction(partition) in extractions,
         About.pair: lambda partition: not ids.isdisjoint(partition.extractions()),
         About.group: lambda partition: not ids.isdisjoint(partition.extractions()),
@@ -118,26 +120,26 @@ def _roots(store: Store, wanted: Wanted) -> Iterator[Partition]:
     yield from (partition for about, members in by_about.items() for partition in members if goes[about](partition))
 
 
-def _ids(store: Store, wanted: Wanted, partitions: list[Partition]) -> set[tuple[str, str, str]]:
+def _ids(store: Store, filters: Filters, partitions: list[Partition]) -> set[tuple[str, str, str]]:
     """The extractions that are meant (dataset, model, id); an id may be named by its start."""
     known = {_extraction(partition) for partition in partitions}
     named: set[str] = set()
-    for start in wanted.extractions:
+    for start in filters.extractions:
         matching = {id_ for _, _, id_ in known if id_.startswith(start)}
         if len(matching) != 1:
-            what = "no extraction's id begins" if not matching else f"{len(matching)} extractions' ids begin"
-            raise NotInStoreError(f"{what} with {start}", hint=LIST)
+            problem = "no extraction's id begins" if not matching else f"{len(matching)} extractions' ids begin"
+            raise NotInStoreError(f"{problem} with {start}", hint=LIST)
         named |= matching
     return {
         (dataset, model, id_)
         for dataset, model, id_ in known
-        if (not wanted.extractions or id_ in named)
-        and (not wanted.datasets or dataset in wanted.datasets)
-        and (not wanted.models or model in wanted.models)
+        if (not filters.extractions or id_ in named)
+        and (not filters.datasets or dataset in filters.datasets)
+        and (not filters.models or model in filters.models)
         and (
-            not wanted.version
+            not filters.version
             or _version(store.partition("extractions", dataset=dataset, model=model, extraction_id=id_)).startswith(
-                wanted.version
+                filters.version
             )
         )
     }
@@ -168,16 +170,16 @@ def _rank(store: Store, order: list[str], folder: Path) -> int:
     return order.index(table) if table in order else len(order)
 
 
-def _doomed(store: Store, folder: Path, manifest: Manifest | None) -> Doomed:
+def _removal(store: Store, folder: Path, manifest: Manifest | None) -> Removal:
     is_removed = _is_part if folder.relative_to(store.root).parts[0] in TABLES else _is_listed(manifest)
     files = [path for path in sorted(folder.iterdir()) if path.name.startswith(TEMPORARY) or is_removed(path)]
     notes = [folder / name for name in (MANIFEST, PROGRESS) if (folder / name).exists()]
     # a picture counts only while it is as its manifest says, so that its manifest may go last, and the folder is found again
     ordered = [*notes, *files] if is_removed is _is_part else [*files, *notes]
-    return Doomed(folder, folder.relative_to(store.root).as_posix(), manifest.rows if manifest else 0, tuple(ordered))
+    return Removal(folder, folder.relative_to(store.root).as_posix(), manifest.rows if manifest else 0, tuple(ordered))
 
 
-def _doomed_pages(store: Store, folders: Collection[Path], manifests: Mapping[Path, Manifest]) -> list[Doomed]:
+def _removed_pages(store: Store, folders: Collection[Path], manifests: Mapping[Path, Manifest]) -> list[Removal]:
     """The named reports and records that are only about removed vectors; all others stay, and are stale."""
     places = {folder.relative_to(store.root).as_posix() for folder in folders}
     pages = []
@@ -189,7 +191,7 @@ def _doomed_pages(store: Store, folders: Collection[Path], manifests: Mapping[Pa
             if page and artifacts.part and made_of & places and not left:
                 files = tuple(folder / entry.name for entry in page.files)
                 place = (folder / artifacts.part).relative_to(store.root).as_posix()
-                pages.append(Doomed(folder, place, 0, files, artifacts.part))
+                pages.append(Removal(folder, place, 0, files, artifacts.part))
     return pages
 
 
@@ -202,8 +204,8 @@ def _is_listed(manifest: Manifest | None) -> Callable[[Path], bool]:
     return lambda path: path.name in names
 
 
-def _removed(store: Store, removal: Doomed) -> bool:
-    """Remove one folder's files, then the folder and those above it that are empty; whether it is gone."""
+def _removed(store: Store, removal: Removal) -> bool:
+    """Remove one folder's files, then the folder and those above it that are empty; whether it was removed."""
     with protocol.naming(removal.folder):
         if removal.part:
             Artifacts(removal.folder, part=removal.part).withdraw()

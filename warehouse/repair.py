@@ -18,7 +18,7 @@ from warehouse.verify import KINDS, Fault
 
 
 def repair(store: Store, faults: Iterable[Fault]) -> list[Fault]:
-    """The faults again, each with what was done about it; those that only a person or a new run can mend are left."""
+    """The faults again, each with what was done about it; those that only a person or a new run can repair are left."""
     done: list[Fault] = []
     by_folder: dict[Path, list[Fault]] = {}
     for fault in faults:
@@ -32,7 +32,7 @@ def repair(store: Store, faults: Iterable[Fault]) -> list[Fault]:
     for folder, members in by_folder.items():
         try:
             with held(folder):
-                done += [fault._replace(done=said) for fault, said in _mended(store, folder, members)]
+                done += [fault._replace(done=action) for fault, action in _repaired(store, folder, members)]
         except HeldError as error:
             done += [fault._replace(done=f"left: {error}") for fault in members]
     older = [fault for fault in faults if fault.check == "older"]
@@ -42,7 +42,7 @@ def repair(store: Store, faults: Iterable[Fault]) -> list[Fault]:
     return done
 
 
-def _mended(store: Store, folder: Path, faults: Sequence[Fault]) -> list[tuple[Fault, str]]:
+def _repaired(store: Store, folder: Path, faults: Sequence[Fault]) -> list[tuple[Fault, str]]:
     actions: dict[str, Callable[[Path], str]] = {
         "remove": _remove,
         "quarantine": lambda path: _put_aside(store, path),
@@ -53,11 +53,11 @@ def _mended(store: Store, folder: Path, faults: Sequence[Fault]) -> list[tuple[F
         fault.file.name for fault in faults if KINDS[fault.check].repair in ("quarantine", "drop") and fault.check != "foreign"
     }
     # put aside first: a bad file that no manifest lists would look like an orphan to the next repair
-    said = [(fault, actions[KINDS[fault.check].repair](fault.file)) for fault in faults]
+    repaired = [(fault, actions[KINDS[fault.check].repair](fault.file)) for fault in faults]
     partition = _partition_at(store, folder)
     if lost and partition:
         _unlist(store, partition, lost)
-    return said
+    return repaired
 
 
 def _unlist(store: Store, partition: Partition, lost: set[str]) -> None:
@@ -69,8 +69,8 @@ def _unlist(store: Store, partition: Partition, lost: set[str]) -> None:
     if not partition.table.all_or_none and good:
         partition.commit(good, manifest.inputs, reads=manifest.reads)
         return
-    for other in _described_by(store, partition):
-        _put_folder_aside(store, other.folder)
+    for dependent in _described_by(store, partition):
+        _put_folder_aside(store, dependent.folder)
     parts = [entry for entry in good if entry.part]
     if parts:
         protocol.save_progress(partition.folder, [*parts, *partition.progress()])
@@ -79,19 +79,19 @@ def _unlist(store: Store, partition: Partition, lost: set[str]) -> None:
 
 def _described_by(store: Store, partition: Partition) -> list[Partition]:
     """Partitions that say that this one is complete, and so have to go before it."""
-    others = [
+    candidates = [
         store.partition(table.name, **partition.keys)
         for table in TABLES.values()
         if table.all_or_none and table.name != partition.table.name and table.partition_by == partition.table.partition_by
     ]
     describing = []
-    for other in others:
+    for candidate in candidates:
         try:
-            manifest = other.manifest()
+            manifest = candidate.manifest()
         except StoreError:
             continue
         if manifest and partition.place in manifest.origins:
-            describing.append(other)
+            describing.append(candidate)
     return describing
 
 

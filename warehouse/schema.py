@@ -174,7 +174,7 @@ class Table:
     doc: str
     grain: tuple[str, ...]
     partition_by: tuple[str, ...]
-    others: tuple[str, ...]
+    value_columns: tuple[str, ...]
     nullable: frozenset[str] = frozenset()
     all_or_none: bool = False
     """Whether a partition of it means nothing unless all its files are there; else each file stands for itself."""
@@ -182,7 +182,7 @@ class Table:
     @cached_property
     def column_names(self) -> tuple[str, ...]:
         """Grain first, then the other columns, in the order of the views."""
-        return self.grain + self.others
+        return self.grain + self.value_columns
 
     @cached_property
     def file_column_names(self) -> tuple[str, ...]:
@@ -211,7 +211,7 @@ def _statistics(
     doc: str,
     grain: Iterable[str],
     partition_by: tuple[str, ...],
-    others: tuple[str, ...],
+    value_columns: tuple[str, ...],
     nullable: Iterable[str],
 ) -> Table:
     always = {"n"}  # every statistic says what it rests on
@@ -221,7 +221,7 @@ def _statistics(
         doc,
         tuple(grain),
         partition_by,
-        others + STATISTIC_COLUMNS,
+        value_columns + STATISTIC_COLUMNS,
         frozenset(nullable) | (frozenset(STATISTIC_COLUMNS) - always),
     )
 
@@ -238,17 +238,17 @@ TABLES: dict[str, Table] = {
             "The texts of every version of every prompt set.",
             grain=("dataset", "prompts_sha256", "prompt_id"),
             partition_by=("dataset", "prompts_sha256"),
-            others=("topic", "emotion", "text", "lang", "role", "n_copies", "n_words", "final_char"),
+            value_columns=("topic", "emotion", "text", "lang", "role", "n_copies", "n_words", "final_char"),
             nullable=frozenset({"topic", "lang"}),
             all_or_none=True,
         ),
         _statistics(
             "prompt_audits",
             About.dataset,
-            "What a label's texts, or two labels' texts, look like from outside, and how well that alone tells them apart.",
+            "Surface features of a label's texts, or of two labels' texts, and how well these alone separate the labels.",
             grain=("dataset", "prompts_sha256", "emotion_a", "emotion_b", "measure"),
             partition_by=("dataset", "prompts_sha256"),
-            others=("finding",),
+            value_columns=("finding",),
             nullable={"emotion_b", "finding"},
         ),
         Table(
@@ -257,7 +257,7 @@ TABLES: dict[str, Table] = {
             "What was run to get activations, and everything that changed their numbers.",
             grain=("extraction_id",),
             partition_by=_BY_EXTRACTION,
-            others=(
+            value_columns=(
                 "dataset",
                 "prompts_sha256",
                 "model",
@@ -322,10 +322,10 @@ TABLES: dict[str, Table] = {
         Table(
             "model_checks",
             About.model,
-            "Whether a model is read rightly, as proven by `emo models check`; extract refuses one that failed.",
+            "Whether activations are read correctly, as proven by `emo models check`; extract refuses a model that failed.",
             grain=("model", "weights_sha256", "tokenizer_sha256", "dtype", "check_name"),
             partition_by=("model", "weights_sha256", "tokenizer_sha256", "dtype"),
-            others=("value", "bound", "passed", "detail", "versions", "created_at"),
+            value_columns=("value", "bound", "passed", "detail", "versions", "created_at"),
             all_or_none=True,
         ),
         Table(
@@ -334,7 +334,7 @@ TABLES: dict[str, Table] = {
             "The residual stream of each prompt at each layer, pooled over tokens.",
             grain=("extraction_id", "pooling", "layer", "prompt_id"),
             partition_by=_BY_EXTRACTION,
-            others=("dataset", "model", "emotion", "n_tokens", "activation"),
+            value_columns=("dataset", "model", "emotion", "n_tokens", "activation"),
             nullable=frozenset({"n_tokens"}),
             all_or_none=True,
         ),
@@ -344,7 +344,7 @@ TABLES: dict[str, Table] = {
             "Emotion directions at each layer.",
             grain=_VECTOR_GRAIN,
             partition_by=_BY_EXTRACTION,
-            others=(
+            value_columns=(
                 "dataset",
                 "model",
                 "d_model",
@@ -363,7 +363,7 @@ TABLES: dict[str, Table] = {
             "How reliable and how separating each direction is; a row with layer NULL covers all layers.",
             grain=(*_VECTOR_GRAIN, "measure"),
             partition_by=_BY_EXTRACTION,
-            others=("dataset", "model"),
+            value_columns=("dataset", "model"),
             nullable={"layer"},
         ),
         _statistics(
@@ -372,7 +372,7 @@ TABLES: dict[str, Table] = {
             "How alike two emotions are in one model; a row with layer NULL is the mean over layers.",
             grain=("extraction_id", "method", "reference", "pooling", "layer", "emotion_a", "emotion_b", "measure"),
             partition_by=_BY_EXTRACTION,
-            others=("dataset", "model"),
+            value_columns=("dataset", "model"),
             nullable={"layer"},
         ),
         _statistics(
@@ -394,7 +394,7 @@ TABLES: dict[str, Table] = {
                 "k",
             ),
             partition_by=("dataset", "pair"),
-            others=("dataset", "model_a", "model_b"),
+            value_columns=("dataset", "model_a", "model_b"),
             nullable={"layer_a", "layer_b", "emotion", "direction", "fit", "k"},
         ),
         _statistics(
@@ -403,7 +403,7 @@ TABLES: dict[str, Table] = {
             "What three or more models hold in common, by model; a row with layer NULL is the mean over layers.",
             grain=("consensus_id", "extraction_id", "method", "reference", "pooling", "layer", "emotion", "measure"),
             partition_by=("dataset", "consensus_id"),
-            others=("dataset", "model", "k"),
+            value_columns=("dataset", "model", "k"),
             nullable={"layer", "k"},
         ),
         _statistics(
@@ -412,7 +412,7 @@ TABLES: dict[str, Table] = {
             "How alike an emotion's direction is on two datasets of one model; a row with layer NULL is the mean over layers.",
             grain=("extraction_a", "extraction_b", "method", "reference", "pooling", "emotion", "layer", "measure"),
             partition_by=("model", "pair"),
-            others=("model", "dataset_a", "dataset_b"),
+            value_columns=("model", "dataset_a", "dataset_b"),
             nullable={"layer"},
         ),
     )

@@ -262,10 +262,10 @@ class Store:
     def read(self, table: str, columns: Sequence[str] | None = None, **keys: str) -> pa.Table:
         """Committed rows of `table` as Arrow, partition keys included as strings; empty with the right types if none."""
         declared = TABLES[table]
-        wanted = list(columns or declared.column_names)
-        pieces = [_with_keys(partition, wanted) for partition in self.partitions(table, **keys) if partition.paths()]
+        names = list(columns or declared.column_names)
+        pieces = [_with_keys(partition, names) for partition in self.partitions(table, **keys) if partition.paths()]
         if not pieces:
-            return pa.schema([(name, column_type(name)) for name in wanted]).empty_table()
+            return pa.schema([(name, column_type(name)) for name in names]).empty_table()
         return pa.concat_tables(pieces)
 
     @staticmethod
@@ -289,10 +289,10 @@ def refuse_older(manifest: Manifest, folder: Path) -> None:
         )
 
 
-def _with_keys(partition: Partition, wanted: Sequence[str]) -> pa.Table:
-    rows = partition.read([name for name in wanted if name not in partition.keys])
+def _with_keys(partition: Partition, names: Sequence[str]) -> pa.Table:
+    rows = partition.read([name for name in names if name not in partition.keys])
     arrays = [
         pa.array([partition.keys[name]] * rows.num_rows, pa.string()) if name in partition.keys else rows.column(name)
-        for name in wanted
+        for name in names
     ]
-    return pa.table(arrays, names=list(wanted))
+    return pa.table(arrays, names=list(names))

@@ -56,7 +56,7 @@ KINDS = {
     "activations_have_an_extraction": Kind("the row that describes activations is missing", "", "emo extract"),
     "artifact": Kind("a picture or page is not as it was committed", "", "emo run"),
 }
-"""Each check in Python; those in SQL are in checks/, and find what recomputing would not mend."""
+"""Each check in Python; those in SQL are in checks/, and find what recomputing would not repair."""
 
 
 def verify(store: Store, *, note: Callable[[str], None] = lambda _: None) -> list[Fault]:

@@ -47,8 +47,8 @@ STORE_ERRORS = {NotInStoreError: ExitCode.MISSING, QueryError: ExitCode.USAGE, N
 """Exit codes of the store's errors, by class; all others are failures."""
 
 
-def _version(wanted: bool) -> None:
-    if wanted:
+def _version(is_requested: bool) -> None:
+    if is_requested:
         write_lines([f"emo {__version__}"])
         raise typer.Exit
 

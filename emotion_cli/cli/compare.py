@@ -82,7 +82,7 @@ def compare(start: Start, force: Force = False) -> None:
         more = {"fit": ["ridge"]} if name == "cross_model_alignment_by_emotion" else {}
         summary = rows_of_vectors(catalog, name, SUMMARIES[name], settings, job.with_vectors, **more)
         if name.startswith(("cross_model", "consensus")) and not summary.num_rows:
-            if name == "cross_model_similarity_by_emotion" and len({scope.model for scope in job.with_vectors}) > 1:
+            if name == "cross_model_similarity_by_emotion" and len({extraction.model for extraction in job.with_vectors}) > 1:
                 console.note("raw cosine across models: no two models of one dataset have equal width, so it is not defined")
             continue
         rows.write_heading(name)

@@ -13,11 +13,11 @@ from emotion_cli.cli.next_step import with_store
 from emotion_cli.job.listener import Advance, Listener
 
 SECONDS_BETWEEN_LINES = 15
-"""How often progress is said where there is no terminal to draw a bar on; work that takes no longer needs no line."""
+"""Seconds between lines of progress where stderr is not a terminal; shorter work prints no line."""
 
 
 class Console(Listener):
-    """Says what happens; quiet says errors only, verbose also what is left alone; next commands keep the `store` given."""
+    """Prints notes; `quiet` prints errors only, `verbose` also unchanged tasks; next commands keep the `store` given."""
 
     def __init__(self, *, quiet: bool = False, verbose: bool = False, store: Path | None = None) -> None:
         self.quiet, self.verbose, self.store = quiet, verbose, store
@@ -31,20 +31,20 @@ class Console(Listener):
             self._rich.print(escape(with_store(text, self.store)))
 
     def detail(self, text: str) -> None:
-        """One sentence for those who asked for more."""
+        """One sentence that is only printed with --verbose."""
         if self.verbose:
             self.note(text)
 
     def error(self, message: str, hint: str | None = None) -> None:
-        """What went wrong, and the next command to type."""
+        """Print an error and the next command."""
         self._rich.print(f"[bold red]error:[/] {escape(message)}")
         if hint:
             self._rich.print(f"[bold]next:[/] {escape(with_store(hint, self.store))}")
 
     @contextmanager
-    def progress(self, what: str, **totals: int) -> Iterator[Advance]:
-        """A bar while the work goes on, or lines where stderr is no terminal; at the end of long work one line with its speed."""
-        work = _Work(what, totals)
+    def progress(self, title: str, **totals: int) -> Iterator[Advance]:
+        """A bar during the work, or lines where stderr is not a terminal; after long work one line with its speed."""
+        work = _Work(title, totals)
         if self.quiet:
             yield work.add
             return
@@ -58,10 +58,10 @@ class Console(Listener):
         # imports that only a terminal needs
         from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-        what, so_far = TextColumn("{task.description}"), TextColumn("{task.fields[so_far]}")
-        columns = (what, BarColumn(), TaskProgressColumn(), so_far, TimeRemainingColumn())
+        description, so_far = TextColumn("{task.description}"), TextColumn("{task.fields[so_far]}")
+        columns = (description, BarColumn(), TaskProgressColumn(), so_far, TimeRemainingColumn())
         with Progress(*columns, console=self._rich, transient=True) as bars:
-            bar = bars.add_task(escape(work.what), total=work.total, so_far="")
+            bar = bars.add_task(escape(work.title), total=work.total, so_far="")
 
             def advance(*amounts: int) -> None:
                 work.add(*amounts)
@@ -73,7 +73,7 @@ class Console(Listener):
         def advance(*amounts: int) -> None:
             work.add(*amounts)
             if time.monotonic() - self._said > SECONDS_BETWEEN_LINES and work.completed < work.total:
-                self.note(f"{work.what}: {work.so_far()}, {work.seconds_left():.0f} s left")
+                self.note(f"{work.title}: {work.so_far()}, {work.seconds_left():.0f} s left")
 
         return advance
 
@@ -81,8 +81,8 @@ class Console(Listener):
 class _Work:
     """How much of some work is done, in each of its units."""
 
-    def __init__(self, what: str, totals: Mapping[str, int]) -> None:
-        self.what, self.totals, self.done = what, totals, dict.fromkeys(totals, 0)
+    def __init__(self, title: str, totals: Mapping[str, int]) -> None:
+        self.title, self.totals, self.done = title, totals, dict.fromkeys(totals, 0)
         self.started = time.monotonic()
 
     def add(self, *amounts: int) -> None:
@@ -113,4 +113,4 @@ class _Work:
 
     def summary(self) -> str:
         amounts = ", ".join(f"{amount:,} {unit}" for unit, amount in self.done.items())
-        return f"{self.what}: {amounts} in {self.seconds:.1f} s, {self.speed()}"
+        return f"{self.title}: {amounts} in {self.seconds:.1f} s, {self.speed()}"

@@ -34,7 +34,7 @@ def export(
 ) -> None:
     """Write vectors as safetensors or as GGUF control vectors, and print the paths; vectors that are stale are made first."""
     if output.exists() and not output.is_dir():
-        raise UsageError(f"--output {output}: is a file; a folder is expected", hint=f"--output {output.with_suffix('')}")
+        raise UsageError(f"--output {output} is a file; a folder is expected", hint=f"--output {output.with_suffix('')}")
     from emotion_cli import pipeline
     from emotion_cli.exchange.exporting import export_vectors
 

@@ -10,10 +10,10 @@ def extract(start: Start, force: Force = False, dry_run: DryRun = False) -> None
     settings, console, store, rows = start.settings, start.console, start.store, start.rows
     from emotion_cli import pipeline
 
-    wanted = pipeline.stages("audit", "extract")
+    stages = pipeline.stages("audit", "extract")
     job = pipeline.job_with_models(store, settings, console, forced={"extract"} if force else (), write=not dry_run)
     if dry_run:
-        rows.write_records([step.row() for step in pipeline.plan(job, wanted)])
+        rows.write_records([step.row() for step in pipeline.plan(job, stages)])
         return
-    outcome = pipeline.run(job, wanted).of("extract")
+    outcome = pipeline.run(job, stages).of("extract")
     console.note(f"{counted(len(outcome.done), 'extraction')} done, {len(outcome.left)} up to date; next: emo vectors")

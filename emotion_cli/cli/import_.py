@@ -68,36 +68,39 @@ def import_(
         listener=console,
         declared=Declared(n_layers=n_layers, dtype=dtype, bos=bos, chat_template=chat_template, revision=revision),
     )
-    scope, pairs = imported.scope, imported.pairs
-    what = ", ".join(f"{pooling} at {len(layers)} layers" for pooling, layers in pairs.items())
+    extraction, pairs = imported.extraction, imported.pairs
+    contents = ", ".join(f"{pooling} at {len(layers)} layers" for pooling, layers in pairs.items())
     if not imported.is_new:
-        console.note(f"{scope.subject}: these activations are already in the store (extraction {scope.extraction_id})")
+        console.note(f"{extraction.subject}: these activations are already in the store (extraction {extraction.extraction_id})")
         return
     depth = "" if n_layers else "; the model's depth is unknown, so there is no relative depth (--n-layers)"
     console.note(
-        f"imported {scope.subject}: {imported.n_prompts} prompts x {imported.d_model}, {what}, "
-        f"extraction {scope.extraction_id}{depth}; next: emo vectors -d {dataset} -m {model}"
+        f"imported {extraction.subject}: {imported.n_prompts} prompts x {imported.d_model}, {contents}, "
+        f"extraction {extraction.extraction_id}{depth}; next: emo vectors -d {dataset} -m {model}"
     )
 
 
 def _import_vectors(store: "Store", files: list[Path], endings: Sequence[str], declared: bool, console: Console) -> None:
     from emotion_cli.exchange.importing_vectors import import_vectors
 
-    others = [file for file in files if file.suffix.lower() not in endings]
-    if others:
-        raise UsageError(f"{others[0]}: import activations and vectors in separate commands", hint=f"emo import {others[0]}")
+    not_vectors = [file for file in files if file.suffix.lower() not in endings]
+    if not_vectors:
+        raise UsageError(
+            f"{not_vectors[0]}: import activations and vectors in separate commands", hint=f"emo import {not_vectors[0]}"
+        )
     if declared:
         raise UsageError(
             "files of vectors state their dataset and model themselves: give only --store and --quiet",
             hint=f"emo import {files[0]}",
         )
-    for scope, n_vectors, n_new in import_vectors(store, files):
+    for extraction, n_vectors, n_new in import_vectors(store, files):
         if not n_new:
             console.note(
-                f"{scope.subject}: these {n_vectors} vectors are already in the store (extraction {scope.extraction_id})"
+                f"{extraction.subject}: these {n_vectors} vectors are already in the store "
+                f"(extraction {extraction.extraction_id})"
             )
             continue
         console.note(
-            f"imported {scope.subject}: {n_new} vectors, extraction {scope.extraction_id}, without activations; "
-            f"next: emo plot -d {scope.dataset} -m {scope.model}"
+            f"imported {extraction.subject}: {n_new} vectors, extraction {extraction.extraction_id}, without activations; "
+            f"next: emo plot -d {extraction.dataset} -m {extraction.model}"
         )

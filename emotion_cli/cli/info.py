@@ -31,7 +31,7 @@ Recipes = Annotated[bool, typer.Option("--recipes", help="List the recipes inste
 
 @takes("recipe", "store", "format")
 def info(start: Start, recipes_: Recipes = False) -> None:
-    """Print versions, and every setting with the place that it came from."""
+    """Print versions, and every setting with its source."""
     if recipes_:
         known = recipes.shipped() | recipes_in(Path.cwd())
         start.rows.write_records(

@@ -1,4 +1,4 @@
-"""Next commands as they are printed: with the store that this command was given, so that they act on the same one."""
+"""Next commands as printed: with this command's store, so that they use the same store."""
 
 import re
 import shlex

@@ -1,4 +1,4 @@
-"""How a command gets its options: named once, each from its declaration; and what it starts with: settings, console, store."""
+"""A command's options, each built from its declaration, and its start: settings, console, store."""
 
 import inspect
 import shlex
@@ -26,18 +26,18 @@ VECTORS = (
     *("dataset", "model", "extraction", "emotion", "pooling", "recipe", "method", "reference", "over_layers", "neutral"),
     *("store", "quiet", "verbose"),
 )
-"""What commands take that work on stored extractions and their vectors."""
+"""Options of commands that work on stored extractions and their vectors."""
 
 EXTRACTION = (
     *("dataset", "model", "name", "layer", "pooling", "recipe", "words", "revision", "device", "dtype", "bos", "strategy"),
     *("attention", "batch_tokens", "max_length", "truncate", "chat_template", "trust_remote_code", "cache", "store"),
     *("format", "quiet", "verbose"),
 )
-"""What commands take that run models over prompts."""
+"""Options of commands that run models over prompts."""
 
 MODEL_TO_RUN = "Hub id, folder, .gguf file or alias, repeatable; the embedded models if not given."
 
-Force = Annotated[bool, typer.Option("--force", help="Redo the work although it is up to date.")]
+Force = Annotated[bool, typer.Option("--force", help="Redo the work even if it is up to date.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print what would be done and why, and do nothing.")]
 
 OF_ROWS_AND_NOTES: dict[str, tuple[Any, Any]] = {
@@ -68,14 +68,14 @@ OF_ROWS_AND_NOTES: dict[str, tuple[Any, Any]] = {
     ),
     "overwrite": (bool, typer.Option(False, "--force", help="Let --output overwrite a file.")),
     "quiet": (bool, typer.Option(False, "--quiet", "-q", help="Print errors only.")),
-    "verbose": (bool, typer.Option(False, "--verbose", "-v", help="Also say what is up to date.")),
+    "verbose": (bool, typer.Option(False, "--verbose", "-v", help="Also list what is up to date.")),
 }
-"""Options that are no settings: how rows are written, and how much is said; type and declaration by name."""
+"""Options that are not settings: how rows are written, and how many notes are printed; type and declaration by name."""
 
 
 @dataclass(frozen=True)
 class Start:
-    """What every command begins with; settings are resolved, and the store is imported, when they are first asked for."""
+    """What every command starts with; settings are resolved, and the store is imported, at the first use."""
 
     flags: Mapping[str, Any]
     console: Console
@@ -103,10 +103,10 @@ def takes(
     MissingError where a command needs a store and none is there; `if named` asks that only of a store named by --store.
     """
     settings = [_of_setting(name, instead.get(name)) for name in SETTINGS if name in names]
-    others = [_parameter(name, *OF_ROWS_AND_NOTES[name]) for name in OF_ROWS_AND_NOTES if name in names]
+    declared = [_parameter(name, *OF_ROWS_AND_NOTES[name]) for name in OF_ROWS_AND_NOTES if name in names]
     if unknown := set(names) - SETTINGS.keys() - OF_ROWS_AND_NOTES.keys():
         raise TypeError(f"no such options: {unknown}")
-    return lambda command: expanded(command, "start", partial(_start, needs_store), settings, others)
+    return lambda command: expanded(command, "start", partial(_start, needs_store), settings, declared)
 
 
 def expanded(
@@ -117,7 +117,7 @@ def expanded(
     after: Sequence[Parameter] = (),
 ) -> Callable[..., None]:
     """The command with other parameters, before and after the rest, from which `make` makes the value of that name."""
-    rest = [parameter for parameter in inspect.signature(command).parameters.values() if parameter.name != name]
+    remaining = [parameter for parameter in inspect.signature(command).parameters.values() if parameter.name != name]
     made_of = [parameter.name for parameter in (*before, *after)]
 
     @wraps(command)
@@ -125,7 +125,7 @@ def expanded(
         made = make(**{part: given.pop(part) for part in made_of})
         command(**{name: made}, **given)
 
-    parameters = [parameter.replace(kind=Parameter.KEYWORD_ONLY) for parameter in (*before, *rest, *after)]
+    parameters = [parameter.replace(kind=Parameter.KEYWORD_ONLY) for parameter in (*before, *remaining, *after)]
     run.__dict__["__signature__"] = inspect.Signature(parameters)
     run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     return run
@@ -138,7 +138,7 @@ def refuse_no_store(settings: Settings) -> None:
     beside = [path.name for path in settings.store.parent.iterdir() if path.is_dir()] if settings.store.parent.is_dir() else []
     meant = did_you_mean(settings.store.name, sorted(beside))
     source = settings.sources.get("store", "--store")
-    hint = f"name one with --store DIR, or make it: emo run --store {shlex.quote(str(settings.store))}"
+    hint = f"give one with --store DIR, or make it: emo run --store {shlex.quote(str(settings.store))}"
     raise MissingError(f"{source}: there is no store at {settings.store}{meant}", hint=hint)
 
 
@@ -153,7 +153,7 @@ def _start(
     overwrite: bool = False,
     **flags: Any,
 ) -> Start:
-    """What a command begins with, of what was given on the command line."""
+    """What a command starts with, from the command line's values."""
     console = Console(quiet=quiet, verbose=verbose, store=flags.get("store"))
     # a command without --formulas does not name it
     note = console.note if formulas is not None else lambda _: None

@@ -41,10 +41,10 @@ ENDINGS = {
     ".parquet": Format.parquet,
     ".txt": Format.table,
 }
-"""What a file's ending says of its format."""
+"""The format of each file ending."""
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
-"""Spreadsheets run a text cell that begins with one of these; numbers are no texts and stay as they are."""
+"""Spreadsheets run a text cell that begins with one of these; numbers are not texts and are not changed."""
 
 
 def format_of(format: Format | None, output: Path | None = None, *, force: bool = False) -> Format:
@@ -117,7 +117,7 @@ def _guard(records: list[list[Any]], note: Callable[[str], None]) -> None:
 
 @dataclass(frozen=True)
 class Rows:
-    """How and where a command's rows are written; `note` hears what was changed in them."""
+    """How and where a command's rows are written; `note` gets a sentence about changed values."""
 
     format: Format
     output: Path | None
@@ -141,7 +141,7 @@ class Rows:
         self.write(pa.Table.from_pylist(list(records)) if records else empty)
 
     def write_heading(self, text: str) -> None:
-        """Say what the next table is, where people read it."""
+        """Print the title of the next table, in formats for people."""
         if self.format is Format.markdown:
             write_lines([f"## {text}", ""])
         elif self.format is Format.table:
@@ -163,7 +163,7 @@ def _write(content: bytes, output: Path | None) -> None:
 
 
 def write_file(output: Path, content: bytes) -> None:
-    """Write what was asked for to --output; EmoError when the operating system refuses."""
+    """Write the rows to --output; EmoError when the operating system refuses."""
     try:
         output.write_bytes(content)
     except OSError as error:

@@ -1,4 +1,4 @@
-"""`emo report`: the page that says what was found."""
+"""`emo report`: the page of results."""
 
 from pathlib import Path
 from typing import Annotated
@@ -18,7 +18,7 @@ Page = Annotated[
     ),
 ]
 Force = Annotated[
-    bool, typer.Option("--force", help="Redo the report although it is up to date, and let --output overwrite a file.")
+    bool, typer.Option("--force", help="Redo the report even if it is up to date, and let --output overwrite a file.")
 ]
 
 

@@ -11,7 +11,9 @@ from emotion_cli.cli.options import Start, takes
 from emotion_cli.errors import UsageError
 
 Dataset = Annotated[list[str] | None, typer.Option("--dataset", "-d", help="Prompt set to remove, repeatable.")]
-Model = Annotated[list[str] | None, typer.Option("--model", "-m", help="Model to remove; with -d, only what it is of.")]
+Model = Annotated[
+    list[str] | None, typer.Option("--model", "-m", help="Model to remove; with -d, only its data of that dataset.")
+]
 Extraction = Annotated[list[str] | None, typer.Option("--extraction", help="Extraction by (the start of) its id, repeatable.")]
 Version = Annotated[
     str, typer.Option("--prompts-version", help="One version of the dataset, by (the start of) its prompts_sha256.")
@@ -30,24 +32,24 @@ def rm(
     yes: Yes = False,
     dry_run: DryRun = False,
 ) -> None:
-    """Remove a dataset, a model, what is of both, or an extraction, with all derived from it; lists it and asks first."""
+    """Remove a dataset, a model, a model's data of a dataset, or an extraction, with all derived data; asks first."""
     console, store = start.console, start.store
     from emotion_cli.job.known import names_of, refuse_not_made, refuse_unknown_names
     from emotion_cli.prompts.shipped import shipped_sets
-    from warehouse.removal import Wanted, doomed, left_stale, remove
+    from warehouse.removal import Filters, left_stale, remove, to_remove
 
     if not (dataset or model or extraction):
         raise UsageError("say what to remove: --dataset, --model or --extraction", hint="emo rm --dry-run --dataset NAME")
     if prompts_version and (not dataset or model or extraction):
         raise UsageError(
-            "--prompts-version goes with one --dataset and nothing else",
+            "--prompts-version needs exactly one --dataset and no other filter",
             hint="emo rm --dry-run --dataset NAME --prompts-version SHA",
         )
     named = replace(start.settings, dataset=tuple(dataset or ()), model=tuple(model or ()))
     refuse_unknown_names(store, named)
     refuse_not_made(store, named)
-    wanted = Wanted(dataset or (), names_of(store, named), extraction or (), prompts_version)
-    folders = doomed(store, wanted)
+    filters = Filters(dataset or (), names_of(store, named), extraction or (), prompts_version)
+    folders = to_remove(store, filters)
     rows = [{"place": folder.place, "rows": folder.rows, "files": len(folder.files), "bytes": folder.size} for folder in folders]
     start.rows.write_records(rows)
     n_rows, n_files, n_bytes = (sum(row[name] for row in rows) for name in ("rows", "files", "bytes"))
@@ -58,14 +60,14 @@ def rm(
     if not yes:
         if not sys.stdin.isatty():
             raise UsageError(
-                f"{total} would be removed, but there is no terminal to confirm it",
+                f"{total} would be removed, but no terminal is available to confirm it",
                 hint=shlex.join(["emo", *sys.argv[1:], "--yes"]),
             )
         if not typer.confirm(f"remove {total}?", err=True):
             console.note("nothing was removed")
             return
-    for kept in remove(store, folders):
-        console.note(f"{kept}: kept, because it holds files that emo did not write")
+    for kept_folder in remove(store, folders):
+        console.note(f"{kept_folder}: kept, because it holds files that emo did not write")
     console.note(f"removed {total}")
     for kind, folder in left_stale(store):
         then = (

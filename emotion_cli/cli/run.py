@@ -25,14 +25,16 @@ def run(start: Start, track: Track = False, force: Force = False, dry_run: DryRu
     refuse_words_against_a_label(settings)
 
     started = time.monotonic()
-    wanted = pipeline.stages("audit", "report", without=() if track else ("track",))
-    forced = {stage.name for stage in wanted} if force else set()
+    stages = pipeline.stages("audit", "report", without=() if track else ("track",))
+    forced = {stage.name for stage in stages} if force else set()
     job = pipeline.job_with_models(store, settings, console, forced=forced, write=not dry_run)
-    pipeline.refuse_unknown_settings(store, settings, [scope for scope in job.extractions if scope.role == "train"])
+    pipeline.refuse_unknown_settings(
+        store, settings, [extraction for extraction in job.extractions if extraction.role == "train"]
+    )
     if dry_run:
-        rows.write_records([step.row() for step in pipeline.plan(job, wanted)])
+        rows.write_records([step.row() for step in pipeline.plan(job, stages)])
         return
-    outcome = pipeline.run(job, wanted)
+    outcome = pipeline.run(job, stages)
     for task in outcome.left:
         console.detail(f"{task.stage}: {task.subject} (up to date)")
     console.note(
@@ -45,4 +47,4 @@ def _elsewhere(outcome: "Outcome", settings: Settings) -> Iterator[str]:
     """Where the report is, when it is not the report of everything in the store."""
     for task in outcome.of("report").tasks:
         if task.writes.parent != settings.store:
-            yield f"; report of this selection: {task.writes} (of everything: emo report)"
+            yield f"; report of this selection: {task.writes} (of the whole store: emo report)"

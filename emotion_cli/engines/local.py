@@ -48,7 +48,7 @@ class PartWriter:
         self.ids, self.recipe = tokens.ids, self._recipe()
 
     def _recipe(self) -> str:
-        """What a part must have been made with to be used again: a change of these can change its bytes."""
+        """The inputs of a part: after a change of them it is not reused, because its bytes could differ."""
         has_words = any(self.tokens.words)
         return content_hash(
             [
@@ -76,7 +76,7 @@ class PartWriter:
                     advance(len(chunk), sum(len(self.ids[i]) for i in chunk))
                     continue
                 entries[name] = self._part(group, chunk, advance)
-                # noted before the next one is begun: no kill costs more than one part
+                # noted before the next part starts: a kill costs at most one part
                 self.partition.save_progress([*todo.ready, *entries.values(), *todo.left])
                 if (group, chunk) != parts[-1]:
                     stop.here()
@@ -101,7 +101,7 @@ class PartWriter:
     def recomputed(
         self, files: Sequence[FileEntry], before: Manifest | None, keep: Sequence[FileEntry], *, earlier: bool
     ) -> dict[str, Any]:
-        """Compare a sample of the rows in new files with passes of these prompts alone; what came of it and of earlier files.
+        """Compare a sample of the rows in new files with passes of single prompts; the result, merged with earlier ones.
 
         `earlier` says that files of the manifest `before` stay. CheckFailedError when a row is not exact: the new files but those
         to `keep` are removed, with the notes of them.
@@ -112,7 +112,7 @@ class PartWriter:
         if not files:
             return {"n_recomputed": None, "recomputed_error": None} | known
         try:
-            found = recompute_sample(
+            sample = recompute_sample(
                 self.partition, files, self.loaded, self.prompts["prompt_id"], self.tokens, seed=self.extraction.extraction_id
             )
         except WrongRowsError as error:
@@ -121,16 +121,16 @@ class PartWriter:
             self.partition.save_progress(keep)
             raise CheckFailedError(
                 f"{self.extraction.subject}: {error}; nothing was kept of them",
-                hint="run it again with --strategy single, and report this",
+                hint="rerun it with --strategy single, and report this as a bug",
             ) from error
         self.listener.note(
-            f"{self.extraction.subject}: {found.n_prompts} prompts computed again singly, "
-            f"stored rows differ by at most {found.distance:.1e}"
+            f"{self.extraction.subject}: {sample.n_prompts} prompts computed again singly, "
+            f"stored rows differ by at most {sample.distance:.1e}"
         )
-        return {"n_recomputed": found.n_prompts, "recomputed_error": max(found.distance, known.get("recomputed_error") or 0.0)}
+        return {"n_recomputed": sample.n_prompts, "recomputed_error": max(sample.distance, known.get("recomputed_error") or 0.0)}
 
     def _say_absent(self, groups: Sequence[Group]) -> None:
-        """Say which prompts have no row, by label: too short for a pooling, or without a word of theirs."""
+        """Say which prompts have no row, by label: too short for a pooling, or without an emotion word."""
         from emotion_cli.models.pooling import POOLINGS
 
         for pooling in sorted({pooling for group in groups for pooling in group.poolings}):
@@ -175,5 +175,5 @@ def _prompts_in_part(group: Group, d_model: int) -> int:
     return max(1, PART_BYTES // (len(group.pairs) * d_model * 4))
 
 
-def _ranges(of: range, size: int) -> list[range]:
-    return [of[start : start + size] for start in range(0, len(of), size)]
+def _ranges(whole: range, size: int) -> list[range]:
+    return [whole[start : start + size] for start in range(0, len(whole), size)]

@@ -1,4 +1,4 @@
-"""What is left to compute of an extraction: decided by what the finished parts hold, never by when they were made.
+"""The remaining work of an extraction: decided by the contents of finished parts, never by their age.
 
 A part is a run of prompts under a group of (pooling, layer) pairs. Its name says which, so that parts of a killed run, of a run
 with other layers, and of an extraction that lost a file are all read alike.
@@ -35,37 +35,39 @@ class Work(NamedTuple):
     finished: dict[str, FileEntry]
     left: list[FileEntry]
 
-    def pairs(self, held: Pairs) -> Pairs:
-        """All pairs that there are once the work is done, `held` ones included."""
+    def pairs(self, stored: Pairs) -> Pairs:
+        """All pairs after the work, including `stored`."""
         groups = [*self.groups, *dict.fromkeys(group_of(entry.part) for entry in self.ready)]
-        return as_pairs({pair for group in groups for pair in group.pairs} | set(as_set(held)))
+        return as_pairs({pair for group in groups for pair in group.pairs} | set(as_set(stored)))
 
 
-def work(wanted: Pairs, held: Pairs, noted: Sequence[FileEntry], recipe: str, chunks: Callable[[Group], Sequence[range]]) -> Work:
-    """What is left of `wanted` pairs, when `held` ones are committed and the `noted` parts were finished by earlier runs.
+def work(
+    requested: Pairs, stored: Pairs, noted: Sequence[FileEntry], recipe: str, chunks: Callable[[Group], Sequence[range]]
+) -> Work:
+    """What is left of the `requested` pairs; `stored` ones are committed, and earlier runs finished the `noted` parts.
 
     A group that is complete is only committed. A part of an incomplete one is used again if `recipe` made it; when the group
-    has nothing to do with what is wanted, it waits for a later run.
+    shares no pair with the request, it waits for a later run.
     """
-    asked, taken = as_set(wanted), as_set(held)
-    found = Work([], [], {}, [])
+    requested_pairs, stored_pairs = as_set(requested), as_set(stored)
+    todo = Work([], [], {}, [])
     for group in dict.fromkeys(group_of(entry.part) for entry in noted):
         by_part = {entry.part: entry for entry in noted if group_of(entry.part) == group}
         names = [group.part(chunk) for chunk in chunks(group)]
         usable = {name: by_part[name] for name in names if name in by_part and by_part[name].recipe == recipe}
-        if group.pairs & taken:
+        if group.pairs & stored_pairs:
             continue
         if all(name in by_part for name in names) and len({entry.recipe for entry in by_part.values()}) == 1:
-            found.ready.extend(by_part[name] for name in names)
-        elif usable and group.pairs <= asked:
-            found.groups.append(group)
-            found.finished.update(usable)
+            todo.ready.extend(by_part[name] for name in names)
+        elif usable and group.pairs <= requested_pairs:
+            todo.groups.append(group)
+            todo.finished.update(usable)
         else:
-            found.left.extend(() if group.pairs & asked else usable.values())
+            todo.left.extend(() if group.pairs & requested_pairs else usable.values())
             continue
-        taken |= group.pairs
-    found.groups.extend(_missing(wanted, taken))
-    return found
+        stored_pairs |= group.pairs
+    todo.groups.extend(_missing(requested, stored_pairs))
+    return todo
 
 
 def group_of(part: str) -> Group:
@@ -85,23 +87,23 @@ def as_set(pairs: Pairs) -> set[tuple[str, int]]:
     return {(pooling, layer) for pooling, layers in pairs.items() for layer in layers}
 
 
-def as_pairs(found: Iterable[tuple[str, int]]) -> Pairs:
+def as_pairs(pairs: Iterable[tuple[str, int]]) -> Pairs:
     """Layers by pooling, both sorted."""
-    pairs: Pairs = {}
-    for pooling, layer in sorted(found):
-        pairs.setdefault(pooling, []).append(layer)
-    return pairs
+    layers: Pairs = {}
+    for pooling, layer in sorted(pairs):
+        layers.setdefault(pooling, []).append(layer)
+    return layers
 
 
-def groups_of(wanted: Pairs, held: Pairs) -> list[Group]:
-    """The groups in which what is wanted and not held would be computed."""
-    return _missing(wanted, as_set(held))
+def groups_of(requested: Pairs, stored: Pairs) -> list[Group]:
+    """The groups in which the requested pairs that are not stored would be computed."""
+    return _missing(requested, as_set(stored))
 
 
-def _missing(wanted: Pairs, taken: set[tuple[str, int]]) -> list[Group]:
+def _missing(requested: Pairs, stored: set[tuple[str, int]]) -> list[Group]:
     groups: dict[tuple[int, ...], list[str]] = {}
-    for pooling, layers in sorted(wanted.items()):  # the order in which they were asked for names no part
-        missing = tuple(layer for layer in layers if (pooling, layer) not in taken)
+    for pooling, layers in sorted(requested.items()):  # the order in which they were asked for names no part
+        missing = tuple(layer for layer in layers if (pooling, layer) not in stored)
         if missing:
             groups.setdefault(missing, []).append(pooling)
     return [Group(tuple(poolings), layers) for layers, poolings in groups.items()]

@@ -23,7 +23,7 @@ SHOWN = 3
 
 
 class WrongRowsError(Exception):
-    """Stored rows are not those of the prompt computed alone."""
+    """Stored rows differ from those of the prompt computed alone."""
 
 
 class Sampled(NamedTuple):
@@ -56,11 +56,11 @@ def recompute_sample(
         positions = positions_of(ids, group.poolings, words)
         rows, present = _rows(partition, entries, group, [prompt_ids[place] for place in sample], loaded.d_model)
         for pooling, chosen in positions.items():
-            read = np.array([bool(of) for of in chosen])
+            read = np.array([bool(read_positions) for read_positions in chosen])
             wrong.update(np.flatnonzero((present[pooling] != read).any(axis=0)).tolist())
-        found = recompute(loaded, ids, positions, group.layers, rows)
-        distance = max(distance, found.distance)
-        wrong.update(found.wrong)
+        result = recompute(loaded, ids, positions, group.layers, rows)
+        distance = max(distance, result.distance)
+        wrong.update(result.wrong)
     if wrong:
         names = ", ".join([prompt_ids[sample[i]] for i in sorted(wrong)[:SHOWN]] + ["..."] * (len(wrong) > SHOWN))
         raise WrongRowsError(
@@ -71,20 +71,22 @@ def recompute_sample(
 
 
 def _rows(
-    partition: Partition, entries: Sequence[FileEntry], group: Group, wanted: Sequence[str], d_model: int
+    partition: Partition, entries: Sequence[FileEntry], group: Group, prompt_ids: Sequence[str], d_model: int
 ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
     """Stored rows of prompts [layer, prompt, d_model] by pooling, and which are there [layer, prompt]."""
-    places, layers = {prompt_id: i for i, prompt_id in enumerate(wanted)}, {layer: i for i, layer in enumerate(group.layers)}
+    places, layers = {prompt_id: i for i, prompt_id in enumerate(prompt_ids)}, {layer: i for i, layer in enumerate(group.layers)}
     rows = {pooling: np.zeros((len(layers), len(places), d_model)) for pooling in group.poolings}
     present = {pooling: np.zeros((len(layers), len(places)), dtype=bool) for pooling in group.poolings}
     for entry in entries:
         for table in partition.row_groups(entry, ["pooling", "layer", "prompt_id", "activation"]):
-            held = [(i, places[prompt_id]) for i, prompt_id in enumerate(table["prompt_id"].to_pylist()) if prompt_id in places]
-            if not held:
+            row_and_prompt = [
+                (i, places[prompt_id]) for i, prompt_id in enumerate(table["prompt_id"].to_pylist()) if prompt_id in places
+            ]
+            if not row_and_prompt:
                 continue
-            kept = table.take([i for i, _ in held])
-            vectors = kept["activation"].combine_chunks().flatten().to_numpy().reshape(len(held), d_model)
-            keys = zip(kept["pooling"].to_pylist(), kept["layer"].to_pylist(), held, vectors, strict=True)
+            sampled = table.take([i for i, _ in row_and_prompt])
+            vectors = sampled["activation"].combine_chunks().flatten().to_numpy().reshape(len(row_and_prompt), d_model)
+            keys = zip(sampled["pooling"].to_pylist(), sampled["layer"].to_pylist(), row_and_prompt, vectors, strict=True)
             for pooling, layer, (_, place), vector in keys:
                 rows[pooling][layers[layer], place] = vector
                 present[pooling][layers[layer], place] = True

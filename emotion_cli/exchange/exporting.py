@@ -22,15 +22,15 @@ from warehouse.schema import COLUMNS, TABLES
 from warehouse.store import Store, quote
 
 ROW_COLUMNS = tuple(name for name in TABLES["vectors"].file_column_names if name not in (*Variant._fields, "d_model", "vector"))
-"""What a file says of each of its vectors."""
+"""Metadata of each vector of a file."""
 
 
 SOURCE = "imported_from"
-"""Under which a manifest names the files that its vectors came from: no setting that they were made with."""
+"""Key of a manifest for the files that its vectors came from; not a setting."""
 
 
 DESCRIBED = tuple(name for name in TABLES["extractions"].file_column_names if name != "status")
-"""What a file says of the extraction, beside the partition's keys: all columns but its status."""
+"""Metadata of the extraction in a file, beside the partition's keys: all columns but its status."""
 
 
 class _Planned(NamedTuple):
@@ -44,14 +44,14 @@ def export_vectors(job: Job, folder: Path, kind: str, *, normalize: bool = False
     UsageError when a file already exists and `force` is not given, or when GGUF cannot hold any of the layers asked for.
     """
     planned: dict[Path, _Planned] = {}
-    for scope in job.with_vectors:
-        for variant in variants_of(job, scope):
-            file = _vectors(job, scope, variant, normalize=normalize)
-            for path, plan in _PLANS[kind](job, scope, variant, file).items():
+    for extraction in job.with_vectors:
+        for variant in variants_of(job, extraction):
+            file = _vectors(job, extraction, variant, normalize=normalize)
+            for path, plan in _PLANS[kind](job, extraction, variant, file).items():
                 if folder / path in planned:
                     raise UsageError(
-                        f"two extractions of {scope.subject} would be written to {folder / path}",
-                        hint=f"emo export --extraction {scope.extraction_id}",
+                        f"two extractions of {extraction.subject} would be written to {folder / path}",
+                        hint=f"emo export --extraction {extraction.extraction_id}",
                     )
                 planned[folder / path] = plan
     existing = sorted(path for path in planned if path.exists())
@@ -66,10 +66,10 @@ def export_vectors(job: Job, folder: Path, kind: str, *, normalize: bool = False
     return sorted(planned)
 
 
-def described(store: Store, scope: Extraction) -> dict[str, str]:
+def described(store: Store, extraction: Extraction) -> dict[str, str]:
     """The row of an extraction as text, but for its status: texts as they are, other values as JSON, NULL left out."""
-    (row,) = scope.partition(store, "extractions").read(DESCRIBED).to_pylist()
-    row |= {"dataset": scope.dataset, "model": scope.model, "extraction_id": scope.extraction_id}
+    (row,) = extraction.partition(store, "extractions").read(DESCRIBED).to_pylist()
+    row |= {"dataset": extraction.dataset, "model": extraction.model, "extraction_id": extraction.extraction_id}
     row["created_at"] = row["created_at"].isoformat()
     return {name: value if isinstance(value, str) else json.dumps(value) for name, value in row.items() if value is not None}
 
@@ -81,11 +81,11 @@ def text_of(name: str, value: str) -> Any:
     return value if pa.types.is_string(COLUMNS[name].type) or name == "created_at" else json.loads(value)
 
 
-def _vectors(job: Job, scope: Extraction, variant: Variant, *, normalize: bool) -> VectorFile:
-    partition = scope.partition(job.store, "vectors")
+def _vectors(job: Job, extraction: Extraction, variant: Variant, *, normalize: bool) -> VectorFile:
+    partition = extraction.partition(job.store, "vectors")
     stored = partition.read([*ROW_COLUMNS, "vector"], **variant._asdict())
     vectors = matrix(stored["vector"].combine_chunks())
-    emotions, layers = job.settings.emotion, layer_numbers(job.settings.layer, depth(job.store, scope))
+    emotions, layers = job.settings.emotion, layer_numbers(job.settings.layer, depth(job.store, extraction))
     rows = stored.select(list(ROW_COLUMNS)).to_pylist()
     known = sorted({row["emotion"] for row in rows})
     for emotion in emotions:
@@ -96,12 +96,12 @@ def _vectors(job: Job, scope: Extraction, variant: Variant, *, normalize: bool) 
     ]
     if not chosen:
         raise MissingError(
-            f"{scope.subject}: none of the layers given with --layer is stored", hint="emo sql vector_norms_by_layer"
+            f"{extraction.subject}: no layer given with --layer is in the store", hint="emo sql vector_norms_by_layer"
         )
     if normalize:
         zero = [i for i in chosen if rows[i]["relative_norm"] < ZERO_RELATIVE_NORM]
         if zero:
-            job.listener.note(f"{scope.subject}: {len(zero)} vectors have length 0, so no direction; they are left out")
+            job.listener.note(f"{extraction.subject}: {len(zero)} vectors have length 0, so no direction; they are left out")
         chosen = [i for i in chosen if i not in set(zero)]
         lengths = np.linalg.norm(vectors.astype(np.float64), axis=1, keepdims=True)
         vectors = (vectors / np.where(lengths > 0, lengths, 1)).astype(np.float32)
@@ -111,7 +111,7 @@ def _vectors(job: Job, scope: Extraction, variant: Variant, *, normalize: bool) 
         {name: value for name, value in manifest.inputs.items() if name not in (*manifest.reads, SOURCE)} if manifest else {}
     )
     about = {
-        **described(job.store, scope),
+        **described(job.store, extraction),
         **variant._asdict(),
         "scale": UNIT if normalize else RAW,
         "made_with": json.dumps(settings, sort_keys=True),
@@ -119,31 +119,31 @@ def _vectors(job: Job, scope: Extraction, variant: Variant, *, normalize: bool) 
     return VectorFile(about, [rows[i] for i in chosen], vectors[chosen])
 
 
-def _as_safetensors(job: Job, scope: Extraction, variant: Variant, file: VectorFile) -> Mapping[Path, _Planned]:
-    return {_folder(scope) / f"{_name(variant)}.safetensors": _Planned(file, to_safetensors)}
+def _as_safetensors(job: Job, extraction: Extraction, variant: Variant, file: VectorFile) -> Mapping[Path, _Planned]:
+    return {_folder(extraction) / f"{_name(variant)}.safetensors": _Planned(file, to_safetensors)}
 
 
-def _as_gguf(job: Job, scope: Extraction, variant: Variant, file: VectorFile) -> Mapping[Path, _Planned]:
+def _as_gguf(job: Job, extraction: Extraction, variant: Variant, file: VectorFile) -> Mapping[Path, _Planned]:
     expressible = [i for i, row in enumerate(file.rows) if row["layer"] >= FIRST_GGUF_LAYER]
     left_out = sorted({row["layer"] for row in file.rows if row["layer"] < FIRST_GGUF_LAYER})
     if not expressible:
         raise UsageError(
-            f"{scope.subject}: a GGUF control vector has no place for layers {', '.join(map(str, left_out))}",
+            f"{extraction.subject}: a GGUF control vector cannot store layers {', '.join(map(str, left_out))}",
             hint=f"--layer {FIRST_GGUF_LAYER} or above, or --as safetensors",
         )
     if left_out:
         layers = ", ".join(map(str, left_out))
-        job.listener.note(f"{scope.subject}: a GGUF control vector has no place for layers {layers}, which are left out")
+        job.listener.note(f"{extraction.subject}: a GGUF control vector cannot store layers {layers}, which are left out")
     planned = {}
     for emotion in sorted({file.rows[i]["emotion"] for i in expressible}):
         members = [i for i in expressible if file.rows[i]["emotion"] == emotion]
         of_emotion = VectorFile({**file.about, "emotion": emotion}, [file.rows[i] for i in members], file.vectors[members])
-        planned[_folder(scope) / f"{_name(variant)}_{quote(emotion)}.gguf"] = _Planned(of_emotion, to_gguf)
+        planned[_folder(extraction) / f"{_name(variant)}_{quote(emotion)}.gguf"] = _Planned(of_emotion, to_gguf)
     return planned
 
 
-def _folder(scope: Extraction) -> Path:
-    return Path(quote(scope.dataset)) / quote(scope.model)
+def _folder(extraction: Extraction) -> Path:
+    return Path(quote(extraction.dataset)) / quote(extraction.model)
 
 
 def _name(variant: Variant) -> str:

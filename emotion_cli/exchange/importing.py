@@ -54,9 +54,9 @@ class Declared:
 
 
 class Imported(NamedTuple):
-    """What an import made; `is_new` is False where the store had it already."""
+    """The result of an import; `is_new` is False where the store had it already."""
 
-    scope: Extraction
+    extraction: Extraction
     pairs: Pairs
     n_prompts: int
     d_model: int
@@ -106,9 +106,9 @@ def import_activations(
             "schema_version": SCHEMA_VERSION,
             **asdict(declared),
         }
-        scope = Extraction(dataset, version.role, version.prompts_sha256, model, content_hash(identity)[:16])
+        extraction = Extraction(dataset, version.role, version.prompts_sha256, model, content_hash(identity)[:16])
         layers = {pooling: [layer for _, layer in of_pooling] for pooling, of_pooling in groupby(pairs, key=itemgetter(0))}
-        imported = Imported(scope, layers, rows.n_prompts, rows.width, is_new=not _is_there(store, scope))
+        imported = Imported(extraction, layers, rows.n_prompts, rows.width, is_new=not _is_there(store, extraction))
         if imported.is_new:
             _ensure_prompts(store, version, prompt_set, origins)
             names = [str(origin) if isinstance(origin, Path) else "table" for origin in origins]
@@ -183,8 +183,8 @@ def _rows_sha256(scratch: Scratch, rows: Rows, pairs: Sequence[Pair]) -> str:
     return digest.hexdigest()
 
 
-def _is_there(store: Store, scope: Extraction) -> bool:
-    return all(scope.partition(store, table).manifest() is not None for table in ("activations", "extractions"))
+def _is_there(store: Store, extraction: Extraction) -> bool:
+    return all(extraction.partition(store, table).manifest() is not None for table in ("activations", "extractions"))
 
 
 def _ensure_prompts(store: Store, version: Version, prompt_set: PromptSet | None, origins: Sequence[Path | pa.Table]) -> None:
@@ -231,12 +231,12 @@ class _Parts:
 
 
 def _commit(store: Store, imported: Imported, declared: Declared, parts: _Parts, names: Sequence[str]) -> None:
-    scope = imported.scope
-    activations, extractions = (scope.partition(store, table) for table in ("activations", "extractions"))
+    extraction = imported.extraction
+    activations, extractions = (extraction.partition(store, table) for table in ("activations", "extractions"))
     row = {
         **dict.fromkeys(TABLES["extractions"].nullable),
         **asdict(declared),
-        "prompts_sha256": scope.prompts_sha256,
+        "prompts_sha256": extraction.prompts_sha256,
         "d_model": imported.d_model,
         "poolings": sorted(imported.pairs),
         "layers": sorted({layer for layers in imported.pairs.values() for layer in layers}),

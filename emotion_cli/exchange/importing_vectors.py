@@ -19,7 +19,7 @@ from warehouse.schema import TABLES
 from warehouse.store import FileEntry, Store, table_of
 
 Rows = dict[Key, tuple[dict[str, Any], np.ndarray]]
-"""What is known of each vector, and the vector."""
+"""The columns of each vector, and the vector."""
 
 
 MAY_DIFFER = (
@@ -40,7 +40,7 @@ MAY_DIFFER = (
 class ImportedVectors(NamedTuple):
     """The vectors of one extraction: how many the files hold, and how many of these are new to the store."""
 
-    scope: Extraction
+    extraction: Extraction
     n_vectors: int
     n_new: int
 
@@ -85,53 +85,54 @@ def _refuse_incomplete(path: Path, file: VectorFile) -> None:
     try:
         _extraction_columns(file)
         if not isinstance(json.loads(file.about.get("made_with", "{}")), dict):
-            raise ValueError("made_with is no JSON object")
+            raise ValueError("made_with is not a JSON object")
         table_of(
             "vectors",
             _vector_columns(Variant(*(file.about[name] for name in Variant._fields)), _rows(file)),
             d_model=file.vectors.shape[1],
         )
-        _scope(file).partition(Store(Path()), "vectors")
+        _extraction_of(file).partition(Store(Path()), "vectors")
     except MemoryError as error:
         raise short_of_memory(path, error) from error
     except (ValueError, TypeError, KeyError, pa.ArrowException) as error:
-        raise EmoError(f"{path}: its metadata is not as emo export writes it: {error}") from error
+        raise EmoError(f"{path}: its metadata is not in the format of emo export: {error}") from error
     if text_of("d_model", file.about["d_model"]) != file.vectors.shape[1] or len({*file.keys}) < len(file.keys):
-        raise EmoError(f"{path}: its metadata is not that of its vectors")
+        raise EmoError(f"{path}: its metadata does not match its vectors")
 
 
 def _merged(store: Store, members: Sequence[tuple[Path, VectorFile]], faults: list[str]) -> dict[Variant, Rows]:
-    """The vectors of files of one extraction together with those in the store; what differs is a fault."""
-    scope = _scope(members[0][1])
-    merged = _held(store, scope)
-    is_there = scope.partition(store, "extractions").manifest() is not None
-    first = _identity(described(store, scope) if is_there else members[0][1].about)
+    """The vectors of files of one extraction together with those in the store; each difference is a fault."""
+    extraction = _extraction_of(members[0][1])
+    merged = _stored(store, extraction)
+    is_there = extraction.partition(store, "extractions").manifest() is not None
+    first = _identity(described(store, extraction) if is_there else members[0][1].about)
     for path, file in members:
         differing = sorted(name for name, value in _identity(file.about).items() if value != first[name])
         if differing:
-            faults.append(f"{path}: extraction {scope.extraction_id} has a different {', '.join(differing)} elsewhere")
+            faults.append(f"{path}: extraction {extraction.extraction_id} has a different {', '.join(differing)} elsewhere")
         rows = merged.setdefault(_variant(file), {})
         for key, (known, vector) in _rows(file).items():
             before = rows.setdefault(key, (known, vector))
             if before[0] != known or before[1].tobytes() != vector.tobytes():
-                where = f"{key.emotion}, layer {key.layer} of extraction {scope.extraction_id}"
+                where = f"{key.emotion}, layer {key.layer} of extraction {extraction.extraction_id}"
                 faults.append(f"{path}: {where} has a different vector elsewhere")
     return merged
 
 
 def _commit(store: Store, members: Sequence[tuple[Path, VectorFile]]) -> ImportedVectors:
-    scope = _scope(members[0][1])
+    extraction = _extraction_of(members[0][1])
     names = {(_variant(file), key) for _, file in members for key in file.keys}
-    held = {(variant, key) for variant, rows in _held(store, scope).items() for key in rows}
-    imported = ImportedVectors(scope, len(names), len(names - held))
+    stored = {(variant, key) for variant, rows in _stored(store, extraction).items() for key in rows}
+    imported = ImportedVectors(extraction, len(names), len(names - stored))
     if not imported.n_new:
         return imported
-    if scope.partition(store, "activations").manifest():
+    if extraction.partition(store, "activations").manifest():
         raise UsageError(
-            f"{scope.subject}: extraction {scope.extraction_id} has activations in the store; its vectors are computed from them",
-            hint=f"emo vectors --extraction {scope.extraction_id}",
+            f"{extraction.subject}: extraction {extraction.extraction_id} has activations in the store; "
+            "its vectors are computed from them",
+            hint=f"emo vectors --extraction {extraction.extraction_id}",
         )
-    vectors, extractions = (scope.partition(store, table) for table in ("vectors", "extractions"))
+    vectors, extractions = (extraction.partition(store, table) for table in ("vectors", "extractions"))
     with vectors.hold():
         # again, because another process may have added emotions meanwhile
         faults: list[str] = []
@@ -150,24 +151,24 @@ def _commit(store: Store, members: Sequence[tuple[Path, VectorFile]]) -> Importe
     return imported
 
 
-def _held(store: Store, scope: Extraction) -> dict[Variant, Rows]:
-    partition = scope.partition(store, "vectors")
-    held: dict[Variant, Rows] = {}
+def _stored(store: Store, extraction: Extraction) -> dict[Variant, Rows]:
+    partition = extraction.partition(store, "vectors")
+    by_variant: dict[Variant, Rows] = {}
     manifest = partition.manifest()
     for entry in manifest.files if manifest else ():
         variant = variant_of(entry.part)
         stored = partition.read([*ROW_COLUMNS, "vector"], **variant._asdict())
         known = stored.select(list(ROW_COLUMNS)).to_pylist()
         rows = zip(known, matrix(stored["vector"].combine_chunks()), strict=True)
-        held[variant] = {Key(row["emotion"], row["layer"]): (row, vector) for row, vector in rows}
-    return held
+        by_variant[variant] = {Key(row["emotion"], row["layer"]): (row, vector) for row, vector in rows}
+    return by_variant
 
 
 def _identity(about: Mapping[str, str]) -> dict[str, str | None]:
     return {name: about.get(name) for name in DESCRIBED if name not in MAY_DIFFER}
 
 
-def _scope(file: VectorFile) -> Extraction:
+def _extraction_of(file: VectorFile) -> Extraction:
     dataset, version_, model, id_ = (file.about[name] for name in ("dataset", "prompts_sha256", "model", "extraction_id"))
     return Extraction(dataset, "train", version_, model, id_, has_activations=False)
 

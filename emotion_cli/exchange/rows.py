@@ -17,7 +17,7 @@ from emotion_cli.prompts.prompt_set import Prompt, PromptSet, Row, validated
 from warehouse.machine import memory_of_duckdb
 
 MEMORY = "64MB"
-"""What DuckDB may take; tables beyond that go to a temporary folder."""
+"""Memory limit of DuckDB; larger tables go to a temporary folder."""
 
 
 MOST_FAULTS = 10_000
@@ -68,7 +68,7 @@ class Rows:
         self._folder.cleanup()
 
     def check(self, batch: pa.Table) -> list[str]:
-        """Take in the next batch; what is wrong with its rows, in their order."""
+        """Add the next batch; the faults of its rows, in their order."""
         with _duckdb():
             self._connection.register("batch", batch)
             if self._is_new:
@@ -79,13 +79,13 @@ class Rows:
             return self._faults("rows", "new" if self._is_new else "known")
 
     def check_all(self, n_rows: int | None) -> list[str]:
-        """What is wrong with all rows together; `n_rows` is how many there should be, None where a file could not be read."""
+        """The faults of all rows together; `n_rows` is the expected number, None where a file could not be read."""
         with _duckdb():
             self._connection.execute("set variable n_rows = ?", [n_rows])
             return self._faults("all")
 
     def new_dataset(self, role: str, faults: Sequence[str]) -> PromptSet:
-        """The prompts of a new dataset; UsageError listing `faults` and what is wrong with the prompts."""
+        """The prompts of a new dataset; UsageError with `faults` and those of the prompts."""
         prompts = self._table(_sql("new_dataset.sql")).to_pylist()
         rows = [Row(place_of(self._sources, prompt.pop("first_row")), prompt) for prompt in prompts]
         return validated(self.dataset, rows, role=role, faults=faults)

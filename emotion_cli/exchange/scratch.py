@@ -27,9 +27,9 @@ class Scratch:
         """Add lists of one length without NULLs; EmoError where the disk is full."""
         values = pc.list_flatten(vectors).to_numpy().astype("<f4")  # pyright: ignore[reportAttributeAccessIssue]
         try:
-            rest = values.data.cast("B")
-            while rest:
-                rest = rest[self._file.write(rest) :]
+            unwritten = values.data.cast("B")
+            while unwritten:
+                unwritten = unwritten[self._file.write(unwritten) :]
         except OSError as error:
             raise EmoError(
                 f"the activations do not fit beside the store: {error.strerror}",

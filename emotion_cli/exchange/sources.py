@@ -33,7 +33,7 @@ MOST_ROWS = 2**15
 
 
 UNREADABLE = (OSError, pa.ArrowException, UnicodeError, OverflowError)
-"""What pyarrow raises for a damaged file."""
+"""Exceptions of pyarrow for a damaged file."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class Source:
 
 
 def sources_of(origins: Sequence[Path | pa.Table], faults: list[str]) -> list[Source]:
-    """Those sources that can be read and have the columns; what is wrong with the others is added to `faults`."""
+    """The sources that can be read and have the columns; the faults of the others are added to `faults`."""
     sources: list[Source] = []
     n_rows = 0
     for number, origin in enumerate(origins, start=1):
@@ -97,19 +97,19 @@ def place_of(sources: Sequence[Source], row: int) -> str:
 
 
 @contextmanager
-def reading(source: Source, faults: list[str], what: str = "damaged") -> Iterator[None]:
+def reading(source: Source, faults: list[str], problem: str = "damaged") -> Iterator[None]:
     """Make a fault of whatever pyarrow raises for a damaged file; EmoError where memory does not suffice."""
     try:
         yield
     except MemoryError as error:
         raise short_of_memory(source.name, error) from error
     except UNREADABLE as error:
-        faults.append(f"{what}: {' '.join(str(error).split()) or type(error).__name__}")
+        faults.append(f"{problem}: {' '.join(str(error).split()) or type(error).__name__}")
 
 
 def _faults_of(source: Source) -> list[str]:
     if isinstance(source.origin, Path) and not source.origin.is_file():
-        return ["there is no such file"]
+        return ["no such file"]
     faults: list[str] = []
     with reading(source, faults, "not readable as Parquet"):
         faults += _faults_of_schema(source.schema)
@@ -121,8 +121,8 @@ def _with_all_columns(batch: pa.RecordBatch, first_row: int) -> pa.Table:
     """The batch with plain text (NULL where a column is missing), and half precision, which DuckDB does not read, as single."""
     columns: dict[str, Any] = {"this_row": pa.array(range(first_row, first_row + batch.num_rows), pa.int64())}
     for name in TEXTS:
-        there = name in batch.schema.names
-        columns[name] = batch.column(name).cast(pa.string()) if there else pa.nulls(batch.num_rows, pa.string())
+        is_present = name in batch.schema.names
+        columns[name] = batch.column(name).cast(pa.string()) if is_present else pa.nulls(batch.num_rows, pa.string())
     columns["layer"] = batch.column("layer")
     vectors = batch.column("activation")
     columns["activation"] = vectors.cast(pa.list_(pa.float32())) if pa.types.is_float16(vectors.type.value_type) else vectors

@@ -37,7 +37,7 @@ FIRST_GGUF_LAYER = 2
 
 
 UNREADABLE = (OSError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError)
-"""What the two libraries and JSON raise for a damaged file."""
+"""Exceptions of the two libraries and of JSON for a damaged file."""
 
 
 _PREFIX = "emo."
@@ -54,7 +54,7 @@ class Key(NamedTuple):
 
 
 class VectorFile(NamedTuple):
-    """Vectors [row, d_model] of one extraction and variant, what is known of each row, and what is known of all."""
+    """Vectors [row, d_model] of one extraction and variant, with metadata of each row and of the file."""
 
     about: Mapping[str, str]
     rows: Sequence[Mapping[str, Any]]
@@ -100,7 +100,7 @@ def to_gguf(file: VectorFile) -> bytes:
             writer.add_string(f"{_PREFIX}{name}", value)
         for key, vector in zip(file.keys, file.vectors, strict=True):
             if key.layer < FIRST_GGUF_LAYER:
-                raise ValueError(f"layer {key.layer} has no place in a GGUF control vector")
+                raise ValueError(f"layer {key.layer} cannot be stored in a GGUF control vector")
             writer.add_tensor(f"direction.{key.layer - 1}", np.ascontiguousarray(vector))
         writer.write_header_to_file()
         writer.write_kv_data_to_file()
@@ -110,9 +110,9 @@ def to_gguf(file: VectorFile) -> bytes:
 
 
 def read_vector_file(path: Path) -> VectorFile:
-    """What `emo export` wrote; EmoError when it is damaged, changed or written by something else."""
+    """The vectors of a file of `emo export`; EmoError when it is damaged, changed or not written by emo."""
     if not path.is_file():
-        raise EmoError(f"{path}: there is no such file")
+        raise EmoError(f"{path}: no such file")
     read = _read_gguf if path.suffix.lower() == ".gguf" else _read_safetensors
     try:
         metadata, named = read(path)
@@ -125,7 +125,7 @@ def read_vector_file(path: Path) -> VectorFile:
         keys = [Key(str(row["emotion"]), int(row["layer"])) for row in rows]
         names = [_gguf_name(key) if read is _read_gguf else f"{key.emotion}.{key.layer}" for key in keys]
         if not names or sorted(names) != sorted(named):
-            raise EmoError(f"{path}: its tensors are not those that its metadata lists")
+            raise EmoError(f"{path}: its tensors do not match its metadata")
         vectors = np.stack([named[name] for name in names])
     except MemoryError as error:
         raise short_of_memory(path, error) from error
@@ -134,7 +134,7 @@ def read_vector_file(path: Path) -> VectorFile:
     if vectors.ndim != 2 or vectors.dtype != np.float32 or not np.isfinite(vectors).all():
         raise EmoError(f"{path}: its tensors are not finite float32 vectors of one width")
     if _sha256(vectors) != metadata.pop("vectors_sha256", None):
-        raise EmoError(f"{path}: its vectors are not as they were exported (their SHA-256 differs)")
+        raise EmoError(f"{path}: its vectors were changed after the export (their SHA-256 differs)")
     return VectorFile(metadata, rows, vectors)
 
 
@@ -145,7 +145,7 @@ def _read_safetensors(path: Path) -> tuple[dict[str, str], dict[str, np.ndarray]
         with safe_open(path, framework="numpy") as file:
             return dict(file.metadata() or {}), {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
     except SafetensorError as error:
-        raise EmoError(f"{path}: not a whole safetensors file: {error}") from error
+        raise EmoError(f"{path}: not a complete safetensors file: {error}") from error
 
 
 def _read_gguf(path: Path) -> tuple[dict[str, str], dict[str, np.ndarray]]:

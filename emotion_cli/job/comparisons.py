@@ -42,8 +42,8 @@ class Shared:
 
 def shared_prompts(job: Job, extractions: Sequence[Extraction], pooling: str) -> Shared:
     """The prompts that all models have with this pooling, in the order of the first model's."""
-    first, *others = (_ids_and_labels(job, extraction, pooling) for extraction in extractions)
-    common = set(first).intersection(*others)
+    first, *remaining = (_ids_and_labels(job, extraction, pooling) for extraction in extractions)
+    common = set(first).intersection(*remaining)
     prompts = extractions[0].prompts(job.store).read(["prompt_id", "topic"]).to_pydict()
     topic_of = dict(zip(prompts["prompt_id"], prompts["topic"], strict=True))
     ids = [prompt_id for prompt_id in first if prompt_id in common]
@@ -75,15 +75,15 @@ def matched(depth_a: int, depth_b: int, layers_a: Iterable[int], layers_b: Itera
     """Each layer of the shallower model with layer floor(x + 0.5) of the deeper at its relative depth, where both are there."""
     if depth_a > depth_b:
         return [(a, b) for b, a in matched(depth_b, depth_a, layers_b, layers_a)]
-    there = set(layers_b)
+    available = set(layers_b)
     pairs = [(a, math.floor(a * depth_b / depth_a + 0.5)) for a in sorted(layers_a)]
-    return [(a, b) for a, b in pairs if b in there]
+    return [(a, b) for a, b in pairs if b in available]
 
 
 def matched_all(depths: Sequence[int], layers: Sequence[Iterable[int]]) -> list[tuple[int, ...]]:
     """Layers of every model at the same relative depth: those of the shallowest, matched to each other model's."""
     first = min(range(len(depths)), key=lambda i: depths[i])
-    matches = [dict(matched(depths[first], depth, layers[first], held)) for depth, held in zip(depths, layers, strict=True)]
+    matches = [dict(matched(depths[first], depth, layers[first], stored)) for depth, stored in zip(depths, layers, strict=True)]
     return [
         tuple(match[layer] for match in matches) for layer in sorted(layers[first]) if all(layer in match for match in matches)
     ]
@@ -97,7 +97,7 @@ class DatasetPair(NamedTuple):
 
     @property
     def subject(self) -> str:
-        """What a person calls it."""
+        """The name in messages."""
         return f"{self.a.dataset} and the rest of {self.b.dataset}, {self.a.model}"
 
     def partition(self, job: Job) -> Partition:
@@ -130,7 +130,10 @@ def _made_alike(job: Job, extractions: Sequence[Extraction]) -> bool:
 
 def consensus_groups(job: Job) -> list[list[Extraction]]:
     """The extractions of each dataset that three or more models have, in the order of the models' names."""
-    groups = [sorted(group, key=lambda of: of.model) for _, group in groupby(job.with_activations, lambda of: of.dataset)]
+    groups = [
+        sorted(group, key=lambda extraction: extraction.model)
+        for _, group in groupby(job.with_activations, lambda extraction: extraction.dataset)
+    ]
     return [group for group in groups if len({extraction.model for extraction in group}) == len(group) >= MIN_MODELS]
 
 
@@ -145,7 +148,7 @@ def consensus_id(extractions: Sequence[Extraction]) -> str:
 
 
 SETTINGS = ("prompts_sha256", "dtype", "bos", "chat_template", "truncated_at")
-"""What must agree. `bos` is the rule, which gives each model its own token; `truncated_at` is NULL where no prompt was cut."""
+"""Settings that must agree. `bos` is the rule, not the model's token; `truncated_at` is NULL where no prompt was cut."""
 
 
 _COLUMNS = ("prompts_sha256", "dtype", "bos", "chat_template", "max_length", "n_truncated")

@@ -42,11 +42,11 @@ class Extraction:
     extraction_id: str
     has_activations: bool = True
     template_sha256: str | None = None
-    """What its chat template made of a text when it was planned; not read back from the store."""
+    """Hash of a text in its chat template when it was planned; not read back from the store."""
 
     @property
     def subject(self) -> str:
-        """What a person calls it."""
+        """The name in messages."""
         return f"{self.dataset}, {self.model}"
 
     def partition(self, store: Store, table: str) -> Partition:
@@ -69,7 +69,7 @@ def extractions_in_store(store: Store, settings: Settings) -> list[Extraction]:
         and (not asked or any(partition.keys["model"] in model.names for model in asked))
     ]
     if settings.extraction:
-        chosen = [_named(rows, wanted) for wanted in settings.extraction]
+        chosen = [_named(rows, start) for start in settings.extraction]
     else:
         newest: dict[tuple[str, str], dict] = {}
 
@@ -80,15 +80,15 @@ def extractions_in_store(store: Store, settings: Settings) -> list[Extraction]:
         for row in sorted(_made_so(rows, settings), key=rank):
             newest[row["dataset"], row["model"]] = row
         chosen = list(newest.values())
-    found = [
+    matching = [
         row
         for row in chosen
         if (not settings.dataset or row["dataset"] in settings.dataset)
         and (not asked or any(model.is_of(row) for model in asked))
     ]
-    _refuse_absent(settings, asked, found)
+    _refuse_absent(settings, asked, matching)
     order = {name: i for i, name in enumerate(known_datasets(store))}
-    scopes = [
+    extractions = [
         Extraction(
             row["dataset"],
             _role_of(store, row),
@@ -97,10 +97,10 @@ def extractions_in_store(store: Store, settings: Settings) -> list[Extraction]:
             row["extraction_id"],
             row["status"] != VECTORS_ONLY,
         )
-        for row in sorted(found, key=lambda row: (order.get(row["dataset"], len(order)), row["dataset"], row["model"]))
+        for row in sorted(matching, key=lambda row: (order.get(row["dataset"], len(order)), row["dataset"], row["model"]))
     ]
-    refuse_test_sets(settings, scopes)
-    return scopes
+    refuse_test_sets(settings, extractions)
+    return extractions
 
 
 SAME_SETTINGS = (
@@ -116,14 +116,14 @@ SAME_SETTINGS = (
 """Columns of an extraction in which two that are compared must not differ."""
 
 
-def extractions_of_test_sets(store: Store, scope: Extraction) -> list[Extraction]:
+def extractions_of_test_sets(store: Store, extraction: Extraction) -> list[Extraction]:
     """The newest extraction of each test set under the same model with the same settings."""
-    own = scope.partition(store, "extractions")
-    if own.manifest() is None:
+    described = extraction.partition(store, "extractions")
+    if described.manifest() is None:
         return []
-    settings = own.read(SAME_SETTINGS).to_pylist()
+    settings = described.read(SAME_SETTINGS).to_pylist()
     newest: dict[str, dict] = {}
-    for partition in store.partitions("extractions", model=scope.model):
+    for partition in store.partitions("extractions", model=extraction.model):
         row = _extraction_row(partition)
         if partition.read(SAME_SETTINGS).to_pylist() == settings and _role_of(store, row) == "test":
             rank = (row["created_at"], row["extraction_id"])
@@ -136,24 +136,26 @@ def extractions_of_test_sets(store: Store, scope: Extraction) -> list[Extraction
     ]
 
 
-def with_activations(scopes: Sequence[Extraction], note: Callable[[str], None]) -> list[Extraction]:
-    """Those that have activations, with a note of the others; MissingError when no scope has."""
-    lacking = [scope for scope in scopes if not scope.has_activations]
-    if lacking and len(lacking) == len(scopes):
+def with_activations(extractions: Sequence[Extraction], note: Callable[[str], None]) -> list[Extraction]:
+    """Those that have activations, with a note of the others; MissingError when no extraction has."""
+    lacking = [extraction for extraction in extractions if not extraction.has_activations]
+    if lacking and len(lacking) == len(extractions):
         hint = f"emo extract -d {lacking[0].dataset} -m {lacking[0].model}"
         raise MissingError(
-            f"{lacking[0].subject}: only imported vectors are there, no activations: they can be queried, "
+            f"{lacking[0].subject}: it has imported vectors only, without activations: these can be queried, "
             "compared, plotted and exported",
             hint=hint,
         )
-    for scope in lacking:
-        note(f"{scope.subject}: left out, only imported vectors are there, no activations")
-    return [scope for scope in scopes if scope.has_activations]
+    for extraction in lacking:
+        note(f"{extraction.subject}: left out, it has imported vectors only, without activations")
+    return [extraction for extraction in extractions if extraction.has_activations]
 
 
-def refuse_test_sets(settings: Settings, scopes: Iterable[Extraction]) -> None:
+def refuse_test_sets(settings: Settings, extractions: Iterable[Extraction]) -> None:
     """UsageError when a test set was named for work that makes vectors."""
-    named = sorted({scope.dataset for scope in scopes if scope.role == "test" and scope.dataset in settings.dataset})
+    named = sorted(
+        {extraction.dataset for extraction in extractions if extraction.role == "test" and extraction.dataset in settings.dataset}
+    )
     if named:
         raise UsageError(f"{', '.join(named)} is a test set: it never makes a vector", hint="emo datasets list shows each role")
 
@@ -189,28 +191,28 @@ def asked_model(store: Store, cache: Path, given: str) -> AskedModel:
     return AskedModel(given, (), source.hashes)
 
 
-def prompt_ids(store: Store, scope: Extraction) -> set[str]:
-    """The prompts of a scope; those of a shipped set before it is in the store."""
-    partition = scope.prompts(store)
+def prompt_ids(store: Store, extraction: Extraction) -> set[str]:
+    """The prompts of an extraction; those of a shipped set before it is in the store."""
+    partition = extraction.prompts(store)
     if partition.manifest() is None:
-        return set(shipped_prompt_set(scope.dataset).columns()["prompt_id"])
+        return set(shipped_prompt_set(extraction.dataset).columns()["prompt_id"])
     return set(partition.read(["prompt_id"])["prompt_id"].to_pylist())
 
 
-def prompt_rows(store: Store, scope: Extraction, columns: Sequence[str]) -> pa.Table:
-    """Columns of the prompts of a scope, in file order."""
-    return scope.prompts(store).read(columns)
+def prompt_rows(store: Store, extraction: Extraction, columns: Sequence[str]) -> pa.Table:
+    """Columns of the prompts of an extraction, in file order."""
+    return extraction.prompts(store).read(columns)
 
 
-def _refuse_absent(settings: Settings, models: Sequence[AskedModel], found: Sequence[dict]) -> None:
+def _refuse_absent(settings: Settings, models: Sequence[AskedModel], matching: Sequence[dict]) -> None:
     for dataset in settings.dataset or [None]:
         for model in models or [None]:
-            if not any(dataset in (None, row["dataset"]) and (model is None or model.is_of(row)) for row in found):
-                what = " under ".join(filter(None, [dataset, model and model.given])) or "this store"
+            if not any(dataset in (None, row["dataset"]) and (model is None or model.is_of(row)) for row in matching):
+                requested = " under ".join(filter(None, [dataset, model and model.given])) or "this store"
                 options = "".join(f" -d {dataset}" if dataset else "") + (f" -m {model.given}" if model else "")
                 options += f" --recipe {settings.recipe}" if settings.recipe != DEFAULT else ""
                 made = "".join(f", {name} {getattr(settings, name)}" for name in MADE_WITH if name in settings.sources)
-                raise MissingError(f"no activations of {what}{made} are there", hint=f"emo extract{options}")
+                raise MissingError(f"no activations of {requested}{made} are there", hint=f"emo extract{options}")
 
 
 def _made_so(rows: Sequence[dict], settings: Settings) -> list[dict]:
@@ -221,11 +223,11 @@ def _made_so(rows: Sequence[dict], settings: Settings) -> list[dict]:
     return [row for row in rows if all(row[name] in (None, value) for name, value in asked.items())]
 
 
-def _named(rows: Sequence[dict], wanted: str) -> dict:
-    matching = [row for row in rows if row["extraction_id"].startswith(wanted)]
+def _named(rows: Sequence[dict], start: str) -> dict:
+    matching = [row for row in rows if row["extraction_id"].startswith(start)]
     if len(matching) != 1:
-        what = "no extraction's id begins" if not matching else f"{len(matching)} extractions' ids begin"
-        raise MissingError(f"{what} with {wanted}", hint='emo sql "select extraction_id, dataset, model from extractions"')
+        problem = "no extraction's id begins" if not matching else f"{len(matching)} extractions' ids begin"
+        raise MissingError(f"{problem} with {start}", hint='emo sql "select extraction_id, dataset, model from extractions"')
     return matching[0]
 
 
@@ -255,7 +257,7 @@ WORD = "word"
 def planned_extraction(
     settings: Settings, version_: Version, source: "ModelSource", template_sha256: str | None = None
 ) -> Extraction:
-    """The scope of one dataset under one model; its id is a hash of all that changes the numbers, and of the two names.
+    """The extraction of one dataset under one model; its id is a hash of all that changes the numbers, and of the two names.
 
     The names, because two datasets may hold the same texts and two names stand for the same weights: tables are joined by the id.
     """
@@ -290,9 +292,9 @@ def pairs_of(partition: Partition) -> Pairs:
     return manifest.inputs["pairs"] if manifest else {}
 
 
-def depth(store: Store, scope: Extraction) -> int | None:
-    """Decoder blocks of a scope's model; None before the first extraction and where it is not known."""
-    partition = scope.partition(store, "extractions")
+def depth(store: Store, extraction: Extraction) -> int | None:
+    """Decoder blocks of an extraction's model; None before the first extraction and where it is not known."""
+    partition = extraction.partition(store, "extractions")
     return partition.read(["n_layers"])["n_layers"][0].as_py() if partition.manifest() else None
 
 

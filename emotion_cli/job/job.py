@@ -1,4 +1,4 @@
-"""What a stage is given (the job), what it answers (tasks), and the one rule for what is stale."""
+"""The job (a stage's input), its tasks (a stage's output), and the rule that decides whether a result is stale."""
 
 import gc
 import json
@@ -29,7 +29,7 @@ FIGURES_OF = "figures of "
 
 @dataclass
 class Job:
-    """A store, the settings, what the work is about, and the one model that is in memory."""
+    """A store, the settings, the extractions to work on, and the one model in memory."""
 
     store: Store
     settings: Settings
@@ -66,7 +66,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Task:
-    """One folder to be made of others; `reason` says why it must be, and is empty when it is up to date."""
+    """One folder made from others; `reason` says why it is stale, and is empty when it is up to date."""
 
     stage: str
     subject: str
@@ -77,7 +77,7 @@ class Task:
 
 
 def why(manifest: Manifest | None, inputs: Mapping[str, Any]) -> str:
-    """Why something made of `inputs` is stale: it was not made, or of others; empty when it was made of these."""
+    """Why a result of `inputs` is stale: missing, or made from other inputs; empty when up to date."""
     if manifest is None:
         return NOT_THERE
     changed = sorted(key for key in {*inputs, *manifest.inputs} if inputs.get(key) != manifest.inputs.get(key))
@@ -91,7 +91,7 @@ def _readable(key: str) -> str:
 
 
 def fingerprint(partition: Partition, part: str = "") -> str | None:
-    """Content hash of a committed partition, or of one part of it; None where it is not there."""
+    """Content hash of a committed partition, or of one part of it; None where it is missing."""
     manifest = partition.manifest()
     if manifest is None:
         return None
@@ -105,7 +105,7 @@ def parts_task(
     *,
     reads: Mapping[str, Partition],
     inputs: Mapping[str, Any],
-    wanted: Sequence[str],
+    part_names: Sequence[str],
     make: Callable[[Job, str], pa.Table],
 ) -> Task:
     """A task that makes one file for each wanted part of a partition of `reads`, and keeps the parts that are still true."""
@@ -113,19 +113,21 @@ def parts_task(
 
     def state() -> tuple[str, Mapping[str, FileEntry]]:
         manifest = partition.manifest()
-        held = {entry.part: entry for entry in manifest.files} if manifest else {}
-        return why(manifest, inputs), held
+        stored = {entry.part: entry for entry in manifest.files} if manifest else {}
+        return why(manifest, inputs), stored
 
-    stale, held = state()
-    missing = [part for part in wanted if part not in held]
+    stale, stored = state()
+    missing = [part for part in part_names if part not in stored]
     reason = stale or (f"missing: {', '.join(missing)}" if missing else "")
 
     def run(job: Job) -> None:
         with partition.hold(wait=True):
             # another process may have been here since the plan was made
-            stale, held = state()
-            kept: Mapping[str, FileEntry] = {} if stale or job.forces(stage) else held
-            entries = [kept.get(part) or partition.write([make(job, part)], part=part) for part in sorted({*held, *wanted})]
+            stale, stored = state()
+            reused: Mapping[str, FileEntry] = {} if stale or job.forces(stage) else stored
+            entries = [
+                reused.get(part) or partition.write([make(job, part)], part=part) for part in sorted({*stored, *part_names})
+            ]
             partition.commit(entries, inputs, reads={name: read.place for name, read in reads.items()})
 
     return Task(stage, subject, tuple(read.folder for read in reads.values()), partition.folder, reason, run)

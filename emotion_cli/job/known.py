@@ -52,10 +52,10 @@ def refuse_not_made(store: Store, settings: Settings) -> None:
     datasets, models = (stored_names(store, key) for key in ("dataset", "model"))
     for name in settings.dataset:
         if name not in datasets:
-            raise MissingError(f"{_source(settings, 'dataset')}: nothing of {name} is in this store", hint=f"emo run -d {name}")
+            raise MissingError(f"{_source(settings, 'dataset')}: {name} has no data in this store", hint=f"emo run -d {name}")
     for given in settings.model:
         if not set(asked_model(store, settings.cache, given).names) & set(models):
-            raise MissingError(f"{_source(settings, 'model')}: nothing of {given} is in this store", hint=f"emo run -m {given}")
+            raise MissingError(f"{_source(settings, 'model')}: {given} has no data in this store", hint=f"emo run -m {given}")
 
 
 def refuse_unknown_filters(store: Store, settings: Settings) -> None:
@@ -64,8 +64,8 @@ def refuse_unknown_filters(store: Store, settings: Settings) -> None:
     refuse_not_made(store, settings)
     if settings.emotion:
         stored = sorted(
-            {label for one in store.partitions("prompts") for label in _column(one, "emotion")}
-            | {label for one in store.partitions("vectors") for label in _column(one, "emotion")}
+            {label for partition in store.partitions("prompts") for label in _column(partition, "emotion")}
+            | {label for partition in store.partitions("vectors") for label in _column(partition, "emotion")}
         )
         shipped = sorted({label for name in shipped_sets() for label in shipped_prompt_set(name).emotions} - set(stored))
         for label in settings.emotion:
@@ -79,80 +79,84 @@ def refuse_unknown_filters(store: Store, settings: Settings) -> None:
         _refuse_layers_of_none(store, settings)
 
 
-def refuse_unknown_settings(store: Store, settings: Settings, scopes: Sequence[Extraction]) -> None:
-    """UsageError for a method, pooling, reference, neutral label or emotion that no prompts or vectors of the scopes have."""
+def refuse_unknown_settings(store: Store, settings: Settings, extractions: Sequence[Extraction]) -> None:
+    """UsageError for a method, pooling, reference, neutral label or emotion that no extraction has."""
     if settings.method not in METHODS:
         raise unknown(_source(settings, "method"), settings.method, METHODS, hint="--method mean_difference")
     for pooling in settings.pooling:
         if pooling not in POOLINGS:
             raise unknown(_source(settings, "pooling"), pooling, POOLINGS, hint="--pooling last")
-    made_elsewhere = any(not scope.has_activations for scope in scopes)  # what the reference was called, vectors do not say
-    labels = {scope: labels_of(store, scope) for scope in scopes}
+    # imported vectors do not say what the reference was called
+    made_elsewhere = any(not extraction.has_activations for extraction in extractions)
+    labels = {extraction: labels_of(store, extraction) for extraction in extractions}
     every = sorted(set().union(*labels.values()))
-    if "neutral" in settings.sources and scopes and not made_elsewhere and settings.neutral not in every:
+    if "neutral" in settings.sources and extractions and not made_elsewhere and settings.neutral not in every:
         raise unknown(_source(settings, "neutral"), settings.neutral, every, hint="emo datasets list")
     if "reference" in settings.sources and settings.reference != OTHERS:
-        for scope, own in labels.items():
-            if scope.has_activations and settings.reference not in own:
-                raise no_reference(settings, scope.dataset, own)
-    shown = sorted(set().union(*(emotions_in(settings, own) for own in labels.values())))
+        for extraction, known in labels.items():
+            if extraction.has_activations and settings.reference not in known:
+                raise no_reference(settings, extraction.dataset, known)
+    shown = sorted(set().union(*(emotions_in(settings, known) for known in labels.values())))
     for label in settings.emotion:
-        if scopes and label not in shown:
+        if extractions and label not in shown:
             option = _source(settings, "emotion")
             if label in every:
                 raise UsageError(
-                    f"{option}: {label!r} is what others are measured against, so it has no direction",
+                    f"{option}: {label!r} is the reference, so it has no direction",
                     hint=f"{option} {shown[0]}" if shown else None,
                 )
             raise unknown(option, label, shown, hint="emo datasets list")
 
 
-def refuse_unknown_layers(store: Store, settings: Settings, scopes: Iterable[Extraction]) -> None:
+def refuse_unknown_layers(store: Store, settings: Settings, extractions: Iterable[Extraction]) -> None:
     """UsageError for a layer beyond a model's last one; MissingError for one of which no activations were kept."""
     option = _source(settings, "layer")
-    for scope in scopes:
-        n_layers, held = depth(store, scope), layers_of(store, scope)
+    for extraction in extractions:
+        n_layers, stored = depth(store, extraction), layers_of(store, extraction)
         for layer in layer_numbers(settings.layer, n_layers):
             if n_layers is not None and layer > n_layers:
                 raise UsageError(
-                    f"{option}: {layer} is none of the layers of {scope.model}, 0 to {n_layers}", hint=f"--layer 0-{n_layers}"
+                    f"{option}: {layer} is not a layer of {extraction.model}, 0 to {n_layers}",
+                    hint=f"--layer 0-{n_layers}",
                 )
-            if held and layer not in held and scope.has_activations:
+            if stored and layer not in stored and extraction.has_activations:
                 raise MissingError(
-                    f"{option}: layer {layer} of {scope.subject} is not in the store",
-                    hint=f"emo extract -d {scope.dataset} -m {scope.model} --layer {layer}",
+                    f"{option}: layer {layer} of {extraction.subject} is not in the store",
+                    hint=f"emo extract -d {extraction.dataset} -m {extraction.model} --layer {layer}",
                 )
-            if held and layer not in held:
-                raise unknown(option, layer, sorted(held), hint=f"--layer {min(held)}")
+            if stored and layer not in stored:
+                raise unknown(option, layer, sorted(stored), hint=f"--layer {min(stored)}")
 
 
 def no_reference(settings: Settings, subject: str, labels: Iterable[str]) -> UsageError:
-    """The error for a reference that is none of the labels of a dataset, which is what `subject` names."""
+    """The error for a reference that is not a label of a dataset; `subject` names the dataset."""
     known = [*sorted(set(labels)), OTHERS]
     error = unknown(_source(settings, "reference"), settings.reference, known, hint=f"--reference {OTHERS}")
     return UsageError(f"{subject}: no prompt is labelled {settings.reference!r}: {error}", hint=error.hint)
 
 
 def with_emotions(
-    store: Store, settings: Settings, scopes: Sequence[Extraction], note: Callable[[str], None]
+    store: Store, settings: Settings, extractions: Sequence[Extraction], note: Callable[[str], None]
 ) -> list[Extraction]:
-    """The scopes that have an emotion that was asked for, with a note of the others; all where none was."""
+    """The extractions that have an emotion that was asked for, with a note of the others; all where none was."""
     if not settings.emotion:
-        return list(scopes)
+        return list(extractions)
     asked = set(settings.emotion)
-    kept = [scope for scope in scopes if asked & emotions_in(settings, labels_of(store, scope))]
-    for scope in scopes:
-        if scope not in kept:
-            note(f"{scope.subject}: left out, it has none of the emotions asked for")
-    return kept
+    matching = [extraction for extraction in extractions if asked & emotions_in(settings, labels_of(store, extraction))]
+    for extraction in extractions:
+        if extraction not in matching:
+            note(f"{extraction.subject}: left out, it has none of the requested emotions")
+    return matching
 
 
-def labels_of(store: Store, scope: Extraction) -> set[str]:
-    """The labels of a scope's prompts; those of a shipped set before it is stored, and of vectors alone those that have one."""
-    if not scope.has_activations:
-        return set(_column(scope.partition(store, "vectors"), "emotion"))
-    partition = scope.prompts(store)
-    return set(_column(partition, "emotion") if partition.manifest() else shipped_prompt_set(scope.dataset).columns()["emotion"])
+def labels_of(store: Store, extraction: Extraction) -> set[str]:
+    """The labels of an extraction's prompts, of a shipped set before it is stored, or of imported vectors."""
+    if not extraction.has_activations:
+        return set(_column(extraction.partition(store, "vectors"), "emotion"))
+    partition = extraction.prompts(store)
+    return set(
+        _column(partition, "emotion") if partition.manifest() else shipped_prompt_set(extraction.dataset).columns()["emotion"]
+    )
 
 
 def emotions_in(settings: Settings, labels: Iterable[str]) -> set[str]:
@@ -160,16 +164,16 @@ def emotions_in(settings: Settings, labels: Iterable[str]) -> set[str]:
     return set(emotions_of(list(labels), settings.neutral)) - {settings.reference}
 
 
-def layers_of(store: Store, scope: Extraction) -> set[int]:
+def layers_of(store: Store, extraction: Extraction) -> set[int]:
     """The layers of which activations (or, where there are none, vectors) are stored; empty before anything is."""
-    if scope.has_activations:
-        return {layer for layers in pairs_of(scope.partition(store, "activations")).values() for layer in layers}
-    return set(_column(scope.partition(store, "vectors"), "layer"))
+    if extraction.has_activations:
+        return {layer for layers in pairs_of(extraction.partition(store, "activations")).values() for layer in layers}
+    return set(_column(extraction.partition(store, "vectors"), "layer"))
 
 
 def _refuse_layers_of_none(store: Store, settings: Settings) -> None:
     models = names_of(store, settings)
-    held: set[int] = set()
+    stored: set[int] = set()
     depths: set[int] = set()
     for partition in store.partitions("extractions"):
         keys = partition.keys
@@ -179,16 +183,16 @@ def _refuse_layers_of_none(store: Store, settings: Settings) -> None:
             (row,) = partition.read(["n_layers", "layers"]).to_pylist()
         except StoreError:
             continue  # the query says so, if it reads it
-        held.update(row["layers"])
+        stored.update(row["layers"])
         depths.update(row["layers"] if row["n_layers"] is None else [row["n_layers"]])
     option, deepest = _source(settings, "layer"), max(depths, default=None)
     for layer in layer_numbers(settings.layer, deepest):
         if deepest is not None and layer > deepest:
             raise UsageError(
-                f"{option}: {layer} is none of the layers of {', '.join(models) or 'these models'}, 0 to {deepest}",
+                f"{option}: {layer} is not a layer of {', '.join(models) or 'these models'}, 0 to {deepest}",
                 hint=f"--layer 0-{deepest}",
             )
-        if layer not in held:
+        if layer not in stored:
             raise MissingError(f"{option}: layer {layer} is not in the store", hint=f"emo extract --layer {layer}")
 
 

@@ -48,7 +48,7 @@ def averaged_layers(store: Store, settings: Settings, extraction: Extraction, la
     if n_layers is not None:
         return set(layers) & set(LAYER_RANGES[settings.over_layers](n_layers))
     if settings.over_layers != "resid_post":
-        message = f"{extraction.subject}: its depth is not known, so {settings.over_layers} does not say which layer is the last"
+        message = f"{extraction.subject}: its depth is unknown, so {settings.over_layers} does not say which layer is last"
         raise UsageError(message, hint="--over-layers resid_post")
     return {layer for layer in layers if layer > 0}
 
@@ -112,7 +112,7 @@ def inner_products(
     first: list[LayerRows] = []
     gaussian = None
     for layer in layers:
-        sets = [read_layer(of.partition(job.store, "activations"), variant.pooling, layer) for of in (extraction, *tests)]
+        sets = [read_layer(source.partition(job.store, "activations"), variant.pooling, layer) for source in (extraction, *tests)]
         first = first or sets
         n_train, width = sets[0].activations.shape
         if n_random and gaussian is None:

@@ -1,4 +1,4 @@
-"""Who hears how the work goes."""
+"""Receivers of notes and progress."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
@@ -9,12 +9,12 @@ Advance = Callable[..., None]
 
 
 class Listener(Protocol):
-    """Who hears how the work goes."""
+    """Receivers of notes and progress."""
 
     def note(self, text: str) -> None:
         """Say one sentence to the person."""
 
-    def progress(self, what: str, **totals: int) -> AbstractContextManager[Advance]:
+    def progress(self, title: str, **totals: int) -> AbstractContextManager[Advance]:
         """Show how far some work is, of totals by unit (`prompts=80, tokens=900`); time goes by the last unit."""
         ...
 
@@ -25,6 +25,6 @@ class Silence(Listener):
     def note(self, text: str) -> None:
         """Say nothing."""
 
-    def progress(self, what: str, **totals: int) -> AbstractContextManager[Advance]:
+    def progress(self, title: str, **totals: int) -> AbstractContextManager[Advance]:
         """Show nothing."""
         return nullcontext(lambda *amounts: None)

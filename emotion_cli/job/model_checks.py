@@ -68,14 +68,14 @@ def refuse_unsound(store: Store, loaded: "LoadedModel") -> None:
 
 
 def verdicts(store: Store) -> dict[tuple[str, str], str]:
-    """What people read of each checked model, by name and weights: `passed`, or what failed, in each number format."""
-    said: dict[tuple[str, str], list[str]] = {}
+    """The verdict on each checked model, by name and weights: `passed`, or the failed checks, in each number format."""
+    verdicts_of: dict[tuple[str, str], list[str]] = {}
     for partition in store.partitions("model_checks"):
         rows = partition.read(["check_name", "passed"]).to_pylist()
         failed = ", ".join(row["check_name"] for row in rows if not row["passed"])
         verdict = f"{partition.keys['dtype']}: {f'failed {failed}' if failed else 'passed'}"
-        said.setdefault((partition.keys["model"], partition.keys["weights_sha256"]), []).append(verdict)
-    return {model: "; ".join(sorted(set(lines))) for model, lines in said.items()}
+        verdicts_of.setdefault((partition.keys["model"], partition.keys["weights_sha256"]), []).append(verdict)
+    return {model: "; ".join(sorted(set(lines))) for model, lines in verdicts_of.items()}
 
 
 def _partition(store: Store, source: "ModelSource", dtype: str) -> Partition:

@@ -32,7 +32,7 @@ DATASET_SHIFT = "dataset_shift"
 
 
 class Figures(NamedTuple):
-    """The figures of one folder, drawn or not: what they are of, the variant that they show, where, and of what."""
+    """The figures of one folder, drawn or not: their subject, variant, place and inputs."""
 
     kind: str
     """`model`, `cross_model` or `dataset_shift`: which figures they are."""
@@ -53,7 +53,7 @@ class Figures(NamedTuple):
 
     @property
     def caption(self) -> str:
-        """What they are of, beside the dataset."""
+        """Their subject, without the dataset."""
         _, model, *shift = self.place
         if self.kind == CROSS_MODEL:
             return "across models"
@@ -191,7 +191,7 @@ def _distinct(values: Iterable[str]) -> list[str]:
 
 
 def fingerprints(read: Mapping[str, Partition], variant: Variant) -> dict[str, str | None]:
-    """The content of partitions, as far as it is about a variant: what is added for another one changes nothing."""
+    """The content of partitions for one variant: new rows of another variant do not change it."""
     return {name: fingerprint(partition, part_shown(partition, variant)) for name, partition in read.items()}
 
 
@@ -206,7 +206,7 @@ def rows(job: Job, variant: Variant, names: Sequence[str]) -> dict[str, Rows]:
     ids = [extraction.extraction_id for extraction in extractions]
     by_group = [table for table in TABLES.values() if table.about is About.group]
     groups = [partition.keys["consensus_id"] for table in by_group for partition in _partitions_of(job, table)]
-    wanted: dict[str, Sequence[str]] = {
+    filtered_by: dict[str, Sequence[str]] = {
         "extraction_id": ids,
         "extraction_a": ids,
         "extraction_b": ids,
@@ -220,7 +220,7 @@ def rows(job: Job, variant: Variant, names: Sequence[str]) -> dict[str, Rows]:
     }
 
     def position(row: dict[str, Any]) -> list[int]:
-        orders = [(wanted[name], row.get(name)) for name in ("dataset", "model")]
+        orders = [(filtered_by[name], row.get(name)) for name in ("dataset", "model")]
         return [order.index(value) if value in order else 0 for order, value in orders]
 
     selected = {}
@@ -229,7 +229,7 @@ def rows(job: Job, variant: Variant, names: Sequence[str]) -> dict[str, Rows]:
         columns = {*catalog.rows(f'select * from "{name}" limit 0').column_names} - {
             "emotion" if name.startswith("prompt") else ""
         }
-        filters = {column: values for column, values in wanted.items() if column in columns}
+        filters = {column: values for column, values in filtered_by.items() if column in columns}
         selected[name] = sorted(catalog.dicts(name, **filters), key=position)
     return selected
 

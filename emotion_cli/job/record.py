@@ -1,4 +1,4 @@
-"""The MLflow record of a job: where it is, what it is made of, and the run that holds the numbers as they are now."""
+"""The MLflow record of a job: its place, its contents, and the run that holds the numbers as they are now."""
 
 import json
 import os
@@ -14,7 +14,7 @@ from emotion_cli.reporting import tracking
 from warehouse.artifacts import Artifacts
 
 RECORD_VERSION = 1
-"""Raise it when other things are logged, so that they are logged again."""
+"""Increase it when the logged values change, so that runs are logged again."""
 
 DEFAULT_NAME = "run"
 """Stem of the file that names the run of the default report; of another it is that report's name."""
@@ -67,7 +67,7 @@ def current_record(job: Job) -> Mapping[str, Any] | None:
 
 
 def inputs(job: Job, variant: Variant) -> dict[str, Any]:
-    """All that a record is made of."""
+    """The contents of a record."""
     return {
         "tracking_version": RECORD_VERSION,
         "tracking_uri": shown_uri(job),

@@ -1,4 +1,4 @@
-"""What of a store a figure or a page shows, and the readable name under which that is kept: less never replaces more."""
+"""The part of a store that a figure or page shows, and its readable name: a smaller selection never replaces a larger one."""
 
 import urllib.parse
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -33,33 +33,33 @@ def variant_name(variant: Variant) -> str:
     return _short(",".join(map(_quoted, variant)))
 
 
-def of_figures(job: Job, scopes: Sequence[Extraction], *, across: bool = False) -> dict[str, list[str]]:
-    """What figures of these scopes leave out: emotions, layers, a newer extraction and, `across` models, other models."""
+def of_figures(job: Job, extractions: Sequence[Extraction], *, across: bool = False) -> dict[str, list[str]]:
+    """The filters of figures of these extractions: emotions, layers, a newer extraction and, `across` models, other models."""
     return {
-        "model": _narrower([scope.model for scope in scopes], _models_beside(job, scopes)) if across else [],
-        "extraction": _older(job, scopes),
-        "emotion": emotions(job, scopes),
-        "layer": _layers(job, scopes),
+        "model": _narrower([extraction.model for extraction in extractions], _models_beside(job, extractions)) if across else [],
+        "extraction": _older(job, extractions),
+        "emotion": emotions(job, extractions),
+        "layer": _layers(job, extractions),
     }
 
 
 def of_report(job: Job, variant: Variant) -> dict[str, list[str]]:
-    """What a report leaves out of all that could be reported, and in what its variant is not the default one."""
-    scopes = job.with_activations
+    """The filters of a report, and the settings in which its variant is not the default one."""
+    extractions = job.with_activations
     every = {pair for pair in _pairs(job, "vectors") if pair in _pairs(job, "activations")}
-    own = {(scope.dataset, scope.model) for scope in scopes}
-    datasets, models = ([*dict.fromkeys(pair[i] for pair in sorted(own))] for i in (0, 1))
+    covered = {(extraction.dataset, extraction.model) for extraction in extractions}
+    datasets, models = ([*dict.fromkeys(pair[i] for pair in sorted(covered))] for i in (0, 1))
     parts = {
         "dataset": _narrower(datasets, {dataset for dataset, _ in every}),
         "model": _narrower(models, {model for dataset, model in every if dataset in datasets}),
-        "extraction": _older(job, scopes),
+        "extraction": _older(job, extractions),
     }
     within = {pair for pair in every if pair[0] in datasets and pair[1] in models}
-    if not within <= own:
-        parts["extraction"] = sorted(scope.extraction_id for scope in scopes)
-    default = _default(job, scopes)
+    if not within <= covered:
+        parts["extraction"] = sorted(extraction.extraction_id for extraction in extractions)
+    default = _default(job, extractions)
     differing = {name: [value] for name, value in variant._asdict().items() if value not in default[name]}
-    return {**parts, "emotion": emotions(job, scopes), "layer": _layers(job, scopes), **differing}
+    return {**parts, "emotion": emotions(job, extractions), "layer": _layers(job, extractions), **differing}
 
 
 def name_of_report(job: Job, variant: Variant) -> str:
@@ -70,29 +70,29 @@ def name_of_report(job: Job, variant: Variant) -> str:
     name = named(of_report(job, variant))
     if name or variant.reference == Settings().reference:
         return name
-    there = Artifacts(job.store.root, "report").committed()
-    is_other = there is not None and there.inputs.get("variant") != variant.part
+    committed = Artifacts(job.store.root, "report").committed()
+    is_other = committed is not None and committed.inputs.get("variant") != variant.part
     return named({name: [value] for name, value in variant._asdict().items()}) if is_other else ""
 
 
-def emotions(job: Job, scopes: Iterable[Extraction]) -> list[str]:
-    """The emotions asked for that these scopes have, sorted; none where that is all of them, or none was asked for."""
+def emotions(job: Job, extractions: Iterable[Extraction]) -> list[str]:
+    """The emotions asked for that these extractions have, sorted; none where that is all of them, or none was asked for."""
     if not job.settings.emotion:
         return []
-    held = set().union(*(emotions_in(job.settings, labels_of(job.store, scope)) for scope in scopes))
-    return _narrower([emotion for emotion in job.settings.emotion if emotion in held], held)
+    known = set().union(*(emotions_in(job.settings, labels_of(job.store, extraction)) for extraction in extractions))
+    return _narrower([emotion for emotion in job.settings.emotion if emotion in known], known)
 
 
-def _default(job: Job, scopes: Sequence[Extraction]) -> dict[str, Collection[str]]:
+def _default(job: Job, extractions: Sequence[Extraction]) -> dict[str, Collection[str]]:
     """The values of a variant that make a report the default one.
 
-    A reference is the default one where it is the setting's default, and, where no prompt has that label, where it is the label
-    that is no emotion.
+    A reference is the default one where it is the setting's default, and, where no prompt has that label, where it is the
+    neutral label.
     """
     settings, usual = job.settings, Settings()
-    labels = set().union(*(labels_of(job.store, scope) for scope in scopes))
+    labels = set().union(*(labels_of(job.store, extraction) for extraction in extractions))
     reference = usual.reference if usual.reference in labels else settings.neutral
-    poolings = {variant.pooling for scope in scopes for variant in variants_of(job, scope)}
+    poolings = {variant.pooling for extraction in extractions for variant in variants_of(job, extraction)}
     return {
         "method": [usual.method],
         "reference": [reference],
@@ -100,31 +100,31 @@ def _default(job: Job, scopes: Sequence[Extraction]) -> dict[str, Collection[str
     }
 
 
-def _narrower(own: Sequence[str], every: Collection[str]) -> list[str]:
-    """`own`, sorted, where it leaves out some of `every`."""
-    return sorted(set(own)) if not set(every) <= set(own) else []
+def _narrower(selected: Sequence[str], every: Collection[str]) -> list[str]:
+    """`selected`, sorted, where it leaves out some of `every`."""
+    return sorted(set(selected)) if not set(every) <= set(selected) else []
 
 
 def _pairs(job: Job, table: str) -> set[tuple[str, str]]:
-    return {(one.keys["dataset"], one.keys["model"]) for one in job.store.partitions(table)}
+    return {(partition.keys["dataset"], partition.keys["model"]) for partition in job.store.partitions(table)}
 
 
-def _models_beside(job: Job, scopes: Sequence[Extraction]) -> set[str]:
-    datasets = {scope.dataset for scope in scopes}
+def _models_beside(job: Job, extractions: Sequence[Extraction]) -> set[str]:
+    datasets = {extraction.dataset for extraction in extractions}
     return {model for dataset, model in _pairs(job, "vectors") if dataset in datasets}
 
 
-def _older(job: Job, scopes: Iterable[Extraction]) -> list[str]:
+def _older(job: Job, extractions: Iterable[Extraction]) -> list[str]:
     """The extractions among these that are not the newest of their dataset and model."""
-    return sorted(scope.extraction_id for scope in scopes if not _is_newest(job.store, scope))
+    return sorted(extraction.extraction_id for extraction in extractions if not _is_newest(job.store, extraction))
 
 
-def _is_newest(store: Store, scope: Extraction) -> bool:
-    others = store.partitions("extractions", dataset=scope.dataset, model=scope.model)
-    own = [one for one in others if one.keys["extraction_id"] == scope.extraction_id]
-    if not own or len(others) == 1:
+def _is_newest(store: Store, extraction: Extraction) -> bool:
+    candidates = store.partitions("extractions", dataset=extraction.dataset, model=extraction.model)
+    matching = [candidate for candidate in candidates if candidate.keys["extraction_id"] == extraction.extraction_id]
+    if not matching or len(candidates) == 1:
         return True
-    return _age(own[0]) >= max(map(_age, others))
+    return _age(matching[0]) >= max(map(_age, candidates))
 
 
 def _age(partition: Partition) -> tuple:
@@ -136,18 +136,18 @@ def _age(partition: Partition) -> tuple:
     return True, row["status"] != VECTORS_ONLY, row["created_at"], partition.keys["extraction_id"]
 
 
-def _layers(job: Job, scopes: Sequence[Extraction]) -> list[str]:
+def _layers(job: Job, extractions: Sequence[Extraction]) -> list[str]:
     """The layers asked for, as they are named; none where they leave out no stored layer, or none was asked for."""
     asked, narrower = job.settings.layer, False
-    for scope in scopes if asked else ():
-        held = layers_of(job.store, scope)
-        wanted = set(layer_numbers(asked, depth(job.store, scope)))
-        if held and not held & wanted:
+    for extraction in extractions if asked else ():
+        stored = layers_of(job.store, extraction)
+        requested = set(layer_numbers(asked, depth(job.store, extraction)))
+        if stored and not stored & requested:
             raise MissingError(
-                f"{scope.subject}: none of the layers asked for is in the store",
-                hint=f"emo extract -d {scope.dataset} -m {scope.model}",
+                f"{extraction.subject}: no requested layer is in the store",
+                hint=f"emo extract -d {extraction.dataset} -m {extraction.model}",
             )
-        narrower = narrower or not held <= wanted
+        narrower = narrower or not stored <= requested
     numbers = sorted(layer for layer in asked if isinstance(layer, int))
     return [*_ranges(numbers), *(layer for layer in asked if isinstance(layer, str))] if narrower else []
 

@@ -1,4 +1,4 @@
-"""Models that were asked for: found, named, and told apart from those in the store."""
+"""Requested models: found, named, and compared with those in the store."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -71,7 +71,7 @@ def refuse_taken_names(store: Store, sources: Iterable["ModelSource"]) -> None:
 
 
 def template_of(settings: Settings, source: "ModelSource", listener: Listener) -> str | None:
-    """Hash of what the model's chat template makes of a text now; None where the template is not used."""
+    """Hash of a text in the model's chat template now; None where the template is not used."""
     if not settings.chat_template:
         return None
     from emotion_cli.models.loading import load_tokenizer

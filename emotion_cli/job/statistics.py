@@ -13,7 +13,7 @@ from warehouse.store import Partition, table_of
 
 
 def sampling_of(job: Job, *names: str) -> Sampling:
-    """The job's seed and draws, for what these names compare: one dataset or more."""
+    """The job's seed and draws for a comparison of these names: one dataset or more."""
     return Sampling(job.settings.seed, job.settings.draws, names)
 
 
@@ -24,21 +24,21 @@ def statistics_task(
     partition: Partition,
     *,
     reads: Mapping[str, Partition],
-    wanted: Sequence[str],
+    part_names: Sequence[str],
     make: Callable[[Job, str], pa.Table],
 ) -> Task:
-    """A task that makes one file for each wanted part; stale where what it reads, or a setting of the statistics, changes."""
+    """A task that makes one file for each wanted part; stale when its inputs or a setting of the statistics change."""
     settings = job.settings
     inputs = {name: getattr(settings, name) for name in ("neutral", "seed", "draws", "over_layers")}
-    return parts_task(stage, subject, partition, reads=reads, inputs=inputs, wanted=wanted, make=make)
+    return parts_task(stage, subject, partition, reads=reads, inputs=inputs, part_names=part_names, make=make)
 
 
-def statistics_table(name: str, rows: Sequence[Any], **same: Any) -> pa.Table:
-    """Rows of a table: each has a `statistic` and, by name, every column that is not the `same` for all of them."""
+def statistics_table(name: str, rows: Sequence[Any], **constant: Any) -> pa.Table:
+    """Rows of a table: each has a `statistic` and, by name, every column that is not in `constant`."""
     columns: dict[str, list] = {}
     for column in TABLES[name].file_column_names:
-        if column in same:
-            columns[column] = [same[column]] * len(rows)
+        if column in constant:
+            columns[column] = [constant[column]] * len(rows)
         elif column not in STATISTIC_COLUMNS:
             columns[column] = [getattr(row, column) for row in rows]
     values = [_values(row.statistic) for row in rows]
@@ -46,6 +46,6 @@ def statistics_table(name: str, rows: Sequence[Any], **same: Any) -> pa.Table:
 
 
 def _values(statistic: Statistic) -> tuple:
-    """What the statistic columns hold, in their order."""
+    """The values of the statistic columns, in their order."""
     null = statistic.null
     return statistic.value, *statistic.interval, null.mean, null.low, null.high, null.p_value, statistic.n, null.n_draws

@@ -9,7 +9,7 @@ from emotion_cli.measures.between.result import Each
 from warehouse.machine import cores
 
 
-def in_threads(job: Job, what: str, rounds: int = 1) -> Each:
+def in_threads(job: Job, title: str, rounds: int = 1) -> Each:
     """Calls a function for many numbers on all cores, with one thread of linear algebra each, and shows how far it is.
 
     `rounds`: how often it will be called in all.
@@ -20,10 +20,10 @@ def in_threads(job: Job, what: str, rounds: int = 1) -> Each:
         from threadpoolctl import threadpool_limits
 
         numbers, call = list(numbers), next(calls)
-        title = f"{what}, {call} of {rounds}" if rounds > 1 else what
+        numbered = f"{title}, {call} of {rounds}" if rounds > 1 else title
         # many small problems: a thread for each is faster than threads inside each, and the sums do not depend on their number
         with (
-            job.listener.progress(title, parts=len(numbers)) as advance,
+            job.listener.progress(numbered, parts=len(numbers)) as advance,
             threadpool_limits(1),
             ThreadPoolExecutor(cores()) as pool,
         ):

@@ -34,21 +34,21 @@ def part_shown(partition: Partition, variant: Variant) -> str:
 
 def variant_of(part: str) -> Variant:
     """The variant that a part's name stands for (a reference may hold a slash, the others may not)."""
-    method, rest = part.split("/", 1)
-    return Variant(method, *rest.rsplit("/", 1))
+    method, reference_and_pooling = part.split("/", 1)
+    return Variant(method, *reference_and_pooling.rsplit("/", 1))
 
 
 def variants(settings: Settings, activations: Partition) -> list[Variant]:
     """The variants asked for; every pooling that is there where none was named. UsageError for an unknown one."""
     if settings.method not in METHODS:
         raise unknown("--method", settings.method, METHODS)
-    held = pairs_of(activations)
+    stored = pairs_of(activations)
     refuse_words_against_a_label(settings)
-    poolings = settings.pooling or sorted(held) or DEFAULT_POOLINGS
+    poolings = settings.pooling or sorted(stored) or DEFAULT_POOLINGS
     if settings.reference != OTHERS:
         # a store may hold what this reference cannot use
         poolings = [pooling for pooling in poolings if pooling != WORD]
-    absent = [pooling for pooling in poolings if held and pooling not in held]
+    absent = [pooling for pooling in poolings if stored and pooling not in stored]
     if absent:
         keys = activations.keys
         hint = f"emo extract -d {keys['dataset']} -m {keys['model']} --pooling {absent[0]}"
@@ -58,8 +58,8 @@ def variants(settings: Settings, activations: Partition) -> list[Variant]:
 
 def shared_variants(job: Job, extractions: Sequence[Extraction]) -> list[Variant]:
     """The variants asked for that all of some extractions have, in the order of the first."""
-    first, *others = (variants(job.settings, extraction.partition(job.store, "activations")) for extraction in extractions)
-    return [variant for variant in first if all(variant in held for held in others)]
+    first, *remaining = (variants(job.settings, extraction.partition(job.store, "activations")) for extraction in extractions)
+    return [variant for variant in first if all(variant in available for available in remaining)]
 
 
 def refuse_words_against_a_label(settings: Settings) -> None:
@@ -75,30 +75,30 @@ def variants_of(job: Job, extraction: Extraction) -> list[Variant]:
     if extraction.has_activations:
         return variants(job.settings, extraction.partition(job.store, "activations"))
     settings, manifest = job.settings, extraction.partition(job.store, "vectors").manifest()
-    held = [variant_of(entry.part) for entry in manifest.files] if manifest else []
+    imported = [variant_of(entry.part) for entry in manifest.files] if manifest else []
     matching = [
         variant
-        for variant in held
+        for variant in imported
         if (variant.method, variant.reference) == (settings.method, settings.reference)
         and variant.pooling in (settings.pooling or [variant.pooling])
     ]
     if not matching:
         raise MissingError(
             f"{extraction.subject}: there are no vectors with method {settings.method}, reference {settings.reference}; "
-            f"imported are {', '.join(variant.part for variant in held) or 'none'}",
+            f"imported are {', '.join(variant.part for variant in imported) or 'none'}",
             hint="choose with --method, --reference and --pooling",
         )
     return matching
 
 
 def caveat(store: Store, extraction: Extraction, method: str) -> str | None:
-    """What must be said of a method under a model: that centring is only without effect where the model centres, too."""
+    """A warning about a method under a model: centring only has no effect where the model centres, too."""
     if method not in CENTRED:
         return None
     row = extraction.partition(store, "extractions").read(["architecture", "ignores_mean"]).to_pylist()[0]
     if row["ignores_mean"]:
         return None
-    known = "is not known to" if row["ignores_mean"] is None else "does not"
+    known = "is unknown to" if row["ignores_mean"] is None else "does not"
     return (
         f"{extraction.model}: centred activations are all that a model reads which subtracts the mean first, as LayerNorm does; "
         f"{row['architecture'] or 'its architecture'} {known}, so {method} takes away something that the model does read"
@@ -127,9 +127,9 @@ def refuse_labels(labels: Labels, settings: Settings, variant: Variant, subject:
     if variant.reference != OTHERS and variant.reference not in labels.labels:
         raise no_reference(settings, subject, labels.labels)
     if len(labels.emotions) < (2 if variant.reference == OTHERS else 1):
-        what = f"reference {variant.reference!r} and pooling {variant.pooling}"
+        settings_shown = f"reference {variant.reference!r} and pooling {variant.pooling}"
         known = ", ".join(sorted(set(labels.labels)))
-        raise UsageError(f"{subject}: too few labels for {what}; labels are {known}", hint=_hint_for_labels(variant))
+        raise UsageError(f"{subject}: too few labels for {settings_shown}; labels are {known}", hint=_hint_for_labels(variant))
 
 
 def _hint_for_labels(variant: Variant) -> str:
@@ -146,8 +146,8 @@ def shown_variant(job: Job, extractions: Sequence[Extraction]) -> Variant:
     return variant
 
 
-def shown_variant_of(held: Sequence[Sequence[Variant]], settings: Settings) -> Variant | None:
+def shown_variant_of(available: Sequence[Sequence[Variant]], settings: Settings) -> Variant | None:
     """The variant to show of those that each extraction has: the default pooling where none was asked for, else the first."""
-    shared = [variant for variant in held[0] if all(variant in others for others in held)]
+    shared = [variant for variant in available[0] if all(variant in candidates for candidates in available)]
     default = [variant for variant in shared if variant.pooling in DEFAULT_POOLINGS and not settings.pooling]
     return next(iter(default or shared), None)

@@ -1,1 +1,1 @@
-"""Wing 3, numpy: arrays in, arrays out; no files, no store, no torch."""
+"""Statistics in NumPy: arrays in, arrays out; no files, no store, no torch."""

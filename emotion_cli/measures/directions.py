@@ -13,7 +13,7 @@ ZERO_RELATIVE_NORM = 1e-5
 
 
 class Direction(NamedTuple):
-    """One emotion's direction [d_model], the prompts behind it, and its norms (relative_norm has no unit)."""
+    """One emotion's direction [d_model], its prompts, and its norms (relative_norm has no unit)."""
 
     emotion: str
     vector: np.ndarray
@@ -54,7 +54,7 @@ def as_they_are(activations: np.ndarray, is_neutral: np.ndarray) -> np.ndarray:
 
 
 def centred(activations: np.ndarray, is_neutral: np.ndarray) -> np.ndarray:
-    """Activations [prompt, d_model] minus their mean over the width: what is left of them under LayerNorm."""
+    """Activations [prompt, d_model] minus their mean over the width, as LayerNorm centres them."""
     rows = np.asarray(activations, np.float64)
     return rows - rows.mean(axis=1, keepdims=True)
 
@@ -70,7 +70,7 @@ def without_neutral_components(activations: np.ndarray, is_neutral: np.ndarray) 
     if len(neutral) < 2:
         raise UsageError(
             f"neutral_pcs_removed: two neutral prompts at least are needed, there are {len(neutral)}",
-            hint="--neutral LABEL names the label that is no emotion",
+            hint="--neutral LABEL names the neutral label",
         )
     deviations = neutral - neutral.mean(axis=0)
     _, singular, components = np.linalg.svd(deviations, full_matrices=False)
@@ -78,8 +78,8 @@ def without_neutral_components(activations: np.ndarray, is_neutral: np.ndarray) 
     if explained.sum() <= ZERO_RELATIVE_NORM**2 * np.square(neutral).sum():
         return rows  # neutral prompts do not vary: what is left is rounding
     # the slack keeps rounding from asking for one more
-    wanted = int(np.searchsorted(np.cumsum(explained) / explained.sum(), NEUTRAL_SHARE - 1e-12)) + 1
-    return rows - (rows @ components[:wanted].T) @ components[:wanted]
+    n_removed = int(np.searchsorted(np.cumsum(explained) / explained.sum(), NEUTRAL_SHARE - 1e-12)) + 1
+    return rows - (rows @ components[:n_removed].T) @ components[:n_removed]
 
 
 NEUTRAL_SHARE = 0.5

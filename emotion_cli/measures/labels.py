@@ -1,4 +1,4 @@
-"""What makes a direction: the labels of prompts, the emotions, and what each emotion is measured against."""
+"""The inputs of a direction: the labels of prompts, the emotions, and their reference."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,9 +18,9 @@ class Labels:
     emotions: Sequence[str]
     reference: str
 
-    def behind(self, *emotions: str) -> list[str]:
+    def labels_used(self, *emotions: str) -> list[str]:
         """The labels that make the directions of some emotions, sorted."""
-        return labels_behind(emotions, self.emotions, self.reference)
+        return labels_used(emotions, self.emotions, self.reference)
 
     def of(self, rows: np.ndarray) -> "Labels":
         """The same of some prompts."""
@@ -47,13 +47,13 @@ def emotions_of(labels: Sequence[str], neutral: str) -> list[str]:
     return sorted(set(labels) - {neutral})
 
 
-def labels_behind(chosen: Sequence[str], emotions: Sequence[str], reference: str) -> list[str]:
+def labels_used(chosen: Sequence[str], emotions: Sequence[str], reference: str) -> list[str]:
     """The labels that make the directions of the `chosen` ones of some emotions, sorted."""
     return sorted({*emotions} if reference == OTHERS else {*chosen, reference})
 
 
 def coefficients(labels: Sequence[str], emotion: str, emotions: Sequence[str], reference: str) -> np.ndarray:
-    """Weight [label] of each label's mean in the direction of `emotion`: 1, and -1 shared by what it is measured against."""
+    """Weight [label] of each label's mean in the direction of `emotion`: 1, and -1 shared by the labels of its reference."""
     against = _against(emotion, emotions, reference)
     return np.array([float(label == emotion) - (label in against) / len(against) for label in labels])
 
@@ -67,4 +67,4 @@ def prompt_weights(of_labels: np.ndarray, codes: np.ndarray, sizes: np.ndarray) 
 
 
 def _against(emotion: str, emotions: Sequence[str], reference: str) -> list[str]:
-    return [other for other in emotions if other != emotion] if reference == OTHERS else [reference]
+    return [label for label in emotions if label != emotion] if reference == OTHERS else [reference]

@@ -7,7 +7,7 @@ from emotion_cli.measures.inference.statistic import Tail
 
 
 class Measure(NamedTuple):
-    """A name as it is stored, which end of the null counts, and the function that computes it."""
+    """A name as it is stored, which tail of the null counts, and the function that computes it."""
 
     name: str
     tail: Tail

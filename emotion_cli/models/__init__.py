@@ -1,1 +1,1 @@
-"""Wing 2, torch: loading causal language models and reading their residual streams."""
+"""Torch code: loads causal language models and reads their residual streams."""

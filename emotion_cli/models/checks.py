@@ -1,4 +1,4 @@
-"""Whether a model is read rightly: what is measured of it, and the bound that the measurement must keep."""
+"""Checks that activations are read correctly: what is measured, and the bound for it."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from emotion_cli.models.loaded import LoadedModel
 
 CAUSAL_TOLERANCE = {"float32": 1e-5, "float16": 1e-2, "bfloat16": 2e-2}
-"""Largest change over norm of a token's state that another token behind it may cause, by rounding, in each number format."""
+"""Largest change over norm of a token's state that a later token may cause, by rounding, in each number format."""
 
 NORM_TOLERANCE = {"float32": 1e-4, "float16": 5e-2, "bfloat16": 5e-2}
 """Largest error over norm that the final norm, applied once more to the top layer, may show in each number format."""
@@ -36,7 +36,7 @@ PROBES = (
 
 
 class Check(NamedTuple):
-    """One thing that was checked: what was measured, the largest (or, in `detail`, the only) value allowed, and the verdict."""
+    """One check: the measured value, the largest (or, in `detail`, the only) value allowed, and the verdict."""
 
     name: str
     value: float
@@ -47,11 +47,11 @@ class Check(NamedTuple):
 
 def check_model(loaded: "LoadedModel") -> list[Check]:
     """Every check of a loaded model; some forward passes over a handful of short prompts."""
-    found = [*structure(loaded), *tokens(loaded)]
-    if any(check.name == "vocabulary" and not check.passed for check in found):
-        return found  # ids without an embedding cannot be run
+    checks = [*structure(loaded), *tokens(loaded)]
+    if any(check.name == "vocabulary" and not check.passed for check in checks):
+        return checks  # ids without an embedding cannot be run
     ids = _probe_ids(loaded)
-    return [*found, _padding(loaded, ids), _batches(loaded, ids), dtype_safety(loaded, ids)]
+    return [*checks, _padding(loaded, ids), _batches(loaded, ids), dtype_safety(loaded, ids)]
 
 
 def structure(loaded: "LoadedModel") -> list[Check]:
@@ -67,11 +67,11 @@ def structure(loaded: "LoadedModel") -> list[Check]:
         len(seen) - 1 == loaded.n_layers and widths == [loaded.d_model],
         f"the config says {loaded.n_layers} blocks of width {loaded.d_model}, the hooks saw {len(seen) - 1} of {widths}",
     )
-    path = " and ".join(loaded.structure.behind)
+    path = " and ".join(loaded.structure.after_blocks)
     with torch.inference_mode():
         reached = seen[len(seen) - 1]
         try:
-            for module in loaded.structure.behind.values():
+            for module in loaded.structure.after_blocks.values():
                 reached = module(reached)
         except TypeError as error:  # it takes more than the state
             reached, path = reached.new_empty(0), f"{path} ({error})"
@@ -88,21 +88,21 @@ def structure(loaded: "LoadedModel") -> list[Check]:
 
 
 def prove_structure(loaded: "LoadedModel") -> None:
-    """Raise what is wrong with a model that was loaded: UsageError when it is of a wrong kind, else CheckFailedError."""
+    """Refuse a loaded model that fails a check: UsageError when it is of a wrong kind, else CheckFailedError."""
     if loaded.dtype == "float16":
         largest = dtype_safety(loaded, _probe_ids(loaded))
         if not largest.passed:
-            said = f"float16 overflows: its components reach {largest.value:.0f}, and float16 ends at {largest.bound:.0f}"
-            raise UsageError(f"{loaded.source.name}: {said}", hint="--dtype bfloat16")
+            problem = f"float16 overflows: its components reach {largest.value:.0f}, and float16 ends at {largest.bound:.0f}"
+            raise UsageError(f"{loaded.source.name}: {problem}", hint="--dtype bfloat16")
     for check in structure(loaded):
         if check.passed:
             continue
         if check.name == "causal":
-            said = f"a {loaded.architecture} model that is not causal: tokens see those after them"
-            raise UsageError(f"{loaded.source.name}: {said}", hint="emo models list")
+            problem = f"a {loaded.architecture} model that is not causal: tokens see those after them"
+            raise UsageError(f"{loaded.source.name}: {problem}", hint="emo models list")
         measured = "" if check.name == "layer_count" else f" with {check.value:.2g}, where at most {check.bound:.2g} is allowed"
-        said = f"check {check.name} failed{measured}: {check.detail}{loaded.said_of_weights()}"
-        raise CheckFailedError(f"{loaded.source.name}: {said}", hint=f"emo models check {loaded.source.given}")
+        problem = f"check {check.name} failed{measured}: {check.detail}{loaded.said_of_weights()}"
+        raise CheckFailedError(f"{loaded.source.name}: {problem}", hint=f"emo models check {loaded.source.given}")
 
 
 def tokens(loaded: "LoadedModel") -> list[Check]:
@@ -113,12 +113,12 @@ def tokens(loaded: "LoadedModel") -> list[Check]:
         rules += [("auto", False), ("always", False)]
         # a template that cannot be used is refused where somebody asks for it
         rules += [("auto", True)] if loaded.tokenizer.chat_template and _can_wrap(loaded) else []
-    wrong, largest, said = 0, 0, "it has neither BOS nor EOS" if first is None else f"token {first} first, once"
+    wrong, largest, detail = 0, 0, "it has neither BOS nor EOS" if first is None else f"token {first} first, once"
     for rule, template in rules:
         try:
             ids = tokenize(loaded, texts, bos=rule, chat_template=template, truncate=True).ids
         except UsageError as error:
-            wrong, said = wrong + len(texts), str(error)
+            wrong, detail = wrong + len(texts), str(error)
             continue
         if first is not None:
             wrong += sum(not _obeys(row, first, rule) for row in ids)
@@ -126,7 +126,7 @@ def tokens(loaded: "LoadedModel") -> list[Check]:
     rows = loaded.model.get_input_embeddings().weight.shape[0]
     asked = ", ".join(dict.fromkeys(rule + " with the chat template" * template for rule, template in rules))
     return [
-        Check("bos", wrong, 0, wrong == 0, f"prompts at fault under {asked}: {said}"),
+        Check("bos", wrong, 0, wrong == 0, f"prompts at fault under {asked}: {detail}"),
         Check("vocabulary", largest, rows - 1, largest < rows, f"largest token id of the probes; {rows} embeddings"),
         _tokenizer_file(loaded),
     ]
@@ -186,9 +186,9 @@ def dtype_safety(loaded: "LoadedModel", ids: Sequence[list[int]]) -> Check:
 def _causal(loaded: "LoadedModel", seen: "dict[int, Tensor]") -> Check:
     """Whether the states of the first token stay as they are when the second is another."""
     first, second = TWO_TOKENS
-    others, _ = _states(loaded, (first, second + 1))
+    changed, _ = _states(loaded, (first, second + 1))
     changes = [
-        _number((others[layer] - state)[0, 0].float().norm() / state[0, 0].float().norm().clamp(min=TINY))
+        _number((changed[layer] - state)[0, 0].float().norm() / state[0, 0].float().norm().clamp(min=TINY))
         for layer, state in seen.items()
     ]
     bound = CAUSAL_TOLERANCE[loaded.dtype]
@@ -211,8 +211,8 @@ def _states(loaded: "LoadedModel", row: Sequence[int]) -> "tuple[dict[int, Tenso
     return seen, output_state(final)
 
 
-def _invariance(loaded: "LoadedModel", name: str, groups: Sequence[Sequence[list[int]]], what: str) -> Check:
-    """The largest error, for what is allowed, over layers and poolings, of prompts that run in one batch."""
+def _invariance(loaded: "LoadedModel", name: str, groups: Sequence[Sequence[list[int]]], change: str) -> Check:
+    """The largest error, relative to its bound, over layers and poolings, of prompts that run in one batch."""
     from emotion_cli.models.exactness import FACTOR, FLOOR, POOLED, Agreement, agreement, positions_of, reference
     from emotion_cli.models.pooling import NotFiniteError, pooled_activations
 
@@ -222,20 +222,20 @@ def _invariance(loaded: "LoadedModel", name: str, groups: Sequence[Sequence[list
         for rows in groups:
             against = reference(loaded, rows, positions_of(rows, POOLED), layers)
             # all at once, but for prompts of which the model needs to know the length
-            found = pooled_activations(
+            packed = pooled_activations(
                 loaded, rows, poolings=POOLED, layers=layers, strategy="sorted", batch_tokens=len(rows) * max(map(len, rows))
             ).values
-            worst = max(worst, agreement(found, against, loaded.dtype), key=lambda one: one.error / one.bound)
+            worst = max(worst, agreement(packed, against, loaded.dtype), key=lambda result: result.error / result.bound)
             why = against.why
     except NotFiniteError:  # which no bound allows
         worst = worst._replace(error=float("inf"))
     against_what = f"the plain pass (no float64 pass: {why})" if why else "a float64 pass"
-    return Check(name, worst.error, worst.bound, worst.exact, f"error of {what}, against {against_what} of one prompt")
+    return Check(name, worst.error, worst.bound, worst.exact, f"error of {change}, against {against_what} of one prompt")
 
 
 def _number(value: "Tensor") -> float:
-    found = float(value)
-    return found if np.isfinite(found) else float("inf")
+    number = float(value)
+    return number if np.isfinite(number) else float("inf")
 
 
 def _probe_ids(loaded: "LoadedModel") -> list[list[int]]:

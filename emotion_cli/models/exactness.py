@@ -54,17 +54,17 @@ class Rows(NamedTuple):
 class Reference(NamedTuple):
     """The plain pass of each prompt, and its float64 pass; without one (`why` says why) the plain pass is the truth.
 
-    `own` is the error that plain passes have themselves [layer, prompt] by pooling.
+    `rounding` is the error of the plain passes [layer, prompt] by pooling.
     """
 
     plain: Rows
     truth: Rows | None
-    own: dict[str, np.ndarray]
+    rounding: dict[str, np.ndarray]
     why: str = ""
 
 
 class Agreement(NamedTuple):
-    """The error where it is largest for what is allowed there, and the error that is allowed."""
+    """The error that is largest relative to its bound, and that bound."""
 
     error: float
     bound: float
@@ -91,10 +91,14 @@ def reference(
     try:
         truth = rows_of(loaded, ids, positions, layers, float64=True)
     except Exception as error:  # a device or an operation without float64: whatever the model raises
-        return Reference(plain, None, {pooling: np.zeros_like(of) for pooling, of in plain.scales.items()}, refusal_of(error))
+        return Reference(
+            plain, None, {pooling: np.zeros_like(scales) for pooling, scales in plain.scales.items()}, refusal_of(error)
+        )
     passes = [plain, *(_shaken(loaded, ids, positions, layers, seed) for seed in range(n_shaken))]
-    own = {pooling: np.max([_distances(one.values[pooling], truth, pooling) for one in passes], axis=0) for pooling in positions}
-    return Reference(plain, truth, own)
+    rounding = {
+        pooling: np.max([_distances(rows.values[pooling], truth, pooling) for rows in passes], axis=0) for pooling in positions
+    }
+    return Reference(plain, truth, rounding)
 
 
 def _shaken(loaded: "LoadedModel", ids: Sequence[Sequence[int]], positions: Positions, layers: Sequence[int], seed: int) -> Rows:
@@ -117,17 +121,19 @@ def _shaken(loaded: "LoadedModel", ids: Sequence[Sequence[int]], positions: Posi
 def positions_of(
     ids: Sequence[Sequence[int]], poolings: Sequence[str], words: Sequence[Sequence[int]] | None = None
 ) -> dict[str, list[list[int]]]:
-    """What each pooling reads of each prompt; `words` holds the positions of each prompt's word."""
+    """The positions that each pooling reads of each prompt; `words` holds the positions of each prompt's word."""
     prompts = list(zip(map(len, ids), words or [()] * len(ids), strict=True))
     return {pooling: [list(POOLINGS[pooling](length, word)) for length, word in prompts] for pooling in poolings}
 
 
 def joined(references: Sequence[Reference]) -> Reference:
     """References of several prompts as one; the plain pass is the truth for all when one of them has no other."""
-    why = next((one.why for one in references if one.truth is None), "")
-    truths = [one.truth for one in references if one.truth is not None]
-    own = {pooling: np.concatenate([one.own[pooling] for one in references], axis=1) for pooling in references[0].own}
-    return Reference(_joined([one.plain for one in references]), None if why else _joined(truths), own, why)
+    why = next((member.why for member in references if member.truth is None), "")
+    truths = [member.truth for member in references if member.truth is not None]
+    rounding = {
+        pooling: np.concatenate([member.rounding[pooling] for member in references], axis=1) for pooling in references[0].rounding
+    }
+    return Reference(_joined([member.plain for member in references]), None if why else _joined(truths), rounding, why)
 
 
 def rows_of(
@@ -135,7 +141,9 @@ def rows_of(
 ) -> Rows:
     """Pooled rows by one pass a prompt, each free of what earlier passes left; NotFiniteError where they are none."""
     rows = [
-        _row_of(loaded, tokens, {pooling: of[prompt] for pooling, of in positions.items()}, layers, float64=float64)
+        _row_of(
+            loaded, tokens, {pooling: of_prompts[prompt] for pooling, of_prompts in positions.items()}, layers, float64=float64
+        )
         for prompt, tokens in enumerate(ids)
     ]
     return _joined(rows)
@@ -166,7 +174,7 @@ def _row_of(
     uncompiled = torch.compiler.set_stance("force_eager") if float64 and loaded.attention == FLEX else nullcontext()
     with torch.inference_mode(), as_it_was(loaded.model), hooks, uncompiled, mode:
         loaded.model(input_ids=ids, use_cache=False)
-    if not all(np.isfinite(of).all() for of in values.values()):
+    if not all(np.isfinite(vectors).all() for vectors in values.values()):
         raise NotFiniteError(f"{loaded.source.name}: activations are not finite in {loaded.dtype}", hint="--dtype float32")
     return Rows(values, scales)
 
@@ -174,18 +182,18 @@ def _row_of(
 def _joined(rows: Sequence[Rows]) -> Rows:
     poolings = list(rows[0].values)
     return Rows(
-        {pooling: np.concatenate([one.values[pooling] for one in rows], axis=1) for pooling in poolings},
-        {pooling: np.concatenate([one.scales[pooling] for one in rows], axis=1) for pooling in poolings},
+        {pooling: np.concatenate([part.values[pooling] for part in rows], axis=1) for pooling in poolings},
+        {pooling: np.concatenate([part.scales[pooling] for part in rows], axis=1) for pooling in poolings},
     )
 
 
-def agreement(found: Mapping[str, np.ndarray], against: Reference, dtype: str) -> Agreement:
+def agreement(packed: Mapping[str, np.ndarray], against: Reference, dtype: str) -> Agreement:
     """How far rows [layer, prompt, d_model] by pooling are from the truth, and how far they may be."""
     truth = against.truth or against.plain
     worst = Agreement(0.0, FACTOR * FLOOR[dtype])
-    for pooling, rows in found.items():
+    for pooling, rows in packed.items():
         errors = _errors(rows, truth, pooling)
-        allowed = FACTOR * np.maximum(against.own[pooling].max(axis=1, initial=0.0), FLOOR[dtype])
+        allowed = FACTOR * np.maximum(against.rounding[pooling].max(axis=1, initial=0.0), FLOOR[dtype])
         for error, bound in zip(errors, allowed, strict=True):
             if not error * worst.bound <= worst.error * bound:
                 worst = Agreement(float(error) if np.isfinite(error) else float("inf"), float(bound))
@@ -204,7 +212,7 @@ def recompute(
     ids: Sequence[Sequence[int]],
     positions: Positions,
     layers: Sequence[int],
-    kept: Mapping[str, np.ndarray],
+    stored: Mapping[str, np.ndarray],
 ) -> Recomputed:
     """Compare rows [layer, prompt, d_model] by pooling with a plain pass of each prompt, by the one rule of this module.
 
@@ -213,7 +221,7 @@ def recompute(
     """
     plain = rows_of(loaded, ids, positions, layers)
     far, distance = (FACTOR - 1) * FLOOR[loaded.dtype], 0.0
-    for pooling, rows in kept.items():
+    for pooling, rows in stored.items():
         away = _distances(rows, plain, pooling).max(initial=0.0)
         distance = max(distance, float(away) if np.isfinite(away) else float("inf"))
     if distance <= far:
@@ -221,9 +229,9 @@ def recompute(
     against = reference(loaded, ids, positions, layers)
     truth = against.truth or against.plain
     wrong: set[int] = set()
-    for pooling, rows in kept.items():
-        allowed = FACTOR * np.maximum(against.own[pooling].max(axis=1, initial=0.0), FLOOR[loaded.dtype])
-        # not `>`: what is no number is wrong, too
+    for pooling, rows in stored.items():
+        allowed = FACTOR * np.maximum(against.rounding[pooling].max(axis=1, initial=0.0), FLOOR[loaded.dtype])
+        # not `>`: NaN is wrong, too
         wrong.update(np.flatnonzero(~(_distances(rows, truth, pooling) <= allowed[:, None]).all(axis=0)).tolist())
     return Recomputed(distance, sorted(wrong))
 

@@ -28,11 +28,11 @@ class Float64(TorchFunctionMode):
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
-        """Call `func` with every floating tensor and number format widened, and widen what it returns."""
+        """Call `func` with every floating tensor and number format widened, and widen its results."""
         name, kwargs = getattr(func, "__name__", ""), kwargs or {}
         if name == "__get__":  # an attribute: `dtype` is the one that must not be narrow
-            found = func(*args, **kwargs)
-            return torch.float64 if isinstance(found, torch.dtype) and found in NARROW else found
+            result = func(*args, **kwargs)
+            return torch.float64 if isinstance(result, torch.dtype) and result in NARROW else result
         if func in TO_NARROW:
             return torch.Tensor.double(*args)
         if name in INTO or (name.endswith("_") and not name.endswith("__")):
@@ -59,7 +59,7 @@ def _wide(value: Any) -> Any:
     if isinstance(value, torch.dtype):
         return torch.float64 if value in NARROW else value
     if type(value) in (tuple, list):
-        return type(value)(_wide(one) for one in value)
+        return type(value)(_wide(item) for item in value)
     if type(value) is dict:
-        return {name: _wide(one) for name, one in value.items()}
+        return {name: _wide(item) for name, item in value.items()}
     return value

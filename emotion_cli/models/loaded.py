@@ -38,12 +38,12 @@ class LoadedModel:
         return getattr(self.model.config.get_text_config(), "bos_token_id", None)
 
     def said_of_weights(self) -> str:
-        """Which weight holds what is no number, as the end of a sentence; nothing where all are numbers."""
+        """Which weight holds a value that is not a number, as the end of a sentence; empty where all are numbers."""
         import torch
 
         names = (name for name, value in self.model.named_parameters() if not bool(torch.isfinite(value).all()))
         name = next(names, None)
-        return f": the weight {name} holds values that are no numbers" if name else ""
+        return f": the weight {name} holds values that are not numbers" if name else ""
 
     @cached_property
     def masks_by_layer_type(self) -> bool:
@@ -59,8 +59,8 @@ class LoadedModel:
         weights = sum(parameter.numel() for block in self.blocks for parameter in block.parameters())
         # heads may differ from layer to layer, and a config of all layers refuses to say then
         layers = list(getattr(config, "per_layer_config", None) or [config] * self.n_layers)
-        heads = ((getattr(of, "head_dim", None) or 0) * (getattr(of, "num_attention_heads", None) or 0) for of in layers)
-        width = sum(of or self.d_model for of in heads)
+        heads = ((getattr(part, "head_dim", None) or 0) * (getattr(part, "num_attention_heads", None) or 0) for part in layers)
+        width = sum(part or self.d_model for part in heads)
         # attention's products are small: they run at about half the speed (measured on a CPU)
         # two operations a weight; four for each token seen and component: its part in the scores and in the mean
         return 2 * weights / (2 * 4 * width)

@@ -22,7 +22,7 @@ GENERIC_TOKENIZERS = ("TokenizersBackend", "PreTrainedTokenizerFast")
 
 
 VOCABULARIES = ("*.model", "*.tiktoken", "spiece*")
-"""Files that tokenizers are made of where there is no tokenizer.json."""
+"""Tokenizer files where there is no tokenizer.json."""
 
 LONGEST_SAID = 300
 """Characters of what a library says that are worth a line."""
@@ -80,7 +80,7 @@ def load(
     config = causal.config.get_text_config()
     model = causal.base_model.to(device).eval().requires_grad_(False)
     try:
-        found = find_structure(model)
+        structure = find_structure(model)
     except UsageError as error:
         # with a cause, where the model could not run: kernels and the compilers that they need fail in ways of their own
         if attention and error.__cause__:
@@ -89,9 +89,9 @@ def load(
     positions = getattr(config, "max_position_embeddings", None)
     loaded = LoadedModel(
         source,
-        found.decoder,
+        structure.decoder,
         tokenizer,
-        found,
+        structure,
         config.num_hidden_layers,
         config.hidden_size,
         config.model_type,
@@ -152,12 +152,12 @@ def _said(error: Exception) -> str:
     return first if says_it_all else f"{type(error).__name__}: {first}"
 
 
-def _device(wanted: str) -> str:
+def _device(requested: str) -> str:
     import torch
 
     available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if wanted == "auto":
+    if requested == "auto":
         return next(name for name in ("cuda", "mps", "cpu") if available[name])
-    if not available.get(wanted, False):
-        raise UsageError(f"--device {wanted} is not available on this machine", hint="--device auto")
-    return wanted
+    if not available.get(requested, False):
+        raise UsageError(f"--device {requested} is not available on this machine", hint="--device auto")
+    return requested

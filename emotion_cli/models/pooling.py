@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Read(NamedTuple):
-    """What is averaged into one row: which row of a batch, whose prompt, which pooling, and the nodes."""
+    """The nodes that are averaged into one row: row of the batch, prompt, pooling, nodes."""
 
     row: int
     prompt: int
@@ -105,7 +105,7 @@ def pooled_batches(
         [list(POOLINGS[pooling](len(row), word)) for pooling in poolings]
         for row, word in zip(ids, words or [()] * len(ids), strict=True)
     ]
-    present = {pooling: np.array([bool(of[k]) for of in positions], dtype=bool) for k, pooling in enumerate(poolings)}
+    present = {pooling: np.array([bool(pooled[k]) for pooled in positions], dtype=bool) for k, pooling in enumerate(poolings)}
     pending, computed, halved = list(batches[::-1]), 0, False
     budget = batch_tokens or max((batch.size for batch in batches), default=1)
     while pending:
@@ -115,8 +115,8 @@ def pooled_batches(
             continue
         reads = [
             Read(row, prompt, k, [path[position] for position in positions[prompt][k]])
-            for row, one in enumerate(batch.rows)
-            for member, path in one.paths.items()
+            for row, tree_row in enumerate(batch.rows)
+            for member, path in tree_row.paths.items()
             for prompt in members[member]
             for k in range(len(poolings))
             if positions[prompt][k]
@@ -137,7 +137,7 @@ def pooled_batches(
                 ) from None
             budget = max(batch.size // 2, 1)
             if not halved:
-                notify(f"memory runs out at {batch.size} tokens a batch: going on with smaller ones")
+                notify(f"memory runs out at {batch.size} tokens a batch: continuing with smaller batches")
             halved = True
             pending += halves(batch, unique)[::-1]
             continue

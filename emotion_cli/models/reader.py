@@ -72,7 +72,7 @@ class Reader:
             tokens.ids,
             layers=layers,
             batch_tokens=self.batch_tokens,
-            wanted=self.reading.strategy,
+            requested=self.reading.strategy,
             chunks=chunks,
         )
 

@@ -1,4 +1,4 @@
-"""Errors of a model that cannot do what is tried, told apart from faults of ours."""
+"""Errors that a model raises because it cannot do something, separated from bugs of emo."""
 
 import traceback
 from pathlib import Path
@@ -14,11 +14,11 @@ _BETWEEN = Path(__file__).with_name("float64.py").resolve()
 
 
 class RefusedError(Exception):
-    """A model is not made for what is tried, as code of ours sees."""
+    """A model does not support an operation, as our own code detects."""
 
 
 def refusal_of(error: Exception) -> str:
-    """What a model (its code, or torch below it) raised, in a line; the error is raised again when code of ours raised it."""
+    """The error of a model (its code, or torch) in one line; an error of our own code is raised again."""
     raised_in = [Path(frame.filename).resolve() for frame in traceback.extract_tb(error.__traceback__)]
     raised_in = [path for path in raised_in if path != _BETWEEN]
     ours = raised_in[-1].is_relative_to(_OURS) and not isinstance(error, RefusedError)

@@ -24,11 +24,11 @@ def residual_stream(
     and hook_resid_post). With `stop`, the pass ends with the last of `layers`, and the context with it.
     """
     handles = []
-    wanted = sorted(set(layers))
+    requested = sorted(set(layers))
     if stop:
-        read = _stopping(read, wanted[-1])
+        read = _stopping(read, requested[-1])
     try:
-        for layer in wanted:
+        for layer in requested:
             if layer == 0:
                 handles.append(loaded.blocks[0].register_forward_pre_hook(_before(loaded, read), with_kwargs=True))
             else:

@@ -1,4 +1,4 @@
-"""Rotary positions whose angles depend on the longest prompt of a batch, and what a pass leaves behind in them."""
+"""Rotary positions whose angles depend on the longest prompt of a batch, and the state that a pass leaves in them."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -24,7 +24,7 @@ def regimes(loaded: "LoadedModel") -> tuple[Regime, ...]:
 
 
 def length_class(rules: tuple[Regime, ...], length: int) -> tuple[int, ...]:
-    """What a prompt of this length must have in common with the others of its batch."""
+    """The class of a prompt's length: all prompts of a batch must have the same."""
     return tuple(rule(length) for rule in rules)
 
 
@@ -49,17 +49,17 @@ def as_it_was(model: Any) -> Iterator[None]:
 
     Rotary modules remember the longest prompt seen. Others put a buffer in the place of a buffer, in the format of the pass.
     """
-    kept = []
+    saved = []
     for module in model.modules():
         buffers = dict(module.named_buffers(recurse=False))
         if buffers:
             # only those of rotary modules are written into
             copies = {name: buffer.clone() for name, buffer in buffers.items() if "inv_freq" in name}
-            kept.append((module, dict(vars(module)), buffers, copies))
+            saved.append((module, dict(vars(module)), buffers, copies))
     try:
         yield
     finally:
-        for module, attributes, buffers, copies in kept:
+        for module, attributes, buffers, copies in saved:
             vars(module).clear()
             vars(module).update(attributes)
             module._buffers.update(buffers)

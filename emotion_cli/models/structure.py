@@ -1,4 +1,4 @@
-"""What a model is made of, as seen while it runs on two tokens: its decoder, the blocks, and what stands behind them.
+"""A model's structure, seen while it runs on two tokens: its decoder, the blocks, and the modules after them.
 
 Nothing here goes by the name of a module, an argument or an architecture: blocks are a list of modules that run one after
 another, each on what the one before returned.
@@ -35,7 +35,7 @@ class Structure(NamedTuple):
 
     decoder: "nn.Module"
     blocks: "list[nn.Module]"
-    behind: "dict[str, nn.Module]"
+    after_blocks: "dict[str, nn.Module]"
     entry: Slot
     parts: list[int | None]
 
@@ -120,8 +120,8 @@ def _find(model: Any, config: Any) -> "tuple[Structure, Tensor]":
         # it does by itself what the whole does with text
         if _same(state, top):
             return structure, state
-    behind = _behind(model, calls, chain[-1], top, output)
-    return Structure(model, [call.module for call in chain], behind, _entry(chain, config.hidden_size), parts), top
+    after_blocks = _after_blocks(model, calls, chain[-1], top, output)
+    return Structure(model, [call.module for call in chain], after_blocks, _entry(chain, config.hidden_size), parts), top
 
 
 def _inner_models(model: Any, around: "Sequence[nn.Module]") -> list[Any]:
@@ -136,45 +136,47 @@ def _lists(model: "nn.Module", length: int, calls: Sequence[_Call]) -> "Iterator
     """The calls of each list of modules of this length whose members all ran once, in order."""
     from torch import nn
 
-    of: dict[int, list[_Call]] = {}
+    calls_of: dict[int, list[_Call]] = {}
     for call in calls:
-        of.setdefault(id(call.module), []).append(call)
+        calls_of.setdefault(id(call.module), []).append(call)
     for modules in model.modules():
         if not isinstance(modules, nn.ModuleList) or len(modules) != length:
             continue
-        made = [of.get(id(module), []) for module in modules]
+        made = [calls_of.get(id(module), []) for module in modules]
         if all(len(member) == 1 for member in made):
             row = [member[0] for member in made]
-            if all(one.ended < next_one.started for one, next_one in pairwise(row)):
+            if all(call.ended < next_call.started for call, next_call in pairwise(row)):
                 yield row
 
 
 def _chain(row: list[_Call]) -> list[_Call] | None:
-    linked = all(_links(one, next_one) for one, next_one in pairwise(row))
+    linked = all(_links(call, next_call) for call, next_call in pairwise(row))
     return row if linked and row[0].taken and row[-1].given else None
 
 
-def _links(one: _Call, other: _Call) -> "list[tuple[int | None, Slot]]":
-    """Which part of what a call returned another call took where; what it had taken itself only where nothing else is."""
-    links = [(part, slot) for part, given in one.given.items() for slot, taken in other.taken.items() if _same(given, taken)]
-    made = [(part, slot) for part, slot in links if not any(_same(one.given[part], taken) for taken in one.taken.values())]
+def _links(call: _Call, next_call: _Call) -> "list[tuple[int | None, Slot]]":
+    """Which output of a call is which input of the next call; an output that was its own input only where there is no other."""
+    links = [(part, slot) for part, given in call.given.items() for slot, taken in next_call.taken.items() if _same(given, taken)]
+    made = [(part, slot) for part, slot in links if not any(_same(call.given[part], taken) for taken in call.taken.values())]
     return made or links
 
 
 def _entry(chain: list[_Call], width: int) -> Slot:
     taken = chain[0].taken
-    usual = [slot for one, other in pairwise(chain) for _, slot in _links(one, other) if slot in taken]
+    usual = [slot for call, next_call in pairwise(chain) for _, slot in _links(call, next_call) if slot in taken]
     wide = [slot for slot, state in taken.items() if state.shape[-1] == width]
     return [*usual, *wide, *taken][0]
 
 
 def _parts(chain: list[_Call]) -> list[int | None]:
-    parts = [_links(one, other)[0][0] for one, other in pairwise(chain)]
+    parts = [_links(call, next_call)[0][0] for call, next_call in pairwise(chain)]
     given = chain[-1].given
     return [*parts, next((part for part in reversed(parts) if part in given), next(iter(given)))]
 
 
-def _behind(model: "nn.Module", calls: Sequence[_Call], last: _Call, top: "Tensor", output: "Tensor") -> "dict[str, nn.Module]":
+def _after_blocks(
+    model: "nn.Module", calls: Sequence[_Call], last: _Call, top: "Tensor", output: "Tensor"
+) -> "dict[str, nn.Module]":
     """The modules that make the output of the top state, each on what the one before returned."""
     names = {id(module): name for name, module in model.named_modules()}
     # one by one, and not what runs within another
@@ -190,10 +192,14 @@ def _behind(model: "nn.Module", calls: Sequence[_Call], last: _Call, top: "Tenso
     return through
 
 
-def _same(one: "Tensor", other: "Tensor") -> bool:
+def _same(first: "Tensor", second: "Tensor") -> bool:
     import torch
 
-    return one.shape == other.shape and one.dtype == other.dtype and torch.allclose(one, other, rtol=0, atol=0, equal_nan=True)
+    return (
+        first.shape == second.shape
+        and first.dtype == second.dtype
+        and torch.allclose(first, second, rtol=0, atol=0, equal_nan=True)
+    )
 
 
 def _trace(model: Any) -> "tuple[list[_Call], Tensor]":

@@ -70,8 +70,8 @@ def tokenize(
         ids += [[kept.setdefault(token, token) for token in row] for row in encoded["input_ids"]]
         if spans is not None:
             words += [
-                _overlapping(offsets, [(start + a, start + b) for a, b in of])
-                for offsets, of, start in zip(encoded["offset_mapping"], spans[some], starts[some], strict=True)
+                _overlapping(offsets, [(start + a, start + b) for a, b in read])
+                for offsets, read, start in zip(encoded["offset_mapping"], spans[some], starts[some], strict=True)
             ]
     words = words or [[] for _ in ids]
     without_bos = ids
@@ -88,7 +88,7 @@ def tokenize(
         ids = [row if bos == "auto" and row[:1] == [first] else [first, *row] for row in ids]
         doubled = [text for text, row in zip(texts, ids, strict=True) if row[:2] == [first, first]]
         if doubled:
-            raise UsageError(f"BOS stands twice at the start of {_named(doubled)}", hint="--bos auto")
+            raise UsageError(f"BOS is repeated at the start of {_named(doubled)}", hint="--bos auto")
     empty = [text for text, row in zip(texts, ids, strict=True) if not row]
     if empty:
         raise UsageError(f"no token is left of {_named(empty)}", hint="--bos always")
@@ -98,15 +98,17 @@ def tokenize(
         hint = _hint_for_long(max(map(len, ids)), max_length, loaded.max_positions)
         raise UsageError(f"longer than {limit} tokens: {_named([texts[i] for i in long])}", hint=hint)
     # what was put first moves the rest
-    words = [[position + len(row) - len(bare) for position in of] for of, row, bare in zip(words, ids, without_bos, strict=True)]
+    words = [
+        [position + len(row) - len(bare) for position in read] for read, row, bare in zip(words, ids, without_bos, strict=True)
+    ]
     if limit:
         ids = [row if len(row) <= limit else row[:limit] for row in ids]
-        words = [[position for position in of if position < limit] for of in words]
+        words = [[position for position in read if position < limit] for read in words]
     return Tokens(ids, long, words)
 
 
 def told_apart(loaded: "LoadedModel", ids: Sequence[Sequence[int]]) -> list[str]:
-    """What a tokenizer loses of different texts, in sentences: how many become equal, how many words it does not know."""
+    """What a tokenizer loses, in sentences: how many texts become equal, how many words are unknown."""
     sentences = []
     equal = len(ids) - len({tuple(row) for row in ids})
     if equal:
@@ -150,13 +152,15 @@ def wrapped(tokenizer: Any, model: str, texts: Sequence[str]) -> list[str]:
     changed = [text for text, turn in zip(texts, rendered, strict=True) if text.strip() not in turn]
     if changed:
         # a template is tried on a text of ours before any prompt is read
-        whose = f"the text that it was tried on: {TEMPLATE_PROBE!r}" if changed == [TEMPLATE_PROBE] else _named(changed)
-        raise UsageError(f"{model}: the chat template changes or leaves out {whose}", hint="run again without --chat-template")
+        texts_shown = f"the text that it was tried on: {TEMPLATE_PROBE!r}" if changed == [TEMPLATE_PROBE] else _named(changed)
+        raise UsageError(
+            f"{model}: the chat template changes or leaves out {texts_shown}", hint="run again without --chat-template"
+        )
     return rendered
 
 
 def template_sha256(tokenizer: Any, model: str) -> str:
-    """SHA-256 of what the chat template makes of a fixed text: a template may hold a date, and so change by itself."""
+    """SHA-256 of a fixed text in the chat template, which may hold a date."""
     return hashlib.sha256(wrapped(tokenizer, model, [TEMPLATE_PROBE])[0].encode()).hexdigest()
 
 

@@ -1,1 +1,1 @@
-"""Wing 1, text: the sets that ship, and reading, validating and counting prompt sets."""
+"""Text: the shipped prompt sets, and reading, validating and auditing of prompt sets."""

@@ -41,13 +41,13 @@ _DIVIDERS = re.compile(r"(?<=[^\W_])[\s_\-‐-―−・·]+(?=[^\W_])")
 
 
 def seen(text: str) -> str:
-    """What of a text can be told apart by eye: Unicode form, invisible characters, kinds of space and of letters are no part."""
+    """The visible form of a text: without differences of Unicode form, invisible characters, kinds of space or of letters."""
     plain = _plain(text)
     return _exchanged(plain, _DRAWN_LIKE_LATIN, _drawn())
 
 
 def meanings(name: str) -> tuple[str, ...]:
-    """What a label or topic can be meant as whatever its case, dividers and the marks around it: by its letters, by looks."""
+    """The normal forms of a label or topic, without case, dividers and marks around it: by its letters, by looks."""
     # two: letters that are drawn alike need not be so in the other case
     return tuple(dict.fromkeys(_named(text) for text in (_plain(name), seen(name))))
 
@@ -66,13 +66,13 @@ def _plain(text: str) -> str:
 
 
 def is_blank(text: str) -> bool:
-    """Whether a text holds nothing that can be seen."""
+    """Whether a text contains no visible character."""
     return not _SURELY_SEEN.search(text) and not _visible(text).strip()
 
 
 def closest(name: str, known: Iterable[str]) -> str | None:
     """Which of the known names was probably meant."""
-    by_meaning = {meanings(other)[0]: other for other in known}
+    by_meaning = {meanings(candidate)[0]: candidate for candidate in known}
     close = get_close_matches(meanings(name)[0], by_meaning, n=1)
     return by_meaning[close[0]] if close else None
 
@@ -93,7 +93,7 @@ def questions_of_labels(places: Mapping[str, Sequence[str]], reserved: str) -> l
         elif label.casefold() in MISSING_VALUES:
             asked.append(f"{rows[0]}: the label {shown(label)}{_rows(rows[1:])} looks like a missing value")
         elif _visible(without := _JOINERS.sub("", label)) != without:
-            asked.append(f"{rows[0]}: the label {shown(label)} holds characters that cannot be seen{_rows(rows[1:])}")
+            asked.append(f"{rows[0]}: the label {shown(label)} contains invisible characters{_rows(rows[1:])}")
     return asked
 
 
@@ -108,37 +108,37 @@ def questions_of_texts(contexts: Mapping[str, tuple[str, str | None]], places: M
     n_same = 0
     first: dict[str, str] = {}
     for text, (label, topic) in contexts.items():
-        other = first.setdefault(seen(text), text)
-        if other == text:
+        earlier = first.setdefault(seen(text), text)
+        if earlier == text:
             continue
-        other_label, other_topic = contexts[other]
+        other_label, other_topic = contexts[earlier]
         if (label, topic) == (other_label, other_topic):
             n_same += 1
             continue
-        what, here, there = ("label", label, other_label) if label != other_label else ("topic", topic, other_topic)
+        kind, value, previous = ("label", label, other_label) if label != other_label else ("topic", topic, other_topic)
         asked.append(
-            f"{places[text]}: the text {shown(text)} ({what} {here!r}) looks like {shown(other)} ({what} {there!r}) at "
-            f"{places[other]}"
+            f"{places[text]}: the text {shown(text)} ({kind} {value!r}) looks like {shown(earlier)} ({kind} {previous!r}) at "
+            f"{places[earlier]}"
         )
     return TextQuestions(asked, n_same)
 
 
 def shown(text: str) -> str:
-    """A text as messages quote it, with escapes behind it where it holds other characters than ASCII's."""
+    """A text as messages quote it, followed by escapes where it holds other characters than ASCII's."""
     cut = text if len(text) <= LONGEST_SHOWN else text[: LONGEST_SHOWN - 1] + "…"
     return repr(cut) if text.isascii() else f"{cut!r} = {cut!a}"
 
 
-def _twins(what: str, places: Mapping[str, Sequence[str]]) -> list[str]:
+def _twins(kind: str, places: Mapping[str, Sequence[str]]) -> list[str]:
     first: dict[str, str] = {}
     asked = []
     for name, rows in places.items():
-        other = next((first[meaning] for meaning in meanings(name) if meaning in first), name)
-        first.update(dict.fromkeys(meanings(name), other))
-        if other != name:
+        earlier = next((first[meaning] for meaning in meanings(name) if meaning in first), name)
+        first.update(dict.fromkeys(meanings(name), earlier))
+        if earlier != name:
             asked.append(
-                f"{rows[0]}: the {what} {shown(name)}{_rows(rows[1:])} looks like {shown(other)} at {places[other][0]}"
-                f"{_rows(places[other][1:])}"
+                f"{rows[0]}: the {kind} {shown(name)}{_rows(rows[1:])} looks like {shown(earlier)} at {places[earlier][0]}"
+                f"{_rows(places[earlier][1:])}"
             )
     return asked
 

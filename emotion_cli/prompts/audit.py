@@ -1,4 +1,4 @@
-"""Counts of a prompt set's outside, label by label, and what they mean in plain words (METHODS section 6)."""
+"""Surface features of a prompt set, counted by label, and what they mean in plain words (METHODS section 6)."""
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
@@ -15,11 +15,11 @@ CONFOUND = 0.55
 """A single feature is named as a confound when the lower end of its own AUROC's interval is above this."""
 
 FEATURES = {"final_char": "final character", "first_word": "first word", "n_words": "number of words"}
-"""What is looked at, as it is called in sentences."""
+"""The surface features, as sentences name them."""
 
 
 class PromptRow(NamedTuple):
-    """What the audit sees of one prompt."""
+    """The surface features of one prompt."""
 
     emotion: str
     topic: str | None
@@ -77,29 +77,29 @@ def counts_by_label(rows: Sequence[PromptRow], words: WordList) -> list[LabelCou
         if row.topic is not None:
             topics[row.topic].add(row.emotion)
     n_complete = sum(len(present) == len(labels) for present in topics.values())
-    found = []
+    counts = []
     for label in labels:
-        own = [row for row in rows if row.emotion == label]
-        named = [bool(known.spans(row.text, label)) for row in own]
-        (final, n_final), (first, n_first) = _most_common(own, "final_char"), _most_common(own, "first_word")
-        lengths = [row.n_words for row in own]
-        found.append(
+        of_label = [row for row in rows if row.emotion == label]
+        named = [bool(known.spans(row.text, label)) for row in of_label]
+        (final, n_final), (first, n_first) = _most_common(of_label, "final_char"), _most_common(of_label, "first_word")
+        lengths = [row.n_words for row in of_label]
+        counts.append(
             LabelCounts(
                 label,
-                len(own),
-                sum(row.n_copies - 1 for row in own),
-                sum(lengths) / len(own),
+                len(of_label),
+                sum(row.n_copies - 1 for row in of_label),
+                sum(lengths) / len(of_label),
                 min(lengths),
                 max(lengths),
                 final,
-                n_final / len(own),
+                n_final / len(of_label),
                 first,
-                n_first / len(own),
-                sum(named) / len(own),
+                n_first / len(of_label),
+                sum(named) / len(of_label),
                 n_complete / len(topics) if topics else 0.0,
             )
         )
-    return found
+    return counts
 
 
 def confound(feature: str, rows: Sequence[PromptRow], a: str, b: str, area: Area) -> str | None:
@@ -110,11 +110,11 @@ def confound(feature: str, rows: Sequence[PromptRow], a: str, b: str, area: Area
         f"the {FEATURES[feature]} alone separates them with AUROC {area.value:.2f}: a direction may have learned that "
         "instead of an emotion"
     )
-    own = {label: [row for row in rows if row.emotion == label] for label in (a, b)}
+    by_label = {label: [row for row in rows if row.emotion == label] for label in (a, b)}
     if feature == "n_words":
-        means = {label: sum(row.n_words for row in members) / len(members) for label, members in own.items()}
+        means = {label: sum(row.n_words for row in members) / len(members) for label, members in by_label.items()}
         return f"{a} prompts have {means[a]:.1f} words, {b} prompts {means[b]:.1f}; {effect}"
-    shares = {label: _shares(members, feature) for label, members in own.items()}
+    shares = {label: _shares(members, feature) for label, members in by_label.items()}
     value = max({*shares[a], *shares[b]}, key=lambda value: (abs(shares[a].get(value, 0) - shares[b].get(value, 0)), value))
     verb = "end in" if feature == "final_char" else "begin with"
     return (
@@ -159,7 +159,7 @@ def verdict(dataset: str, areas: Mapping[tuple[str, str], Area]) -> Verdict:
     )
     if not failed:
         return Verdict(True, f"audit of {dataset}: passes{told}")
-    text = f"{len(failed)} of {len(areas)} pairs of labels can be told apart by their surface, or may be{told}"
+    text = f"{len(failed)} of {len(areas)} pairs of labels can be predicted from surface features, or may be{told}"
     return Verdict(False, f"audit of {dataset}: {text}; see: emo datasets audit {dataset}")
 
 

@@ -18,7 +18,7 @@ from emotion_cli.wording import counted
 
 ROLES = ("train", "test")
 KEYS = ("text", "emotion", "topic", "lang")
-"""What a row of an imported file may say; `text` and `emotion` must be there."""
+"""Keys of a row of an imported file; `text` and `emotion` are required."""
 
 RESERVED = "others"
 """No label: as a reference it stands for the mean of the other emotions."""
@@ -102,9 +102,9 @@ def validated(
     `faults` are those already found while reading `files`; `reference` must be a label of the set. Labels, topics and texts that
     look alike are questioned, unless `accept_labels` is given. `options` are those of the command line that would read the files.
     """
-    found = list(faults)
+    problems = list(faults)
     if role not in ROLES:
-        found.append(f"role {role!r}: one of {', '.join(ROLES)} is expected")
+        problems.append(f"role {role!r}: one of {', '.join(ROLES)} is expected")
     prompts: dict[tuple[str, str], Prompt] = {}
     first_place: dict[str, str] = {}
     by_text: dict[str, Prompt] = {}
@@ -113,7 +113,7 @@ def validated(
     for row in rows:
         wrong = _faults_of(row)
         if wrong:
-            found += wrong
+            problems += wrong
             continue
         prompt = Prompt(row.values["text"], row.values["emotion"], row.values.get("topic"), row.values.get("lang"))
         labels.setdefault(prompt.emotion, []).append(row.place)
@@ -122,42 +122,44 @@ def validated(
         earlier = by_text.setdefault(prompt.text, prompt)
         where = first_place.setdefault(prompt.text, row.place)
         if earlier.emotion != prompt.emotion:
-            found.append(f"{row.place}: the text stands under {prompt.emotion!r} here and {earlier.emotion!r} at {where}")
+            problems.append(f"{row.place}: the text has label {prompt.emotion!r} here and {earlier.emotion!r} at {where}")
         elif earlier.topic != prompt.topic:
-            found.append(f"{row.place}: the text has topic {prompt.topic!r} here and {earlier.topic!r} at {where}")
+            problems.append(f"{row.place}: the text has topic {prompt.topic!r} here and {earlier.topic!r} at {where}")
         else:
             known = prompts.get((prompt.emotion, prompt.text))
             copies = known.n_copies + 1 if known else 1
             prompts[prompt.emotion, prompt.text] = Prompt(prompt.text, prompt.emotion, earlier.topic, earlier.lang, copies)
     counts = Counter(prompt.emotion for prompt in prompts.values())
-    found += [
+    problems += [
         f"label {label!r} has {counted(n, 'prompt')}; at least 2 are needed" for label, n in sorted(counts.items()) if n < 2
     ]
     if counts and reference is not None and reference not in counts:
         meant = closest(reference, counts)
-        found.append(
-            f"reference {reference!r} is no label of the set; labels are {', '.join(sorted(counts))}"
+        problems.append(
+            f"reference {reference!r} is not a label of the set; labels are {', '.join(sorted(counts))}"
             + (f"; did you mean {meant!r}?" if meant else "")
         )
-    if not prompts and not found:
-        found.append("there are no prompts")
+    if not prompts and not problems:
+        problems.append("there are no prompts")
     contexts = {text: (prompt.emotion, prompt.topic) for text, prompt in by_text.items()}
     texts = questions_of_texts(contexts, first_place)
     asked = [*questions_of_labels(labels, RESERVED), *questions_of_topics(topics), *texts.questions]
     if texts.n_same:
-        same = counted(texts.n_same, "text")
-        note(f"counted apart, although like another of the same label and topic to the eye: {same}")
-    if found or (asked and not accept_labels):
+        n_alike = counted(texts.n_same, "text")
+        note(f"counted separately, although they look like another prompt with the same label and topic: {n_alike}")
+    if problems or (asked and not accept_labels):
         asked = [] if accept_labels else asked
-        raise UsageError(_listed(name, [*found, *asked]), hint=_next(shlex.join(map(str, files)) or "FILE", options, bool(asked)))
+        raise UsageError(
+            _listed(name, [*problems, *asked]), hint=_next(shlex.join(map(str, files)) or "FILE", options, bool(asked))
+        )
     return PromptSet(name, role, tuple(prompts.values()))
 
 
 def _next(files: str, options: Sequence[str], is_asked: bool) -> str:
     if options:
         return f"emo datasets validate {files} {' '.join(options)}"
-    mend = f"mend these places, then: emo datasets validate {files}"
-    return f"{mend}; if all is meant as it stands, add --accept-labels" if is_asked else mend
+    fix = f"fix these rows, then: emo datasets validate {files}"
+    return f"{fix}; if the data are correct as they are, add --accept-labels" if is_asked else fix
 
 
 def _faults_of(row: Row) -> list[str]:
@@ -172,9 +174,9 @@ def _faults_of(row: Row) -> list[str]:
         elif not value.strip():
             wrong.append(f"{row.place}: {key} is empty")
         elif is_blank(value):
-            wrong.append(f"{row.place}: {key} is empty: {value!a} holds nothing that can be seen")
+            wrong.append(f"{row.place}: {key} is empty: {value!a} contains no visible character")
         elif HALF_A_PAIR.search(value):
-            wrong.append(f"{row.place}: {key} holds half a surrogate pair, which is no character")
+            wrong.append(f"{row.place}: {key} holds half a surrogate pair, which is not a character")
         elif key == "emotion" and value != value.strip():
             wrong.append(f"{row.place}: the label {value!r} has white space at an end")
         elif key == "emotion" and value == RESERVED:

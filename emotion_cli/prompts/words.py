@@ -18,7 +18,7 @@ RULE = 2
 """Raise it when other places of a text are found with the same list, so that rows and audits are made again."""
 
 Span = tuple[int, int]
-"""Characters of a text, from the first to behind the last."""
+"""Characters of a text: the index of the first, and one past the last."""
 
 
 @dataclass(frozen=True)
@@ -50,18 +50,18 @@ def read_words(path: Path | None) -> WordList:
         declared = tomllib.loads(source.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise UsageError(
-            f"--words {path}: there is no such file", hint='a line for each label: label = ["word", "another word"]'
+            f"--words {path}: no such file", hint='a line for each label: label = ["word", "another word"]'
         ) from error
     except (OSError, ValueError) as error:
         raise UsageError(f"--words {path}: not readable as TOML: {error}") from error
     for label, words in declared.items():
         if not isinstance(words, list) or not words or not all(isinstance(word, str) and word.strip() for word in words):
-            raise UsageError(f"--words {path}: {label} is no list of words", hint=f'{label} = ["word", "another"]')
+            raise UsageError(f"--words {path}: {label} is not a list of words", hint=f'{label} = ["word", "another"]')
     return WordList({label: tuple(words) for label, words in declared.items()})
 
 
 def _pattern(words: Sequence[str]) -> re.Pattern[str]:
-    """What finds the words as whole words; beside a letter of a script without spaces there is no end of a word to look for."""
+    """A pattern that matches the words as whole words; letters of a script without spaces need no word boundary."""
     # a text may hold letters with their marks as one character or as several
     written = {unicodedata.normalize(form, word) for word in words for form in ("NFC", "NFD")} | set(words)
     # the longest first, so that a phrase is not cut to its first word
@@ -77,5 +77,5 @@ def _whole(word: str) -> str:
     mark = f"[{marks()}]"
     before = "" if re.match(f"[{UNSPACED}]", pieces[0]) else rf"(?<!{spaced})(?<![^\W{UNSPACED}]{mark})"
     after = "" if re.match(f"[{UNSPACED}]", pieces[-1][-1]) else rf"(?!{spaced})"
-    # a mark behind the last letter makes it another
+    # a mark after the last letter makes it another
     return rf"{before}{form}(?!{mark}){after}"

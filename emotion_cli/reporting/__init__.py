@@ -1,1 +1,1 @@
-"""For people: rows in, figures, pages and MLflow records out; no store."""
+"""Figures, reports and MLflow records from rows; no store."""

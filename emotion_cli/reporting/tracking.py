@@ -91,7 +91,7 @@ class Logged(NamedTuple):
 
 
 def metrics(rows: Mapping[str, Sequence[Row]]) -> list[Metric]:
-    """The metrics of rows by query; a value that is not defined is no metric."""
+    """The metrics of rows by query; an undefined value is not a metric."""
     return [
         Metric(
             metric_name(family.name, *(row[column] for column in family.path)),
@@ -201,5 +201,5 @@ def without_password(uri: str) -> str:
 
 def _spelled(part: str) -> str:
     # a part of dots only would be a step up or none when names are used as paths
-    kept = r"[^A-Za-z0-9_\-. ]" if part.strip(".") else r"."
-    return re.sub(kept, lambda character: "".join(f":{byte:02X}" for byte in character[0].encode()), part)
+    spelled_out = r"[^A-Za-z0-9_\-. ]" if part.strip(".") else r"."
+    return re.sub(spelled_out, lambda character: "".join(f":{byte:02X}" for byte in character[0].encode()), part)

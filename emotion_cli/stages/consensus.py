@@ -56,7 +56,7 @@ def _task(job: Job, extractions: Sequence[Extraction]) -> Task:
         _subject(extractions),
         consensus_partition(job, extractions),
         reads=reads,
-        wanted=[variant.part for variant in shared_variants(job, extractions)],
+        part_names=[variant.part for variant in shared_variants(job, extractions)],
         make=lambda job, part: _part(job, extractions, variant_of(part)),
     )
 
@@ -73,11 +73,13 @@ def _rows(job: Job, extractions: Sequence[Extraction], variant: Variant) -> list
     subject, depths = _subject(extractions), [depth(job.store, extraction) for extraction in extractions]
     known = [n_layers for n_layers in depths if n_layers is not None]
     if len(known) < len(extractions):
-        unknown = ", ".join(of.model for of, n_layers in zip(extractions, depths, strict=True) if n_layers is None)
-        job.listener.note(f"{subject}: the depth of {unknown} is not known, so no layers are matched")
+        unknown = ", ".join(
+            extraction.model for extraction, n_layers in zip(extractions, depths, strict=True) if n_layers is None
+        )
+        job.listener.note(f"{subject}: the depth of {unknown} is unknown, so no layers are matched")
         return []
-    held = [pairs_of(extraction.partition(job.store, "activations"))[variant.pooling] for extraction in extractions]
-    matches = matched_all(known, held)
+    stored = [pairs_of(extraction.partition(job.store, "activations"))[variant.pooling] for extraction in extractions]
+    matches = matched_all(known, stored)
     shared = shared_prompts(job, extractions, variant.pooling)
     design = shared_design(job, shared, variant, subject, f"it needs {MIN_TOPICS}")
     if design is None:

@@ -78,7 +78,7 @@ def _task(job: Job, a: Extraction, b: Extraction) -> Task:
         f"{a.dataset}, {a.model} and {b.model}",
         _partition(job, a, b),
         reads=reads | {"prompts": a.prompts(job.store)},
-        wanted=[f"{family}{variant.part}" for variant in shared_variants(job, (a, b)) for family in families],
+        part_names=[f"{family}{variant.part}" for variant in shared_variants(job, (a, b)) for family in families],
         make=lambda job, part: _part(job, a, b, part),
     )
 
@@ -91,7 +91,7 @@ def _ceiling_task(job: Job, extraction: Extraction) -> Task:
         f"{extraction.subject} with itself",
         _partition(job, extraction, extraction),
         reads={"activations": extraction.partition(job.store, "activations"), "prompts": extraction.prompts(job.store)},
-        wanted=[f"{family}{variant.part}" for variant in shared_variants(job, (extraction,)) for family in families],
+        part_names=[f"{family}{variant.part}" for variant in shared_variants(job, (extraction,)) for family in families],
         make=lambda job, part: _part(job, extraction, extraction, part),
     )
 
@@ -101,8 +101,8 @@ def _partition(job: Job, a: Extraction, b: Extraction) -> Partition:
 
 
 def _part(job: Job, a: Extraction, b: Extraction, part: str) -> pa.Table:
-    family, _, rest = part.partition(":")
-    variant = variant_of(rest if family in FAMILIES else part)
+    family, _, variant_part = part.partition(":")
+    variant = variant_of(variant_part if family in FAMILIES else part)
     measured = FAMILIES.get(family, _matched)
     return statistics_table(
         "cross_model_statistics",
@@ -125,7 +125,7 @@ class _Models:
         self.subject = a.subject if self.alone else f"{a.dataset}, {a.model} and {b.model}"
         self.sampling: Sampling = sampling_of(job, a.dataset)
         self.depths = depth(job.store, a), depth(job.store, b)
-        self.held = [pairs_of(of.partition(job.store, "activations"))[variant.pooling] for of in (a, b)]
+        self.stored = [pairs_of(extraction.partition(job.store, "activations"))[variant.pooling] for extraction in (a, b)]
 
     @cached_property
     def shared(self) -> Shared:
@@ -140,11 +140,11 @@ class _Models:
 
     @property
     def matched(self) -> list[tuple[int, int]]:
-        """Pairs of layers at the same relative depth, each layer with itself in one model; none where a depth is not known."""
+        """Pairs of layers at the same relative depth, each layer with itself in one model; none where a depth is unknown."""
         if self.alone:
-            return [(layer, layer) for layer in self.held[0]]
+            return [(layer, layer) for layer in self.stored[0]]
         depth_a, depth_b = self.depths
-        return [] if depth_a is None or depth_b is None else matched(depth_a, depth_b, *self.held)
+        return [] if depth_a is None or depth_b is None else matched(depth_a, depth_b, *self.stored)
 
     def averaged(self, pairs: Sequence[tuple[int, int]]) -> list[bool]:
         """Which pairs of layers the means over layers cover: those of two layers that are both averaged."""
@@ -160,9 +160,9 @@ class _Models:
         without = f"aligned measures need {MIN_TOPICS}, so there are none"
         return shared_design(self.job, self.shared, self.variant, self.subject, without)
 
-    def each(self, what: str, rounds: int = 1) -> Each:
+    def each(self, title: str, rounds: int = 1) -> Each:
         """Work on all cores that says what it is."""
-        return in_threads(self.job, f"{self.subject}: {what}", rounds)
+        return in_threads(self.job, f"{self.subject}: {title}", rounds)
 
 
 def _matched(models: _Models) -> list[Row]:
@@ -170,7 +170,7 @@ def _matched(models: _Models) -> list[Row]:
     rows = _raw_cosines(models)
     if None in models.depths:
         unknown = models.a if models.depths[0] is None else models.b
-        models.job.listener.note(f"{unknown.subject}: its depth is not known, so no layer is matched; emo compare --all-layers")
+        models.job.listener.note(f"{unknown.subject}: its depth is unknown, so no layer is matched; emo compare --all-layers")
         return rows
     pairs = models.matched
     design = models.design() if pairs else None
@@ -186,15 +186,15 @@ def _matched(models: _Models) -> list[Row]:
 
 def _all_layers(models: _Models) -> list[Row]:
     """CKA and RSA of the pairs of layers that are not matched, and the best matching depth of every layer."""
-    known, held = set(models.matched), models.held
-    pairs = [(i, j) for i in held[0] for j in held[1] if (i, j) not in known]
+    known, stored = set(models.matched), models.stored
+    pairs = [(i, j) for i in stored[0] for j in stored[1] if (i, j) not in known]
     rows = _geometry(models, pairs, [False] * len(pairs))
     numbers = models.shared.numbers
-    grams_a, grams_b = ([side.space(layer).gram for layer in layers] for side, layers in zip(models.layers, held, strict=True))
+    grams_a, grams_b = ([side.space(layer).gram for layer in layers] for side, layers in zip(models.layers, stored, strict=True))
     for match in best_depths(grams_a, grams_b, numbers, models.sampling.fewer(), models.each("best depths")):
         a, b = (match.layer, match.best) if match.direction == DIRECTIONS[0] else (match.best, match.layer)
         statistic = match.sampled.statistic(len(set(numbers.tolist())))
-        rows.append(Row(BEST_DEPTH, held[0][a], held[1][b], statistic, direction=match.direction))
+        rows.append(Row(BEST_DEPTH, stored[0][a], stored[1][b], statistic, direction=match.direction))
     return rows
 
 
@@ -203,7 +203,7 @@ def _ceilings(models: _Models) -> list[Row]:
     design = models.design()
     if design is None:
         return []
-    spaces = [models.layers[0].space(layer) for layer in models.held[0]]
+    spaces = [models.layers[0].space(layer) for layer in models.stored[0]]
     results = ceilings(spaces, design, models.sampling, each=models.each("ceilings", N_SPLITS))
     return _rows(results, models.matched, models.averaged(models.matched), design.n_topics)
 

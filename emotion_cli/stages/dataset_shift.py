@@ -33,7 +33,7 @@ def _task(job: Job, pair: DatasetPair) -> Task:
             "prompts_a": pair.a.prompts(job.store),
             "prompts_b": pair.b.prompts(job.store),
         },
-        wanted=[variant.part for variant in shared_variants(job, pair)],
+        part_names=[variant.part for variant in shared_variants(job, pair)],
         make=lambda job, part: _part(job, pair, variant_of(part)),
     )
 

@@ -54,16 +54,16 @@ def _task(job: Job, extraction: Extraction) -> Task:
 
 
 def _reason(activations: Partition, extractions: Partition, poolings: Sequence[str], layers: Layers) -> str:
-    held, row = pairs_of(activations), extractions.manifest()
-    if not held:
+    stored, row = pairs_of(activations), extractions.manifest()
+    if not stored:
         return "incomplete" if activations.has_progress else NOT_THERE
     if row is None:
         return NOT_THERE
     if row.inputs.get("activations") not in (None, fingerprint(activations)):
-        return "its row in extractions is behind"
+        return "its row in extractions is out of date"
     n_layers = extractions.read(["n_layers"])["n_layers"][0].as_py()
-    wanted = layer_numbers(layers, n_layers) or (range(n_layers + 1) if n_layers is not None else ())
-    lacking = [pooling for pooling in poolings if pooling not in held or not set(wanted) <= set(held[pooling])]
+    requested = layer_numbers(layers, n_layers) or (range(n_layers + 1) if n_layers is not None else ())
+    lacking = [pooling for pooling in poolings if pooling not in stored or not set(requested) <= set(stored[pooling])]
     return f"missing layers of {', '.join(lacking)}" if lacking else ""
 
 
@@ -112,18 +112,20 @@ def _run(job: Job, extraction: Extraction, poolings: Sequence[str]) -> None:
     partition, target = (extraction.partition(job.store, table) for table in ("activations", "extractions"))
     with partition.hold(), target.hold():
         manifest = partition.manifest()
-        held = {} if job.forces("extract") else pairs_of(partition)
-        files = list(manifest.files) if manifest and held else []
-        wanted = dict.fromkeys(poolings, layers)
-        if held and _words_changed(partition, poolings, words):
+        stored = {} if job.forces("extract") else pairs_of(partition)
+        files = list(manifest.files) if manifest and stored else []
+        requested = dict.fromkeys(poolings, layers)
+        if stored and _words_changed(partition, poolings, words):
             # the passes that made the old word rows are done again, with all that came of them
             made_again = {pair for entry in files for pair in group_of(entry.part).pairs if WORD in group_of(entry.part).poolings}
             files = [entry for entry in files if WORD not in group_of(entry.part).poolings]
-            held = as_pairs(as_set(held) - made_again)
-            wanted = as_pairs(as_set(wanted) | made_again)
+            stored = as_pairs(as_set(stored) - made_again)
+            requested = as_pairs(as_set(requested) | made_again)
         progress = [] if job.forces("extract") else partition.progress()
         # whatever will be computed is of one of these groups
-        groups = [*dict.fromkeys(group_of(entry.part) for entry in progress), *groups_of(wanted, held)] or groups_of(wanted, {})
+        groups = [*dict.fromkeys(group_of(entry.part) for entry in progress), *groups_of(requested, stored)] or groups_of(
+            requested, {}
+        )
         chunks = [chunk for group in groups for chunk in chunks_of(len(tokens.ids), group, loaded.d_model)]
         choice = reader.choose(tokens, layers, chunks)
         rejected = "".join(f"; {strategy}: {proof}" for strategy, proof in choice.rejected.items())
@@ -132,15 +134,17 @@ def _run(job: Job, extraction: Extraction, poolings: Sequence[str]) -> None:
         noted = [
             entry
             for entry in progress
-            if WORD not in group_of(entry.part).poolings or (WORD in wanted and entry.recipe == writer.recipe)
+            if WORD not in group_of(entry.part).poolings or (WORD in requested and entry.recipe == writer.recipe)
         ]
-        todo = work(wanted, held, noted, writer.recipe, writer.chunks)
+        todo = work(requested, stored, noted, writer.recipe, writer.chunks)
         with stop_between_parts(listener.note) as stop:
             new = [*todo.ready, *writer.write(todo, stop)]
-            recomputed = writer.recomputed(new, manifest, keep=todo.left, earlier=bool(held))
+            recomputed = writer.recomputed(new, manifest, keep=todo.left, earlier=bool(stored))
             files += new
-            pairs = todo.pairs(held)
-            words_sha256 = words.sha256 if WORD in wanted else manifest.inputs.get("words_sha256") if manifest and held else None
+            pairs = todo.pairs(stored)
+            words_sha256 = (
+                words.sha256 if WORD in requested else manifest.inputs.get("words_sha256") if manifest and stored else None
+            )
             made = partition.commit(
                 files, {"pairs": pairs, "words_sha256": words_sha256, "recomputed": recomputed}, unfinished=todo.left
             )

@@ -50,8 +50,8 @@ def _task(job: Job, folder: Figures) -> Task:
 def _retire(former: Artifacts, inputs: Mapping[str, Any]) -> None:
     """Remove figures of the same variant and selection that an earlier version drew, when variants shared a folder."""
     manifest = former.committed()
-    same = ("variant", "emotion", "layer")
-    if manifest and all(manifest.inputs.get(name) == inputs.get(name) for name in same):
+    identifying = ("variant", "emotion", "layer")
+    if manifest and all(manifest.inputs.get(name) == inputs.get(name) for name in identifying):
         with held(former.folder, wait=True):
             former.withdraw()
 

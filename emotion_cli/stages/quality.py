@@ -29,7 +29,7 @@ def _task(job: Job, extraction: Extraction) -> Task:
         extraction.subject,
         extraction.partition(job.store, "vector_quality"),
         reads=reads,
-        wanted=[variant.part for variant in variants(job.settings, activations)],
+        part_names=[variant.part for variant in variants(job.settings, activations)],
         make=lambda job, part: _part(job, extraction, variant_of(part)),
     )
 

@@ -40,8 +40,8 @@ def _log(job: Job, variant: Variant) -> None:
     key = content_hash([params, [list(value) for value in values], digests])
     folder, uri = record.folder(job), record.uri(job)
     folder.mkdir(parents=True, exist_ok=True)
-    kept = None if record.has_own_server() else folder / "artifacts"
-    logged = tracking.log(key, params, values, files, uri=uri, artifacts=kept)
+    artifact_folder = None if record.has_own_server() else folder / "artifacts"
+    logged = tracking.log(key, params, values, files, uri=uri, artifacts=artifact_folder)
     names = Counter(name.split("/")[0] for name in {value.name for value in values})
     content = {
         "run_id": logged.run_id,

@@ -25,7 +25,7 @@ def _task(job: Job, extraction: Extraction) -> Task:
         extraction.partition(job.store, "vectors"),
         reads={"activations": activations},
         inputs={"neutral": job.settings.neutral, "over_layers": job.settings.over_layers},
-        wanted=[variant.part for variant in variants(job.settings, activations)],
+        part_names=[variant.part for variant in variants(job.settings, activations)],
         make=lambda job, part: _part(job, extraction, variant_of(part)),
     )
 
@@ -45,7 +45,7 @@ def _part(job: Job, extraction: Extraction, variant: Variant) -> pa.Table:
     activations = extraction.partition(store, "activations")
     rows: list[tuple[int, Direction]] = []
     for layer in pairs_of(activations)[variant.pooling]:
-        # in a function, so that a layer's activations are gone when the next ones are read
+        # in a function, so that a layer's activations are freed before the next are read
         made = _directions(activations, layer, settings, variant, extraction.subject)
         rows += [(layer, direction) for direction in made]
     averaged = averaged_layers(store, settings, extraction, [layer for layer, _ in rows])

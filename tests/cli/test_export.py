@@ -13,7 +13,7 @@ def test_from_a_store_to_files_to_another_store(tmp_path):
     ran = emo_ok(*words, cwd=tmp_path)
     files = ran.out.splitlines()
     assert files == [f"vectors é/mine/lab%2Fm/mean_difference_calm_last_{emotion}.gguf" for emotion in ("joy", "rage")]
-    assert "no place for layers 1" in ran.err
+    assert "cannot store layers 1" in ran.err
     again = emo(*words, cwd=tmp_path)
     assert (again.code, again.out) == (2, "") and "--force" in again.err
     said = emo_ok("import", *files, "--store", "other", cwd=tmp_path).err
@@ -23,7 +23,7 @@ def test_from_a_store_to_files_to_another_store(tmp_path):
     stored = [emo_ok("sql", select, "--format", "csv", "--store", store, cwd=tmp_path).out for store in ("store", "other")]
     assert stored[0] == stored[1] and stored[0].count("\n") == 5
     refused = emo("vectors", *CALM, "--store", "other", cwd=tmp_path)
-    assert refused.code == 3 and "no activations" in refused.err and "emo extract -d mine -m lab/m" in refused.plain
+    assert refused.code == 3 and "without activations" in refused.err and "emo extract -d mine -m lab/m" in refused.plain
     for words, what in ((["rows.parquet"], "in separate commands"), (["-m", "x"], "themselves")):
         ran = emo("import", *files, *words, "--store", "other", cwd=tmp_path)
         assert ran.code == 2 and what in ran.err

@@ -87,7 +87,7 @@ def test_every_command_works_on_a_model_of_unknown_depth_with_gaps_and_no_layer_
     across = json.loads(emo_ok("sql", "cross_model_similarity_by_emotion", "--format", "json", *store).out)
     assert {row["n_layers_averaged"] for row in across} == {3}
     refused = emo("vectors", *CALM, "--over-layers", "resid_pre", *store)
-    assert refused.code == 2 and "depth is not known" in refused.err
+    assert refused.code == 2 and "depth is unknown" in refused.err
 
 
 def test_a_test_set_makes_no_vector(tmp_path):
@@ -103,9 +103,9 @@ def test_a_test_set_makes_no_vector(tmp_path):
         (["rows.parquet", "-m", "m"], 2, "emo import rows.parquet --dataset NAME --model m"),
         (["rows.parquet", "-d", "d"], 2, "--model is needed"),
         (["rows.parquet", "-d", "d", "-m", "m"], 2, "--create-dataset"),
-        (["gone.parquet", "-d", "d", "-m", "m", "--create-dataset"], 2, "gone.parquet: there is no such file"),
+        (["gone.parquet", "-d", "d", "-m", "m", "--create-dataset"], 2, "gone.parquet: no such file"),
         (["text.parquet", "-d", "d", "-m", "m", "--create-dataset"], 2, "text.parquet: not readable as Parquet"),
-        ([".", "-d", "d", "-m", "m", "--create-dataset"], 2, ".: there is no such file"),
+        ([".", "-d", "d", "-m", "m", "--create-dataset"], 2, ".: no such file"),
         (["bad.parquet", "-d", "d", "-m", "m", "--create-dataset"], 2, "bad.parquet:1: layer -1 is negative"),
         (
             ["rows.parquet", "-d", "d", "-m", "m", "--create-dataset", "--n-layers", "4"],

@@ -38,7 +38,7 @@ def answered(place, answer, *words):
 
 def test_it_lists_asks_and_removes(place):
     ran = emo("rm", "-m", "a/one", cwd=place)
-    assert ran.code == 2 and "no terminal to confirm it" in ran.err and "emo rm -m a/one --yes" in ran.plain
+    assert ran.code == 2 and "no terminal is available to confirm it" in ran.err and "emo rm -m a/one --yes" in ran.plain
     ran = emo_ok("rm", "-m", "a/one", "--dry-run", "--format", "json", cwd=place)
     rows = json.loads(ran.out)
     assert [row["place"].split("/")[0] for row in rows] == ["extractions", "activations"]
@@ -69,7 +69,7 @@ def test_a_shipped_dataset_comes_back(place):
         (["-m", "a/oen", "--yes"], 2, "did you mean a/one?"),
         (["-d", "mine", "-d", "heldout", "--yes"], 3, "nothing of heldout is in this store"),
         (["--extraction", "fff", "--yes"], 3, "no extraction's id begins with fff"),
-        (["-m", "two", "--prompts-version", "a", "--yes"], 2, "--prompts-version goes with one --dataset"),
+        (["-m", "two", "--prompts-version", "a", "--yes"], 2, "--prompts-version needs exactly one --dataset"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )

@@ -52,7 +52,7 @@ def test_emotions(workplace, command):
 @pytest.mark.parametrize("command", ["plot", "export", "sql vector_norms_by_layer"])
 def test_layers_beyond_the_model(workplace, command):
     words = [*command.split(), "-m", "tiny-gpt2", "--layer", "40", *(CALM if command in VARIANT else ())]
-    refused(workplace, words, 2, "--layer: 40 is none of the layers of tiny-gpt2, 0 to 3")
+    refused(workplace, words, 2, "--layer: 40 is not a layer of tiny-gpt2, 0 to 3")
 
 
 @pytest.mark.parametrize("command", VARIANT)

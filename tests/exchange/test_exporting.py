@@ -166,7 +166,7 @@ def test_imported_vectors_can_be_queried_and_what_needs_activations_says_so(stor
     columns = ("extraction_id", "pooling", "layer", "emotion_a", "emotion_b", "cosine_similarity")
     cosines = [Catalog(one).select("within_model_similarity_by_layer", columns, model=["lab/m"]) for one in (store, other)]
     assert cosines[0].equals(cosines[1]) and cosines[0].num_rows
-    with pytest.raises(MissingError, match="only imported vectors are there") as caught:
+    with pytest.raises(MissingError, match="it has imported vectors only") as caught:
         job_of(other, vectors_suffice=False)
     assert caught.value.hint == "emo extract -d mine -m lab/m"
     outcome = pipeline.run(job_of(other), pipeline.stages("vectors", "plot"))
@@ -211,7 +211,7 @@ def test_what_is_there_is_not_overwritten(store, tmp_path):
     ("settings", "error", "said"),
     [
         ({"emotion": ("awe",)}, UsageError, "--emotion: 'awe' is not one of joy, rage"),
-        ({"layer": (9,)}, MissingError, "none of the layers"),
+        ({"layer": (9,)}, MissingError, "no layer given"),
     ],
     ids=str,
 )
@@ -222,7 +222,7 @@ def test_what_is_not_there_is_named(store, tmp_path, settings, error, said):
 
 
 def test_layers_that_gguf_has_no_place_for_are_refused(store, tmp_path):
-    with pytest.raises(UsageError, match="no place for layers 0, 1"):
+    with pytest.raises(UsageError, match="cannot store layers 0, 1"):
         exported(store, tmp_path / "out", "gguf", layer=(0, 1))
 
 
@@ -236,18 +236,18 @@ def altered(path, **changes):
 
 FAULTS = {
     "foreign": (lambda path: save_file({"x.1": np.ones(8, np.float32)}, path), "not written by emo export"),
-    "no Parquet either": (lambda path: path.write_text("text"), "not a whole safetensors file"),
-    "gone": (lambda path: path.unlink(), "there is no such file"),
-    "no rows": (lambda path: altered(path, rows="[]"), "not those that its metadata lists"),
+    "no Parquet either": (lambda path: path.write_text("text"), "not a complete safetensors file"),
+    "gone": (lambda path: path.unlink(), "no such file"),
+    "no rows": (lambda path: altered(path, rows="[]"), "do not match its metadata"),
     "no pooling": (lambda path: altered(path, pooling=None), "does not say pooling"),
     "no extraction": (lambda path: altered(path, extraction_id=None), "does not say extraction_id"),
-    "another width": (lambda path: altered(path, d_model="9"), "not that of its vectors"),
-    "no number": (lambda path: altered(path, n_prompts="many"), "not as emo export writes it"),
+    "another width": (lambda path: altered(path, d_model="9"), "does not match its vectors"),
+    "no number": (lambda path: altered(path, n_prompts="many"), "not in the format of emo export"),
     "other numbers": (
         lambda path: save_file(
             {name: 2 * vector for name, vector in load_file(path).items()}, path, metadata=safe_open(path, "numpy").metadata()
         ),
-        "not as they were exported",
+        "changed after the export",
     ),
 }
 

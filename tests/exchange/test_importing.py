@@ -82,10 +82,10 @@ def test_the_same_rows_in_any_order_and_form_are_the_same_extraction(store, tmp_
     ]
     for origins in forms:
         again = imported(store, origins)
-        assert not again.is_new and again.scope == first.scope
+        assert not again.is_new and again.extraction == first.extraction
     assert made.contents(store.root) == before
     other = Store(tmp_path / "other")
-    assert imported(other, [made.table_of(shuffled)]).scope == first.scope
+    assert imported(other, [made.table_of(shuffled)]).extraction == first.extraction
     assert [path for path in made.contents(other.root) if "part-" in path and "extractions/" not in path] == [
         path for path in before if "part-" in path and "extractions/" not in path
     ]
@@ -105,22 +105,22 @@ def test_the_same_rows_in_any_order_and_form_are_the_same_extraction(store, tmp_
 )
 def test_other_settings_are_another_extraction(store, change):
     table = made.table_of(made.rows_of())
-    assert imported(store, [table]).scope.extraction_id != imported(store, [table], **change).scope.extraction_id
+    assert imported(store, [table]).extraction.extraction_id != imported(store, [table], **change).extraction.extraction_id
 
 
 def test_another_number_is_another_extraction(store):
     rows = made.rows_of()
     first = imported(store, [made.table_of(rows)])
     rows[-1]["activation"][-1] += 1e-3
-    assert imported(store, [made.table_of(rows)]).scope.extraction_id != first.scope.extraction_id
+    assert imported(store, [made.table_of(rows)]).extraction.extraction_id != first.extraction.extraction_id
 
 
 def test_files_are_laid_out_as_extract_does(store, monkeypatch):
     rows = made.rows_of(poolings=("last", "mean"))
     monkeypatch.setattr(importing, "PART_BYTES", 5 * 6 * made.WIDTH * 4)
     found = imported(store, [made.table_of(random.Random(0).sample(rows, len(rows)))])
-    partition = found.scope.partition(store, "activations")
-    order = found.scope.prompts(store).read(["prompt_id"])["prompt_id"].to_pylist()
+    partition = found.extraction.partition(store, "activations")
+    order = found.extraction.prompts(store).read(["prompt_id"])["prompt_id"].to_pylist()
     assert [pq.ParquetFile(path).metadata.num_row_groups for path in partition.paths()] == [6, 6, 6]
     for pooling, layer in (("last", 1), ("mean", 5)):
         assert partition.read(["prompt_id"], pooling=pooling, layer=layer)["prompt_id"].to_pylist() == order
@@ -181,7 +181,7 @@ NEW_FAULTS = {
         "text is empty",
     ),
     "no label": (changed(3, emotion=None), "FILE:4: emotion is missing"),
-    "two labels": (changed(3, emotion="rage"), "FILE:5: the text stands under 'joy' here and 'rage' at FILE:4"),
+    "two labels": (changed(3, emotion="rage"), "FILE:5: the text has label 'joy' here and 'rage' at FILE:4"),
     "two topics": (changed(3, topic="x"), "FILE:5: the text has topic 'topic 0' here and 'x' at FILE:4"),
     "foreign id": ([{**row, "prompt_id": "x"} for row in made.rows_of()], "FILE:36: prompt_id 'x' is not that of the text"),
     "label of one prompt": (
@@ -277,7 +277,7 @@ def test_all_faults_are_named_at_once(store, tmp_path):
     for fault, said in zip(
         lines[1:],
         (
-            "gone.parquet: there is no such file",
+            "gone.parquet: no such file",
             "text.parquet: not readable as Parquet",
             "empty.parquet: there are no rows",
             "a.parquet:3: layer -3 is negative",

@@ -65,7 +65,7 @@ def test_mutated_files_are_refused_or_read_as_they_are(tmp_path, request):
                 assert made.contents(store.root) == before, number
             else:
                 said = pq.ParquetFile(path).read(["activation"])
-                stored = found.scope.partition(store, "activations").read(["activation"])
+                stored = found.extraction.partition(store, "activations").read(["activation"])
                 assert sorted(stored["activation"].to_pylist()) == sorted(said["activation"].to_pylist()), number
                 before = made.contents(store.root)
         return refused

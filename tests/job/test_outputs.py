@@ -26,7 +26,7 @@ def job(workplace):
 @pytest.mark.parametrize("name", TABLES)
 def test_a_table_is_read_from_its_own_partitions(job, name):
     found = partitions(job, [name])
-    ids = {scope.extraction_id for scope in job.with_activations}
+    ids = {extraction.extraction_id for extraction in job.with_activations}
     stored = {one.place for one in job.store.partitions(name)}
     expected = {
         About.dataset: lambda one: one.keys["dataset"] == "mine",
@@ -46,7 +46,7 @@ def test_a_table_is_read_from_its_own_partitions(job, name):
 @pytest.mark.parametrize("name", [*TABLES, *queries()])
 def test_rows_are_of_the_jobs_own_extractions(job, name):
     variant = shown_variant(job, job.with_activations)
-    ids = {scope.extraction_id for scope in job.with_activations}
+    ids = {extraction.extraction_id for extraction in job.with_activations}
     for row in rows(job, variant, [name])[name]:
         assert {row[key] for key in ("extraction_id", "extraction_a", "extraction_b") if row.get(key)} <= ids
         assert row.get("model") in (None, "tiny-gpt2", "tiny-neox")
@@ -69,7 +69,7 @@ def test_a_group_knows_its_extractions(workplace):
     settings = Settings(store=workplace.store, reference="calm", neutral="calm")
     job = pipeline.job_in_store(Store(workplace.store), settings, Silence())
     (members,) = consensus_groups(job)
-    ids = tuple(sorted(scope.extraction_id for scope in members))
+    ids = tuple(sorted(extraction.extraction_id for extraction in members))
     assert consensus_partition(job, members).extractions() == ids and len(ids) == 3
     found = partitions(job, ["consensus_by_emotion"])
     assert next(iter(found.values())).place == consensus_partition(job, members).place

@@ -13,7 +13,7 @@ from emotion_cli.measures.inference.draws import Contrast, draws_of
 from emotion_cli.measures.inference.resampling import blocks_of, dealt, resampled, strata_of, units_of
 from emotion_cli.measures.inference.sampling import Sampling
 from emotion_cli.measures.inference.statistic import Tail, interval_of, null_of
-from emotion_cli.measures.labels import OTHERS, Labels, labels_behind
+from emotion_cli.measures.labels import OTHERS, Labels, labels_used
 from emotion_cli.measures.within import surface as surfaces
 from emotion_cli.measures.within.centroids import centroid_accuracy
 from emotion_cli.measures.within.likeness import equidistance, label_products, mixtures_of, unbiased_cosines
@@ -38,7 +38,7 @@ def sample(seed=0, topics=11, width=8, missing=0.0, lone=False, shift=0.7):
 
 
 def contrast(labels, topics, emotion="joy", reference="calm"):
-    return Contrast(emotion, draws_of(labels, topics, labels_behind([emotion], EMOTIONS, reference), SAMPLING))
+    return Contrast(emotion, draws_of(labels, topics, labels_used([emotion], EMOTIONS, reference), SAMPLING))
 
 
 def direction(rows, codes, code):

@@ -54,7 +54,7 @@ def test_absurd_gguf_headers_are_refused(sound, tmp_path, at, code, value):
     struct.pack_into(f"<{code}", content, at, value)
     path = tmp_path / "absurd.gguf"
     path.write_bytes(content)
-    with pytest.raises(EmoError, match=r"absurd.gguf: not a whole GGUF file"):
+    with pytest.raises(EmoError, match=r"absurd.gguf: not a complete GGUF file"):
         gguf_weights(path)
 
 
@@ -90,7 +90,7 @@ def test_no_gguf_header_does_more_than_pass_or_be_refused(sound, tmp_path_factor
 def test_absurd_safetensors_headers_are_refused(tmp_path, content):
     path = tmp_path / "absurd.safetensors"
     path.write_bytes(content)
-    with pytest.raises(EmoError, match=r"absurd.safetensors: not a whole safetensors file"):
+    with pytest.raises(EmoError, match=r"absurd.safetensors: not a complete safetensors file"):
         safetensors_header(path)
 
 

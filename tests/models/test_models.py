@@ -74,10 +74,10 @@ def test_damaged_weights_and_gguf_files_are_errors(folder, tmp_path):
     shutil.copytree(folder, tmp_path / "copy")
     weights = tmp_path / "copy/model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-100])
-    with pytest.raises(EmoError, match="not a whole safetensors file"):
+    with pytest.raises(EmoError, match="not a complete safetensors file"):
         load(find(str(tmp_path / "copy"), cache=tmp_path))
     (tmp_path / "bad.gguf").write_bytes(b"GGUF" + bytes(64))
-    with pytest.raises(EmoError, match="not a whole GGUF file"):
+    with pytest.raises(EmoError, match="not a complete GGUF file"):
         load(find(str(tmp_path / "bad.gguf"), cache=tmp_path / "cache"))
     assert not list((tmp_path / "cache").glob("converted/*"))
 

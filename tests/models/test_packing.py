@@ -255,7 +255,7 @@ def test_a_strategy_that_is_not_exact_is_not_used(llama, monkeypatch):
     choice = choose_strategy(llama.loaded, ids, **options)
     assert choice.strategy == "sorted" and choice.proof.exact and not choice.rejected["tree"].exact
     with pytest.raises(EmoError, match=r"not exact \(tree: error \d.*, 8.0e-06 allowed"):
-        choose_strategy(llama.loaded, ids, wanted="tree", **options)
+        choose_strategy(llama.loaded, ids, requested="tree", **options)
 
     def refused(loaded, batch):
         raise TypeError("no such argument")

@@ -291,5 +291,5 @@ def test_a_strategy_that_is_wanted_and_not_exact_is_refused(longrope, monkeypatc
     ids = many([*range(3, 9)] * 4 + [14])
     monkeypatch.setattr(pooling, "regimes", lambda loaded: ())
     with pytest.raises(EmoError, match=r"not exact \(sorted: error"):
-        choose_strategy(loaded, ids, layers=[3], batch_tokens=512, wanted="sorted")
-    assert choose_strategy(loaded, ids, layers=[3], batch_tokens=512, wanted="single").strategy == "single"
+        choose_strategy(loaded, ids, layers=[3], batch_tokens=512, requested="sorted")
+    assert choose_strategy(loaded, ids, layers=[3], batch_tokens=512, requested="single").strategy == "single"

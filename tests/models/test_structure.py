@@ -45,7 +45,7 @@ def test_more_architectures_equal_a_plain_forward(architecture, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("architecture", "behind"),
+    ("architecture", "after_blocks"),
     [
         ("llama", ["norm"]),
         ("opt", ["final_layer_norm"]),
@@ -57,8 +57,8 @@ def test_more_architectures_equal_a_plain_forward(architecture, tmp_path):
         ("rwkv", ["ln_out"]),
     ],
 )
-def test_what_stands_behind_the_blocks_is_found(architecture, behind, tmp_path):
-    assert list(loaded_from(tiny.save_model(tmp_path, architecture)).structure.behind) == behind
+def test_modules_after_the_blocks_are_found(architecture, after_blocks, tmp_path):
+    assert list(loaded_from(tiny.save_model(tmp_path, architecture)).structure.after_blocks) == after_blocks
 
 
 def test_of_a_model_of_images_and_text_only_the_decoder_is_kept(tmp_path):
@@ -110,7 +110,7 @@ def test_a_state_given_by_name_and_returned_among_others_is_found(tmp_path):
 
     model.forward = forward
     found = find_structure(model)
-    assert (found.entry, found.parts, list(found.behind)) == ("stream", [1, 1, 1], ["norm"])
+    assert (found.entry, found.parts, list(found.after_blocks)) == ("stream", [1, 1, 1], ["norm"])
     assert found.blocks == list(wrapped)
 
 

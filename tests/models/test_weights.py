@@ -189,5 +189,5 @@ def test_a_folder_of_an_adapter_alone_is_refused_with_the_command_that_merges_it
 
 def test_a_weight_that_is_no_number_is_named(copy):
     folder = rewrite(copy(), lambda tensors: tensors | {GATE: torch.full((64, 32), torch.nan)})
-    with pytest.raises(EmoError, match=r"layers\.1\.mlp\.gate_proj\.weight holds values that are no numbers"):
+    with pytest.raises(EmoError, match=r"layers\.1\.mlp\.gate_proj\.weight holds values that are not numbers"):
         states(folder)

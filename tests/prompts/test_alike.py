@@ -115,7 +115,7 @@ def test_labels_that_differ_to_the_eye_are_not(first, second):
 @pytest.mark.parametrize("label", ["joy\u200b", "\u202ejoy", "jo\u00ady", "\ufeffjoy", "joy\x00"])
 def test_a_label_that_holds_what_cannot_be_seen_is_questioned_alone(label):
     (asked,) = questions(rows_of(label, "calm"))
-    assert "holds characters that cannot be seen (also f.csv:3)" in asked and ascii(label)[1:-1] in asked
+    assert "contains invisible characters (also f.csv:3)" in asked and ascii(label)[1:-1] in asked
     assert not questions(rows_of("می\u200cخواهم", "👨\u200d👩\u200d👧", "❤\ufe0f"))
 
 
@@ -172,7 +172,7 @@ def test_texts_that_look_alike_are_questioned_under_other_labels_and_topics(firs
 
 
 def test_a_reference_that_is_no_label_names_the_one_that_was_meant():
-    with pytest.raises(UsageError, match=r"reference 'Neutral' is no label .* did you mean 'neutral'"):
+    with pytest.raises(UsageError, match=r"reference 'Neutral' is not a label .* did you mean 'neutral'"):
         validated("s", rows_of("joy", "neutral"), reference="Neutral")
 
 

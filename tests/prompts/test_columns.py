@@ -69,7 +69,7 @@ def test_without_other_columns_nothing_changes(tmp_path):
     path = written(tmp_path, ".csv", [{"text": a, "label": b, "topic": c, "n": 1} for a, b, c in ROWS])
     assert faults(path) == ["set.csv:1: unknown column 'n'; known are text, emotion, topic, lang"]
     assert read(path, ignore_others=True) == ROWS
-    with pytest.raises(UsageError, match="'a' is named for two things"):
+    with pytest.raises(UsageError, match="'a' is used twice in the options"):
         Columns(text="a", label="a")
 
 
@@ -78,7 +78,7 @@ def test_labels_may_be_numbers_with_names(tmp_path, ending):
     path = written(tmp_path, ending, [{"text": a, "label": {"x": 2, "y": 0}[b], "topic": c} for a, b, c in ROWS])
     assert read(path, label_names=("y", "z", "x")) == ROWS
     assert any(
-        "set" in fault and "the label" in fault and "is no number from 0 to 1" in fault
+        "set" in fault and "the label" in fault and "is not a number from 0 to 1" in fault
         for fault in faults(path, label_names=("y", "z"))
     )
 
@@ -96,7 +96,7 @@ def test_lists_of_numbers_are_read_where_they_have_one(tmp_path, ending):
 
 def test_cells_with_several_numbers_are_counted(tmp_path):
     path = written(tmp_path, ".tsv", [{"text": a, "label": n} for (a, *_), n in zip(ROWS, ["0", "0", "1,2", "0"], strict=True)])
-    assert faults(path, label_names=("y", "z", "x")) == ["set.tsv:4: the row has several labels, a row is read with one"]
+    assert faults(path, label_names=("y", "z", "x")) == ["set.tsv:4: the row has several labels, a row needs exactly one"]
 
 
 WIDE = [{"text": a, "id": 7, "x": int(b == "x"), "y": int(b == "y"), "topic": c} for a, b, c in ROWS]
@@ -124,16 +124,16 @@ def test_a_column_of_a_label_must_be_there(tmp_path):
     path = written(tmp_path, ".csv", WIDE)
     assert "set.csv:1: there is no column 'z'" in faults(path, label_columns=("x", "z"), ignore_others=True)
     both = written(tmp_path, ".csv", [{"text": a, "label": b, "x": 1, "y": 0} for a, b, _ in ROWS])
-    assert faults(both, label_columns=("x", "y")) == ["set.csv:1: column 'label' stands beside the columns of labels"]
+    assert faults(both, label_columns=("x", "y")) == ["set.csv:1: column 'label' cannot be used with the columns of labels"]
     assert {emotion for _, emotion, _ in read(both, label_columns=("x", "y"), ignore_others=True)} == {"x"}
-    with pytest.raises(UsageError, match="--label-columns goes with neither"):
+    with pytest.raises(UsageError, match="--label-columns cannot be used with"):
         Columns(label="mood", label_columns=("x", "y"))
 
 
 def test_names_of_labels_come_from_a_file_or_the_line(tmp_path):
     (tmp_path / "names.txt").write_bytes(b"\xef\xbb\xbfadmiration\nanger \n\n")
     assert label_names(str(tmp_path / "names.txt")) == label_names("admiration, anger") == ("admiration", "anger")
-    for wrong, said in (("gone.txt", "no such file"), ("a,,b", "a name is empty"), ("a,b,a", "'a' stands twice")):
+    for wrong, said in (("gone.txt", "no such file"), ("a,,b", "a name is empty"), ("a,b,a", "'a' is repeated")):
         with pytest.raises(UsageError, match=said):
             label_names(wrong)
 

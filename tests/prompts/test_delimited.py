@@ -63,7 +63,7 @@ def test_tab_separated_quotes_are_read_as_they_are_meant(tmp_path, first, expect
 
 def test_a_quote_that_opens_nothing_is_noted(tmp_path):
     _, _, notes = read(tmp_path, "a.tsv", table('"So glad\tjoy\n"So" glad\tjoy\n', "\t"))
-    assert notes == ["a.tsv:2: a quote that opens no whole field is read as a character, here and in 1 more lines"]
+    assert notes == ["a.tsv:2: a quote that does not enclose a whole field is read as a character, here and in 1 more lines"]
 
 
 @pytest.mark.parametrize(
@@ -82,19 +82,19 @@ def test_a_quote_that_opens_nothing_is_noted(tmp_path):
         ),
         ("a.csv", '"So glad,joy\nfine ",joy\n', "a.csv:2: a quote opens a field here that closes in line 3, yet 2"),
         ("a.csv", '"So glad,joy\n', "a.csv:2: a quote opens a field that is never closed"),
-        ("a.csv", '"So glad,joy\nhe said "oh",joy\n', "a.csv:2: the quoted field 1 closes in line 3 and has more behind"),
-        ("a.csv", "a\rb,joy\n", "a.csv:2: a carriage return stands inside the line"),
-        ("a.tsv", "a\rb\tjoy\n", "a.tsv:2: a carriage return stands inside the line"),
+        ("a.csv", '"So glad,joy\nhe said "oh",joy\n', "a.csv:2: the quoted field 1 closes in line 3 and has more text after"),
+        ("a.csv", "a\rb,joy\n", "a.csv:2: a carriage return is inside the line"),
+        ("a.tsv", "a\rb\tjoy\n", "a.tsv:2: a carriage return is inside the line"),
         ("a.tsv", '"a\tb\tjoy\n', "a.tsv:2: a quote opens a field that is never closed"),
         (
             "a.tsv",
             '"So glad\tjoy\n"He said ""so"""\tjoy\n',
-            "a.tsv:2: a quote opens no whole field, yet fields are quoted, as in line 3",
+            "a.tsv:2: a quote does not enclose a whole field, yet fields are quoted, as in line 3",
         ),
         (
             "a.tsv",
             '"So glad"\t"joy"\n"So good\t"joy"\n',
-            "a.tsv:3: a quote opens no whole field, yet fields are quoted, as in line 2",
+            "a.tsv:3: a quote does not enclose a whole field, yet fields are quoted, as in line 2",
         ),
         ("a.tsv", "a\tb\tjoy\n", "a.tsv:2: 3 fields, the header has 2"),
         ("a.csv", '"one\ntwo",joy,three\n', "a.csv:2: 3 fields (up to line 3), the header has 2"),
@@ -169,8 +169,8 @@ def written(separator, end="\r\n"):
         ("a.csv", '"sep=,"\r\n' + written(","), "a.csv:1: fields are separated by commas, as the line says"),
         ("a.csv", written(",").encode("utf-16"), "a.csv: read as UTF-16, which its byte order mark names"),
         ("a.tsv", b"\xfe\xff" + written("\t").encode("utf-16-be"), "a.tsv: read as UTF-16, which its byte order mark names"),
-        ("a.csv", written(",", "\r"), "a.csv: its lines end in carriage returns alone, and are read so"),
-        ("a.csv", written(",", "\r").encode("utf-16"), "a.csv: its lines end in carriage returns alone, and are read so"),
+        ("a.csv", written(",", "\r"), "a.csv: its lines end in carriage returns only, and are read that way"),
+        ("a.csv", written(",", "\r").encode("utf-16"), "a.csv: its lines end in carriage returns only, and are read that way"),
     ],
 )
 def test_other_separators_and_bytes_are_read_with_a_note(tmp_path, name, content, said):

@@ -104,7 +104,7 @@ def test_all_faults_are_said_at_once_with_their_line(tmp_path):
         "mine.jsonl:3: text is missing",
         "mine.jsonl:4: text is empty",
         "mine.jsonl:5: unknown key 'mood'",
-        "mine.jsonl:6: the text stands under 'y' here and 'x' at {path}:1",
+        "mine.jsonl:6: the text has label 'y' here and 'x' at {path}:1",
         "mine.jsonl:7: the text has topic 'two' here and 'one' at {path}:1",
         "mine.jsonl:8: not UTF-8 at byte 11",
         "mine.jsonl:9: an object is expected",

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import synthetic as made
 
-from warehouse.removal import Wanted, doomed
+from warehouse.removal import Filters, to_remove
 from warehouse.store import Store
 
 TOPICS, DRAWS, LATENT = 24, 200, 12
@@ -160,7 +160,7 @@ def test_copies_are_explained_by_their_consensus(copies):
 
 def test_a_consensus_goes_with_each_of_its_models(copies, folder_of_copies):
     for model in ("model", "rotated", "widened"):
-        places = [one.place for one in doomed(Store(folder_of_copies), Wanted(models=[model]))]
+        places = [one.place for one in to_remove(Store(folder_of_copies), Filters(models=[model]))]
         assert sum(place.startswith("consensus_statistics/") for place in places) == 1
 
 

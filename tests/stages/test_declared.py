@@ -28,7 +28,9 @@ def test_stages_read_and_write_the_tables_that_they_declare(workplace, tmp_path,
         model=tuple(map(str, workplace.models)),
     )
     job = pipeline.job_with_models(Store(root), settings, Silence())
-    job.extractions = [scope for scope in job.extractions if scope.dataset == "whole" or scope.model == "tiny-gpt2"]
+    job.extractions = [
+        extraction for extraction in job.extractions if extraction.dataset == "whole" or extraction.model == "tiny-gpt2"
+    ]
 
     def files():
         return {path for path in root.rglob("*") if path.is_file() and not path.name.startswith("_")}

@@ -20,7 +20,7 @@ from warehouse import removal
 from warehouse.artifacts import Artifacts
 from warehouse.errors import HeldError, NotInStoreError
 from warehouse.lock import LOCK, LOCK_FILES, held
-from warehouse.removal import Wanted, doomed, remove
+from warehouse.removal import Filters, remove, to_remove
 from warehouse.schema import TABLES
 from warehouse.store import Store
 from warehouse.verify import verify
@@ -73,7 +73,7 @@ def of(place, *words):
 def test_a_model_goes_with_all_that_is_of_it(store):
     before, known = contents(store), ids(store)
     gone = [known[dataset, "one"] for dataset in DATASETS]
-    folders = doomed(store, Wanted(models=["one"]))
+    folders = to_remove(store, Filters(models=["one"]))
     assert remove(store, folders) == []
     after = contents(store)
     assert after == {
@@ -93,7 +93,7 @@ def n_rows(contents):
 
 def test_a_dataset_goes_with_its_texts(store):
     before, known = contents(store), ids(store)
-    remove(store, doomed(store, Wanted(datasets=["mine"])))
+    remove(store, to_remove(store, Filters(datasets=["mine"])))
     gone = [known["mine", model] for model in MODELS]
     assert contents(store) == {place: value for place, value in before.items() if not of(place, "mine", *gone)}
     assert verify(store) == []
@@ -102,8 +102,8 @@ def test_a_dataset_goes_with_its_texts(store):
 @pytest.mark.parametrize("by", ["names", "id", "start of id"])
 def test_an_extraction_leaves_texts_and_other_extractions(store, by):
     before, id_ = contents(store), ids(store)["mine", "two"]
-    wanted = Wanted(["mine"], ["two"]) if by == "names" else Wanted(extractions=[id_ if by == "id" else id_[:8]])
-    remove(store, doomed(store, wanted))
+    wanted = Filters(["mine"], ["two"]) if by == "names" else Filters(extractions=[id_ if by == "id" else id_[:8]])
+    remove(store, to_remove(store, wanted))
     after = contents(store)
     assert after == {
         place: value
@@ -123,7 +123,7 @@ def test_one_version_of_a_dataset(store):
         shutil.copytree(other.root / table, store.root / table, dirs_exist_ok=True)
     (second,) = (one for one in store.partitions("prompts", dataset="mine") if one.keys != first.keys)
     before = contents(store)
-    remove(store, doomed(store, Wanted(["mine"], version=second.keys["prompts_sha256"][:10])))
+    remove(store, to_remove(store, Filters(["mine"], version=second.keys["prompts_sha256"][:10])))
     gone = set(before) - set(contents(store))
     assert {place.split("/")[0] for place in gone} == {"prompts", "activations", "extractions"} and len(gone) == 6
     assert store.partitions("prompts", dataset="mine")[0].keys == first.keys
@@ -133,22 +133,22 @@ def test_one_version_of_a_dataset(store):
 @pytest.mark.parametrize(
     "wanted",
     [
-        Wanted(["nobody"]),
-        Wanted(models=["nobody"]),
-        Wanted(extractions=["f" * 16]),
-        Wanted(extractions=[""]),
-        Wanted(["mine"], version="x"),
+        Filters(["nobody"]),
+        Filters(models=["nobody"]),
+        Filters(extractions=["f" * 16]),
+        Filters(extractions=[""]),
+        Filters(["mine"], version="x"),
     ],
     ids=str,
 )
 def test_what_is_not_there_is_an_error(store, wanted):
     with pytest.raises(NotInStoreError):
-        doomed(store, wanted)
+        to_remove(store, wanted)
 
 
 def test_a_folder_that_is_being_written_is_refused_and_nothing_is_removed(store):
     before = contents(store)
-    folders = doomed(store, Wanted(["mine"]))
+    folders = to_remove(store, Filters(["mine"]))
     with store.partitions("activations", dataset="mine")[1].hold(), pytest.raises(HeldError):
         remove(store, folders)
     assert contents(store) == before
@@ -157,7 +157,7 @@ def test_a_folder_that_is_being_written_is_refused_and_nothing_is_removed(store)
 def test_files_that_are_not_ours_stay(store):
     folder = store.partitions("activations", dataset="mine", model="one")[0].folder
     (folder / "notes.txt").write_text("mine")
-    assert remove(store, doomed(store, Wanted(["mine"], ["one"]))) == [folder]
+    assert remove(store, to_remove(store, Filters(["mine"], ["one"]))) == [folder]
     assert [path.name for path in folder.iterdir()] == ["notes.txt"]
 
 
@@ -167,7 +167,7 @@ def test_unfinished_work_and_damaged_manifests_go_too(store):
     partition.save_progress(manifest.files)
     (partition.folder / "_manifest.json").write_text("{")
     (partition.folder / ".tmp-1").write_text("x")
-    remove(store, doomed(store, Wanted(["mine"], ["one"])))
+    remove(store, to_remove(store, Filters(["mine"], ["one"])))
     assert not partition.folder.exists() and verify(store) == []
 
 
@@ -193,7 +193,7 @@ def test_a_death_at_any_call_leaves_what_verify_names_and_a_second_removal_ends(
             for name in ("unlink", "rmdir", "fsync"):
                 patch.setattr(os, name, counting(getattr(os, name)))
             try:
-                remove(Store(root), doomed(Store(root), Wanted(models=["one"])))
+                remove(Store(root), to_remove(Store(root), Filters(models=["one"])))
             except Died:
                 return False
         return True
@@ -216,7 +216,7 @@ def test_a_death_at_any_call_leaves_what_verify_names_and_a_second_removal_ends(
         assert store.read("vectors", model="two").equals(other)
         seen |= faults
         with suppress(NotInStoreError):  # where it had died behind the last folder
-            remove(store, doomed(store, Wanted(models=["one"])))
+            remove(store, to_remove(store, Filters(models=["one"])))
         assert contents(store) == expected, number
         number += 7
     assert number > 60 and {"orphan", "artifact"} <= seen
@@ -251,7 +251,7 @@ def waits(thread):
 def test_a_place_outside_the_tables_is_never_touched(store):
     assert removal.STAY == ("report", "tracking")
     Artifacts(store.root, "report").commit({"report.md": b"x"}, {"v": "1"}, reads={"v": store.partitions("vectors")[0].place})
-    remove(store, doomed(store, Wanted(models=["one"])))
+    remove(store, to_remove(store, Filters(models=["one"])))
     assert (store.root / "report.md").is_file()
     assert removal.left_stale(store) == [("report", store.root)]
     assert {fault.check for fault in verify(store)} == {"stale"}

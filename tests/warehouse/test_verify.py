@@ -127,7 +127,7 @@ DAMAGE = {
 
 
 @pytest.mark.parametrize("name", DAMAGE)
-def test_each_damage_is_found_named_and_mended(workplace, store, name):
+def test_each_damage_is_found_named_and_repaired(workplace, store, name):
     path = DAMAGE[name](store)
     check = name.split()[0]
     faults = verify(store)

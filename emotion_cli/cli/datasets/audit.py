@@ -1,4 +1,4 @@
-"""`emo datasets audit`: whether labels can be told apart without a model."""
+"""`emo datasets audit`: how well surface features predict the label."""
 
 import typer
 
@@ -50,8 +50,8 @@ def audit(start: Start, force: Force = False) -> None:
     pipeline.run(job, pipeline.stages("audit", "audit"))
     catalog = Catalog(store)
     versions = {
-        "dataset": [scope.dataset for scope in job.extractions],
-        "prompts_sha256": [scope.prompts_sha256 for scope in job.extractions],
+        "dataset": [extraction.dataset for extraction in job.extractions],
+        "prompts_sha256": [extraction.prompts_sha256 for extraction in job.extractions],
     }
     if rows.for_people:
         rows.write_heading("prompt_audit_by_emotion")
@@ -62,13 +62,13 @@ def audit(start: Start, force: Force = False) -> None:
         rows.write_heading("\nprompt_audit_by_pair")
     rows.write(catalog.select("prompt_audit_by_pair", PAIRS, **versions))
     failed = []
-    for scope in job.extractions:
-        partition = audit_partition(store, scope.dataset, scope.prompts_sha256)
+    for extraction in job.extractions:
+        partition = audit_partition(store, extraction.dataset, extraction.prompts_sha256)
         for sentence in findings(partition):
-            console.note(f"{scope.dataset}: {sentence}")
-        verdict = audit_verdict(scope.dataset, areas_of(partition))
+            console.note(f"{extraction.dataset}: {sentence}")
+        verdict = audit_verdict(extraction.dataset, areas_of(partition))
         console.note(verdict.text)
-        failed += [] if verdict.passes else [scope.dataset]
+        failed += [] if verdict.passes else [extraction.dataset]
     if failed:
         raise CheckFailedError(
             f"{', '.join(failed)}: surface features predict the label, or may do so",

@@ -36,7 +36,7 @@ OPTIONS = {
 
 
 def names_columns(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command with a parameter `columns: Columns` the options that it is made of."""
+    """Give a command with a parameter `columns: Columns` its options."""
     parameters = [
         Parameter(name, Parameter.KEYWORD_ONLY, default=option, annotation=bool if option.default is False else str | None)
         for name, option in OPTIONS.items()

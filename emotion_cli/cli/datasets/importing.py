@@ -26,7 +26,7 @@ Files = Annotated[
 ]
 DatasetName = Annotated[str | None, typer.Option("--dataset", "-d", help="Name of the set.", show_default=False)]
 SetReference = Annotated[
-    str | None, typer.Option("--reference", help="The label that the others are to be measured against; a label of the set.")
+    str | None, typer.Option("--reference", help="The reference: the label that the others are compared with.")
 ]
 AcceptLabels = Annotated[
     bool, typer.Option("--accept-labels", help="Accept labels, topics and texts that look alike as different.")

@@ -31,7 +31,7 @@ _WAYS = ((DIRECTIONS[0], 0, 1), (DIRECTIONS[1], 1, 0))
 
 
 class Key(NamedTuple):
-    """What a row of values is about; whether it was measured on all draws."""
+    """The subject of a row of values; whether it was measured on all draws."""
 
     emotion: str
     measure: str
@@ -65,8 +65,8 @@ class Carried:
 
     def specificity(self) -> np.ndarray | None:
         """That less the largest cosine with another emotion [trial]; None for one emotion."""
-        others = np.delete(self.cosines, self._batch.number, 0)
-        return self.cosine() - others.max(0) if len(others) else None
+        other_cosines = np.delete(self.cosines, self._batch.number, 0)
+        return self.cosine() - other_cosines.max(0) if len(other_cosines) else None
 
     def auroc(self) -> np.ndarray:
         """AUROC [trial] of the target's prompts of the emotion against those of its reference."""
@@ -80,7 +80,7 @@ MEASURES = (
     Measure("aligned_specificity", Tail.UPPER, Carried.specificity),
     Measure("transfer_auroc", Tail.UPPER, Carried.auroc),
 )
-"""What is measured of carried directions, or None where it is not defined for so few emotions."""
+"""The measures of carried directions, or None where too few emotions define one."""
 
 
 def aligned(
@@ -102,7 +102,7 @@ def aligned(
 
 
 def ceilings(spaces: Sequence[Space], design: Design, sampling: Sampling, *, each: Each) -> list[Result]:
-    """What the aligned measures are between two thirds of ONE model, without a map: no map can be expected to do better."""
+    """The aligned measures between two thirds of ONE model, without a map: an upper bound for any map."""
 
     def measured(layer: int, split: Thirds, batches: Sequence[Batch]) -> Iterator[Values]:
         space = spaces[layer]
@@ -172,7 +172,7 @@ def _carried_both_ways(
     """Every measure in one split, both directions, all fits; `paired` [draw, block] pairs blocks at random."""
     if a.flat or b.flat:
         return
-    ends = [_End(space, other, split, design, fits) for space, other in ((a, b), (b, a))]
+    ends = [_End(space, counterpart, split, design, fits) for space, counterpart in ((a, b), (b, a))]
     unpaired = [design.rows[paired[:, blocks]].reshape(len(paired), -1) for blocks in (split.fit, split.target)]
     for batch in batches:
         lengths = [lengths_of(batch, end.target, end.zero) for end in ends]
@@ -182,10 +182,10 @@ def _carried_both_ways(
                 continue
             maps = _rotated(ends, fit, batch) if fit.rotates else _regressed(ends, fit, batch, towards)
             for (direction, i, j), (scores, squares, k, alpha) in zip(_WAYS, maps, strict=False):
-                here, there = ends[i], ends[j]
-                lengths_here = squares_of(batch.source, here.source)
+                source, target = ends[i], ends[j]
+                lengths_here = squares_of(batch.source, source.source)
                 # a map that carries nothing leaves rounding, whose direction means nothing
-                is_defined = (squares > FLAT * lengths_here) & (lengths_here > here.zero)
+                is_defined = (squares > FLAT * lengths_here) & (lengths_here > source.zero)
                 carried = Carried(scores, np.where(is_defined, squares, np.nan), lengths[j], batch)
                 key = Key(batch.emotion, "", direction, fit.name, k, fit.all_draws)
                 for measure in MEASURES:
@@ -195,9 +195,9 @@ def _carried_both_ways(
                     if (values := measure.run(carried)) is not None:
                         yield key._replace(measure=measure.name), batch.first, values
                 if alpha is not None and batch.first == 0:
-                    spread = np.zeros((len(paired), len(there.gram)))
+                    spread = np.zeros((len(paired), len(target.gram)))
                     np.put_along_axis(spread, unpaired[0], alpha[:1], 1)
-                    by_chance = np.take_along_axis(spread @ there.gram, unpaired[1], 1)
+                    by_chance = np.take_along_axis(spread @ target.gram, unpaired[1], 1)
                     values = auroc_of(by_chance, batch.emotion_rows[:1], batch.reference_rows[:1], batch.kept[:1])
                     yield key._replace(measure=UNPAIRED), 0, values
 
@@ -257,7 +257,7 @@ def squares_of(weights: np.ndarray, gram: np.ndarray) -> np.ndarray:
 
 
 class _Learnt(NamedTuple):
-    """What the maps of one kind need from one model, whatever the emotion; coordinates [prompt, k] are of all prompts."""
+    """The inputs of one kind of map from one model, for all emotions; coordinates [prompt, k] are of all prompts."""
 
     strength: float
     inverse: np.ndarray
@@ -265,9 +265,9 @@ class _Learnt(NamedTuple):
 
 
 class _End:
-    """One model's end of the maps of one split: inner products of rows (block x label) of the thirds, and what is learnt."""
+    """One model's end of the maps of one split: inner products of rows (block x label) of the thirds, and the fitted parts."""
 
-    def __init__(self, space: Space, other: Space, split: Thirds, design: Design, fits: Sequence[Fit]) -> None:
+    def __init__(self, space: Space, counterpart: Space, split: Thirds, design: Design, fits: Sequence[Fit]) -> None:
         self.rows = fit, source, target = tuple(design.rows[blocks].ravel() for blocks in split)
         self.gram = gram = space.gram
         self.zero = space.zero
@@ -279,7 +279,7 @@ class _End:
             rows = table[:, [design.column(label) for label in labels]].ravel()
             spectrum = spectrum_of(gram[np.ix_(rows, rows)], len(labels))
             free = len(rows) - len(labels)
-            strength = strength_of(spectrum, other.gram[np.ix_(rows, rows)], free)
+            strength = strength_of(spectrum, counterpart.gram[np.ix_(rows, rows)], free)
             k = min(COMPONENTS, free // 2, len(spectrum.values))
             self.learnt[labels] = _Learnt(
                 strength,

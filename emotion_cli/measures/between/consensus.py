@@ -55,7 +55,7 @@ def shares(spaces: Sequence[Space], design: Design, sampling: Sampling) -> list[
     It is the squared length of the direction's projection on the mean of the other models' (unit) directions over its own squared
     length, components outside the consensus space included; zero where the projection points the other way. The null exchanges
     labels within blocks in all models alike and keeps the turns: fitted again they would learn how the exchanged labels lie
-    apart, which the labels' means no longer remove, and that is no part of chance.
+    apart, which the labels' means no longer remove and which is not chance.
     """
     if any(space.flat for space in spaces):
         return []
@@ -68,7 +68,7 @@ def shares(spaces: Sequence[Space], design: Design, sampling: Sampling) -> list[
     first = 1 + len(groups)
     measured = []
     for emotion in design.emotions:
-        trials = joined([as_labelled(design), groups, exchanged(design, design.behind(emotion), sampling)])
+        trials = joined([as_labelled(design), groups, exchanged(design, design.labels_used(emotion), sampling)])
         values = np.mean([_split_shares(world, trials, first, emotion) for world in worlds], axis=0)
         measured += [
             Share(model, emotion, dimension, Sampled(float(row[0]), row[first:], groups=row[1:first]))
@@ -89,10 +89,10 @@ def plane(spaces: Sequence[Space], design: Design, sampling: Sampling) -> np.nda
         return None
     labelled = as_labelled(design)
     turns = world.turns(labelled, design.labels)
-    rest = np.concatenate([world.split.source, world.split.target])
+    blocks = np.concatenate([world.split.source, world.split.target])
     vectors = []
     for emotion in design.emotions:
-        turned, squares = world.directions(turns, rest, labelled, emotion)
+        turned, squares = world.directions(turns, blocks, labelled, emotion)
         vectors.append((turned / np.sqrt(squares)[:, :, None])[:, 0])
     stacked = np.stack(vectors, 1)
     if not np.isfinite(stacked).all():
@@ -124,8 +124,8 @@ def consensus(points: Sequence[np.ndarray], rows: Rows) -> np.ndarray:
     for _ in range(MOST_SWEEPS):
         now = np.zeros(len(active))
         for i in range(n):
-            others = [j for j in range(n) if j != i]
-            turned, common = _nearest(products[i, others][:, active], turns[others][:, active])
+            remaining = [j for j in range(n) if j != i]
+            turned, common = _nearest(products[i, remaining][:, active], turns[remaining][:, active])
             turns[i, active] = turned
             now += common
         going = now - before > TOLERANCE * now
@@ -180,8 +180,10 @@ def _split_shares(world: _World, trials: Relabelling, n_fitted: int, emotion: st
     labels = [label for label in world.design.labels if label != emotion]
     numbers = np.arange(len(trials))
     turns = world.turns(trials.part(slice(n_fitted)), labels)[:, np.where(numbers < n_fitted, numbers, 0)]
-    here, there = (world.directions(turns, blocks, trials, emotion) for blocks in (world.split.source, world.split.target))
-    return (_explained(*here, there[0]) + _explained(*there, here[0])) / 2
+    on_source, on_target = (
+        world.directions(turns, blocks, trials, emotion) for blocks in (world.split.source, world.split.target)
+    )
+    return (_explained(*on_source, on_target[0]) + _explained(*on_target, on_source[0])) / 2
 
 
 def _explained(turned: np.ndarray, squares: np.ndarray, elsewhere: np.ndarray) -> np.ndarray:

@@ -22,14 +22,14 @@ BEST_DEPTH = "cka_debiased_best"
 
 
 class Matrices(NamedTuple):
-    """What is kept of one layer [prompt, prompt]: centred inner products, and correlations over its dimensions."""
+    """The stored arrays of one layer [prompt, prompt]: centred inner products, and correlations over its dimensions."""
 
     inner: np.ndarray
     correlations: np.ndarray
 
 
 class BestDepth(NamedTuple):
-    """The layer of the other model that matches `layer` best; what is measured rests on topics that did not choose it."""
+    """The layer of the other model that matches `layer` best; measured on topics that did not choose it."""
 
     layer: int
     best: int
@@ -68,7 +68,7 @@ def rank_codes(correlations: np.ndarray) -> np.ndarray:
 def rank_pattern(codes: np.ndarray) -> np.ndarray:
     """Mean ranks of the correlation distances of pairs of prompts [prompt, prompt], centred (Kriegeskorte et al. 2008)."""
     n = len(codes)
-    # each pair stands twice in the matrix, and the diagonal holds n zeros that are no pairs
+    # each pair is in the matrix twice, and the n zeros of the diagonal are not pairs
     counts = np.bincount(codes.ravel()).astype(float)
     counts[:1] -= n
     counts /= 2
@@ -163,12 +163,12 @@ def best_depths(
         choices: list[list[np.ndarray]] = [[], []]
         measured: list[list[np.ndarray]] = [[], []]
         for i, (left, right) in enumerate(zip(lefts, rights, strict=True)):
-            both = []
+            halves = []
             for j in (0, 1):
                 table = left[j].unit if orders is None else left[j].permuted(orders[i][j])
-                both.append(np.nan_to_num(table @ right[j].T, nan=-np.inf))
-            for here, there in (both, both[::-1]):
-                for way, (chooses, tells) in enumerate(((here, there), (here.T, there.T))):
+                halves.append(np.nan_to_num(table @ right[j].T, nan=-np.inf))
+            for choosing, measuring in (halves, halves[::-1]):
+                for way, (chooses, tells) in enumerate(((choosing, measuring), (choosing.T, measuring.T))):
                     best = chooses.argmax(1)
                     choices[way].append(best)
                     measured[way].append(tells[np.arange(len(best)), best])

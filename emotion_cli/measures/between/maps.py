@@ -89,7 +89,7 @@ def _over_rows_left_out(inverse: np.ndarray, towards: np.ndarray, rows: Rows) ->
 
 def _without_means(cross: np.ndarray) -> np.ndarray:
     """Weights [draw, 1 + label, 1] that make a solution orthogonal to the labels, from its products [draw, label, 1 + label]."""
-    # a label that no row has left is no equation; a one on the diagonal keeps its mean at zero
+    # a label without rows left gives no equation; a one on the diagonal keeps its mean at zero
     inner = cross[:, :, 1:] + np.eye(cross.shape[1]) * (np.abs(cross[:, :, 1:]).sum(2) == 0)[:, :, None]
     means = np.linalg.solve(inner, cross[:, :, :1])
     return np.concatenate([np.ones((len(cross), 1, 1)), -means], 1)

@@ -1,4 +1,4 @@
-"""What a measure of two models, or of one with itself, gives."""
+"""The result of a measure of two models, or of one model with itself."""
 
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
@@ -6,7 +6,7 @@ from typing import NamedTuple
 from emotion_cli.measures.inference.statistic import Sampled
 
 Each = Callable[[Callable[[int], None], Iterable[int]], None]
-"""Calls a function for each of some numbers; it may use threads, and say how far it is."""
+"""Calls a function for each number; may use threads and report progress."""
 
 DIRECTIONS = ("a_to_b", "b_to_a")
 """Which way a map goes, or which model's layer chooses."""

@@ -1,4 +1,4 @@
-"""One layer of one model as a Gram matrix, and what is learnt from it without looking at the other model."""
+"""One layer of one model as a Gram matrix, and everything that is fitted without the other model."""
 
 from typing import NamedTuple
 

@@ -31,7 +31,7 @@ MEASURES = (
     Measure("principal_angle_first", Tail.LOWER, lambda cosines: np.degrees(np.arccos(cosines[..., 0]))),
     Measure("principal_angle_last", Tail.LOWER, lambda cosines: np.degrees(np.arccos(cosines[..., -1]))),
 )
-"""What is said of the cosines of principal angles [..., k], descending; angles are in degrees, and small ones mean overlap."""
+"""Summaries of the cosines of principal angles [..., k], descending; angles are in degrees, and small ones mean overlap."""
 
 
 def explained(space: Space, design: Design, width: int, sampling: Sampling) -> list[Result]:
@@ -58,10 +58,10 @@ def overlaps_within(space: Space, design: Design, width: int, sampling: Sampling
         if space.flat:
             continue
         column = design.column(emotion)
-        rows, rest = design.rows[:, column], np.delete(design.rows, column, 1).ravel()
+        rows, other_rows = design.rows[:, column], np.delete(design.rows, column, 1).ravel()
         a = _basis(space.gram[np.ix_(rows, rows)], 1, max(DIMENSIONS))
-        b = _basis(space.gram[np.ix_(rest, rest)], len(design.labels) - 1, max(DIMENSIONS))
-        products = a.T @ space.gram[np.ix_(rows, rest)] @ b
+        b = _basis(space.gram[np.ix_(other_rows, other_rows)], len(design.labels) - 1, max(DIMENSIONS))
+        products = a.T @ space.gram[np.ix_(rows, other_rows)] @ b
         spanned = [k for k in DIMENSIONS if k <= min(*products.shape, width)]
         results += _beside_unrelated(emotion, {k: products[:k, :k] for k in spanned}, width, sampling)
     return results
@@ -87,11 +87,11 @@ def explained_directions(space: Space, design: Design, width: int, sampling: Sam
 
     Null: all labels that make the directions exchanged within blocks. For k below the number that explains all by construction.
     """
-    others = design.reference == OTHERS
-    most = len(design.emotions) - others
+    against_others = design.reference == OTHERS
+    most = len(design.emotions) - against_others
     if space.flat or most < 2:
         return []
-    swapped = design.emotions if others else (*design.emotions, design.reference)
+    swapped = design.emotions if against_others else (*design.emotions, design.reference)
     trials = joined([as_labelled(design), exchanged(design, swapped, sampling)])
     weights = np.stack([trials.weights(design.coefficients(emotion)) for emotion in design.emotions], 1)
     rows = design.rows.ravel()
@@ -193,7 +193,7 @@ def _basis(gram: np.ndarray, n_labels: int, k: int) -> np.ndarray:
 
 
 OF_A_MODEL = (explained, overlaps_within, explained_directions)
-"""What is measured of one layer of one model."""
+"""The measures of one layer of one model."""
 
 
 def subspaces_of_model(spaces: Sequence[Space], design: Design, width: int, sampling: Sampling, each: Each) -> list[Result]:

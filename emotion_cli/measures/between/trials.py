@@ -1,4 +1,4 @@
-"""The relabellings behind value, null and interval of one emotion, and what a map needs of them, some at a time."""
+"""The relabellings for value, null and interval of one emotion, and what a map needs of them, some at a time."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
@@ -68,13 +68,13 @@ class Trials(NamedTuple):
 
 
 def trials_of(design: Design, emotion: str, sampling: Sampling) -> Trials:
-    """The relabellings behind value, null and interval of one emotion.
+    """The relabellings for value, null and interval of one emotion.
 
     The null exchanges the emotion's label with the reference's within blocks; with reference `others`, all emotions' labels.
     Specificity has the null that emotions are interchangeable, whatever they share against the reference.
     """
     fewer = sampling.fewer()
-    null = exchanged(design, design.behind(emotion), sampling)
+    null = exchanged(design, design.labels_used(emotion), sampling)
     groups = groups_left_out(design, sampling)
     parts = [as_labelled(design), groups, null.part(slice(fewer.draws))]
     specific = design.reference != OTHERS and len(design.emotions) > 1

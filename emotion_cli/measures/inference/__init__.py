@@ -1,1 +1,1 @@
-"""What chance gives: draws, relabellings, ranks, intervals."""
+"""Inference: draws, relabellings, ranks, intervals."""

@@ -36,15 +36,15 @@ def areas(positive: np.ndarray, negative: np.ndarray) -> np.ndarray:
 def areas_of_kinds(scores: np.ndarray, positive: np.ndarray, negative: np.ndarray) -> np.ndarray:
     """AUROC [draw] where prompts of one kind have one score: scores, and numbers of prompts of both labels, [draw, kind]."""
     order = np.argsort(scores, axis=1)
-    scores, positive, negative = (np.take_along_axis(of, order, 1) for of in (scores, positive, negative))
+    scores, positive, negative = (np.take_along_axis(values, order, 1) for values in (scores, positive, negative))
     up_to = np.cumsum(negative, axis=1)
     rises = scores[:, 1:] > scores[:, :-1]
     # kinds of equal scores are a run; counted are negatives before it, and up to its end
     first = np.hstack([np.zeros((len(scores), 1), bool), rises])
     last = np.hstack([rises, np.ones((len(scores), 1), bool)])
     before = np.maximum.accumulate(np.where(first, up_to - negative, 0), axis=1)
-    behind = np.minimum.accumulate(np.where(last, up_to, np.inf)[:, ::-1], axis=1)[:, ::-1]
-    return (positive * (before + behind)).sum(1) / (2 * positive.sum(1) * negative.sum(1))
+    after = np.minimum.accumulate(np.where(last, up_to, np.inf)[:, ::-1], axis=1)[:, ::-1]
+    return (positive * (before + after)).sum(1) / (2 * positive.sum(1) * negative.sum(1))
 
 
 def _halves_by_pair(positive: np.ndarray, negative: np.ndarray) -> np.ndarray:
@@ -66,7 +66,7 @@ def resampled_areas(
     """AUROC [draw] of scores [positive] and [negative] whose units [positive], [negative] are drawn `counts` [draw, unit] times.
 
     A positive and a negative prompt of one unit are a pair as often as the unit is drawn, not as often squared: copies of
-    a topic are no further topics. NaN where a draw has no pair.
+    a topic are not further topics. NaN where a draw has no pair.
     """
     order = np.argsort(negative, kind="stable")
     below, not_above = (np.searchsorted(negative[order], positive, side) for side in ("left", "right"))
@@ -76,7 +76,7 @@ def resampled_areas(
     step = max(1, CHUNK // (len(positive) + len(negative) + len(rows)))
     for start in range(0, len(counts), step):
         drawn = counts[start : start + step]
-        weight_p, weight_n = (drawn[:, of].astype(np.float64) for of in units)
+        weight_p, weight_n = (drawn[:, unit].astype(np.float64) for unit in units)
         up_to = np.concatenate([np.zeros((len(drawn), 1)), np.cumsum(weight_n[:, order], axis=1)], axis=1)
         surplus = weight_p[:, rows] * (1 - weight_p[:, rows])
         total = (weight_p * (up_to[:, below] + up_to[:, not_above])).sum(1) / 2 + surplus @ won

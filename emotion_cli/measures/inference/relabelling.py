@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from emotion_cli.measures.inference.sampling import Sampling
-from emotion_cli.measures.labels import Labels, coefficients, labels_behind, prompt_weights
+from emotion_cli.measures.labels import Labels, coefficients, labels_used, prompt_weights
 
 N_SPLITS = 15
 """Random divisions of the topics into thirds, over which aligned measures are averaged."""
@@ -26,7 +26,7 @@ MIN_TOPICS = 6
 
 
 class Design(NamedTuple):
-    """Prompts by block and label, and what is measured against what.
+    """Prompts by block and label, the emotions and their reference.
 
     `rows` [block, label] index the prompts, `topic` [block] numbers the topics; `emotions` are measured against `reference`.
     """
@@ -50,9 +50,9 @@ class Design(NamedTuple):
         """Weight [label] of each label's mean in the direction of an emotion."""
         return coefficients(self.labels, emotion, self.emotions, self.reference)
 
-    def behind(self, emotion: str) -> list[str]:
+    def labels_used(self, emotion: str) -> list[str]:
         """The labels that make the direction of an emotion, sorted."""
-        return labels_behind([emotion], self.emotions, self.reference)
+        return labels_used([emotion], self.emotions, self.reference)
 
 
 class Thirds(NamedTuple):
@@ -64,7 +64,7 @@ class Thirds(NamedTuple):
 
 
 class Relabelling(NamedTuple):
-    """What each prompt is taken for: label [draw, block, label] (a number into the design's labels), kept [draw, block]."""
+    """The label assigned to each prompt: label [draw, block, label] (a number into the design's labels), kept [draw, block]."""
 
     label: np.ndarray
     kept: np.ndarray
@@ -127,7 +127,7 @@ def thirds_of(design: Design, sampling: Sampling, splits: int = N_SPLITS) -> lis
 
 
 def as_labelled(design: Design) -> Relabelling:
-    """Every prompt taken for what it is."""
+    """The true labels."""
     blocks, labels = design.rows.shape
     return Relabelling(np.tile(np.arange(labels), (1, blocks, 1)), np.ones((1, blocks), bool))
 

@@ -1,4 +1,4 @@
-"""What is exchanged and resampled together: permutations within topics, blocks, folds and bootstrap counts."""
+"""Units of exchange and resampling: permutations within topics, blocks, folds and bootstrap counts."""
 
 from collections.abc import Sequence
 
@@ -24,13 +24,13 @@ def permutations_within(
 
 
 def units_of(topics: Sequence[str | None]) -> np.ndarray:
-    """What is resampled together [prompt], numbered: the prompts of one topic, or one prompt that has no topic."""
+    """Number of each prompt's unit of resampling [prompt]: the prompts of one topic, or one prompt that has no topic."""
     names = [f"={topic}" if topic is not None else f"-{i}" for i, topic in enumerate(topics)]
     return np.unique(names, return_inverse=True)[1]
 
 
 def blocks_of(codes: np.ndarray, topics: Sequence[str | None], rng: np.random.Generator) -> np.ndarray:
-    """What labels are permuted within and folds are made of [prompt], numbered: topics.
+    """Number of each prompt's unit of permutation and of folds [prompt]: topics.
 
     Prompts that are alone in their topic, or have none, are dealt to blocks that hold each label (`codes` [prompt]) in its
     share, so that permuting within blocks never changes how many prompts of a label a block has.

@@ -1,4 +1,4 @@
-"""Where random draws come from: a seed, and the names of what is compared."""
+"""Random draws: a seed, and the names of the compared things."""
 
 import hashlib
 from dataclasses import dataclass, replace
@@ -17,7 +17,7 @@ def generator(seed: int, *names: str) -> np.random.Generator:
 
 @dataclass(frozen=True)
 class Sampling:
-    """A seed, the number of draws from each null, and the names of what is compared: one dataset or more, then what of it."""
+    """A seed, the number of draws from each null, and names: the compared datasets, then the measured thing."""
 
     seed: int
     draws: int

@@ -8,7 +8,7 @@ import numpy as np
 
 
 class Tail(Enum):
-    """Which end of a null counts as evidence: values above it, below it, or both ends."""
+    """Which tail of a null counts as evidence: values above it, below it, or both ends."""
 
     UPPER = "upper"
     LOWER = "lower"
@@ -16,7 +16,7 @@ class Tail(Enum):
 
 
 class Null(NamedTuple):
-    """What a value would be under the null: mean, 2.5 and 97.5 % quantiles, p-value; None where not defined.
+    """The value under the null: mean, 2.5 and 97.5 % quantiles, p-value; None where not defined.
 
     `n_draws` is None where the distribution is known exactly.
     """
@@ -47,7 +47,7 @@ Z = 1.96
 
 
 class Statistic(NamedTuple):
-    """A measured value (None where not defined), what it would be under its null, the topics or prompts that it rests on."""
+    """A measured value (None where not defined), its null, and its number of topics or prompts."""
 
     value: float | None
     null: Null
@@ -121,7 +121,7 @@ def mean_where_defined(curves: np.ndarray) -> np.ndarray:
 
 
 class Sampled(NamedTuple):
-    """A value (NaN where not defined), its draws from the null [draw], and which end of the null counts.
+    """A value (NaN where not defined), its draws from the null [draw], and which tail of the null counts.
 
     `groups` [group] are replicates without each group of topics; None where there is no interval.
     """

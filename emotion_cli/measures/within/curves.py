@@ -12,7 +12,7 @@ _mean = partial(np.mean, axis=0)
 
 
 class Curves(NamedTuple):
-    """Values [layer, 1 + draw], the first as the labels are; `n` counts the topics or prompts that they rest on.
+    """Values [layer, 1 + draw], the first as the labels are; `n` counts the topics or prompts.
 
     `bootstrap` [layer, draw] and `interval` make an interval; `is_zero` [layer] tells where the mean over layers has nothing
     to average; `mean` takes that mean; `null` stands in place of draws; `layers` are those of the rows where they are not all.

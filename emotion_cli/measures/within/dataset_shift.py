@@ -53,7 +53,7 @@ def unbiased_cosine(grams: Sequence[Gram], labels: Labels, is_rest: np.ndarray, 
     with the lengths as they are: a direction that has nothing to do with the first one.
     """
     blocks = np.array([f"{i}" if topic is None else f"={topic}" for i, topic in enumerate(labels.topics)])
-    used = labels.with_labels(labels.behind(emotion))
+    used = labels.with_labels(labels.labels_used(emotion))
     first, rest = used[~is_rest[used]], used[is_rest[used]]
     rng = sampling.generator(labels.reference, emotion)
     sides = [_Side(labels.of(rows), blocks[rows], emotion, sampling.draws, rng) for rows in (first, rest)]
@@ -71,7 +71,7 @@ def unbiased_cosine(grams: Sequence[Gram], labels: Labels, is_rest: np.ndarray, 
 
 
 MEASURES = (Measure("cosine_unbiased", Tail.BOTH, unbiased_cosine),)
-"""What is measured of an emotion's direction on two sets."""
+"""The measures of an emotion's direction on two sets."""
 
 
 class _Side:
@@ -79,7 +79,7 @@ class _Side:
 
     def __init__(self, labels: Labels, blocks: np.ndarray, emotion: str, draws: int, rng: np.random.Generator) -> None:
         self.blocks = blocks
-        self.members = [labels.with_labels([label]) for label in labels.behind(emotion)]
+        self.members = [labels.with_labels([label]) for label in labels.labels_used(emotion)]
         self.weights = labels.weights(emotion)
         self.coefficients = np.array([self.weights[members].sum() for members in self.members])
         self.is_reference = labels.is_reference(emotion)
@@ -130,8 +130,8 @@ def _permuted(inner: np.ndarray, product: _Product, permuted: np.ndarray) -> np.
     """The same between a's direction and b's with b's labels permuted [draw]."""
     a, b = product.a, product.b
     total = np.zeros(len(permuted))
-    for others, factor in zip(a.members, a.coefficients, strict=True):
-        sums, counts = ((part[others]).sum(0)[permuted] for part in (inner * product.apart, product.apart))
+    for rows, factor in zip(a.members, a.coefficients, strict=True):
+        sums, counts = ((part[rows]).sum(0)[permuted] for part in (inner * product.apart, product.apart))
         for members, coefficient in zip(b.members, b.coefficients, strict=True):
             total += coefficient * factor * sums[:, members].sum(1) / np.maximum(counts[:, members].sum(1), 1)
     return total

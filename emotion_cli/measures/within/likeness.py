@@ -62,7 +62,7 @@ def cosines_against_others(grams: Sequence[Gram], labels: Labels, sampling: Samp
 def unbiased(grams: Sequence[Gram], labels: Labels, sampling: Sampling) -> Iterator[tuple[Pair, str, Curves]]:
     """Cosines without the noise's share, beside the value of classes that are equally far apart."""
     emotions = labels.emotions
-    names = labels.behind(*emotions)
+    names = labels.labels_used(*emotions)
     used = labels.with_labels(names)
     made_of = labels.of(used)
     codes = np.searchsorted(names, np.asarray(made_of.labels))
@@ -104,10 +104,10 @@ def equidistance(n_emotions: int, reference: str) -> float:
 
 def permuted_cosines(grams: Sequence[Gram], labels: Labels, pair: Pair, sampling: Sampling) -> tuple[np.ndarray, int]:
     """Cosines [layer, 1 + draw], as labelled, then with the labels that make the pair permuted within topics; and topics."""
-    behind = labels.behind(*pair)
-    used = labels.with_labels(behind)
+    used_labels = labels.labels_used(*pair)
+    used = labels.with_labels(used_labels)
     made_of = labels.of(used)
-    permuted = permutations_within(made_of.topics, sampling.draws, sampling.generator(*behind))
+    permuted = permutations_within(made_of.topics, sampling.draws, sampling.generator(*used_labels))
     order = np.vstack([np.arange(len(used)), permuted])
     weight_a, weight_b = (made_of.weights(emotion)[order] for emotion in pair)
     is_reference = made_of.is_reference(pair[0])

@@ -31,7 +31,7 @@ class Quality(NamedTuple):
 
 @dataclass(frozen=True)
 class Material:
-    """Grams by layer over a training set's prompts, then those of test sets; the layers that means cover; what is compared."""
+    """Grams by layer of a training set's prompts, then of test sets; the layers that means cover; the emotions."""
 
     grams: Mapping[int, Gram]
     labels: Labels
@@ -70,7 +70,7 @@ class Case:
     @cached_property
     def contrast(self) -> Contrast:
         """The emotion against its reference."""
-        return Contrast(self.emotion, self.material.draws(tuple(self.material.labels.behind(self.emotion))))
+        return Contrast(self.emotion, self.material.draws(tuple(self.material.labels.labels_used(self.emotion))))
 
     @cached_property
     def grams(self) -> list[Gram]:
@@ -114,10 +114,10 @@ MEASURES = (
     Measure("auroc_best", Tail.UPPER, _best),
     Measure("auroc_surface", Tail.UPPER, _surface),
 )
-"""What is measured of a direction: from a case to its curves, or None where the case lacks what the measure needs."""
+"""The measures of a direction: from a case to its curves, or None where the case lacks an input."""
 
 MEASURES_OF_ALL_LABELS = (Measure("centroid_accuracy", Tail.UPPER, lambda case: case.material.accuracies[case.emotion]),)
-"""What is measured of an emotion among all labels; stored after the measures of directions."""
+"""The measures of an emotion among all labels; stored after the measures of directions."""
 
 
 def qualities(material: Material) -> list[Quality]:

@@ -79,16 +79,18 @@ def heldout_auroc(contrast: Contrast, grams: Sequence[Gram], tests: Sequence[Hel
     is_zero = [contrast.is_zero(gram.of(train)) for gram in grams]
     values, boots = [], []
     for test in tests:
-        held = Contrast(contrast.emotion, draws_of(test.labels, test.topics, contrast.draws.names, sampling))
-        rows = np.asarray(test.rows)[held.draws.used]
-        positive, negative = held.places(np.arange(len(rows)))
-        units = held.draws.units[positive[0]], held.draws.units[negative[0]]
+        test_contrast = Contrast(contrast.emotion, draws_of(test.labels, test.topics, contrast.draws.names, sampling))
+        rows = np.asarray(test.rows)[test_contrast.draws.used]
+        positive, negative = test_contrast.places(np.arange(len(rows)))
+        units = test_contrast.draws.units[positive[0]], test_contrast.draws.units[negative[0]]
         by_layer = [
             np.zeros(len(rows)) if zero else settled(gram.inner[np.ix_(rows, train)] @ weights[0], float(np.mean(gram.norms**2)))
             for gram, zero in zip(grams, is_zero, strict=True)
         ]
         values.append([areas(scores[positive], scores[negative]) for scores in by_layer])
-        boots.append([resampled_areas(scores[positive[0]], scores[negative[0]], units, held.draws.counts) for scores in by_layer])
+        boots.append(
+            [resampled_areas(scores[positive[0]], scores[negative[0]], units, test_contrast.draws.counts) for scores in by_layer]
+        )
     return Curves(np.mean(values, axis=0), n_topics, np.mean(boots, axis=0), partial(area_interval, n_units=n_topics))
 
 

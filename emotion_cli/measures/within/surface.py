@@ -1,4 +1,4 @@
-"""What the outside of a text gives away about its label: final character, number of words, first word."""
+"""How well surface features predict the label: final character, number of words, first word."""
 
 from collections.abc import Collection
 from functools import partial

@@ -1,1 +1,1 @@
-"""How prompts run together: prefix trees, what a token of one sees, and the proof that it is exact."""
+"""Packing of prompts: prefix trees, their attention masks, and the proof that it is exact."""

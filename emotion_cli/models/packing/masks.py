@@ -1,4 +1,4 @@
-"""What a token sees where a row of a batch is a tree: its ancestors, inside the window of the layer's type."""
+"""Attention masks where a row of a batch is a tree: a token sees its ancestors, inside the window of the layer's type."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -22,14 +22,14 @@ Sees = Callable[[Any, Any, Any, Any], Any]
 
 
 FLEX = "flex_attention"
-"""What transformers calls the kernel that takes masks in blocks."""
+"""The name in transformers of the kernel that takes masks in blocks."""
 
 
 SLIDING = "sliding_attention"
 
 
 LIMITS = {SLIDING: ("window", "sliding_window"), "chunked_attention": ("chunk", "attention_chunk_size")}
-"""What binds layers of a type, and the setting of the architecture that says how far."""
+"""The limit of each layer type, and the setting of the architecture that holds it."""
 
 
 WIDEST_TREE = {"gpt_neo": "window_size"}
@@ -63,26 +63,26 @@ def takes_masks_by_layer_type(loaded: "LoadedModel") -> bool:
 
 def attention_mask(loaded: "LoadedModel", batch: Batch) -> "Mask | dict[str, Mask]":
     """The mask of a batch of trees, by layer type where the model takes it so: additive [row, 1, node, node], or of blocks."""
-    behind, depths = ends_of(batch), depths_of(batch)
+    ends, depths = ends_of(batch), depths_of(batch)
     if not loaded.masks_by_layer_type:
-        return _mask(loaded, behind, depths, SLIDING)
-    return {kind: _mask(loaded, behind, depths, kind) for kind in sorted(set(_config(loaded).layer_types))}
+        return _mask(loaded, ends, depths, SLIDING)
+    return {kind: _mask(loaded, ends, depths, kind) for kind in sorted(set(_config(loaded).layer_types))}
 
 
-def ancestors(behind: "Tensor", depths: "Tensor", *, window: int | None = None, chunk: int | None = None) -> Sees:
-    """What says, of indices of a row, a head and two nodes, whether the first node descends from the second, or is it.
+def ancestors(ends: "Tensor", depths: "Tensor", *, window: int | None = None, chunk: int | None = None) -> Sees:
+    """A function of row, head and two nodes: whether the first node is the second or descends from it.
 
-    `behind` and `depths` are those of `ends_of` and `depths_of`. Windows and chunks bind by position, which is a node's depth,
+    `ends` and `depths` are those of `ends_of` and `depths_of`. Windows and chunks bind by position, which is a node's depth,
     not its place in the row.
     """
     chunks = None if chunk is None else depths // chunk
 
-    def sees(row: Any, head: Any, one: Any, other: Any) -> Any:
-        seen = (other <= one) & (behind[row, other] > one)
+    def sees(row: Any, head: Any, query: Any, key: Any) -> Any:
+        seen = (key <= query) & (ends[row, key] > query)
         if window is not None:
-            seen = seen & (depths[row, one] < depths[row, other] + window)
+            seen = seen & (depths[row, query] < depths[row, key] + window)
         if chunks is not None:
-            seen = seen & (chunks[row, one] == chunks[row, other])
+            seen = seen & (chunks[row, query] == chunks[row, key])
         return seen
 
     return sees
@@ -105,22 +105,22 @@ def depths_of(batch: Batch) -> np.ndarray:
 
 
 def ends_of(batch: Batch) -> np.ndarray:
-    """The place behind the last node that descends from each node [row, node].
+    """The place after the last node that descends from each node [row, node].
 
     A row is in the order in which its prompts branch, so what descends from a node follows it without a gap. What fills a
     row up sees itself, because a softmax over nothing is not a number.
     """
     ends = np.tile(np.arange(1, batch.width + 1), (len(batch.rows), 1))
-    for row, behind in zip(batch.rows, ends, strict=True):
+    for row, row_ends in zip(batch.rows, ends, strict=True):
         # what follows a node is known before it
         for node in range(len(row) - 1, 0, -1):
             parent = row.parents[node]
-            if parent >= 0 and behind[node] > behind[parent]:
-                behind[parent] = behind[node]
+            if parent >= 0 and row_ends[node] > row_ends[parent]:
+                row_ends[parent] = row_ends[node]
     return ends
 
 
-def _mask(loaded: "LoadedModel", behind: np.ndarray, depths: np.ndarray, kind: str | None = None) -> "Mask":
+def _mask(loaded: "LoadedModel", ends: np.ndarray, depths: np.ndarray, kind: str | None = None) -> "Mask":
     import torch
 
     limits = {}
@@ -129,8 +129,8 @@ def _mask(loaded: "LoadedModel", behind: np.ndarray, depths: np.ndarray, kind: s
         size = getattr(_config(loaded), setting, None)
         # where no prompt reaches that far nothing is left out
         limits = {argument: size} if size is not None and depths.max() >= size else {}
-    sees = ancestors(*(torch.from_numpy(of).to(loaded.device) for of in (behind, depths)), **limits)
-    n_rows, width = behind.shape
+    sees = ancestors(*(torch.from_numpy(array).to(loaded.device) for array in (ends, depths)), **limits)
+    n_rows, width = ends.shape
     if loaded.attention == FLEX:
         from torch.nn.attention.flex_attention import create_block_mask
 

@@ -26,7 +26,7 @@ PROBE_TOKENS, PROBE_SHARE = 512, 16
 
 
 class Proof(NamedTuple):
-    """What came of a strategy: its error and the one allowed, or why the model cannot run it; and what it was compared with."""
+    """The result for a strategy: its error and bound, or why the model cannot run it; and the reference pass."""
 
     error: float
     bound: float
@@ -64,7 +64,7 @@ def choose_strategy(
     *,
     layers: Sequence[int],
     batch_tokens: int,
-    wanted: str = "auto",
+    requested: str = "auto",
     chunks: Iterable[Sequence[int]] | None = None,
 ) -> Choice:
     """The first strategy that is exact; EmoError when the one that is wanted is not.
@@ -73,7 +73,7 @@ def choose_strategy(
     """
     trial = Trial(loaded, ids, layers=layers, batch_tokens=batch_tokens, chunks=chunks)
     rejected: dict[str, Proof] = {}
-    for strategy in STRATEGIES if wanted == "auto" else (wanted,):
+    for strategy in STRATEGIES if requested == "auto" else (requested,):
         proof = trial.prove(strategy)
         if proof.exact:
             return Choice(strategy, proof, rejected)
@@ -120,7 +120,7 @@ class Trial:
         self._references: dict[tuple[tuple[int, ...], int], Reference] = {}
 
     def prove(self, strategy: str) -> Proof:
-        """The largest error of a strategy, for what is allowed there."""
+        """The largest error of a strategy, relative to its bound."""
         worst = Proof(0.0, FACTOR * FLOOR[self.loaded.dtype])
         for chunk in self.chunks:
             needed = {tuple(self.ids[place]) for place in chunk if place in self.needed}
@@ -141,12 +141,12 @@ class Trial:
             return Proof(float("inf"), 0.0, refusal="its activations are not finite")
         except Exception as error:  # whatever the model raises for masks and positions that it does not take
             return Proof(float("inf"), 0.0, refusal=refusal_of(error))
-        found = {pooling: rows[:, probes] for pooling, rows in packed.values.items()}
+        compared = {pooling: rows[:, probes] for pooling, rows in packed.values.items()}
         proof = Proof(0.0, 0.0)
         # the plain pass decides nearly always; passes that show its luck are run only where it does not
         for n_shaken in (0, N_SHAKEN):
             against = joined([self._reference(tuple(unique[probe]), n_shaken) for probe in probes])
-            proof = Proof(*agreement(found, against, self.loaded.dtype), no_float64=against.why)
+            proof = Proof(*agreement(compared, against, self.loaded.dtype), no_float64=against.why)
             if proof.exact:
                 break
         return proof
@@ -171,8 +171,8 @@ class Trial:
         needed = {longest[kinds[i]] for i in _spread(len(kinds))}
         # those with equal tokens are one prompt
         shared = [
-            (0 if self.ids[one] == self.ids[other] else common_prefix(self.ids[one], self.ids[other]), other)
-            for one, other in pairwise(places)
+            (0 if self.ids[before] == self.ids[prompt] else common_prefix(self.ids[before], self.ids[prompt]), prompt)
+            for before, prompt in pairwise(places)
         ]
         most = max(shared, default=(0, 0), key=lambda pair: pair[0])
         return needed | {most[1]} if most[0] else needed
@@ -181,10 +181,10 @@ class Trial:
 def _to_run(batches: Sequence[Batch], unique: Sequence[Sequence[int]], needed: set[tuple[int, ...]], room: int) -> list[Batch]:
     """The batches with a prompt that is needed, then others of all sizes while there is room and too few prompts."""
     chosen = [batch for batch in batches if any(tuple(unique[prompt]) in needed for prompt in batch.prompts)]
-    others = sorted((batch for batch in batches if batch not in chosen), key=lambda batch: batch.size)
-    for batch in (others[i] for i in _spread(len(others))):
-        too_few = sum(len(other.prompts) for other in chosen) < N_PROBES
-        if too_few and sum(other.size for other in chosen) + batch.size <= room:
+    remaining = sorted((batch for batch in batches if batch not in chosen), key=lambda batch: batch.size)
+    for batch in (remaining[i] for i in _spread(len(remaining))):
+        too_few = sum(len(run.prompts) for run in chosen) < N_PROBES
+        if too_few and sum(run.size for run in chosen) + batch.size <= room:
             chosen.append(batch)
     return chosen
 
@@ -198,10 +198,10 @@ def _to_compare(batches: Sequence[Batch], unique: Sequence[Sequence[int]], neede
     last = [max(row.paths, key=lambda prompt: row.paths[prompt][-1]) for batch in batches for row in batch.rows]
     by_length = sorted(prompts, key=lambda prompt: len(unique[prompt]))
     first = [prompt for prompt in prompts if tuple(unique[prompt]) in needed]
-    others = [last[i] for i in _spread(len(last))] + [by_length[i] for i in _spread(len(by_length))]
+    optional = [last[i] for i in _spread(len(last))] + [by_length[i] for i in _spread(len(by_length))]
     compared: list[int] = []
-    for prompt in dict.fromkeys([*first, *others]):
-        fits = len(compared) < N_PROBES and sum(len(unique[other]) for other in [*compared, prompt]) <= room
+    for prompt in dict.fromkeys([*first, *optional]):
+        fits = len(compared) < N_PROBES and sum(len(unique[member]) for member in [*compared, prompt]) <= room
         if prompt in first or len(compared) < 2 or fits:
             compared.append(prompt)
     return compared

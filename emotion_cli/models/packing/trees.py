@@ -21,12 +21,12 @@ OPEN_ROWS = 16
 
 
 Cost = Callable[[int, int], float]
-"""What a row costs, of its width and how many tokens each of them sees at most (in units that are only compared)."""
+"""Cost of a row from its width and the most tokens that each token sees (in arbitrary units)."""
 
 
 @dataclass
 class Row:
-    """Token prefixes laid out as one sequence, each behind the one that it goes on from; `paths` by prompt, in nodes."""
+    """Token prefixes laid out as one sequence, each after the one that it continues; `paths` by prompt, in nodes."""
 
     tokens: list[int] = field(default_factory=list)
     depths: list[int] = field(default_factory=list)
@@ -78,7 +78,7 @@ class Batch:
 
     @cached_property
     def is_causal(self) -> bool:
-        """Whether every row is a path: what fills a row up stands behind it and is never seen, so no mask is needed."""
+        """Whether every row is a path: padding stands after it and is never seen, so no mask is needed."""
         return all(row.is_path for row in self.rows)
 
     @property
@@ -131,33 +131,33 @@ def tree_rows(ids: Sequence[Sequence[int]], width: int) -> list[Row]:
     growing: list[_Growing] = []
     before: Sequence[int] = ()
     for prompt in sorted(range(len(ids)), key=lambda i: list(ids[i])):
-        own = ids[prompt]
-        neighbours = common_prefix(before, own)
-        before = own
+        tokens = ids[prompt]
+        neighbours = common_prefix(before, tokens)
+        before = tokens
         best, most = None, (-1, 0)
-        for one in growing:
-            one.shared = min(one.shared, neighbours)
-            room = width - len(one.row) - len(own) + one.shared
-            if room >= 0 and (one.shared, -room) > most:
-                best, most = one, (one.shared, -room)
+        for candidate in growing:
+            candidate.shared = min(candidate.shared, neighbours)
+            room = width - len(candidate.row) - len(tokens) + candidate.shared
+            if room >= 0 and (candidate.shared, -room) > most:
+                best, most = candidate, (candidate.shared, -room)
         if best:
-            best.row.add(prompt, own, best.last, best.shared)
-            best.last, best.shared = prompt, len(own)
+            best.row.add(prompt, tokens, best.last, best.shared)
+            best.last, best.shared = prompt, len(tokens)
             continue
         row = Row()
-        row.add(prompt, own)
+        row.add(prompt, tokens)
         rows.append(row)
         if len(row) < width:
-            growing.append(_Growing(row, prompt, len(own)))
+            growing.append(_Growing(row, prompt, len(tokens)))
             if len(growing) > OPEN_ROWS:
-                growing.remove(max(growing, key=lambda one: len(one.row)))
+                growing.remove(max(growing, key=lambda candidate: len(candidate.row)))
     return rows
 
 
-def common_prefix(one: Sequence[int], other: Sequence[int]) -> int:
+def common_prefix(first: Sequence[int], second: Sequence[int]) -> int:
     """How many first tokens two prompts share."""
     shared = 0
-    for a, b in zip(one, other, strict=False):
+    for a, b in zip(first, second, strict=False):
         if a != b:
             break
         shared += 1

@@ -1,1 +1,1 @@
-"""A model found, before it is loaded: where it is, what it is of, and what tells it apart."""
+"""A model before it is loaded: its place, its kind and its hashes."""

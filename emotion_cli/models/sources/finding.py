@@ -1,4 +1,4 @@
-"""What a model name stands for: an alias, a GGUF file, a folder or a Hub id; found and hashed without torch."""
+"""Resolves a model name (alias, GGUF file, folder or Hub id) and hashes the model, without torch."""
 
 import hashlib
 import json
@@ -39,7 +39,7 @@ class ModelSource:
 
     @property
     def hashes(self) -> tuple[str, str]:
-        """What tells it from every other model: the hashes of weights and tokenizer."""
+        """Its identity: the hashes of weights and tokenizer."""
         return self.weights_sha256, self.tokenizer_sha256
 
 
@@ -51,7 +51,7 @@ def find(
     revision: str | None = None,
     notify: Callable[[str], None] = lambda _: None,
 ) -> ModelSource:
-    """What `given` stands for: an alias, a .gguf file, a folder, else a Hub id; MissingError when it is not there.
+    """The model that `given` names: an alias, a .gguf file, a folder, else a Hub id; MissingError when it is not there.
 
     `name` is what to call it in the store; else the alias, the Hub id, or the name of the folder or file.
     """
@@ -59,7 +59,7 @@ def find(
     if given in embedded.EMBEDDED or path.suffix == ".gguf":
         gguf = embedded.locate(given, cache) if given in embedded.EMBEDDED else path
         if not gguf.is_file():
-            raise MissingError(f"{gguf}: there is no such GGUF file", hint="emo models list")
+            raise MissingError(f"{gguf}: no such GGUF file", hint="emo models list")
         digest = fingerprint.file_sha256(gguf, cache)
         # the conversion makes both, so a changed one is another tokenizer over the same weights
         conversion = hashlib.sha256(f"{digest} v{CONVERSION_VERSION}".encode()).hexdigest()
@@ -76,7 +76,7 @@ def find(
 
 
 def _refuse_unreadable(folder: Path) -> None:
-    """Say what is wrong with a model folder before anything is hashed or loaded."""
+    """Refuse a faulty model folder before anything is hashed or loaded."""
     refuse_adapter(folder)
     try:
         config = json.loads((folder / fingerprint.CONFIG).read_text(encoding="utf-8"))
@@ -119,7 +119,7 @@ def _download(name: str, revision: str | None, notify: Callable[[str], None]) ->
             notify(f"downloading {name}")
             return Path(huggingface_hub.snapshot_download(name, revision=revision, ignore_patterns=NOT_DOWNLOADED))
     except HFValidationError as error:
-        raise UsageError(f"{name!r} is no folder, alias or Hub id: {error}", hint="emo models list") from error
+        raise UsageError(f"{name!r} is not a folder, an alias or a Hub id: {error}", hint="emo models list") from error
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
         known = ", ".join(embedded.EMBEDDED)
         raise MissingError(

@@ -1,4 +1,4 @@
-"""Content hashes of all that loading a model can read, remembered by what the file system says, so that planning is instant."""
+"""Content hashes of all files that loading a model can read, cached by the files' size and time, so that planning is instant."""
 
 import hashlib
 import json

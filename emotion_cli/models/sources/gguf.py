@@ -36,7 +36,7 @@ def is_whole(folder: Path, cache: Path) -> bool:
 
 def convert(gguf: Path, target: Path, cache: Path, notify: Callable[[str], None]) -> None:
     """Save the float32 weights and the tokenizer of `gguf` in `target`, atomically; EmoError unless every tensor is read."""
-    held = gguf_weights(gguf)
+    n_values = gguf_weights(gguf)
     import torch
     import transformers
 
@@ -54,7 +54,7 @@ def convert(gguf: Path, target: Path, cache: Path, notify: Callable[[str], None]
             output_loading_info=True,
             ignore_mismatched_sizes=True,
         )
-        _refuse_unread(gguf, held, quantised, report)
+        _refuse_unread(gguf, n_values, quantised, report)
         config = quantised.config
         # a model marked as quantised refuses to be saved: the same weights under an unmarked config
         vars(config).pop("quantization_config", None)
@@ -83,13 +83,13 @@ def convert(gguf: Path, target: Path, cache: Path, notify: Callable[[str], None]
     except EmoError:
         raise
     except Exception as error:  # what a foreign reader raises over a foreign file is of any kind
-        said = f"{type(error).__name__}: {error}"
-        raise EmoError(f"{gguf}: the GGUF file cannot be converted: {said}", hint="use the model's safetensors") from error
+        problem = f"{type(error).__name__}: {error}"
+        raise EmoError(f"{gguf}: the GGUF file cannot be converted: {problem}", hint="use the model's safetensors") from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _refuse_unread(gguf: Path, held: dict[str, int], model: Any, report: dict[str, Any]) -> None:
+def _refuse_unread(gguf: Path, n_values: dict[str, int], model: Any, report: dict[str, Any]) -> None:
     """EmoError when a parameter was not in the file, or weights of the file went nowhere: transformers passes over them."""
     absent = sorted([*report["missing_keys"], *(name for name, *_ in report["mismatched_keys"])])
     if absent:
@@ -98,9 +98,9 @@ def _refuse_unread(gguf: Path, held: dict[str, int], model: Any, report: dict[st
             hint="fetch the file again, or use the model's safetensors",
         )
     # parameters() names shared ones once
-    unread = sum(held.values()) - sum(parameter.numel() for parameter in model.parameters())
+    unread = sum(n_values.values()) - sum(parameter.numel() for parameter in model.parameters())
     if unread:
-        suspects = [name for name, count in held.items() if count == unread]
+        suspects = [name for name, count in n_values.items() if count == unread]
         raise EmoError(
             f"{gguf}: {abs(unread)} weights of the file are not part of the model that transformers makes of it "
             f"({', '.join(suspects) or 'in several tensors'}), so its numbers would be wrong",

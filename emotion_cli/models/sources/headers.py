@@ -30,7 +30,7 @@ def gguf_weights(path: Path) -> dict[str, int]:
         with path.open("rb") as file:
             return _gguf(_Reader(file, size))
     except (ValueError, struct.error) as error:
-        raise EmoError(f"{path}: not a whole GGUF file: {error}", hint="fetch the file again") from error
+        raise EmoError(f"{path}: not a complete GGUF file: {error}", hint="fetch the file again") from error
 
 
 class Stored(NamedTuple):
@@ -49,7 +49,7 @@ def safetensors_header(path: Path) -> dict[str, Stored]:
             slices = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118 - no mapping
             return {name: Stored(tensor.get_dtype(), tensor.get_shape()) for name, tensor in slices.items()}
     except SafetensorError as error:
-        raise EmoError(f"{path}: not a whole safetensors file: {error}", hint="fetch the file again") from error
+        raise EmoError(f"{path}: not a complete safetensors file: {error}", hint="fetch the file again") from error
 
 
 class _Reader:
@@ -59,39 +59,39 @@ class _Reader:
     def number(self, code: str) -> int:
         return struct.unpack(f"<{code}", self.file.read(struct.calcsize(code)))[0]
 
-    def skip(self, count: int, what: str) -> None:
+    def skip(self, count: int, field: str) -> None:
         if count > self.size - self.file.tell():
-            raise ValueError(f"{what} is said to have {count} bytes, the file has {self.size}")
+            raise ValueError(f"{field} claims to have {count} bytes, the file has {self.size}")
         self.file.seek(count, 1)
 
-    def string(self, what: str) -> bytes:
+    def string(self, field: str) -> bytes:
         length = self.number("Q")
         start = self.file.tell()
-        self.skip(length, what)
+        self.skip(length, field)
         self.file.seek(start)
         return self.file.read(length)
 
-    def value(self, kind: int, what: str) -> None:
+    def value(self, kind: int, field: str) -> None:
         if kind in _SCALARS:
-            self.skip(_SCALARS[kind], what)
+            self.skip(_SCALARS[kind], field)
         elif kind == _STRING:
-            self.string(what)
+            self.string(field)
         elif kind == _ARRAY:
-            self.array(what)
+            self.array(field)
         else:
-            raise ValueError(f"{what} has the unknown type {kind}")
+            raise ValueError(f"{field} has the unknown type {kind}")
 
-    def array(self, what: str) -> None:
+    def array(self, field: str) -> None:
         inner, count = self.number("I"), self.number("Q")
         if inner in _SCALARS:
-            self.skip(count * _SCALARS[inner], what)
+            self.skip(count * _SCALARS[inner], field)
             return
         if inner == _ARRAY:
-            raise ValueError(f"{what} is an array of arrays")
+            raise ValueError(f"{field} is an array of arrays")
         if count * 8 > self.size - self.file.tell():
-            raise ValueError(f"{what} is said to have {count} strings, the file has {self.size} bytes")
+            raise ValueError(f"{field} claims to have {count} strings, the file has {self.size} bytes")
         for _ in range(count):
-            self.value(inner, what)
+            self.value(inner, field)
 
 
 def _gguf(reader: _Reader) -> dict[str, int]:
@@ -118,6 +118,6 @@ def _gguf(reader: _Reader) -> dict[str, int]:
             weights *= reader.number("Q")
         reader.skip(4 + 8, f"tensor {i}")
         if weights * _LEAST_BITS > 8 * reader.size:
-            raise ValueError(f"tensor {i} is said to have {weights} weights, the file has {reader.size} bytes")
+            raise ValueError(f"tensor {i} claims to have {weights} weights, the file has {reader.size} bytes")
         counts[name] = weights
     return counts

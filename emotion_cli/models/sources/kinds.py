@@ -9,7 +9,7 @@ from typing import Any
 from emotion_cli.errors import UsageError
 
 CAUSAL = "AutoModelForCausalLM"
-"""What a config calls code of its own for a causal language model."""
+"""The key in a config for custom code of a causal language model."""
 
 
 TIKTOKEN = rb"[A-Za-z0-9+/]+=* \d+\s"
@@ -17,11 +17,11 @@ TIKTOKEN = rb"[A-Za-z0-9+/]+=* \d+\s"
 
 
 PACKAGES = {"sentencepiece": ("sentencepiece", "google.protobuf"), "tiktoken": ("tiktoken",)}
-"""What transformers imports to read a tokenizer that is kept in the format of a package."""
+"""Packages that transformers imports to read a tokenizer of their format."""
 
 
 SOLD_AS = {"sentencepiece": "sentencepiece", "google.protobuf": "protobuf", "tiktoken": "tiktoken"}
-"""What to install for what is imported."""
+"""Distribution name of each imported package."""
 
 
 def refuse_other_kinds(name: str, folder: Path, *, trust_remote_code: bool = False) -> None:
@@ -59,20 +59,20 @@ def refuse_other_kinds(name: str, folder: Path, *, trust_remote_code: bool = Fal
         for key, value in config.items()
         if key.endswith("_config") and isinstance(value, dict) and "model_type" in value
     )
-    said = f" (it has parts for: {', '.join(made_of)})" if made_of else ""
-    raise UsageError(f"{name}: a model of type {kind} is not a causal language model{said}", hint="emo models list")
+    parts = f" (it has parts for: {', '.join(made_of)})" if made_of else ""
+    raise UsageError(f"{name}: a model of type {kind} is not a causal language model{parts}", hint="emo models list")
 
 
 def missing_packages(folder: Path) -> list[str]:
-    """What must be installed to read the tokenizer of a folder, in the format of sentencepiece or tiktoken; else empty."""
+    """The packages missing to read a folder's tokenizer, in the format of sentencepiece or tiktoken."""
     if (folder / "tokenizer.json").is_file():
         return []
     missing: dict[str, None] = {}
     for file in sorted(folder.glob("*.model")):
         with file.open("rb") as stream:
             begins = stream.read(256)
-        of = "tiktoken" if re.match(TIKTOKEN, begins) else "sentencepiece"
-        missing |= {SOLD_AS[package]: None for package in PACKAGES[of] if not _is_there(package)}
+        kind = "tiktoken" if re.match(TIKTOKEN, begins) else "sentencepiece"
+        missing |= {SOLD_AS[package]: None for package in PACKAGES[kind] if not _is_there(package)}
     return list(missing)
 
 

@@ -36,7 +36,7 @@ LEFTOVERS = {
     "qweight": "the weights are quantised: save the model dequantised",
     "qzeros": "the weights are quantised: save the model dequantised",
 }
-"""What part of a tensor's name says about how it came there, and what to do."""
+"""Parts of tensors' names that show how the file was made, and the hint for each."""
 
 
 def refuse_adapter(folder: Path) -> None:
@@ -56,8 +56,8 @@ def refuse_misfit(name: str, folder: Path, causal: Any, report: Mapping[str, Any
     do tensors of other heads, which lie outside the decoder.
     """
     files = sorted(folder.glob("*.safetensors"))
-    held = {tensor: stored for file in files for tensor, stored in safetensors_header(file).items()}
-    shapes = {tensor: stored.shape for tensor, stored in held.items()}
+    tensors = {tensor: stored for file in files for tensor, stored in safetensors_header(file).items()}
+    shapes = {tensor: stored.shape for tensor, stored in tensors.items()}
     expected = {tensor: tuple(value.shape) for tensor, value in causal.state_dict().items()}
     missing = [tensor for tensor in sorted(report["missing_keys"]) if _in_decoder(causal, tensor)]
     left_over = [
@@ -66,18 +66,18 @@ def refuse_misfit(name: str, folder: Path, causal: Any, report: Mapping[str, Any
         if _names_a_part(causal, tensor) and not _is_made_again(folder, causal, tensor)
     ]
     # a package that reads quantised weights says so in the config; without it codes would be cast to numbers that mean nothing
-    codes = [] if getattr(causal.config, "quantization_config", None) else _codes(causal, held)
+    codes = [] if getattr(causal.config, "quantization_config", None) else _codes(causal, tensors)
     faults = [
         _listed("missing", (f"{tensor} {_shape(expected.get(tensor))}" for tensor in missing)),
         _listed("not part of the model", (f"{tensor} {_shape(shapes.get(tensor))}" for tensor in left_over)),
         _listed(
             "of another shape",
             (
-                f"{tensor} {_shape(given)} where the model has {_shape(wanted)}"
-                for tensor, given, wanted in sorted(report["mismatched_keys"])
+                f"{tensor} {_shape(given)} where the model has {_shape(shape)}"
+                for tensor, given, shape in sorted(report["mismatched_keys"])
             ),
         ),
-        _listed("not stored as weights", (f"{tensor} {held[tensor].dtype}" for tensor in codes)),
+        _listed("not stored as weights", (f"{tensor} {tensors[tensor].dtype}" for tensor in codes)),
         _listed("not readable", report["error_msgs"]),
     ]
     faults = [fault for fault in faults if fault]
@@ -90,12 +90,12 @@ def refuse_misfit(name: str, folder: Path, causal: Any, report: Mapping[str, Any
         raise EmoError(f"{name}: the tensors in {folder} do not fit its config.json: {'; '.join(faults)}", hint=hint)
 
 
-def _codes(causal: Any, held: Mapping[str, Stored]) -> list[str]:
+def _codes(causal: Any, tensors: Mapping[str, Stored]) -> list[str]:
     """Stored tensors in the place of weights whose number format holds codes, not weights."""
     weights = {name for name, value in causal.named_parameters() if value.is_floating_point()}
     return [
         tensor
-        for tensor, stored in sorted(held.items())
+        for tensor, stored in sorted(tensors.items())
         if stored.dtype not in FLOATING and weights & {tensor, f"{causal.base_model_prefix}.{tensor}"}
     ]
 
@@ -130,10 +130,10 @@ def _is_made_again(folder: Path, causal: Any, tensor: str) -> bool:
     return square.ndim == 2 and torch.equal(square, torch.ones_like(square).tril())
 
 
-def _listed(what: str, items: Iterable[str]) -> str:
+def _listed(title: str, items: Iterable[str]) -> str:
     items = list(items)
     more = f" and {len(items) - NAMED} more" if len(items) > NAMED else ""
-    return f"{what}: {', '.join(items[:NAMED])}{more}" if items else ""
+    return f"{title}: {', '.join(items[:NAMED])}{more}" if items else ""
 
 
 def _shape(shape: Iterable[int] | None) -> str:

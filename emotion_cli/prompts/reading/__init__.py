@@ -40,12 +40,12 @@ def read_prompt_set(
     columns = columns or Columns()
     files = prompt_files(paths)
     contents = [READERS[path.suffix.lower()](path) for path in files]
-    for sentence in (sentence for of in contents for sentence in of.notes):
+    for sentence in (sentence for file in contents for sentence in file.notes):
         note(sentence)
-    faults = [fault for of in contents for fault in of.faults]
+    faults = [fault for file in contents for fault in file.faults]
     faults += _never_seen(contents, columns)
     reading = Reading(columns, faults, Tally())
-    rows = [row for of in contents for row in _rows(of, reading)]
+    rows = [row for file in contents for row in _rows(file, reading)]
     faults += reading.tally.faults() + _swallowed(contents, rows, columns)
     return validated(
         name,
@@ -67,35 +67,35 @@ def _lack_labels(rows: Sequence[Row]) -> bool:
 def prompt_files(paths: Sequence[Path]) -> list[Path]:
     """The files of prompts among `paths`, each once: a folder stands for those in it whose ending is known, by name."""
     kinds = ", ".join(READERS)
-    found: list[Path] = []
+    files: list[Path] = []
     for path in paths:
         if path.is_dir():
             inside = sorted(file for file in path.iterdir() if file.suffix.lower() in READERS and file.is_file())
             if not inside:
                 raise UsageError(f"{path}: no prompt files are in this folder; these kinds are read: {kinds}")
-            found += inside
+            files += inside
         elif path.suffix.lower() not in READERS:
             raise UsageError(f"{path}: not a kind of prompt file that is read; these are: {kinds}")
         elif not path.is_file():
-            raise UsageError(f"{path}: there is no such file", hint="emo datasets list")
+            raise UsageError(f"{path}: no such file", hint="emo datasets list")
         else:
-            found.append(path)
-    return list({path.resolve(): path for path in found}.values())
+            files.append(path)
+    return list({path.resolve(): path for path in files}.values())
 
 
 def _never_seen(contents: Sequence[Contents], columns: Columns) -> list[str]:
-    """A fault for each column that was named and that no row has."""
-    seen = {key for of in contents for row in of.rows for key in row.values}
-    what = {"text": "text", "emotion": "label", "topic": "topic"}
-    asked = {name: what[key] for key, name in columns.named.items()} | dict.fromkeys(columns.label_columns, "label")
-    return [f"no row has the {of} column {name!r}" for name, of in asked.items() if seen and name not in seen]
+    """A fault for each named column that no row has."""
+    seen = {key for file in contents for row in file.rows for key in row.values}
+    names = {"text": "text", "emotion": "label", "topic": "topic"}
+    asked = {name: names[key] for key, name in columns.named.items()} | dict.fromkeys(columns.label_columns, "label")
+    return [f"no row has the {key} column {name!r}" for name, key in asked.items() if seen and name not in seen]
 
 
 def _rows(contents: Contents, reading: Reading) -> list[Row]:
-    """The rows under the keys that a prompt has; what is wrong with a whole column is said once, not for each row."""
+    """The rows under the keys that a prompt has; a fault of a whole column is listed once, not for each row."""
     unknown: list[str] = []
     if contents.header:
-        unknown = reading.columns.others(contents.header)
+        unknown = reading.columns.unread(contents.header)
         wrong = reading.columns.header_faults(contents.header)
         if not reading.columns.ignore_others:
             at, known = contents.header.place, ", ".join(KEYS)
@@ -111,11 +111,11 @@ def _rows(contents: Contents, reading: Reading) -> list[Row]:
 
 def _swallowed(contents: Sequence[Contents], rows: Sequence[Row], columns: Columns) -> list[str]:
     """A fault for each row over several lines, more than one of which would be a row by itself with a label that others have."""
-    doubts = [doubt for of in contents for doubt in of.doubts]
+    doubts = [doubt for group in contents for doubt in group.doubts]
     silent = Reading(columns, [], Tally())
     alone = {doubt.place: [row.values.get("emotion") for row in map(silent.row, doubt.rows) if row] for doubt in doubts}
     labels = Counter(row.values.get("emotion") for row in rows if isinstance(row.values.get("emotion"), str))
-    maybe = Counter(label for of in alone.values() for label in of if isinstance(label, str))
+    maybe = Counter(label for group in alone.values() for label in group if isinstance(label, str))
     known = {*labels, *(label for label, n in maybe.items() if n > 1)}
     return [
         f"{doubt.place}: a quote opens a field here that closes in line {doubt.last}, yet {n} of these lines would be rows by "

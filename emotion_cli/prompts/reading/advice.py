@@ -1,4 +1,4 @@
-"""Options that would read a file which cannot be read without them: what its columns and values look like."""
+"""Suggests options for a file that cannot be read without them, from its columns and values."""
 
 from collections.abc import Sequence
 from shlex import quote
@@ -16,13 +16,13 @@ FEWEST_LABELS = 2
 
 def options_for(contents: Sequence[Contents], columns: Columns) -> list[str]:
     """Options, quoted for a shell, beside those that were given in `columns`; empty where none would help."""
-    names = list(dict.fromkeys(name for of in contents for name in _names(of)))
-    held = {key for name, key in columns.keys.items() if name in names} | ({"emotion"} if columns.label_columns else set())
-    named = {key: name for name in names if (key := _meant(name, columns)) and key not in held}
+    names = list(dict.fromkeys(name for file in contents for name in _names(file)))
+    mapped = {key for name, key in columns.keys.items() if name in names} | ({"emotion"} if columns.label_columns else set())
+    named = {key: name for name in names if (key := _meant(name, columns)) and key not in mapped}
     options = [word for key, name in named.items() for word in (OPTIONS[key], quote(name))]
     label = named.get("emotion") or next((name for name, key in columns.keys.items() if key == "emotion" and name in names), None)
     marked: list[str] = []
-    if label is None and "emotion" not in held:
+    if label is None and "emotion" not in mapped:
         marked = [name for name in names if name not in named.values() and _is_marked(_values(contents, name))]
         marked = marked if len(marked) >= FEWEST_LABELS else []
         options += ["--label-columns", quote(",".join(marked))] if marked else []
@@ -30,7 +30,7 @@ def options_for(contents: Sequence[Contents], columns: Columns) -> list[str]:
         options += ["--label-names", "A,B,C"]
     if not options:
         return []
-    if "text" not in {*held, *named}:
+    if "text" not in {*mapped, *named}:
         options += [OPTIONS["text"], "COLUMN"]
     if not columns.ignore_others and {*names} - {*columns.keys, *named.values(), *marked}:
         options.append("--ignore-other-columns")
@@ -42,7 +42,7 @@ def _names(contents: Contents) -> list[str]:
 
 
 def _values(contents: Sequence[Contents], name: str) -> list[Any]:
-    return [row.values[name] for of in contents for row in of.rows if name in row.values]
+    return [row.values[name] for file in contents for row in file.rows if name in row.values]
 
 
 def _meant(name: str, columns: Columns) -> str | None:

@@ -11,15 +11,15 @@ from emotion_cli.prompts.prompt_set import KEYS, Row
 from emotion_cli.prompts.reading.contents import Header
 
 USUAL = {"text": "text", "emotion": "emotion", "label": "emotion", "topic": "topic", "lang": "lang"}
-"""What a column or key is called where nobody says otherwise, and the key of a prompt that it holds."""
+"""Default names of columns or keys, and the key of a prompt that each holds."""
 
 OFF_ON = {0: False, 1: True, "0": False, "1": True, "0.0": False, "1.0": True}
-"""What a column that says whether a row has a label may hold."""
+"""Values of a column that says whether a row has a label."""
 
 
 @dataclass(frozen=True)
 class Columns:
-    """The columns that hold text, label and topic where they have other names; what is not named is called as usual.
+    """The columns that hold text, label and topic where they have other names; the others have their default names.
 
     `label_names` are the labels by number, from 0; `label_columns` hold 0 or 1, one column a label.
     """
@@ -35,9 +35,9 @@ class Columns:
         named = [*filter(None, (self.text, self.label, self.topic)), *self.label_columns]
         twice = sorted({name for name in named if named.count(name) > 1})
         if twice:
-            raise UsageError(f"column {twice[0]!r} is named for two things")
+            raise UsageError(f"column {twice[0]!r} is used twice in the options")
         if self.label_columns and (self.label or self.label_names):
-            raise UsageError("--label-columns goes with neither --label-column nor --label-names: its columns are the labels")
+            raise UsageError("--label-columns cannot be used with --label-column or --label-names: its columns are the labels")
 
     @property
     def named(self) -> dict[str, str]:
@@ -53,7 +53,7 @@ class Columns:
         return usual | {name: key for key, name in self.named.items()}
 
     def header_faults(self, header: Header) -> list[str]:
-        """What is wrong with a table's columns, apart from those that are not known."""
+        """The faults of a table's columns, except unknown columns."""
         columns: dict[str, list[str]] = {}
         for name in header.names:
             if name in self.keys or name in self.label_columns or not self.ignore_others:
@@ -65,11 +65,11 @@ class Columns:
             wrong += [f"column {i} has no name" for i, name in enumerate(header.names, start=1) if not name.strip()]
         wrong += [f"there is no column {name!r}" for name in needed if self.keys.get(name, name) not in columns]
         if self.label_columns and "emotion" in columns:
-            wrong.append(f"column {columns['emotion'][0]!r} stands beside the columns of labels")
+            wrong.append(f"column {columns['emotion'][0]!r} cannot be used with the columns of labels")
         return [f"{header.place}: {fault}" for fault in wrong]
 
-    def others(self, header: Header) -> list[str]:
-        """Columns of a table that nobody asked for, sorted."""
+    def unread(self, header: Header) -> list[str]:
+        """Columns of a table that no option names, sorted."""
         return sorted({name for name in header.names if name.strip() and self._is_other(name)})
 
     def _is_other(self, name: str) -> bool:
@@ -87,10 +87,10 @@ class Tally:
         """A sentence for each kind, with the number of rows."""
         kinds = ((self.without, "no label"), (self.several, "several labels"))
         return [
-            f"{places[0]}: {'the row has' if len(places) == 1 else f'{len(places)} rows have'} {what}, "
+            f"{places[0]}: {'the row has' if len(places) == 1 else f'{len(places)} rows have'} {problem}, "
             + ("the first is here; " if len(places) > 1 else "")
-            + "a row is read with one"
-            for places, what in kinds
+            + "a row needs exactly one"
+            for places, problem in kinds
             if places
         ]
 
@@ -112,7 +112,7 @@ class Reading(NamedTuple):
             if name not in self.columns.keys and self.columns.ignore_others:
                 continue
             if key in values:
-                self.faults.append(f"{row.place}: {name!r} stands beside another key for {key}")
+                self.faults.append(f"{row.place}: {name!r} is a second key for {key}")
             else:
                 values[key] = value
         if self.columns.label_columns:
@@ -137,23 +137,25 @@ class Reading(NamedTuple):
         return None if wrong else [name for name, value in read.items() if value]
 
     def _numbered(self, place: str, value: Any) -> list[str] | None:
-        """The names of the numbers in a cell or a list; None where one is no number of a name."""
+        """The names of the numbers in a cell or a list; None where a number has no name."""
         names = self.columns.label_names
         numbers = value if isinstance(value, list) else value.split(",") if isinstance(value, str) else [value]
         try:
-            found = [int(number) if isinstance(number, int | str) and not isinstance(number, bool) else -1 for number in numbers]
+            indexes = [
+                int(number) if isinstance(number, int | str) and not isinstance(number, bool) else -1 for number in numbers
+            ]
         except ValueError:
-            found = [-1]
-        if any(not 0 <= number < len(names) for number in found):
+            indexes = [-1]
+        if any(not 0 <= number < len(names) for number in indexes):
             self.faults.append(
-                f"{place}: the label {value!r} is no number from 0 to {len(names) - 1}, which the label names have"
+                f"{place}: the label {value!r} is not a number from 0 to {len(names) - 1}, which the label names have"
             )
             return None
-        return [names[number] for number in found]
+        return [names[number] for number in indexes]
 
 
 def off_or_on(value: Any) -> bool | None:
-    """What a cell says of whether a row has a label; None where it holds anything else than 0 or 1."""
+    """Whether a row has a label, from a cell of 0 or 1; None for other values."""
     return OFF_ON.get(value) if isinstance(value, str | int | float) else None
 
 
@@ -170,16 +172,14 @@ def label_names(given: str) -> tuple[str, ...]:
     elif "," in given:
         names = given.split(",")
     else:
-        raise UsageError(
-            f"--label-names {given}: there is no such file", hint="--label-names calm,joy,rage, or a file with one a line"
-        )
+        raise UsageError(f"--label-names {given}: no such file", hint="--label-names calm,joy,rage, or a file with one a line")
     return distinct("--label-names", names)
 
 
 def distinct(option: str, given: Collection[str]) -> tuple[str, ...]:
-    """Names without white space around them; UsageError when one is empty or stands twice."""
+    """Names without white space around them; UsageError when one is empty or is repeated."""
     names = [name.strip() for name in given]
     wrong = next((name for name in names if not name or names.count(name) > 1), None)
     if wrong is not None:
-        raise UsageError(f"{option}: {'a name is empty' if not wrong else f'{wrong!r} stands twice'}")
+        raise UsageError(f"{option}: {'a name is empty' if not wrong else f'{wrong!r} is repeated'}")
     return tuple(names)

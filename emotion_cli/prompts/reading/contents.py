@@ -1,4 +1,4 @@
-"""What a prompt file holds, and its lines as text."""
+"""The contents of a prompt file, and its lines as text."""
 
 import codecs
 from collections.abc import Iterator, Sequence
@@ -24,7 +24,7 @@ class Doubt(NamedTuple):
 
 
 class Contents(NamedTuple):
-    """What a file holds: rows that could be read, a sentence for each place that could not, and a table's header.
+    """The contents of a file: readable rows, a sentence for each unreadable place, and a table's header.
 
     `notes` say what was read in another way than usual, `doubts` what may have been swallowed.
     """
@@ -59,7 +59,7 @@ MARKS = (
 
 
 def lines(path: Path, faults: list[str], notes: list[str]) -> list[Line]:
-    """The lines of a text file, a leading byte order mark left out; a line of bytes that are no text is a fault.
+    """The lines of a text file, a leading byte order mark left out; a line of bytes that are not text is a fault.
 
     UTF-8, or UTF-16 where a byte order mark says so. Where no line feed is in the file, carriage returns end its lines.
     """
@@ -76,7 +76,7 @@ def lines(path: Path, faults: list[str], notes: list[str]) -> list[Line]:
         return []
     raw = raw.removeprefix(codecs.BOM_UTF8)
     end = b"\r" if _ends_in_returns(b"\r" in raw, b"\n" in raw, path, notes) else b"\n"
-    # split as bytes, so that one wrong byte costs one line and a U+2028 in a text is no line end
+    # split as bytes, so that one wrong byte costs one line and a U+2028 in a text is not a line end
     return list(_decoded(path, raw.split(end), end.decode(), faults))
 
 
@@ -101,7 +101,7 @@ def _lacks_mark(raw: bytes) -> bool:
 def _ends_in_returns(has_return: bool, has_feed: bool, path: Path, notes: list[str]) -> bool:
     if not has_return or has_feed:
         return False
-    notes.append(f"{path}: its lines end in carriage returns alone, and are read so")
+    notes.append(f"{path}: its lines end in carriage returns only, and are read that way")
     return True
 
 

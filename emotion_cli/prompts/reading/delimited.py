@@ -13,7 +13,7 @@ from emotion_cli.prompts.prompt_set import Row
 from emotion_cli.prompts.reading.contents import Contents, Doubt, Header, Line, lines
 
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs"}
-"""What may stand between fields, as it is called in sentences."""
+"""Separators of fields, as sentences name them."""
 
 QUOTING = "a field with quotes is quoted, and the quotes in it are doubled"
 
@@ -91,24 +91,24 @@ def _read(path: Path, usual: str) -> Contents:
                 doubts.append(Doubt(place, span[-1].number, alone))
     if quoted_at:
         faults += [
-            f"{place}: a quote opens no whole field, yet fields are quoted, as in line {quoted_at}; {QUOTING}"
+            f"{place}: a quote does not enclose a whole field, yet fields are quoted, as in line {quoted_at}; {QUOTING}"
             for place in literal
         ]
     elif literal:
         more = f", here and in {len(literal) - 1} more lines" if len(literal) > 1 else ""
-        notes.append(f"{literal[0]}: a quote that opens no whole field is read as a character{more}")
+        notes.append(f"{literal[0]}: a quote that does not enclose a whole field is read as a character{more}")
     return Contents(rows, faults, header, notes, doubts)
 
 
 def _row(place: str, header: Header, fields: Sequence[str]) -> Row:
-    # an empty cell is no value
+    # an empty cell is a missing value
     return Row(place, {name: value or None for name, value in zip(header.names, fields, strict=True)})
 
 
 def _rows_alone(path: Path, span: Sequence[Line], header: Header, separator: str) -> list[Row]:
     """Those of the lines of a record that would be rows if no field spanned lines."""
     cells = {line.number: _cells(line.body, separator) for line in span[: len(span) if len(span) > 1 else 0]}
-    return [_row(f"{path}:{number}", header, of) for number, of in cells.items() if len(of) == len(header.names)]
+    return [_row(f"{path}:{number}", header, fields) for number, fields in cells.items() if len(fields) == len(header.names)]
 
 
 def _needs_quotes(record: _Record, span: Sequence[Line], separator: str) -> bool:
@@ -139,11 +139,11 @@ def _separator(path: Path, text: Sequence[Line], usual: str, faults: list[str], 
         record, _ = _record_or_fault(text, first, separator)
         return len(record.fields) if record else 0
 
-    others = [separator for separator in SEPARATORS if separator != usual and n_columns(separator) > 1]
-    if n_columns(usual) > 1 or len(others) != 1:
+    candidates = [separator for separator in SEPARATORS if separator != usual and n_columns(separator) > 1]
+    if n_columns(usual) > 1 or len(candidates) != 1:
         return first, usual
-    notes.append(f"{place}: fields are separated by {SEPARATORS[others[0]]}, as the header shows")
-    return first, others[0]
+    notes.append(f"{place}: fields are separated by {SEPARATORS[candidates[0]]}, as the header shows")
+    return first, candidates[0]
 
 
 def _record_or_fault(text: Sequence[Line], at: int, separator: str) -> tuple[_Record | None, str]:
@@ -165,13 +165,13 @@ def _record(text: Sequence[Line], at: int, separator: str) -> _Record:
             body = text[last].body
             if position < len(body) and body[position] != separator:
                 closed = "" if last == opened else f" closes in line {text[last].number} and"
-                raise _QuoteError(f"the quoted field {len(fields) + 1}{closed} has more behind its closing quote; {QUOTING}")
+                raise _QuoteError(f"the quoted field {len(fields) + 1}{closed} has more text after its closing quote; {QUOTING}")
         else:
             all_quoted = False
             stop = body.find(separator, position)
             field, position = body[position : stop if stop >= 0 else None], stop if stop >= 0 else len(body)
             if "\r" in field:
-                raise _QuoteError("a carriage return stands inside the line: its kind of line end is not that of the others")
+                raise _QuoteError("a carriage return is inside the line: its line end differs from those of the other lines")
         fields.append(field)
         if position >= len(body):
             return _Record(fields, last - at + 1, all_quoted)
@@ -179,7 +179,7 @@ def _record(text: Sequence[Line], at: int, separator: str) -> _Record:
 
 
 def _quoted(text: Sequence[Line], line: int, position: int) -> tuple[str, int, int]:
-    """A quoted field from behind its opening quote: what it says, and the line and position behind its closing quote."""
+    """A quoted field after its opening quote: its text, and the line and position after its closing quote."""
     pieces: list[str] = []
     while True:
         close = text[line].text.find('"', position)

@@ -12,7 +12,7 @@ from emotion_cli.prompts.prompt_set import Row
 from emotion_cli.prompts.reading.contents import Contents, lines
 
 SET_KEYS = ("prompts", "label", "emotion", "lang")
-"""What the object of the one-label form may say; `lang` and the label hold for every prompt in it."""
+"""Keys of the object of the one-label form; `lang` and the label apply to every prompt in it."""
 
 
 class _Object(dict[str, Any]):
@@ -78,7 +78,7 @@ def read_json(path: Path) -> Contents:
         if key not in SET_KEYS:
             faults.append(f"{place(at)}: unknown key {key!r}; known are {', '.join(SET_KEYS)}")
         elif key in head or (key == "prompts" and items is not None) or {"label", "emotion"} <= {key, *head}:
-            faults.append(f"{place(at)}: {key!r} stands beside another key for the same")
+            faults.append(f"{place(at)}: {key!r} is a second key for the same field")
         elif key != "prompts":
             head[key] = value
         elif isinstance(value, list):
@@ -100,7 +100,7 @@ def read_json(path: Path) -> Contents:
 
 
 def _row(place: str, value: _Object, faults: list[str], common: dict[str, Any] | None = None) -> Row:
-    faults += [f"{place}: the key {key!r} stands twice" for key in value.twice]
+    faults += [f"{place}: the key {key!r} is repeated" for key in value.twice]
     return Row(place, {**(common or {}), **value})
 
 
@@ -131,7 +131,7 @@ def _members(text: str) -> list[tuple[int, str, Any]]:
             members.append((at, key, items))
         else:
             value, end = _DECODER.raw_decode(text, start)
-            # a list under another key than `prompts` is no list of items
+            # a list under another key than `prompts` is not a list of items
             members.append((at, key, value))
         return end
 
@@ -142,7 +142,7 @@ def _members(text: str) -> list[tuple[int, str, Any]]:
 
 
 def _separated(text: str, opening: int, closing: str, read: Callable[[int], int]) -> int:
-    """Call `read` (start to end) for each of the comma-separated things behind `opening`; where the closing bracket ends."""
+    """Call `read` (start to end) for each of the comma-separated items after `opening`; where the closing bracket ends."""
     at = _after_space(text, opening + 1)
     if text[at : at + 1] == closing:
         return at + 1

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def read_parquet(path: Path) -> Contents:
-    """Rows of a Parquet file; NULL is no value."""
+    """Rows of a Parquet file; NULL is a missing value."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 

@@ -30,8 +30,10 @@ def direction_quality(rows: Iterable[Row], title: str) -> dict[str, bytes]:
         line(reliability, i, x, [row["split_half"] for row in members], emotion)
     for axes, low, high in ((separation, "auroc_null_low", "auroc_null_high"), (reliability, None, "split_half_null_high")):
         widest = [[row for _, members in emotions for row in members if row["layer"] == layer] for layer in layers]
-        upper = [max((row[high] for row in here if row[high] is not None), default=None) for here in widest]
-        lower = [min((row[low] for row in here if row[low] is not None), default=None) if low else -1.0 for here in widest]
+        upper = [max((row[high] for row in at_layer if row[high] is not None), default=None) for at_layer in widest]
+        lower = [
+            min((row[low] for row in at_layer if row[low] is not None), default=None) if low else -1.0 for at_layer in widest
+        ]
         axes.fill_between(
             layers,
             [number(value) for value in lower],

@@ -1,4 +1,4 @@
-"""What all figures share: canvas, lines, axes, legends, and saving to the same bytes."""
+"""The shared parts of all figures: canvas, lines, axes, legends, and saving to the same bytes."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 Row = Mapping[str, Any]
 
-# Okabe and Ito's palette: told apart by most colour-blind readers; dashes and markers tell lines apart in grey
+# Okabe and Ito's palette: most colour-blind readers can distinguish it; dashes and markers distinguish lines in grey
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 DASHES = ("-", "--", ":", "-.")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")

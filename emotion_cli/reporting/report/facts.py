@@ -1,4 +1,4 @@
-"""What a report is made of: rows of bundled queries and tables, the figures, and the MLflow record."""
+"""The facts of a report: rows of bundled queries and tables, the figures, and the MLflow record."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure: where its PNG is from the page's folder, its SVG, what it shows, and of which dataset."""
+    """A figure: its PNG relative to the page's folder, its SVG, its caption and its dataset."""
 
     path: str
     svg: bytes
@@ -19,7 +19,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class Facts:
-    """Rows by the query that they come from, all of one variant (method, reference, pooling), and what was made beside them.
+    """Rows by the query that they come from, all of one variant (method, reference, pooling), and the other outputs of the job.
 
     `tracked` is None where nothing was logged of the numbers as they are now.
     """

@@ -66,7 +66,7 @@ def listing(text: str) -> Markdown:
 
 
 def table(rows: Sequence[Mapping[str, Any]], columns: Sequence[Column], source: str) -> Markdown:
-    """Rows as a table of these columns, and the query that it shows; a value that is not defined is said to be so."""
+    """Rows as a table of these columns, and the query that it shows; undefined values are marked."""
     lines = [[escaped(column.header) for column in columns], ["---:" if column.format else "---" for column in columns]]
     lines += [[_cell(row.get(column.name), column.format) for column in columns] for row in rows]
     return Markdown("\n".join(f"| {' | '.join(line)} |" for line in lines) + f"\n\n{_source(source)}")

@@ -1,4 +1,4 @@
-"""Whether two models hold the same directions, in two sentences: only what the nulls and intervals allow is said."""
+"""Whether two models hold the same directions, in two sentences: only claims that the nulls and intervals allow."""
 
 from collections.abc import Sequence
 

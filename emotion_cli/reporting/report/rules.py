@@ -25,7 +25,7 @@ Numbers = dict[str, Any]
 
 @dataclass(frozen=True)
 class Rule:
-    """A sentence, the query that its numbers come from, and when it is said; one sentence for each group of rows."""
+    """A sentence, the query that its numbers come from, and when it applies; one sentence for each group of rows."""
 
     query: str
     sentence: str
@@ -285,8 +285,8 @@ OBSERVATIONS = (
     ),
     Rule(
         _BY_MODEL,
-        "{model}: every mean cosine is above 0.9 ({low:.4f} to {high:.4f}), so its emotions are told apart by little "
-        "of their vectors.",
+        "{model}: every mean cosine is above 0.9 ({low:.4f} to {high:.4f}), so its emotions differ in a small part "
+        "of their vectors only.",
         _all_high,
         by=("model",),
     ),
@@ -334,8 +334,8 @@ NEXT_STEPS = (
     ),
     Rule(
         _BY_MODEL,
-        "All vectors share the reference {reference}, which alone makes them alike; ask what sets an emotion apart "
-        "from the others: emo compare --reference others.",
+        "All vectors share the reference {reference}, which alone makes them similar; measure each emotion against "
+        "the others: emo compare --reference others.",
         _shared_reference,
     ),
 )

@@ -47,8 +47,7 @@ def overview(facts: Facts) -> Iterable[Markdown]:
     """The prompt sets, the models, and how the vectors were made."""
     yield say(
         "Emotion vectors from {datasets} in {models}: method {method}, reference {reference}, pooling {pooling}, means over "
-        "layers {over_layers}. Every similarity stands beside what it would be by chance; a value that is not defined is said to "
-        "be so.",
+        "layers {over_layers}. Every similarity is shown with its null; undefined values are marked.",
         datasets=listed(facts.distinct("extractions", "dataset")),
         models=listed(facts.distinct("extractions", "model")),
         over_layers=code(facts.settings["over_layers"]),
@@ -109,7 +108,7 @@ def commands(facts: Facts) -> Iterable[Markdown]:
     ]
     yield listing("\n".join(shlex.join(line) for line in lines))
     yield say(
-        "A model that was read from a folder or file goes by its last part here. `emo run --track` with the same options does "
+        "A model from a folder or file is named by the last part of its path. `emo run --track` with the same options does "
         "all of it."
     )
 
@@ -139,7 +138,7 @@ def vectors_and_similarities(facts: Facts) -> Iterable[Markdown]:
             )
             rows = facts.of(BY_MODEL, dataset=dataset, model=model)
             if not rows:
-                yield say("One emotion is shown only, so there is no pair to compare.")
+                yield say("Only one emotion is shown, so there is no pair to compare.")
                 continue
             yield table(
                 rows,
@@ -162,7 +161,7 @@ def verdicts(facts: Facts) -> Iterable[Markdown]:
     """What may be said of each two emotions, in the words of `within_model_verdicts_by_layer`, and nothing more."""
     rows = facts.of(BY_MODEL)
     if not rows:
-        yield say("There is one emotion only, so there is no pair to speak of.")
+        yield say("There is only one emotion, so there is no pair to compare.")
         return
     yield table(
         [{**row, "verdict": row["verdict"] or "not measured"} for row in rows],
@@ -196,7 +195,7 @@ def cross_model(facts: Facts) -> Iterable[Markdown]:
                 ),
                 BY_EMOTION,
             )
-        yield from sentence_list(KEY_FINDINGS, facts, dataset=dataset) or [say("There is one model only.")]
+        yield from sentence_list(KEY_FINDINGS, facts, dataset=dataset) or [say("There is only one model.")]
 
 
 def shared_directions(facts: Facts) -> Iterable[Markdown]:
@@ -257,7 +256,7 @@ def dataset_shift(facts: Facts) -> Iterable[Markdown]:
 def visualizations(facts: Facts) -> Iterable[Markdown]:
     """Every figure, by dataset."""
     if not facts.pictures:
-        yield say("No figure is there; `emo plot` draws them.")
+        yield say("There are no figures; `emo plot` draws them.")
     for dataset in dict.fromkeys(shown.dataset for shown in facts.pictures):
         of_dataset = [shown for shown in facts.pictures if shown.dataset == dataset]
         yield heading(f"{dataset}: {len(of_dataset)} figures")

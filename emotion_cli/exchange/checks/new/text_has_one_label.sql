@@ -1,4 +1,4 @@
--- the text stands under {emotion!r} here and {label!r} at {first_row}
+-- the text has label {emotion!r} here and {label!r} at {first_row}
 select
     rows.this_row,
     rows.emotion,
