@@ -43,7 +43,7 @@ class LabelledTexts(NamedTuple):
 def texts_of_pair(prompts: Sequence[Prompt], pair: tuple[str, str]) -> LabelledTexts:
     """The prompts of two labels."""
     chosen = [prompt for prompt in prompts if prompt.emotion in pair]
-    _, topics = np.unique([prompt.topic for prompt in chosen], return_inverse=True)
+    _, topics = np.unique([str(prompt.topic) for prompt in chosen], return_inverse=True)
     return LabelledTexts(
         np.array([prompt.text for prompt in chosen]), np.array([prompt.emotion == pair[0] for prompt in chosen]), topics
     )
@@ -88,9 +88,7 @@ def _scores_by_classifier(classifiers: Sequence, trained: LabelledTexts, others:
     trigrams = TfidfVectorizer(analyzer="char", ngram_range=(3, 3))
     vectorizer = make_union(words, trigrams)
     known, unknown = vectorizer.fit_transform(trained.texts), vectorizer.transform(others)
-    return np.stack(
-        [classifier.fit(known, trained.positive).predict_log_proba(unknown) @ [-1, 1] for classifier in classifiers]
-    )
+    return np.stack([classifier.fit(known, trained.positive).predict_log_proba(unknown) @ [-1, 1] for classifier in classifiers])
 
 
 def main(name: str, test_name: str | None = None) -> None:

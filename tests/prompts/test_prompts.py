@@ -28,10 +28,13 @@ EMOTION = re.compile(
     r"|unfair\w*|upset|wrong\w*)\b",
     re.IGNORECASE,
 )
-FUNCTION_WORDS = (
-    "i my you your he his she her they their we our it the a and when while until before after because since so that as "
-    "not no had was for to with in on at of by into out up off all own night day then two"
-).split()
+FUNCTION_WORDS = re.findall(
+    r"\w+",
+    """
+    i my you your he his she her they their we our it the a and when while until before after because since so that as not no
+    had was for to with in on at of by into out up off all own night day then two
+    """,
+)
 
 
 @pytest.mark.parametrize(
