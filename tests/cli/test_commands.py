@@ -223,6 +223,8 @@ def test_datasets_are_listed_shown_validated_and_imported(workplace, tmp_path):
         ("baseline", "train", 280, False),
         ("extended", "train", 400, False),
         ("heldout", "test", 160, False),
+        ("implicit", "train", 400, False),
+        ("implicit-heldout", "test", 160, False),
         ("mine", "train", 18, True),
     ]
     shown = emo_ok("datasets", "show", "mine", "--store", workplace.store, "--format", "jsonl").out

@@ -32,7 +32,7 @@ def versions(name, store):
     return [row for row in json.loads(emo_ok("datasets", "list", *store, "--format", "json").out) if row["dataset"] == name]
 
 
-@pytest.mark.parametrize("name", ["baseline", "extended", "heldout"])
+@pytest.mark.parametrize("name", ["baseline", "extended", "heldout", "implicit", "implicit-heldout"])
 def test_the_name_of_a_shipped_set_is_only_taken_when_asked(path, tmp_path, name):
     store = ["--store", tmp_path / "store"]
     ran = emo("datasets", "import", path, "--dataset", name, *store)

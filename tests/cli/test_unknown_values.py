@@ -27,7 +27,11 @@ def refused(place, words, code, said):
 @pytest.mark.parametrize(
     ("option", "code", "said"),
     [
-        (("-d", "mien"), 2, "--dataset: 'mien' is not one of baseline, extended, heldout, mine; did you mean mine?"),
+        (
+            ("-d", "mien"),
+            2,
+            "--dataset: 'mien' is not one of baseline, extended, heldout, implicit, implicit-heldout, mine; did you mean mine?",
+        ),
         (("-m", "tiny-gtp2"), 2, "did you mean tiny-gpt2?"),
         (("-d", "extended"), 3, "emo "),
         (("-m", "smollm2-135m"), 3, "emo "),

@@ -157,7 +157,9 @@ def test_a_shipped_set_is_known(store):
         {"prompt_id": prompt.prompt_id, "emotion": prompt.emotion, "pooling": "last", "layer": 3, "activation": [1.0, float(i)]}
         for i, prompt in enumerate(prompts)
     ]
-    with pytest.raises(UsageError, match="--dataset: 'mine' is not one of baseline, extended, heldout"):
+    with pytest.raises(
+        UsageError, match="--dataset: 'mine' is not one of baseline, extended, heldout, implicit, implicit-heldout"
+    ):
         imported(store, [made.table_of(rows)], create_dataset=False)
     found = imported(store, [made.table_of(rows)], dataset="baseline", create_dataset=False)
     assert found.n_prompts == 20

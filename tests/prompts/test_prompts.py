@@ -1,7 +1,9 @@
 """The shipped sets, and what is said of faulty files."""
 
 import json
+import re
 from collections import Counter, defaultdict
+from itertools import combinations
 
 import pytest
 
@@ -9,7 +11,10 @@ from emotion_cli.errors import UsageError
 from emotion_cli.prompts.prompt_set import Row, validated
 from emotion_cli.prompts.reading import read_prompt_set
 from emotion_cli.prompts.shipped import shipped_prompt_set, shipped_sets
+from emotion_cli.prompts.words import read_words
 
+EXPLICIT = ("baseline", "extended", "heldout")
+IMPLICIT = ("implicit", "implicit-heldout")
 NAMED_OUTRIGHT = {
     "gratitude": ("thank", "grateful", "gratitude", "appreciat"),
     "anger": ("angry", "anger", "furious", "livid", "rage", "mad"),
@@ -17,8 +22,30 @@ NAMED_OUTRIGHT = {
 }
 
 
+EMOTION = re.compile(
+    r"\b(afraid|ashamed|bless\w*|blam\w+|cruel\w*|cry\w*|cried|dared?|fear\w*|generous\w*|glad\w*|guilt\w*|happ[iy]\w*|hate\w*"
+    r"|hurt\w*|kind(ly|ness)|laugh\w*|lov(e|ed|ing)|outrag\w*|owed?|please\w*|proud\w*|rude\w*|sad\w*|selfish\w*|smil\w*|tears"
+    r"|unfair\w*|upset|wrong\w*)\b",
+    re.IGNORECASE,
+)
+FUNCTION_WORDS = re.findall(
+    r"\w+",
+    """
+    i my you your he his she her they their we our it the a and when while until before after because since so that as not no
+    had was for to with in on at of by into out up off all own night day then two
+    """,
+)
+
+
 @pytest.mark.parametrize(
-    ("name", "topics", "role"), [("baseline", 70, "train"), ("extended", 100, "train"), ("heldout", 40, "test")]
+    ("name", "topics", "role"),
+    [
+        ("baseline", 70, "train"),
+        ("extended", 100, "train"),
+        ("heldout", 40, "test"),
+        ("implicit", 100, "train"),
+        ("implicit-heldout", 40, "test"),
+    ],
 )
 def test_each_topic_has_each_label_once_in_the_same_form(name, topics, role):
     prompt_set = shipped_prompt_set(name)
@@ -37,7 +64,7 @@ def test_each_topic_has_each_label_once_in_the_same_form(name, topics, role):
 
 
 def test_at_most_half_of_a_label_s_prompts_name_it():
-    for name in shipped_sets():
+    for name in EXPLICIT:
         texts = defaultdict(list)
         for prompt in shipped_prompt_set(name).prompts:
             texts[prompt.emotion].append(prompt.text.lower())
@@ -47,11 +74,33 @@ def test_at_most_half_of_a_label_s_prompts_name_it():
             assert not any(word in text.split() for text in texts["neutral"] for word in words)
 
 
-def test_baseline_is_the_beginning_of_extended_and_heldout_is_apart():
-    baseline, extended, heldout = (shipped_prompt_set(name).prompts for name in ("baseline", "extended", "heldout"))
-    assert extended[: len(baseline)] == baseline
-    assert {prompt.text for prompt in extended}.isdisjoint(prompt.text for prompt in heldout)
-    assert {prompt.topic for prompt in extended}.isdisjoint(prompt.topic for prompt in heldout)
+def test_baseline_is_the_beginning_of_extended_and_the_other_sets_share_nothing():
+    baseline = shipped_prompt_set("baseline").prompts
+    assert shipped_prompt_set("extended").prompts[: len(baseline)] == baseline
+    for one, other in combinations(sorted(set(shipped_sets()) - {"baseline"}), 2):
+        first, second = shipped_prompt_set(one).prompts, shipped_prompt_set(other).prompts
+        assert {prompt.text for prompt in first}.isdisjoint(prompt.text for prompt in second)
+        assert {prompt.topic for prompt in first}.isdisjoint(prompt.topic for prompt in second)
+
+
+@pytest.mark.parametrize("name", IMPLICIT)
+def test_an_implicit_text_has_no_word_of_emotion_of_any_label(name):
+    listed = read_words(None)
+    for prompt in shipped_prompt_set(name).prompts:
+        assert not any(listed.spans(prompt.text, label) for label in listed.words), prompt.text
+        assert not EMOTION.search(prompt.text), prompt.text
+
+
+@pytest.mark.parametrize("name", IMPLICIT)
+def test_function_words_stand_as_often_in_each_label_of_an_implicit_set(name):
+    in_texts = defaultdict(Counter)
+    for prompt in shipped_prompt_set(name).prompts:
+        in_texts[prompt.emotion].update(set(re.findall(r"\w+", prompt.text.lower())))
+    for word in FUNCTION_WORDS:
+        counts = [in_texts[emotion][word] for emotion in in_texts]
+        mean = sum(counts) / len(counts)
+        # what four draws from one Poisson distribution exceed in 1 of 1,000 cases
+        assert sum((count - mean) ** 2 for count in counts) <= 16.27 * mean, (word, counts)
 
 
 def rows(*values):

@@ -93,7 +93,7 @@ def test_the_shipped_sets_pass(name):
     found = audit(prompts, Sampling(0, 199, (name,)), read_words(None))
     assert not [row.finding for row in found if row.finding and row.emotion_b]
     shares = {row.emotion_a: row.statistic.value for row in found if row.measure == "own_word_share"}
-    assert all(shares[label] > 0 for label in ("anger", "apology", "gratitude"))
+    assert all((shares[label] > 0) != name.startswith("implicit") for label in ("anger", "apology", "gratitude"))
 
 
 def test_the_command_tells_keeps_and_fails(tmp_path):
