@@ -105,7 +105,7 @@ def test_a_path_whose_weights_are_not_in_the_store_is_not_its_namesake(place):
     ran = emo("vectors", "-m", "run2/final", "--reference", "calm", "--neutral", "calm", cwd=place)
     assert ran.code == 3 and "no activations of run2/final are there" in ran.err and "emo extract -m run2/final" in ran.plain
     ran = emo("rm", "-m", "run2/final", "--yes", cwd=place)
-    assert ran.code == 3 and "nothing of run2/final is in this store" in ran.err and set(ids(place)) == {"final"}
+    assert ran.code == 3 and "run2/final has no data in this store" in ran.err and set(ids(place)) == {"final"}
 
 
 def test_a_changed_tokenizer_file_of_any_name_is_another_extraction(place):

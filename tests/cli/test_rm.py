@@ -67,7 +67,7 @@ def test_a_shipped_dataset_comes_back(place):
         ([], 2, "say what to remove"),
         (["-d", "nobody", "--yes"], 2, "--dataset: 'nobody' is not one of"),
         (["-m", "a/oen", "--yes"], 2, "did you mean a/one?"),
-        (["-d", "mine", "-d", "heldout", "--yes"], 3, "nothing of heldout is in this store"),
+        (["-d", "mine", "-d", "heldout", "--yes"], 3, "heldout has no data in this store"),
         (["--extraction", "fff", "--yes"], 3, "no extraction's id begins with fff"),
         (["-m", "two", "--prompts-version", "a", "--yes"], 2, "--prompts-version needs exactly one --dataset"),
     ],

@@ -131,7 +131,7 @@ def test_only_new_parts_are_sampled_and_the_largest_difference_stays(place, monk
     emo_ok(*words)
     assert groups == [(0, 2, 3)]
     assert row_of(store)["n_recomputed"] == 8 and row_of(store)["recomputed_error"] >= first
-    # the row is behind: nothing is computed, and what is known of the files stays
+    # the row is out of date: nothing is computed, and what is known of the files stays
     row = row_of(store)
     (partition,) = store.partitions("extractions")
     manifest = partition.manifest()
