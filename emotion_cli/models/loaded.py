@@ -46,13 +46,6 @@ class LoadedModel:
         return f": the weight {name} holds values that are not numbers" if name else ""
 
     @cached_property
-    def masks_by_layer_type(self) -> bool:
-        """Whether the model takes a mask for each type of its layers, as found by trying."""
-        from emotion_cli.models.packing.masks import takes_masks_by_layer_type
-
-        return takes_masks_by_layer_type(self)
-
-    @cached_property
     def attention_equals(self) -> float:
         """Tokens seen at which a token's attention costs as much as the matrix products of the blocks do."""
         config = self.model.config.get_text_config()

@@ -15,16 +15,11 @@ from emotion_cli.errors import UsageError
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from emotion_cli.models.loaded import LoadedModel
-
 TWO_TOKENS = (1, 2)
 """Ids that every vocabulary has."""
 
 Slot = int | str
 """Where a module takes a tensor: the place of an argument or its name."""
-
-SHIFTED = {"float32": 1e-3, "float16": 0.1, "bfloat16": 0.1}
-"""Change over norm of the output that counts as none where layer 0 is shifted; where the mean is read it is about 1."""
 
 
 class Structure(NamedTuple):
@@ -72,30 +67,6 @@ def find_structure(model: Any) -> Structure:
 def output_state(output: Any) -> "Tensor":
     """The last hidden state [batch, token, width] of what a model without a head returns."""
     return output.last_hidden_state if hasattr(output, "last_hidden_state") else output[0]
-
-
-def ignores_mean(loaded: "LoadedModel") -> bool:
-    """Whether all that reads the residual stream subtracts its mean first: tried by a shift of layer 0 on two tokens."""
-    import torch
-
-    ids = torch.tensor([TWO_TOKENS], device=loaded.device)
-
-    def shift(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> "tuple[tuple[Any, ...], dict[str, Any]]":
-        entry = loaded.structure.entry
-        state = loaded.structure.entering(args, kwargs)
-        shifted = state + state.float().square().mean().sqrt().to(state.dtype)
-        if isinstance(entry, str):
-            return args, kwargs | {entry: shifted}
-        return (*args[:entry], shifted, *args[entry + 1 :]), kwargs
-
-    with torch.inference_mode():
-        plain = output_state(loaded.model(input_ids=ids, use_cache=False)).float()
-        handle = loaded.blocks[0].register_forward_pre_hook(shift, with_kwargs=True)
-        try:
-            moved = output_state(loaded.model(input_ids=ids, use_cache=False)).float()
-        finally:
-            handle.remove()
-    return bool((moved - plain).norm() <= SHIFTED[loaded.dtype] * plain.norm())
 
 
 def _find(model: Any, config: Any) -> "tuple[Structure, Tensor]":

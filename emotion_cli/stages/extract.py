@@ -178,7 +178,7 @@ def _extraction_row(
     tokens: "Tokens",
     words_sha256: str | None,
 ) -> dict[str, Any]:
-    from emotion_cli.models.structure import ignores_mean
+    from emotion_cli.models.centring import ignores_mean
 
     return {
         "prompts_sha256": extraction.prompts_sha256,

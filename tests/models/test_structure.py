@@ -9,11 +9,12 @@ import torch
 import transformers
 
 from emotion_cli.errors import UsageError
+from emotion_cli.models.centring import ignores_mean
 from emotion_cli.models.checks import structure
 from emotion_cli.models.loading import load
 from emotion_cli.models.pooling import pooled_activations
 from emotion_cli.models.sources.finding import find
-from emotion_cli.models.structure import find_structure, ignores_mean
+from emotion_cli.models.structure import find_structure
 from emotion_cli.models.tokens import tokenize
 
 IDS = [[0, 5, 6, 7, 8, 9, 10], [0, 5, 11, 12], [0, 5, 11, 12, 13, 14, 15, 16], [3]]

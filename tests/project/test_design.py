@@ -1,8 +1,10 @@
 """docs/design.md: its picture is that of the imports, and its file names and functions are there."""
 
 import re
+from graphlib import TopologicalSorter
 from pathlib import Path
 
+import grimp
 import pytest
 
 from tools.house import PAGE, ROOT, arrows, imports, page, rooms
@@ -38,3 +40,11 @@ def test_the_way_of_a_prompt_names_files_and_functions_that_are_there():
     for file, name in STEPS:
         text = Path(ROOT, file).read_text(encoding="utf-8")
         assert not name or re.search(rf"^(def|class) {name}\b", text, flags=re.MULTILINE), f"{file}: {name}"
+
+
+def test_no_files_import_one_another():
+    """Imports inside functions and those for types count; only what `import emotion_cli` offers is above its own package."""
+    graph = grimp.build_graph("emotion_cli", "warehouse", cache_dir=None)
+    imported = {module: graph.find_modules_directly_imported_by(module) for module in graph.modules}
+    imported["emotion_cli"] -= {"emotion_cli.api"}
+    TopologicalSorter(imported).prepare()

@@ -1,7 +1,8 @@
 """Attention masks where a row of a batch is a tree: a token sees its ancestors, inside the window of the layer's type."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -42,13 +43,23 @@ def widest_tree(loaded: "LoadedModel") -> int | None:
     return getattr(_config(loaded), name) if name else None
 
 
-def takes_masks_by_layer_type(loaded: "LoadedModel") -> bool:
-    """Whether a model with layers of several types takes one mask for each: tried on two tokens."""
-    import torch
+_TAKES_MASKS_BY_LAYER_TYPE: WeakKeyDictionary[Any, bool] = WeakKeyDictionary()
+"""What was tried, by model."""
 
+
+def takes_masks_by_layer_type(loaded: "LoadedModel") -> bool:
+    """Whether a model with layers of several types takes one mask for each: tried once, on two tokens."""
     types = getattr(_config(loaded), "layer_types", None)
     if not types:
         return False
+    if loaded.model not in _TAKES_MASKS_BY_LAYER_TYPE:
+        _TAKES_MASKS_BY_LAYER_TYPE[loaded.model] = _runs_with_masks_of(loaded, types)
+    return _TAKES_MASKS_BY_LAYER_TYPE[loaded.model]
+
+
+def _runs_with_masks_of(loaded: "LoadedModel", types: Iterable[str]) -> bool:
+    import torch
+
     pair = Batch(path_rows([[1, 2]]))
     mask = _mask(loaded, ends_of(pair), depths_of(pair))
     try:
@@ -64,7 +75,7 @@ def takes_masks_by_layer_type(loaded: "LoadedModel") -> bool:
 def attention_mask(loaded: "LoadedModel", batch: Batch) -> "Mask | dict[str, Mask]":
     """The mask of a batch of trees, by layer type where the model takes it so: additive [row, 1, node, node], or of blocks."""
     ends, depths = ends_of(batch), depths_of(batch)
-    if not loaded.masks_by_layer_type:
+    if not takes_masks_by_layer_type(loaded):
         return _mask(loaded, ends, depths, SLIDING)
     return {kind: _mask(loaded, ends, depths, kind) for kind in sorted(set(_config(loaded).layer_types))}
 
