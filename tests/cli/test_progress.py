@@ -12,7 +12,7 @@ def work(shown):
     with shown.progress("mine, [red]m", prompts=4, tokens=1200) as advance:
         advance(1, 300)
         advance(3, 900)
-    with shown.rows("reading", 2000) as advance:
+    with shown.progress("reading", rows=2000) as advance:
         advance(1500)
         advance(500)
 
