@@ -79,7 +79,7 @@ lint: install ## Check style, format, import rules and SQL
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
-	$(BIN)/sqlfluff lint --disable-progress-bar queries warehouse
+	$(BIN)/sqlfluff lint --disable-progress-bar queries warehouse emotion_cli
 
 types: install ## Check types
 	$(BIN)/basedpyright
@@ -91,7 +91,7 @@ docs: install ## Write the generated pages: tables, queries, design
 format: install ## Format Python and SQL
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
-	$(BIN)/sqlfluff fix --disable-progress-bar queries warehouse
+	$(BIN)/sqlfluff fix --disable-progress-bar queries warehouse emotion_cli
 
 clean: ## Remove the environments and caches, but not the store
 	rm -rf $(VENV) .venv-* build dist *.egg-info .pytest_cache .ruff_cache .hypothesis .import_linter_cache

@@ -30,4 +30,11 @@ where
     and layer between 0 and coalesce(getvariable('n_layers'), highest_layer());
 
 -- all activations have as many dimensions as the first one
-set variable width = coalesce(getvariable('width'), (select arg_min(n_dimensions, this_row) from rows where n_dimensions > 0));
+set variable width = coalesce(
+    getvariable('width'),
+    (
+        select arg_min(n_dimensions, this_row)
+        from rows
+        where n_dimensions > 0
+    )
+);

@@ -5,7 +5,9 @@ with positions as (
         prompt,
         prompt_id,
         emotion,
-        row_number() over (order by case when first_row is null then prompt end, emotion, coalesce(topic, ''), text) - 1 as position
+        row_number() over (
+            order by case when first_row is null then prompt end, emotion, coalesce(topic, ''), text
+        ) - 1 as position
     from prompts
     where prompt in (select prompt from places)
 )
