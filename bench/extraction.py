@@ -34,7 +34,7 @@ The residual stream of the last token at every layer, float32, from token ids to
 seconds of processor time (medians, the recipes run in turn, (a) once); `x` is how many times faster `emo` is. Peak memory is
 what a recipe adds to what the process held before it (freed memory is given back between recipes).
 `of it proof` is what small sets pay most for. `of matmul` is the rate of the blocks' matrix products over that of torch's own
-product of the same sizes on this machine: above 100 % where oneDNN's is faster. `different`: no two prompts share a first token.
+product of the same sizes on this machine. `different`: no two prompts share a first token.
 `long`: texts of 200 to 500 tokens.
 
 ![times over those of emo](extraction.png)
