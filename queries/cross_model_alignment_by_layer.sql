@@ -12,7 +12,7 @@
 -- Column specificity_high: upper end of its 95 % interval
 -- Column specificity_null_high: 97.5 % quantile of specificity when emotions are interchangeable
 -- Column transfer_auroc: how well the carried direction separates the other model's prompts of unseen topics
--- Column transfer_null_high: 97.5 % quantile of that when labels mean nothing
+-- Column transfer_null_high: 97.5 % quantile of that when the topics of the two models are paired at random
 -- Column own_auroc: the same with the other model's own direction
 -- Column verdict: what may be said, in words
 with wide as (

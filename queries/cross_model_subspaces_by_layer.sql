@@ -2,7 +2,7 @@
 -- Grain: extraction_a, extraction_b, dataset, model_a, model_b, method, reference, pooling, layer_a, layer_b, emotion, direction, k
 -- Reads: cross_model_tests_by_layer
 -- Column overlap: mean squared cosine of the principal angles
--- Column overlap_null_mean: of carried ones with the fit's prompts paired at random; else of unrelated subspaces, k / d_model
+-- Column overlap_null_mean: of carried subspaces when the fit's prompts are paired at random; else of unrelated subspaces, k / d_model
 -- Column overlap_null_high: 97.5 % quantile of that null
 -- Column overlap_p_value: of the upper tail of that null
 -- Column first_angle: smallest principal angle, in degrees

@@ -2,7 +2,7 @@
 -- Grain: dataset, prompts_sha256, emotion
 -- Reads: prompt_audits
 -- Column n_prompts: distinct prompts
--- Column n_repeated: rows of the file that stood there before
+-- Column n_repeated: rows of the file that repeat an earlier row
 -- Column mean_words: mean number of words of a prompt
 -- Column min_words: words of the shortest prompt
 -- Column max_words: words of the longest prompt

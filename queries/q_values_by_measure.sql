@@ -1,7 +1,7 @@
 -- Every p-value within models with its q-value (Benjamini and Hochberg 1995); a family is one measure on one dataset, as read now.
 -- Grain: extraction_id, dataset, model, method, reference, pooling, layer, emotion_a, emotion_b, measure
 -- Reads: vector_quality, within_model_statistics
--- Column q_value: least false discovery rate at which this row would be called
+-- Column q_value: least false discovery rate at which this row would count as significant
 -- Column n_tests: p-values in the family
 with tests as (
     select

@@ -4,7 +4,7 @@
 -- Column unbiased_cosine: cosine without the share of noise; NULL where a vector's unbiased length is not positive
 -- Column ci_low: lower end of the unbiased cosine's 95 % interval; NULL where there is none that covers
 -- Column ci_high: upper end of the unbiased cosine's 95 % interval
--- Column by_class: whether topics are incomplete, so that means of labels are unbiased apart, not differences within topics
+-- Column by_class: whether some topics lack a label; then means are taken label by label, not over differences within topics
 -- Column equidistance: 0.5, the unbiased cosine of emotions as different from each other as from the reference; others -1 / (K - 1)
 -- Column others_cosine: plain cosine of the same two emotions against the other emotions; equidistant is -1 / (K - 1)
 -- Column others_p_value: of others_cosine, when labels are permuted within topics
