@@ -77,7 +77,7 @@ def test_a_folder_that_is_not_there_is_said_before_any_work(workplace, tmp_path,
 def test_vectors_are_not_exported_into_a_file(workplace, tmp_path):
     (tmp_path / "file.x").write_text("mine")
     ran = emo("export", "--store", workplace.store, "-o", tmp_path / "file.x")
-    assert ran.code == 2 and f"--output {tmp_path}/file.x: is a file; a folder is expected" in ran.err
+    assert ran.code == 2 and f"--output {tmp_path}/file.x is a file; a folder is expected" in ran.err
 
 
 def test_a_device_takes_the_format_that_is_named(workplace):

@@ -22,6 +22,8 @@ from emotion_cli.measures.within.reliability import split_half
 from emotion_cli.measures.within.separability import HeldOut, auroc
 from emotion_cli.measures.within.surface import surface_of
 
+pytestmark = pytest.mark.slow
+
 LABELS = ["anger", "joy", "pride", "neutral"]
 EMOTIONS = LABELS[:3]
 WIDTH = 24

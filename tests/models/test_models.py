@@ -32,7 +32,7 @@ def test_equal_folders_are_one_model_and_others_are_not(folder, tmp_path):
 def test_bos_is_put_first_once(loaded):
     assert tokenize(loaded, ["<bos> thank you"]).ids == [[0, 5, 6]]
     assert tokenize(loaded, ["thank you"], bos="never").ids == [[5, 6]]
-    with pytest.raises(UsageError, match="twice"):
+    with pytest.raises(UsageError, match="repeated"):
         tokenize(loaded, ["<bos> thank you"], bos="always")
 
 
