@@ -67,3 +67,14 @@ def _unspaced() -> re.Pattern[str]:
 @cache
 def _parts() -> re.Pattern[str]:
     return re.compile(f"[{KATAKANA}][{KATAKANA}{marks()}]*|[{UNSPACED}][{marks()}]*|(?:[^{UNSPACED}]|[{marks()}])+")
+
+
+def word_tokens(text: str) -> list[str]:
+    """The words of a text without punctuation, as Unicode's word boundaries give them; an apostrophe inside one belongs to it."""
+    return [token for word in words_of(text) for token in _tokens().findall(word)]
+
+
+@cache
+def _tokens() -> re.Pattern[str]:
+    letters = rf"[\w{marks()}]+"
+    return re.compile(rf"{letters}(?:['\u2019]{letters})*")

@@ -4,7 +4,7 @@ import pyarrow as pa
 
 from emotion_cli.job.extractions import Extraction, extractions_of_test_sets
 from emotion_cli.job.job import Job, Task
-from emotion_cli.job.layers import averaged_layers, inner_products
+from emotion_cli.job.layers import averaged_layers, inner_products, texts_of
 from emotion_cli.job.statistics import sampling_of, statistics_table, statistics_task
 from emotion_cli.job.variants import Variant, variant_of, variants
 from emotion_cli.measures.within.quality import Material, qualities
@@ -44,6 +44,7 @@ def _part(job: Job, extraction: Extraction, variant: Variant) -> pa.Table:
         averaged_layers(job.store, job.settings, extraction, inner.grams),
         _surface(job, extraction, inner.prompt_ids),
         inner.held_out,
+        texts_of(job, extraction, inner.prompt_ids),
     )
     return statistics_table("vector_quality", qualities(material), **variant._asdict())
 

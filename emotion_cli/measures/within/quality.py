@@ -13,11 +13,13 @@ from emotion_cli.measures.inference.sampling import Sampling
 from emotion_cli.measures.inference.statistic import Statistic, Tail
 from emotion_cli.measures.labels import Labels, emotions_of
 from emotion_cli.measures.measure import Measure
+from emotion_cli.measures.within.bag_of_words import Texts
 from emotion_cli.measures.within.centroids import centroid_accuracy
 from emotion_cli.measures.within.curves import Curves
 from emotion_cli.measures.within.reliability import split_half
 from emotion_cli.measures.within.separability import HeldOut, auroc, best_auroc, heldout_auroc, random_auroc
 from emotion_cli.measures.within.surface import Surface, surface_auroc
+from emotion_cli.measures.within.words import TestTexts, Words, gain, words_auroc, words_heldout_auroc
 
 
 class Quality(NamedTuple):
@@ -39,6 +41,7 @@ class Material:
     averaged: Collection[int]
     surface: Surface | None = None
     held_out: Sequence[HeldOut] = ()
+    texts: Texts | None = None
 
     @cached_property
     def layers(self) -> list[int]:
@@ -48,8 +51,17 @@ class Material:
     @cached_property
     def draws(self) -> Callable[[tuple[str, ...]], Draws]:
         """The draws of some labels: emotions share one set of draws where the same labels make each direction."""
-        sampling = self.sampling.about("quality", self.labels.reference)
-        return cache(lambda names: draws_of(self.labels.labels, self.labels.topics, names, sampling))
+        return cache(lambda names: draws_of(self.labels.labels, self.labels.topics, names, self.training))
+
+    @cached_property
+    def training(self) -> Sampling:
+        """The sampling of the training set."""
+        return self.sampling.about("quality", self.labels.reference)
+
+    @cached_property
+    def testing(self) -> Sampling:
+        """The sampling of the test sets."""
+        return self.sampling.about("heldout", self.labels.reference)
 
     @cached_property
     def accuracies(self) -> Mapping[str, Curves]:
@@ -82,18 +94,61 @@ class Case:
         """AUROC over the layers, which other measures build on."""
         return auroc(self.contrast, self.grams)
 
+    @cached_property
+    def tests(self) -> list[HeldOut]:
+        """The test sets that have all labels of the direction."""
+        return [test for test in self.material.held_out if {*self.contrast.draws.names} <= {*test.labels}]
+
+    @cached_property
+    def heldout_auroc(self) -> Curves | None:
+        """AUROC on the test sets over the layers; None where there is none."""
+        grams = [self.material.grams[layer] for layer in self.material.layers]
+        return heldout_auroc(self.contrast, grams, self.tests, self.material.testing) if self.tests else None
+
+    @cached_property
+    def words(self) -> Words | None:
+        """The words of the training set; None where its texts are not given."""
+        material, labels = self.material, self.material.labels
+        if material.texts is None:
+            return None
+        return Words(
+            material.texts,
+            tuple(labels.labels),
+            tuple(labels.topics),
+            self.emotion,
+            self.contrast.draws.names,
+            material.training,
+        )
+
+    @cached_property
+    def words_auroc(self) -> Curves | None:
+        """AUROC of words on the folds of the direction."""
+        return words_auroc(self.words) if self.words else None
+
+    @cached_property
+    def words_heldout_auroc(self) -> Curves | None:
+        """AUROC of words on the test sets of the direction; None where there is none, or one without texts."""
+        tests = tuple(
+            TestTexts(test.texts, tuple(test.labels), tuple(test.topics)) for test in self.tests if test.texts is not None
+        )
+        if self.words is None or not tests or len(tests) < len(self.tests):
+            return None
+        return words_heldout_auroc(self.words, tests, self.material.testing)
+
 
 def _random(case: Case) -> Curves | None:
     has_random = case.grams[0].projections.shape[1] > 0
     return random_auroc(case.contrast, case.grams, case.auroc.values[:, 0]) if has_random else None
 
 
-def _held_out(case: Case) -> Curves | None:
-    material = case.material
-    tests = [test for test in material.held_out if {*case.contrast.draws.names} <= {*test.labels}]
-    grams = [material.grams[layer] for layer in material.layers]
-    sampling = material.sampling.about("heldout", material.labels.reference)
-    return heldout_auroc(case.contrast, grams, tests, sampling) if tests else None
+def _gain(case: Case) -> Curves | None:
+    n_folds = len(np.unique(case.contrast.draws.folds))
+    return gain(case.auroc, case.words_auroc, n_folds) if case.words_auroc else None
+
+
+def _heldout_gain(case: Case) -> Curves | None:
+    direction, words = case.heldout_auroc, case.words_heldout_auroc
+    return gain(direction, words, n_folds=1) if direction and words else None
 
 
 def _best(case: Case) -> Curves | None:
@@ -110,9 +165,13 @@ MEASURES = (
     Measure("auroc", Tail.UPPER, lambda case: case.auroc),
     Measure("split_half", Tail.UPPER, lambda case: split_half(case.contrast, case.grams)),
     Measure("auroc_random", Tail.UPPER, _random),
-    Measure("auroc_heldout", Tail.UPPER, _held_out),
+    Measure("auroc_heldout", Tail.UPPER, lambda case: case.heldout_auroc),
     Measure("auroc_best", Tail.UPPER, _best),
     Measure("auroc_surface", Tail.UPPER, _surface),
+    Measure("auroc_words", Tail.UPPER, lambda case: case.words_auroc),
+    Measure("auroc_words_heldout", Tail.UPPER, lambda case: case.words_heldout_auroc),
+    Measure("auroc_gain", Tail.UPPER, _gain),
+    Measure("auroc_gain_heldout", Tail.UPPER, _heldout_gain),
 )
 """The measures of a direction: from a case to its curves, or None where the case lacks an input."""
 

@@ -1,0 +1,160 @@
+"""How well the words of prompts alone tell labels apart, on the folds and test sets of a direction, and what a direction adds."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache, partial
+from itertools import combinations
+from typing import NamedTuple
+
+import numpy as np
+
+from emotion_cli.measures.inference.auroc import area_interval, areas, gain_interval, resampled_areas, settled
+from emotion_cli.measures.inference.draws import Contrast, draws_of
+from emotion_cli.measures.inference.sampling import Sampling
+from emotion_cli.measures.inference.statistic import Null, mean_where_defined
+from emotion_cli.measures.within.bag_of_words import CLASSIFIERS, Counts, Texts, best_classifier
+from emotion_cli.measures.within.curves import Curves
+
+DRAWS = 200
+"""Permutations of the labels for which a classifier is fitted again; at most those of the direction."""
+
+REMEMBERED = 64
+"""Directions whose words are remembered: words do not depend on the model, so all models of a dataset share them."""
+
+EXCEEDS_NOTHING = Null(0.0, None, None, None, None)
+"""Of a gain: words and direction are as good as each other; its interval tells."""
+
+
+class TestTexts(NamedTuple):
+    """Texts, labels and topics [prompt] of a test set."""
+
+    texts: Texts
+    labels: tuple[str, ...]
+    topics: tuple[str | None, ...]
+
+
+@dataclass(frozen=True)
+class Words:
+    """The words of a training set as rivals of one direction, that of `emotion` among the labels `concerned`.
+
+    `labels` and `topics` [prompt] are those of `texts`. Folds and permuted labels are the direction's, by `sampling`.
+    """
+
+    texts: Texts
+    labels: tuple[str, ...]
+    topics: tuple[str | None, ...]
+    emotion: str
+    concerned: tuple[str, ...]
+    sampling: Sampling
+
+    @cached_property
+    def contrast(self) -> Contrast:
+        """The emotion against its reference, as for the direction."""
+        return Contrast(self.emotion, draws_of(self.labels, self.topics, self.concerned, self.sampling))
+
+    @cached_property
+    def is_emotion(self) -> np.ndarray:
+        """Where the label is the emotion [1 + draw, prompt]."""
+        return self.contrast.is_emotion[: 1 + DRAWS]
+
+    @cached_property
+    def counts(self) -> Counts:
+        """Words and trigrams of the prompts that make the direction."""
+        return Counts(self.texts.of(self.contrast.draws.used))
+
+    def rows(self, folds: Sequence[int]) -> np.ndarray:
+        """Places of the prompts of some folds."""
+        return np.flatnonzero(np.isin(self.contrast.draws.folds, folds))
+
+    def has_all(self, rows: np.ndarray) -> bool:
+        """Whether each label has a prompt among some."""
+        return len(np.unique(self.contrast.draws.codes[rows])) == len(self.contrast.draws.names)
+
+    @cached_property
+    def inner_areas(self) -> np.ndarray:
+        """AUROC [fold left out, fold scored, classifier] on the true labels, trained on all other folds; NaN where not defined."""
+        folds = np.unique(self.contrast.draws.folds)
+        inner = np.full((len(folds), len(folds), len(CLASSIFIERS)), np.nan)
+        for pair in combinations(range(len(folds)), 2):
+            train = self.rows(np.delete(folds, pair).tolist())
+            if self.has_all(train):
+                both = self.rows(folds[list(pair)].tolist())
+                terms = self.counts.weighed(train, both)
+                scores = np.array([classifier(terms, self.is_emotion[:1, train])[0] for classifier in CLASSIFIERS])
+                for left_out, scored in (pair, pair[::-1]):
+                    member = self.contrast.draws.folds[both] == folds[scored]
+                    inner[left_out, scored] = self._areas(scores[:, member], both[member])
+        return inner
+
+    def _areas(self, scores: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        is_emotion = self.is_emotion[0, rows]
+        if is_emotion.all() or not is_emotion.any():
+            return np.full(len(scores), np.nan)
+        scores = settled(scores, 1.0)
+        return areas(scores[:, is_emotion], scores[:, ~is_emotion])
+
+    def auroc(self) -> Curves:
+        """AUROC of each fold's prompts by the classifier that does best inside the other folds; no layer.
+
+        For a draw with permuted labels the classifier is fitted again, and is of the kind chosen on the true labels.
+        """
+        draws = self.contrast.draws
+        values, boots = [], []
+        for number, fold in enumerate(np.unique(draws.folds)):
+            test, train = self.rows([fold]), np.flatnonzero(draws.folds != fold)
+            positive, negative = (places[: 1 + DRAWS] for places in self.contrast.places(test))
+            if not (self.has_all(train) and positive.size and negative.size):
+                continue
+            classifier = CLASSIFIERS[best_classifier(self.inner_areas[number])]
+            scores = settled(classifier(self.counts.weighed(train, test), self.is_emotion[:, train]), 1.0)
+            p, n = np.take_along_axis(scores, positive, 1), np.take_along_axis(scores, negative, 1)
+            values.append(areas(p, n))
+            units = draws.units[test]
+            boots.append(resampled_areas(p[0], n[0], (units[positive[0]], units[negative[0]]), draws.counts))
+        if not values:
+            return Curves(np.full((1, len(self.is_emotion)), np.nan), draws.n_units, layers=[None])
+        interval = partial(area_interval, n_units=draws.n_units, n_folds=len(values))
+        return Curves(
+            np.mean(values, axis=0)[None], draws.n_units, mean_where_defined(np.array(boots))[None], interval, layers=[None]
+        )
+
+    def heldout_auroc(self, tests: Sequence[TestTexts], sampling: Sampling) -> Curves:
+        """AUROC on test prompts, trained on the whole training set, mean over test sets; labels permuted within test topics."""
+        n_topics = sum(len({*test.topics}) for test in tests)
+        train = np.arange(len(self.contrast.draws.used))
+        if not self.has_all(train):
+            return Curves(np.full((1, len(self.is_emotion)), np.nan), n_topics, layers=[None])
+        classifier = CLASSIFIERS[best_classifier(mean_where_defined(self.inner_areas))]
+        values, boots = [], []
+        for test in tests:
+            contrast = Contrast(self.emotion, draws_of(test.labels, test.topics, self.contrast.draws.names, sampling))
+            terms = self.counts.weighed(train, test.texts.of(contrast.draws.used))
+            scores = settled(classifier(terms, self.is_emotion[:1])[0], 1.0)
+            positive, negative = (places[: 1 + DRAWS] for places in contrast.places(np.arange(len(scores))))
+            units = contrast.draws.units[positive[0]], contrast.draws.units[negative[0]]
+            values.append(areas(scores[positive], scores[negative]))
+            boots.append(resampled_areas(scores[positive[0]], scores[negative[0]], units, contrast.draws.counts))
+        interval = partial(area_interval, n_units=n_topics)
+        return Curves(np.mean(values, axis=0)[None], n_topics, np.mean(boots, axis=0)[None], interval, layers=[None])
+
+
+@lru_cache(REMEMBERED)
+def words_auroc(words: Words) -> Curves:
+    """AUROC of the folds of a direction from words alone, remembered by content."""
+    return words.auroc()
+
+
+@lru_cache(REMEMBERED)
+def words_heldout_auroc(words: Words, tests: tuple[TestTexts, ...], sampling: Sampling) -> Curves:
+    """AUROC of the test sets of a direction from words alone, remembered by content."""
+    return words.heldout_auroc(tests, sampling)
+
+
+def gain(direction: Curves, words: Curves, n_folds: int) -> Curves:
+    """AUROC of a direction minus that of words at each layer, paired: both have the same prompts and the same drawn topics."""
+    of_words = float(words.values[0, 0])
+    boots = None
+    if direction.bootstrap is not None and words.bootstrap is not None:
+        boots = direction.bootstrap - words.bootstrap
+    interval = partial(gain_interval, of_words=of_words, n_units=direction.n, n_folds=n_folds)
+    return Curves(direction.values[:, :1] - of_words, direction.n, boots, interval, null=EXCEEDS_NOTHING)
