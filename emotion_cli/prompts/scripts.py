@@ -70,8 +70,8 @@ def _parts() -> re.Pattern[str]:
 
 
 def word_tokens(text: str) -> list[str]:
-    """The words of a text without punctuation, as Unicode's word boundaries give them; an apostrophe inside one belongs to it."""
-    return [token for word in words_of(text) for token in _tokens().findall(word)]
+    """The words of a text without the punctuation around them, by Unicode's word boundaries; what holds no letter stays whole."""
+    return [token for word in words_of(text) for token in _tokens().findall(word) or [word]]
 
 
 @cache

@@ -1,4 +1,4 @@
-"""Activations to the quality of each direction: reliability, separability, and what the texts' surface alone gives."""
+"""Activations to the quality of each direction: reliability, separability, and what surface and words of the texts alone give."""
 
 import pyarrow as pa
 
@@ -7,7 +7,7 @@ from emotion_cli.job.job import Job, Task
 from emotion_cli.job.layers import averaged_layers, inner_products, texts_of
 from emotion_cli.job.statistics import sampling_of, statistics_table, statistics_task
 from emotion_cli.job.variants import Variant, variant_of, variants
-from emotion_cli.measures.within.quality import Material, qualities
+from emotion_cli.measures.within.quality import MEASURES, MEASURES_OF_ALL_LABELS, Material, qualities
 from emotion_cli.measures.within.surface import Surface, surface_of
 from emotion_cli.prompts.audit import first_word
 
@@ -31,6 +31,7 @@ def _task(job: Job, extraction: Extraction) -> Task:
         reads=reads,
         part_names=[variant.part for variant in variants(job.settings, activations)],
         make=lambda job, part: _part(job, extraction, variant_of(part)),
+        measures=[measure.name for measure in (*MEASURES, *MEASURES_OF_ALL_LABELS)],
     )
 
 

@@ -105,7 +105,7 @@ def area_interval(value: float | None, drawn: np.ndarray, n_units: int, n_folds:
     if value is None or drawn_ends.low is None or drawn_ends.high is None or n_units < 2:
         return NO_INTERVAL
     if value in (0.0, 1.0):
-        return _where_nothing_varies(value, n_units)
+        return Interval(*_where_nothing_varies(value, n_units))
     wide = widened(value, drawn_ends, n_units, _factor(n_folds))
     return wide if wide.low is None or wide.high is None else Interval(max(0.0, wide.low), min(1.0, wide.high))
 
@@ -119,20 +119,20 @@ def gain_interval(value: float, drawn: np.ndarray, *, of_words: float, n_units: 
     wide = widened(value, interval_of(drawn), n_units, _factor(n_folds))
     if wide.low is None or wide.high is None:
         return NO_INTERVAL
-    low, high = wide
+    low, high = wide.low, wide.high
     direction = round(value + of_words, TIE)
     if direction in (0.0, 1.0):
-        bound = _where_nothing_varies(direction, n_units)
-        low, high = min(low, bound.low - of_words), max(high, bound.high - of_words)
+        least, most = _where_nothing_varies(direction, n_units)
+        low, high = min(low, least - of_words), max(high, most - of_words)
     if of_words in (0.0, 1.0):
-        bound = _where_nothing_varies(of_words, n_units)
-        low, high = min(low, direction - bound.high), max(high, direction - bound.low)
+        least, most = _where_nothing_varies(of_words, n_units)
+        low, high = min(low, direction - most), max(high, direction - least)
     return Interval(low, high)
 
 
-def _where_nothing_varies(value: float, n_units: int) -> Interval:
+def _where_nothing_varies(value: float, n_units: int) -> tuple[float, float]:
     bound = 0.025 ** (1 / n_units)
-    return Interval(bound, 1.0) if value == 1.0 else Interval(0.0, 1 - bound)
+    return (bound, 1.0) if value == 1.0 else (0.0, 1 - bound)
 
 
 def _factor(n_folds: int) -> float:

@@ -1,19 +1,24 @@
 """Words and character trigrams of texts as numbers, and classifiers that are fitted to many draws of labels at once."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from scipy.sparse import csr_array
+from emotion_cli.measures.inference.auroc import CHUNK
+
+Sparse = Any
+"""A matrix of SciPy in compressed rows, [prompt, term]."""
 
 SMOOTHING = 1.0
 """Added to every count of naive Bayes."""
 
 INVERSE_PENALTIES = (0.1, 1.0, 10.0, 100.0)
 """Of logistic regression, C: the weight of a prompt's loss beside half the squared length of the weights."""
+
+MOST_PROMPTS = 1000
+"""With more prompts logistic regression is left out: its cost grows with their number cubed."""
 
 PRECISION = 1e-4
 """Share of the distance to the best weights that is left when logistic regression stops."""
@@ -34,8 +39,8 @@ class Texts(NamedTuple):
 class Weighed(NamedTuple):
     """TF-IDF [prompt, term] of training prompts and of others, by the terms and frequencies of the training prompts."""
 
-    train: "csr_array"
-    test: "csr_array"
+    train: Sparse
+    test: Sparse
 
 
 class Counts:
@@ -44,14 +49,16 @@ class Counts:
     def __init__(self, texts: Texts) -> None:
         from sklearn.feature_extraction.text import CountVectorizer  # here, because it takes a second to import
 
-        self._of_words = CountVectorizer(analyzer=_lower)
-        self._of_trigrams = CountVectorizer(analyzer="char", ngram_range=(3, 3))
-        words, padded = texts.words, _padded(texts)
-        self._counts = (self._of_words.fit_transform(words), self._of_trigrams.fit_transform(padded))
+        analyzers: tuple[Any, Any] = (_lower, _trigrams)
+        self._of_words, self._of_trigrams = (CountVectorizer(analyzer=analyzer) for analyzer in analyzers)
+        self._counts: tuple[Sparse, Sparse] = (
+            self._of_words.fit_transform(texts.words),
+            self._of_trigrams.fit_transform(texts.texts),
+        )
 
-    def of_others(self, texts: Texts) -> "tuple[csr_array, csr_array]":
+    def of_others(self, texts: Texts) -> tuple[Sparse, Sparse]:
         """Counts [prompt, term] in other texts; what no training text holds is not counted."""
-        return self._of_words.transform(texts.words), self._of_trigrams.transform(_padded(texts))
+        return self._of_words.transform(texts.words), self._of_trigrams.transform(texts.texts)
 
     def weighed(self, train: np.ndarray, test: "np.ndarray | Texts") -> Weighed:
         """TF-IDF where only the rows `train` are known; `test` are other rows, or other texts."""
@@ -74,11 +81,19 @@ def naive_bayes(terms: Weighed, is_positive: np.ndarray) -> np.ndarray:
 
     Of two labels the multinomial and the complement model have the same order of scores.
     """
-    difference = 0.0
-    for sign, has_label in ((1, is_positive), (-1, ~is_positive)):
-        counts = (terms.train.T @ has_label.T.astype(np.float64)).T + SMOOTHING
-        difference = difference + sign * np.log(counts / counts.sum(1, keepdims=True))
-    return (terms.test @ np.asarray(difference).T).T
+    scores = np.empty((len(is_positive), terms.test.shape[0]))
+    step = max(1, CHUNK // terms.train.shape[1])
+    for start in range(0, len(is_positive), step):
+        drawn = is_positive[start : start + step]
+        positive, negative = (_log_shares(terms.train, has_label) for has_label in (drawn, ~drawn))
+        scores[start : start + step] = (terms.test @ (positive - negative)).T
+    return scores
+
+
+def _log_shares(train: Sparse, has_label: np.ndarray) -> np.ndarray:
+    """Logarithm of each term's share [term, draw] of what the prompts of a label hold, [draw, train]."""
+    sums = train.T @ has_label.T.astype(np.float64) + SMOOTHING
+    return np.log(sums / sums.sum(0))
 
 
 def logistic(terms: Weighed, is_positive: np.ndarray, inverse_penalty: float) -> np.ndarray:
@@ -107,8 +122,11 @@ def logistic(terms: Weighed, is_positive: np.ndarray, inverse_penalty: float) ->
     return weights[:, :-1] @ (test @ (vectors[:, kept] / scale)).T + weights[:, -1:]
 
 
-CLASSIFIERS = (naive_bayes, *(partial(logistic, inverse_penalty=c) for c in INVERSE_PENALTIES))
+Classifier = Callable[[Weighed, np.ndarray], np.ndarray]
 """From terms, and labels of the training prompts [draw, train], to scores of the test prompts [draw, test]."""
+
+CLASSIFIERS: tuple[Classifier, ...] = (naive_bayes, *(partial(logistic, inverse_penalty=c) for c in INVERSE_PENALTIES))
+"""Those that compete; of equals the first is taken."""
 
 
 def best_classifier(inner: Sequence[np.ndarray] | np.ndarray) -> int:
@@ -123,6 +141,7 @@ def _lower(words: Sequence[str]) -> list[str]:
     return [word.lower() for word in words]
 
 
-def _padded(texts: Texts) -> list[str]:
-    """Texts with a space at both ends, so that each has a trigram."""
-    return [f" {text} " for text in texts.texts]
+def _trigrams(text: str) -> list[str]:
+    """Runs of three characters; with a space at both ends, so that each text has one."""
+    padded = f" {text.lower()} "
+    return [padded[i : i + 3] for i in range(len(padded) - 2)]

@@ -12,7 +12,7 @@ from emotion_cli.measures.inference.auroc import area_interval, areas, gain_inte
 from emotion_cli.measures.inference.draws import Contrast, draws_of
 from emotion_cli.measures.inference.sampling import Sampling
 from emotion_cli.measures.inference.statistic import Null, mean_where_defined
-from emotion_cli.measures.within.bag_of_words import CLASSIFIERS, Counts, Texts, best_classifier
+from emotion_cli.measures.within.bag_of_words import CLASSIFIERS, MOST_PROMPTS, Classifier, Counts, Texts, best_classifier
 from emotion_cli.measures.within.curves import Curves
 
 DRAWS = 200
@@ -62,6 +62,11 @@ class Words:
         """Words and trigrams of the prompts that make the direction."""
         return Counts(self.texts.of(self.contrast.draws.used))
 
+    @cached_property
+    def classifiers(self) -> Sequence[Classifier]:
+        """Those that compete."""
+        return CLASSIFIERS if len(self.contrast.draws.used) <= MOST_PROMPTS else CLASSIFIERS[:1]
+
     def rows(self, folds: Sequence[int]) -> np.ndarray:
         """Places of the prompts of some folds."""
         return np.flatnonzero(np.isin(self.contrast.draws.folds, folds))
@@ -72,15 +77,15 @@ class Words:
 
     @cached_property
     def inner_areas(self) -> np.ndarray:
-        """AUROC [fold left out, fold scored, classifier] on the true labels, trained on all other folds; NaN where not defined."""
+        """AUROC [fold left out, fold scored, classifier] on the true labels, trained on all other folds; NaN where undefined."""
         folds = np.unique(self.contrast.draws.folds)
-        inner = np.full((len(folds), len(folds), len(CLASSIFIERS)), np.nan)
+        inner = np.full((len(folds), len(folds), len(self.classifiers)), np.nan)
         for pair in combinations(range(len(folds)), 2):
             train = self.rows(np.delete(folds, pair).tolist())
             if self.has_all(train):
                 both = self.rows(folds[list(pair)].tolist())
                 terms = self.counts.weighed(train, both)
-                scores = np.array([classifier(terms, self.is_emotion[:1, train])[0] for classifier in CLASSIFIERS])
+                scores = np.array([classifier(terms, self.is_emotion[:1, train])[0] for classifier in self.classifiers])
                 for left_out, scored in (pair, pair[::-1]):
                     member = self.contrast.draws.folds[both] == folds[scored]
                     inner[left_out, scored] = self._areas(scores[:, member], both[member])
@@ -102,15 +107,12 @@ class Words:
         values, boots = [], []
         for number, fold in enumerate(np.unique(draws.folds)):
             test, train = self.rows([fold]), np.flatnonzero(draws.folds != fold)
-            positive, negative = (places[: 1 + DRAWS] for places in self.contrast.places(test))
-            if not (self.has_all(train) and positive.size and negative.size):
+            if not (self.has_all(train) and 0 < self.is_emotion[0, test].sum() < len(test)):
                 continue
-            classifier = CLASSIFIERS[best_classifier(self.inner_areas[number])]
+            classifier = self.classifiers[best_classifier(self.inner_areas[number])]
             scores = settled(classifier(self.counts.weighed(train, test), self.is_emotion[:, train]), 1.0)
-            p, n = np.take_along_axis(scores, positive, 1), np.take_along_axis(scores, negative, 1)
-            values.append(areas(p, n))
-            units = draws.units[test]
-            boots.append(resampled_areas(p[0], n[0], (units[positive[0]], units[negative[0]]), draws.counts))
+            values.append(areas(*_by_label(scores, self.is_emotion[:, test])))
+            boots.append(_resampled(scores[0], self.is_emotion[0, test], draws.units[test], draws.counts))
         if not values:
             return Curves(np.full((1, len(self.is_emotion)), np.nan), draws.n_units, layers=[None])
         interval = partial(area_interval, n_units=draws.n_units, n_folds=len(values))
@@ -124,18 +126,26 @@ class Words:
         train = np.arange(len(self.contrast.draws.used))
         if not self.has_all(train):
             return Curves(np.full((1, len(self.is_emotion)), np.nan), n_topics, layers=[None])
-        classifier = CLASSIFIERS[best_classifier(mean_where_defined(self.inner_areas))]
+        classifier = self.classifiers[best_classifier(mean_where_defined(self.inner_areas))]
         values, boots = [], []
         for test in tests:
             contrast = Contrast(self.emotion, draws_of(test.labels, test.topics, self.contrast.draws.names, sampling))
             terms = self.counts.weighed(train, test.texts.of(contrast.draws.used))
             scores = settled(classifier(terms, self.is_emotion[:1])[0], 1.0)
-            positive, negative = (places[: 1 + DRAWS] for places in contrast.places(np.arange(len(scores))))
-            units = contrast.draws.units[positive[0]], contrast.draws.units[negative[0]]
-            values.append(areas(scores[positive], scores[negative]))
-            boots.append(resampled_areas(scores[positive[0]], scores[negative[0]], units, contrast.draws.counts))
+            is_emotion = contrast.is_emotion[: 1 + DRAWS]
+            values.append(areas(*_by_label(np.tile(scores, (len(is_emotion), 1)), is_emotion)))
+            boots.append(_resampled(scores, is_emotion[0], contrast.draws.units, contrast.draws.counts))
         interval = partial(area_interval, n_units=n_topics)
         return Curves(np.mean(values, axis=0)[None], n_topics, np.mean(boots, axis=0)[None], interval, layers=[None])
+
+
+def _by_label(scores: np.ndarray, is_emotion: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Scores [draw, prompt] of the prompts that have the label in a draw, and of the others."""
+    return scores[is_emotion].reshape(len(scores), -1), scores[~is_emotion].reshape(len(scores), -1)
+
+
+def _resampled(scores: np.ndarray, is_emotion: np.ndarray, units: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    return resampled_areas(scores[is_emotion], scores[~is_emotion], (units[is_emotion], units[~is_emotion]), counts)
 
 
 @lru_cache(REMEMBERED)
