@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from emotion_cli.measures.gram import Gram
+from emotion_cli.measures.inference.auroc import variance_of_refits
 from emotion_cli.measures.inference.draws import Contrast, Draws, draws_of
 from emotion_cli.measures.inference.sampling import Sampling
 from emotion_cli.measures.inference.statistic import Statistic, Tail
@@ -142,13 +143,14 @@ def _random(case: Case) -> Curves | None:
 
 
 def _gain(case: Case) -> Curves | None:
-    n_folds = len(np.unique(case.contrast.draws.folds))
-    return gain(case.auroc, case.words_auroc, n_folds) if case.words_auroc else None
+    refits = variance_of_refits(len(np.unique(case.contrast.draws.folds)))
+    return gain(case.auroc, case.words_auroc, refits) if case.words_auroc else None
 
 
 def _heldout_gain(case: Case) -> Curves | None:
     direction, words = case.heldout_auroc, case.words_heldout_auroc
-    return gain(direction, words, n_folds=1) if direction and words else None
+    # one fold, with as many topics more or fewer than the training set
+    return gain(direction, words, direction.n / case.contrast.draws.n_units) if direction and words else None
 
 
 def _best(case: Case) -> Curves | None:

@@ -160,11 +160,14 @@ def words_heldout_auroc(words: Words, tests: tuple[TestTexts, ...], sampling: Sa
     return words.heldout_auroc(tests, sampling)
 
 
-def gain(direction: Curves, words: Curves, n_folds: int) -> Curves:
-    """AUROC of a direction minus that of words at each layer, paired: both have the same prompts and the same drawn topics."""
+def gain(direction: Curves, words: Curves, refits: float) -> Curves:
+    """AUROC of a direction minus that of words at each layer, paired: both have the same prompts and the same drawn topics.
+
+    `refits`: what making both again from other training topics adds to the variance, as a share of that of the test topics.
+    """
     of_words = float(words.values[0, 0])
     boots = None
     if direction.bootstrap is not None and words.bootstrap is not None:
         boots = direction.bootstrap - words.bootstrap
-    interval = partial(gain_interval, of_words=of_words, n_units=direction.n, n_folds=n_folds)
+    interval = partial(gain_interval, of_words=of_words, n_units=direction.n, refits=refits)
     return Curves(direction.values[:, :1] - of_words, direction.n, boots, interval, null=EXCEEDS_NOTHING)
