@@ -197,7 +197,7 @@ def rival_of(made, seed):
 
 
 def test_words_without_relation_to_labels_are_inside_their_null():
-    repetitions, p_values, values = 100, [], []
+    repetitions, p_values, values = 60, [], []
     for seed in range(repetitions):
         ((_, found),) = rival_of(world(np.random.default_rng([11, seed]), topics=10), seed).auroc().statistics([], [], Tail.UPPER)
         p_values.append(found.null.p_value)
@@ -234,6 +234,6 @@ def test_a_direction_that_knows_more_than_words_gains():
     assert (gains(13, 20, telling=0.1, known=0.2, topics=40) >= 0.8).all()
 
 
-@pytest.mark.parametrize("telling", [0.0, 0.1, 0.3])
+@pytest.mark.parametrize("telling", [0.1, 0.3])
 def test_a_direction_of_words_does_not_gain(telling):
     assert (gains(14, 40, telling=telling, known=0.0) <= 0.05).all()
