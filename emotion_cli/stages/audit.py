@@ -13,7 +13,7 @@ from emotion_cli.measures.inference.sampling import Sampling
 from emotion_cli.measures.inference.statistic import Null, Statistic, Tail
 from emotion_cli.measures.within.curves import Curves
 from emotion_cli.measures.within.surface import surface_auroc, surface_of
-from emotion_cli.measures.within.words import Words
+from emotion_cli.measures.within.words import Words, words_auroc
 from emotion_cli.prompts.audit import (
     FEATURES,
     Area,
@@ -129,7 +129,7 @@ def audit(rows: Sequence[PromptRow], sampling: Sampling, words: WordList) -> lis
             measured.append(AuditRow(a, b, f"{feature}_auroc", statistic, finding))
         statistic = _without_layer(surface_auroc(contrast, surface, FEATURES))
         measured.append(AuditRow(a, b, SURFACE, statistic, failure(a, b, _area(statistic))))
-        statistic = _without_layer(Words(texts, tuple(labels), tuple(topics), a, (a, b), sampling).auroc())
+        statistic = _without_layer(words_auroc(Words(texts, tuple(labels), tuple(topics), a, (a, b), sampling)))
         measured.append(AuditRow(a, b, WORDS, statistic, told_by_words(a, b, _area(statistic))))
     return measured
 

@@ -7,6 +7,7 @@ from itertools import combinations
 from typing import NamedTuple
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from emotion_cli.measures.inference.auroc import area_interval, areas, gain_interval, resampled_areas, settled
 from emotion_cli.measures.inference.draws import Contrast, draws_of
@@ -151,13 +152,15 @@ def _resampled(scores: np.ndarray, is_emotion: np.ndarray, units: np.ndarray, co
 @lru_cache(REMEMBERED)
 def words_auroc(words: Words) -> Curves:
     """AUROC of the folds of a direction from words alone, remembered by content."""
-    return words.auroc()
+    with threadpool_limits(1):  # many small products: threads inside each only wait for one another
+        return words.auroc()
 
 
 @lru_cache(REMEMBERED)
 def words_heldout_auroc(words: Words, tests: tuple[TestTexts, ...], sampling: Sampling) -> Curves:
     """AUROC of the test sets of a direction from words alone, remembered by content."""
-    return words.heldout_auroc(tests, sampling)
+    with threadpool_limits(1):
+        return words.heldout_auroc(tests, sampling)
 
 
 def gain(direction: Curves, words: Curves, refits: float) -> Curves:
