@@ -26,13 +26,11 @@ def statistics_task(
     reads: Mapping[str, Partition],
     part_names: Sequence[str],
     make: Callable[[Job, str], pa.Table],
-    measures: Sequence[str] = (),
+    **constants: Any,
 ) -> Task:
-    """A task that makes one file for each wanted part; stale when inputs, settings of the statistics or `measures` change."""
+    """A task that makes one file for each wanted part; stale when its inputs, settings or constants change."""
     settings = job.settings
-    inputs: dict[str, Any] = {name: getattr(settings, name) for name in ("neutral", "seed", "draws", "over_layers")}
-    if measures:
-        inputs["measures"] = list(measures)
+    inputs = {name: getattr(settings, name) for name in ("neutral", "seed", "draws", "over_layers")} | constants
     return parts_task(stage, subject, partition, reads=reads, inputs=inputs, part_names=part_names, make=make)
 
 

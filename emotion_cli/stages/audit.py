@@ -13,6 +13,7 @@ from emotion_cli.measures.inference.sampling import Sampling
 from emotion_cli.measures.inference.statistic import Null, Statistic, Tail
 from emotion_cli.measures.within.curves import Curves
 from emotion_cli.measures.within.surface import surface_auroc, surface_of
+from emotion_cli.measures.within.words import DRAWS as WORDS_DRAWS
 from emotion_cli.measures.within.words import Words, words_auroc
 from emotion_cli.prompts.audit import (
     FEATURES,
@@ -78,7 +79,7 @@ def _task(job: Job, dataset: str, prompts_sha256: str) -> Task:
         "seed": job.settings.seed,
         "draws": job.settings.draws,
         "words": words.sha256,
-        "measures": [*COUNTS, *(f"{feature}_auroc" for feature in FEATURES), SURFACE, WORDS],
+        "words_draws": WORDS_DRAWS,
     }
 
     def run(job: Job) -> None:

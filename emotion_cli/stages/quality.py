@@ -7,8 +7,9 @@ from emotion_cli.job.job import Job, Task
 from emotion_cli.job.layers import averaged_layers, inner_products, texts_of
 from emotion_cli.job.statistics import sampling_of, statistics_table, statistics_task
 from emotion_cli.job.variants import Variant, variant_of, variants
-from emotion_cli.measures.within.quality import MEASURES, MEASURES_OF_ALL_LABELS, Material, qualities
+from emotion_cli.measures.within.quality import Material, qualities
 from emotion_cli.measures.within.surface import Surface, surface_of
+from emotion_cli.measures.within.words import DRAWS as WORDS_DRAWS
 from emotion_cli.prompts.audit import first_word
 
 
@@ -31,7 +32,7 @@ def _task(job: Job, extraction: Extraction) -> Task:
         reads=reads,
         part_names=[variant.part for variant in variants(job.settings, activations)],
         make=lambda job, part: _part(job, extraction, variant_of(part)),
-        measures=[measure.name for measure in (*MEASURES, *MEASURES_OF_ALL_LABELS)],
+        words_draws=WORDS_DRAWS,
     )
 
 
