@@ -14,7 +14,7 @@ from emotion_cli.measures.inference.statistic import Null, Statistic, Tail
 from emotion_cli.measures.within.curves import Curves
 from emotion_cli.measures.within.surface import surface_auroc, surface_of
 from emotion_cli.measures.within.words import DRAWS as WORDS_DRAWS
-from emotion_cli.measures.within.words import Words, words_auroc
+from emotion_cli.measures.within.words import Words, curves_of_words
 from emotion_cli.prompts.audit import (
     FEATURES,
     Area,
@@ -130,7 +130,7 @@ def audit(rows: Sequence[PromptRow], sampling: Sampling, words: WordList) -> lis
             measured.append(AuditRow(a, b, f"{feature}_auroc", statistic, finding))
         statistic = _without_layer(surface_auroc(contrast, surface, FEATURES))
         measured.append(AuditRow(a, b, SURFACE, statistic, failure(a, b, _area(statistic))))
-        statistic = _without_layer(words_auroc(Words(texts, tuple(labels), tuple(topics), a, (a, b), sampling)))
+        statistic = _without_layer(curves_of_words(Words(texts, tuple(labels), tuple(topics), a, (a, b), sampling)).auroc)
         measured.append(AuditRow(a, b, WORDS, statistic, told_by_words(a, b, _area(statistic))))
     return measured
 

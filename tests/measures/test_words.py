@@ -19,7 +19,7 @@ from emotion_cli.measures.within import bag_of_words, words
 from emotion_cli.measures.within.bag_of_words import CLASSIFIERS, INVERSE_PENALTIES, Counts, Texts, logistic, naive_bayes
 from emotion_cli.measures.within.quality import Material, qualities
 from emotion_cli.measures.within.separability import HeldOut
-from emotion_cli.measures.within.words import Words, words_auroc
+from emotion_cli.measures.within.words import Words, curves_of_words
 
 VOCABULARY = np.array([f"{a}{b}{c}" for a in "bdfgklm" for b in "aeiou" for c in ("nt", "rs")])
 WIDTH = 40
@@ -165,7 +165,7 @@ def test_words_are_fitted_once_for_all_models(monkeypatch):
     made = world(np.random.default_rng(5), topics=5)
     for _ in range(2):  # equal, not the same
         texts = Texts(tuple(made.texts.texts), tuple(map(tuple, made.texts.words)))
-        words_auroc(Words(texts, made.labels, made.topics, "anger", ("anger", "calm"), Sampling(0, 5, ("once",))))
+        curves_of_words(Words(texts, made.labels, made.topics, "anger", ("anger", "calm"), Sampling(0, 5, ("once",))))
     assert len(calls) == 1
 
 

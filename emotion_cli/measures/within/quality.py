@@ -20,7 +20,7 @@ from emotion_cli.measures.within.curves import Curves
 from emotion_cli.measures.within.reliability import split_half
 from emotion_cli.measures.within.separability import HeldOut, auroc, best_auroc, heldout_auroc, random_auroc
 from emotion_cli.measures.within.surface import Surface, surface_auroc
-from emotion_cli.measures.within.words import TestTexts, Words, gain, words_auroc, words_heldout_auroc
+from emotion_cli.measures.within.words import CurvesOfWords, HeldOutTexts, Words, curves_of_words, gain
 
 
 class Quality(NamedTuple):
@@ -107,34 +107,17 @@ class Case:
         return heldout_auroc(self.contrast, grams, self.tests, self.material.testing) if self.tests else None
 
     @cached_property
-    def words(self) -> Words | None:
-        """The words of the training set; None where its texts are not given."""
+    def words(self) -> CurvesOfWords | None:
+        """AUROC of words on the folds and test sets of the direction; None where the texts of the training set are not given."""
         material, labels = self.material, self.material.labels
         if material.texts is None:
             return None
-        return Words(
-            material.texts,
-            tuple(labels.labels),
-            tuple(labels.topics),
-            self.emotion,
-            self.contrast.draws.names,
-            material.training,
-        )
-
-    @cached_property
-    def words_auroc(self) -> Curves | None:
-        """AUROC of words on the folds of the direction."""
-        return words_auroc(self.words) if self.words else None
-
-    @cached_property
-    def words_heldout_auroc(self) -> Curves | None:
-        """AUROC of words on the test sets of the direction; None where there is none, or one without texts."""
+        names = self.contrast.draws.names
+        words = Words(material.texts, tuple(labels.labels), tuple(labels.topics), self.emotion, names, material.training)
         tests = tuple(
-            TestTexts(test.texts, tuple(test.labels), tuple(test.topics)) for test in self.tests if test.texts is not None
+            HeldOutTexts(test.texts, tuple(test.labels), tuple(test.topics)) for test in self.tests if test.texts is not None
         )
-        if self.words is None or not tests or len(tests) < len(self.tests):
-            return None
-        return words_heldout_auroc(self.words, tests, self.material.testing)
+        return curves_of_words(words, tests if len(tests) == len(self.tests) else (), material.testing)
 
 
 def _random(case: Case) -> Curves | None:
@@ -144,12 +127,12 @@ def _random(case: Case) -> Curves | None:
 
 def _gain(case: Case) -> Curves | None:
     refits = variance_of_refits(len(np.unique(case.contrast.draws.folds)))
-    return gain(case.auroc, case.words_auroc, refits) if case.words_auroc else None
+    return gain(case.auroc, case.words.auroc, refits) if case.words else None
 
 
 def _heldout_gain(case: Case) -> Curves | None:
-    direction, words = case.heldout_auroc, case.words_heldout_auroc
-    # one fold, with as many topics more or fewer than the training set
+    direction, words = case.heldout_auroc, case.words and case.words.heldout
+    # as a single fold, which has the topics of the test sets
     return gain(direction, words, direction.n / case.contrast.draws.n_units) if direction and words else None
 
 
@@ -170,8 +153,8 @@ MEASURES = (
     Measure("auroc_heldout", Tail.UPPER, lambda case: case.heldout_auroc),
     Measure("auroc_best", Tail.UPPER, _best),
     Measure("auroc_surface", Tail.UPPER, _surface),
-    Measure("auroc_words", Tail.UPPER, lambda case: case.words_auroc),
-    Measure("auroc_words_heldout", Tail.UPPER, lambda case: case.words_heldout_auroc),
+    Measure("auroc_words", Tail.UPPER, lambda case: case.words and case.words.auroc),
+    Measure("auroc_words_heldout", Tail.UPPER, lambda case: case.words and case.words.heldout),
     Measure("auroc_gain", Tail.UPPER, _gain),
     Measure("auroc_gain_heldout", Tail.UPPER, _heldout_gain),
 )

@@ -1,7 +1,7 @@
 """How well the words of prompts alone tell labels apart, on the folds and test sets of a direction, and what a direction adds."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache, partial
 from itertools import combinations
 from typing import NamedTuple
@@ -26,7 +26,7 @@ EXCEEDS_NOTHING = Null(0.0, None, None, None, None)
 """Of a gain: words and direction are as good as each other; its interval tells."""
 
 
-class TestTexts(NamedTuple):
+class HeldOutTexts(NamedTuple):
     """Texts, labels and topics [prompt] of a test set."""
 
     texts: Texts
@@ -55,7 +55,7 @@ class Words:
 
     @cached_property
     def is_emotion(self) -> np.ndarray:
-        """Where the label is the emotion [1 + draw, prompt]."""
+        """Where the label is the emotion [1 + draw, prompt], on the draws that are made again."""
         return self.contrast.is_emotion[: 1 + DRAWS]
 
     @cached_property
@@ -121,7 +121,7 @@ class Words:
             np.mean(values, axis=0)[None], draws.n_units, mean_where_defined(np.array(boots))[None], interval, layers=[None]
         )
 
-    def heldout_auroc(self, tests: Sequence[TestTexts], sampling: Sampling) -> Curves:
+    def heldout_auroc(self, tests: Sequence[HeldOutTexts], sampling: Sampling) -> Curves:
         """AUROC on test prompts, trained on the whole training set, mean over test sets; labels permuted within test topics."""
         n_topics = sum(len({*test.topics}) for test in tests)
         train = np.arange(len(self.contrast.draws.used))
@@ -149,18 +149,23 @@ def _resampled(scores: np.ndarray, is_emotion: np.ndarray, units: np.ndarray, co
     return resampled_areas(scores[is_emotion], scores[~is_emotion], (units[is_emotion], units[~is_emotion]), counts)
 
 
+class CurvesOfWords(NamedTuple):
+    """AUROC of words on the folds of a direction, and on its test sets; None where it has none."""
+
+    auroc: Curves
+    heldout: Curves | None
+
+
 @lru_cache(REMEMBERED)
-def words_auroc(words: Words) -> Curves:
-    """AUROC of the folds of a direction from words alone, remembered by content."""
+def curves_of_words(
+    words: Words, tests: tuple[HeldOutTexts, ...] = (), sampling_of_tests: Sampling | None = None
+) -> CurvesOfWords:
+    """AUROC of words on folds and test sets, remembered by content."""
+    words = replace(words)  # a copy, so that what is made on the way is not remembered
     with threadpool_limits(1):  # many small products: threads inside each only wait for one another
-        return words.auroc()
-
-
-@lru_cache(REMEMBERED)
-def words_heldout_auroc(words: Words, tests: tuple[TestTexts, ...], sampling: Sampling) -> Curves:
-    """AUROC of the test sets of a direction from words alone, remembered by content."""
-    with threadpool_limits(1):
-        return words.heldout_auroc(tests, sampling)
+        return CurvesOfWords(
+            words.auroc(), words.heldout_auroc(tests, sampling_of_tests) if tests and sampling_of_tests else None
+        )
 
 
 def gain(direction: Curves, words: Curves, refits: float) -> Curves:
