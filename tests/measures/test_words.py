@@ -234,6 +234,7 @@ def test_a_direction_that_knows_more_than_words_gains():
     assert (gains(13, 20, telling=0.1, known=0.2, topics=40) >= 0.8).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("telling", [0.1, 0.3])
 def test_a_direction_of_words_does_not_gain(telling):
     assert (gains(14, 40, telling=telling, known=0.0) <= 0.05).all()

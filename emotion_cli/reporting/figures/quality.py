@@ -48,20 +48,24 @@ def direction_quality(rows: Iterable[Row], title: str) -> dict[str, bytes]:
             alpha=0.3,
             linewidth=0,
         )
-    for column, said, dashes in LEVELS:
-        level = max((row[column] for _, members in emotions for row in members if row[column] is not None), default=None)
-        if level is not None:
-            separation.axhline(level, color="#444444", linewidth=1.2, dashes=dashes, zorder=1)
-            separation.annotate(
-                f"{level:.2f}: {said}",
-                (0.99, level),
-                xycoords=("axes fraction", "data"),
-                xytext=(0, 3),
-                textcoords="offset points",
-                ha="right",
-                fontsize=7.5,
-                color="#444444",
-            )
+    levels = [
+        (max(values), said, dashes)
+        for column, said, dashes in LEVELS
+        if (values := [row[column] for _, members in emotions for row in members if row[column] is not None])
+    ]
+    for i, (level, said, dashes) in enumerate(sorted(levels)):
+        separation.axhline(level, color="#444444", linewidth=1.2, dashes=dashes, zorder=1)
+        separation.annotate(
+            f"{level:.2f}: {said}",
+            (0.99, level),
+            xycoords=("axes fraction", "data"),
+            # the lower one's words stand below its line, so that they are clear of the other's
+            xytext=(0, 3 if i + 1 == len(levels) else -10),
+            textcoords="offset points",
+            ha="right",
+            fontsize=7.5,
+            color="#444444",
+        )
     least = min(
         (
             row[name]
