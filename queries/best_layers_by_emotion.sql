@@ -5,24 +5,63 @@
 -- Column max_null_high: 97.5 % quantile of the highest over layers when labels are permuted within topics
 -- Column max_p_value: of auroc, against the highest over layers of each draw
 -- Column auroc_surface: what final character, number of words and first word alone give on the same folds
+-- Column auroc_words: what the words of the texts give on the same folds
+-- Column auroc_gain: auroc minus auroc_words; a best layer was chosen, so its gain is too large by that choice
+-- Column gain_ci_low: lower end of its 95 % interval
+-- Column gain_ci_high: upper end of its 95 % interval
 -- Column heldout_auroc: on the prompts of test sets at that layer; the layer was not chosen on them, so it needs no correction
 -- Column heldout_ci_low: lower end of its 95 % interval
 -- Column heldout_ci_high: upper end of its 95 % interval
 -- Column heldout_null_high: 97.5 % quantile when labels are permuted within test topics
 -- Column heldout_p_value: of heldout_auroc, upper tail
+-- Column heldout_words: what the words of the training texts give on the prompts of test sets
+-- Column heldout_gain: heldout_auroc minus heldout_words; the layer was not chosen on these prompts
+-- Column heldout_gain_ci_low: lower end of its 95 % interval
+-- Column heldout_gain_ci_high: upper end of its 95 % interval
 with best as (
     select * from vector_quality
     where measure = 'auroc_best'
 ),
 
-heldout as (
-    select * from vector_quality
-    where measure = 'auroc_heldout'
+-- at one layer
+layers as (
+    select
+        extraction_id,
+        method,
+        reference,
+        pooling,
+        emotion,
+        layer,
+        max(value) filter (where measure = 'auroc_gain') as auroc_gain,
+        max(ci_low) filter (where measure = 'auroc_gain') as gain_ci_low,
+        max(ci_high) filter (where measure = 'auroc_gain') as gain_ci_high,
+        max(value) filter (where measure = 'auroc_heldout') as heldout_auroc,
+        max(ci_low) filter (where measure = 'auroc_heldout') as heldout_ci_low,
+        max(ci_high) filter (where measure = 'auroc_heldout') as heldout_ci_high,
+        max(null_high) filter (where measure = 'auroc_heldout') as heldout_null_high,
+        max(p_value) filter (where measure = 'auroc_heldout') as heldout_p_value,
+        max(value) filter (where measure = 'auroc_gain_heldout') as heldout_gain,
+        max(ci_low) filter (where measure = 'auroc_gain_heldout') as heldout_gain_ci_low,
+        max(ci_high) filter (where measure = 'auroc_gain_heldout') as heldout_gain_ci_high
+    from vector_quality
+    where measure in ('auroc_gain', 'auroc_heldout', 'auroc_gain_heldout')
+    group by all
 ),
 
-surface as (
-    select * from vector_quality
-    where measure = 'auroc_surface'
+-- without a layer
+texts as (
+    select
+        extraction_id,
+        method,
+        reference,
+        pooling,
+        emotion,
+        max(value) filter (where measure = 'auroc_surface') as auroc_surface,
+        max(value) filter (where measure = 'auroc_words') as auroc_words,
+        max(value) filter (where measure = 'auroc_words_heldout') as heldout_words
+    from vector_quality
+    where measure in ('auroc_surface', 'auroc_words', 'auroc_words_heldout')
+    group by all
 )
 
 select
@@ -37,25 +76,20 @@ select
     best.value as auroc,
     best.null_high as max_null_high,
     best.p_value as max_p_value,
-    surface.value as auroc_surface,
-    heldout.value as heldout_auroc,
-    heldout.ci_low as heldout_ci_low,
-    heldout.ci_high as heldout_ci_high,
-    heldout.null_high as heldout_null_high,
-    heldout.p_value as heldout_p_value
+    texts.auroc_surface,
+    texts.auroc_words,
+    layers.auroc_gain,
+    layers.gain_ci_low,
+    layers.gain_ci_high,
+    layers.heldout_auroc,
+    layers.heldout_ci_low,
+    layers.heldout_ci_high,
+    layers.heldout_null_high,
+    layers.heldout_p_value,
+    texts.heldout_words,
+    layers.heldout_gain,
+    layers.heldout_gain_ci_low,
+    layers.heldout_gain_ci_high
 from best
-left join heldout
-    on
-        best.extraction_id = heldout.extraction_id
-        and best.method = heldout.method
-        and best.reference = heldout.reference
-        and best.pooling = heldout.pooling
-        and best.emotion = heldout.emotion
-        and best.layer = heldout.layer
-left join surface
-    on
-        best.extraction_id = surface.extraction_id
-        and best.method = surface.method
-        and best.reference = surface.reference
-        and best.pooling = surface.pooling
-        and best.emotion = surface.emotion
+left join layers using (extraction_id, method, reference, pooling, emotion, layer)
+left join texts using (extraction_id, method, reference, pooling, emotion)

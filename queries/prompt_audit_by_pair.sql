@@ -1,4 +1,4 @@
--- How well surface features alone separate two labels; the set passes when every upper end is below 0.70.
+-- How well surface features or words alone separate two labels; a set passes when all pairs do.
 -- Grain: dataset, prompts_sha256, emotion_a, emotion_b
 -- Reads: prompt_audits
 -- Column surface_auroc: naive Bayes on final character, number of words and first word, tested on held-out topics
@@ -7,7 +7,10 @@
 -- Column final_char_auroc: the final character alone
 -- Column n_words_auroc: the number of words alone
 -- Column first_word_auroc: the first word alone
--- Column passes: whether the upper end is below 0.70; false where it is not defined
+-- Column words_auroc: TF-IDF of words and character trigrams, tested on held-out topics
+-- Column words_ci_low: lower end of its 95 % interval
+-- Column words_ci_high: upper end of its 95 % interval
+-- Column passes: whether ci_high is below 0.70, and words_ci_low not above it; false where ci_high is not defined
 select
     dataset,
     prompts_sha256,
@@ -19,7 +22,11 @@ select
     max(value) filter (where measure = 'final_char_auroc') as final_char_auroc,
     max(value) filter (where measure = 'n_words_auroc') as n_words_auroc,
     max(value) filter (where measure = 'first_word_auroc') as first_word_auroc,
-    coalesce(max(ci_high) filter (where measure = 'surface_auroc') < 0.70, false) as passes
+    max(value) filter (where measure = 'words_auroc') as words_auroc,
+    max(ci_low) filter (where measure = 'words_auroc') as words_ci_low,
+    max(ci_high) filter (where measure = 'words_auroc') as words_ci_high,
+    coalesce(max(ci_high) filter (where measure = 'surface_auroc') < 0.70, false)
+    and coalesce(max(ci_low) filter (where measure = 'words_auroc') <= 0.70, true) as passes
 from prompt_audits
 where emotion_b is not null
 group by dataset, prompts_sha256, emotion_a, emotion_b

@@ -19,10 +19,18 @@ COLUMNS = (
     "max_null_high",
     "max_p_value",
     "auroc_surface",
+    "auroc_words",
+    "auroc_gain",
+    "gain_ci_low",
+    "gain_ci_high",
     "heldout_auroc",
     "heldout_ci_low",
     "heldout_ci_high",
     "heldout_p_value",
+    "heldout_words",
+    "heldout_gain",
+    "heldout_gain_ci_low",
+    "heldout_gain_ci_high",
 )
 """The query that --best prints, and its columns."""
 

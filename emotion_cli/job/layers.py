@@ -17,7 +17,9 @@ from emotion_cli.measures.directions import METHODS
 from emotion_cli.measures.gram import Gram, gram
 from emotion_cli.measures.inference.sampling import generator
 from emotion_cli.measures.labels import Labels
+from emotion_cli.measures.within.bag_of_words import Texts
 from emotion_cli.measures.within.separability import HeldOut
+from emotion_cli.prompts.scripts import word_tokens
 from emotion_cli.settings import LAYER_RANGES, Settings
 from warehouse.store import Partition, Store
 
@@ -120,7 +122,9 @@ def inner_products(
         grams[layer] = gram(_prepared(sets, job, variant), n_train, gaussian)
     held_out, start = [], len(first[0].labels)
     for test, rows in zip(tests, first[1:], strict=True):
-        held_out.append(HeldOut(np.arange(start, start + len(rows.labels)), rows.labels, topics_of(job, test, rows.prompt_ids)))
+        places = np.arange(start, start + len(rows.labels))
+        topics, texts = topics_of(job, test, rows.prompt_ids), texts_of(job, test, rows.prompt_ids)
+        held_out.append(HeldOut(places, rows.labels, topics, texts))
         start += len(rows.labels)
     ids = first[0].prompt_ids
     topics = topics_of(job, extraction, ids)
@@ -132,6 +136,18 @@ def topics_of(job: Job, extraction: Extraction, prompt_ids: Sequence[str]) -> li
     prompts = extraction.prompts(job.store).read(["prompt_id", "topic"]).to_pydict()
     known = dict(zip(prompts["prompt_id"], prompts["topic"], strict=True))
     return [known[prompt_id] for prompt_id in prompt_ids]
+
+
+def texts_of(job: Job, extraction: Extraction, prompt_ids: Sequence[str]) -> Texts:
+    """The text and the words of each prompt."""
+    prompts = extraction.prompts(job.store).read(["prompt_id", "text"]).to_pydict()
+    known = dict(zip(prompts["prompt_id"], prompts["text"], strict=True))
+    return bag_of([known[prompt_id] for prompt_id in prompt_ids])
+
+
+def bag_of(texts: Sequence[str]) -> Texts:
+    """Texts with their words."""
+    return Texts(tuple(texts), tuple(tuple(word_tokens(text)) for text in texts))
 
 
 def _layers(job: Job, extraction: Extraction, variant: Variant) -> list[int]:

@@ -26,10 +26,11 @@ def statistics_task(
     reads: Mapping[str, Partition],
     part_names: Sequence[str],
     make: Callable[[Job, str], pa.Table],
+    **constants: Any,
 ) -> Task:
-    """A task that makes one file for each wanted part; stale when its inputs or a setting of the statistics change."""
+    """A task that makes one file for each wanted part; stale when its inputs, settings or constants change."""
     settings = job.settings
-    inputs = {name: getattr(settings, name) for name in ("neutral", "seed", "draws", "over_layers")}
+    inputs = {name: getattr(settings, name) for name in ("neutral", "seed", "draws", "over_layers")} | constants
     return parts_task(stage, subject, partition, reads=reads, inputs=inputs, part_names=part_names, make=make)
 
 

@@ -1,4 +1,4 @@
-"""Surface features of a prompt set, counted by label, and what they mean in plain words (METHODS section 6)."""
+"""Surface features and words of a prompt set, and what they mean in plain words (docs/methods.md, the audit)."""
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
@@ -10,6 +10,9 @@ from emotion_cli.prompts.words import WordList
 
 LIMIT = 0.70
 """A set passes when no surface AUROC's interval reaches this."""
+
+WORDS_LIMIT = 0.70
+"""A set does not pass when the lower end of the interval of the words' AUROC is above this."""
 
 CONFOUND = 0.55
 """A single feature is named as a confound when the lower end of its own AUROC's interval is above this."""
@@ -140,6 +143,16 @@ def failure(a: str, b: str, area: Area) -> str | None:
     )
 
 
+def told_by_words(a: str, b: str, area: Area) -> str | None:
+    """That words alone tell a pair of labels apart, in one sentence; None where they do not, or where that is not defined."""
+    if area.value is None or area.low is None or area.low <= WORDS_LIMIT:
+        return None
+    return (
+        f"{a} and {b}: words alone give AUROC {area.value:.2f} ({area.low:.2f} to {area.high:.2f}) on topics not seen; "
+        "a direction that separates them no better may be a direction of words"
+    )
+
+
 class Verdict(NamedTuple):
     """Whether a set passes, and one line on it."""
 
@@ -147,20 +160,28 @@ class Verdict(NamedTuple):
     text: str
 
 
-def verdict(dataset: str, areas: Mapping[tuple[str, str], Area]) -> Verdict:
-    """One line on the whole set."""
+def verdict(dataset: str, areas: Mapping[tuple[str, str], Area], words: Mapping[tuple[str, str], Area]) -> Verdict:
+    """One line on the whole set, from the AUROC of every two labels by surface features and by words."""
     failed = [pair for pair, area in areas.items() if failure(*pair, area)]
+    told = [pair for pair, area in words.items() if told_by_words(*pair, area)]
+    faults = []
+    if failed:
+        faults.append(f"{len(failed)} of {len(areas)} pairs of labels can be predicted from surface features, or may be")
+    if told:
+        faults.append(f"words alone tell {len(told)} of {len(words)} pairs of labels apart")
+    numbers = _largest("surface", areas) + _largest("words", words)
+    if not faults:
+        return Verdict(True, f"audit of {dataset}: passes{numbers}")
+    return Verdict(False, f"audit of {dataset}: {'; '.join(faults)}{numbers}; see: emo datasets audit {dataset}")
+
+
+def _largest(of: str, areas: Mapping[tuple[str, str], Area]) -> str:
+    """The pair of labels whose interval reaches highest."""
     defined = {pair: area for pair, area in areas.items() if area.value is not None and area.high is not None}
-    worst = max(defined, key=lambda pair: (defined[pair].high, pair)) if defined else None
-    told = (
-        f"; largest surface AUROC {defined[worst].value:.2f}, up to {defined[worst].high:.2f}, {' and '.join(worst)}"
-        if worst
-        else ""
-    )
-    if not failed:
-        return Verdict(True, f"audit of {dataset}: passes{told}")
-    text = f"{len(failed)} of {len(areas)} pairs of labels can be predicted from surface features, or may be{told}"
-    return Verdict(False, f"audit of {dataset}: {text}; see: emo datasets audit {dataset}")
+    if not defined:
+        return ""
+    worst = max(defined, key=lambda pair: (defined[pair].high, pair))
+    return f"; largest {of} AUROC {defined[worst].value:.2f}, up to {defined[worst].high:.2f}, {' and '.join(worst)}"
 
 
 def _most_common(rows: Sequence[PromptRow], feature: str) -> tuple[str, int]:

@@ -67,3 +67,14 @@ def _unspaced() -> re.Pattern[str]:
 @cache
 def _parts() -> re.Pattern[str]:
     return re.compile(f"[{KATAKANA}][{KATAKANA}{marks()}]*|[{UNSPACED}][{marks()}]*|(?:[^{UNSPACED}]|[{marks()}])+")
+
+
+def word_tokens(text: str) -> list[str]:
+    """The words of a text without the punctuation around them, by Unicode's word boundaries; what holds no letter stays whole."""
+    return [token for word in words_of(text) for token in _tokens().findall(word) or [word]]
+
+
+@cache
+def _tokens() -> re.Pattern[str]:
+    letters = rf"[\w{marks()}]+"
+    return re.compile(rf"{letters}(?:['\u2019]{letters})*")

@@ -1,30 +1,36 @@
-"""Prompts to an audit of their surface, kept by their content hash; it warns and never blocks."""
+"""Prompts to an audit of their surface and words, kept by their content hash; it warns and never blocks."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from itertools import combinations
 from typing import Any, NamedTuple
 
 from emotion_cli.job.extractions import Extraction
 from emotion_cli.job.job import Job, Task, fingerprint, why
+from emotion_cli.job.layers import bag_of
 from emotion_cli.job.statistics import sampling_of, statistics_table
 from emotion_cli.measures.inference.draws import Contrast, draws_of
 from emotion_cli.measures.inference.sampling import Sampling
 from emotion_cli.measures.inference.statistic import Null, Statistic, Tail
-from emotion_cli.measures.within.surface import Surface, surface_auroc, surface_of
+from emotion_cli.measures.within.curves import Curves
+from emotion_cli.measures.within.surface import surface_auroc, surface_of
+from emotion_cli.measures.within.words import DRAWS as WORDS_DRAWS
+from emotion_cli.measures.within.words import Words, curves_of_words
 from emotion_cli.prompts.audit import (
     FEATURES,
     Area,
     PromptRow,
+    Verdict,
     confound,
     counts_by_label,
     failure,
     first_word,
+    told_by_words,
     verdict,
 )
 from emotion_cli.prompts.words import WordList, read_words
 from warehouse.store import Partition, Store
 
-SURFACE = "surface_auroc"
+SURFACE, WORDS = "surface_auroc", "words_auroc"
 NOT_TESTED = Null(None, None, None, None, None)
 
 
@@ -49,9 +55,13 @@ def audit_partition(store: Store, dataset: str, prompts_sha256: str) -> Partitio
     return store.partition("prompt_audits", dataset=dataset, prompts_sha256=prompts_sha256)
 
 
-def areas_of(partition: Partition) -> dict[tuple[str, str], Area]:
-    """The surface AUROC of every two labels in a stored audit."""
-    rows = partition.read(["emotion_a", "emotion_b", "value", "ci_low", "ci_high"], measure=SURFACE).to_pylist()
+def verdict_of(partition: Partition, dataset: str) -> Verdict:
+    """What a stored audit says of a whole set."""
+    return verdict(dataset, _areas_of(partition, SURFACE), _areas_of(partition, WORDS))
+
+
+def _areas_of(partition: Partition, measure: str) -> dict[tuple[str, str], Area]:
+    rows = partition.read(["emotion_a", "emotion_b", "value", "ci_low", "ci_high"], measure=measure).to_pylist()
     return {(row["emotion_a"], row["emotion_b"]): Area(row["value"], row["ci_low"], row["ci_high"]) for row in rows}
 
 
@@ -65,7 +75,12 @@ def _task(job: Job, dataset: str, prompts_sha256: str) -> Task:
     prompts = job.store.partition("prompts", dataset=dataset, prompts_sha256=prompts_sha256)
     partition = audit_partition(job.store, dataset, prompts_sha256)
     words = read_words(job.settings.words)
-    inputs = {"seed": job.settings.seed, "draws": job.settings.draws, "words": words.sha256}
+    inputs = {
+        "seed": job.settings.seed,
+        "draws": job.settings.draws,
+        "words": words.sha256,
+        "words_draws": WORDS_DRAWS,
+    }
 
     def run(job: Job) -> None:
         rows = prompts.read(["emotion", "topic", "text", "n_copies"]).to_pylist()
@@ -73,7 +88,7 @@ def _task(job: Job, dataset: str, prompts_sha256: str) -> Task:
         with partition.hold(wait=True):
             entry = partition.write([statistics_table("prompt_audits", measured)])
             partition.commit([entry], {**inputs, "prompts": fingerprint(prompts)}, reads={"prompts": prompts.place})
-        job.listener.note(verdict(dataset, areas_of(partition)).text)
+        job.listener.note(verdict_of(partition, dataset).text)
 
     reason = why(partition.manifest(), {**inputs, "prompts": fingerprint(prompts)})
     return Task("audit", dataset, (prompts.folder,), partition.folder, reason, run)
@@ -94,7 +109,7 @@ COUNTS = {
 
 
 def audit(rows: Sequence[PromptRow], sampling: Sampling, words: WordList) -> list[AuditRow]:
-    """Counts of each label, and how well the surface alone tells every two labels apart, feature by feature and in all."""
+    """Counts of each label, and how well surface features, each and all, and words alone tell every two labels apart."""
     measured: list[AuditRow] = []
     for counts in counts_by_label(rows, words):
         details = {
@@ -106,14 +121,17 @@ def audit(rows: Sequence[PromptRow], sampling: Sampling, words: WordList) -> lis
             measured.append(AuditRow(counts.emotion, None, measure, statistic, details.get(measure)))
     labels, topics = [row.emotion for row in rows], [row.topic for row in rows]
     surface = surface_of([row.final_char for row in rows], [first_word(row.text) for row in rows], [row.n_words for row in rows])
+    sampling, texts = sampling.about("surface"), bag_of([row.text for row in rows])
     for a, b in combinations(sorted(set(labels)), 2):
-        contrast = Contrast(a, draws_of(labels, topics, [a, b], sampling.about("surface")))
+        contrast = Contrast(a, draws_of(labels, topics, [a, b], sampling))
         for feature in FEATURES:
-            statistic = _surface_statistic(contrast, surface, [feature])
+            statistic = _without_layer(surface_auroc(contrast, surface, [feature]))
             finding = confound(feature, rows, a, b, _area(statistic))
             measured.append(AuditRow(a, b, f"{feature}_auroc", statistic, finding))
-        statistic = _surface_statistic(contrast, surface, FEATURES)
+        statistic = _without_layer(surface_auroc(contrast, surface, FEATURES))
         measured.append(AuditRow(a, b, SURFACE, statistic, failure(a, b, _area(statistic))))
+        statistic = _without_layer(curves_of_words(Words(texts, tuple(labels), tuple(topics), a, (a, b), sampling)).auroc)
+        measured.append(AuditRow(a, b, WORDS, statistic, told_by_words(a, b, _area(statistic))))
     return measured
 
 
@@ -139,8 +157,8 @@ def tokens_by_label(job: Job, extraction: Extraction, model: str) -> list[dict[s
     ]
 
 
-def _surface_statistic(contrast: Contrast, surface: Surface, features: Collection[str]) -> Statistic:
-    ((_, statistic),) = surface_auroc(contrast, surface, features).statistics([], [], Tail.UPPER)
+def _without_layer(curves: Curves) -> Statistic:
+    ((_, statistic),) = curves.statistics([], [], Tail.UPPER)
     return statistic
 
 

@@ -1,14 +1,15 @@
-"""Activations to the quality of each direction: reliability, separability, and what the texts' surface alone gives."""
+"""Activations to the quality of each direction: reliability, separability, and what surface and words of the texts alone give."""
 
 import pyarrow as pa
 
 from emotion_cli.job.extractions import Extraction, extractions_of_test_sets
 from emotion_cli.job.job import Job, Task
-from emotion_cli.job.layers import averaged_layers, inner_products
+from emotion_cli.job.layers import averaged_layers, inner_products, texts_of
 from emotion_cli.job.statistics import sampling_of, statistics_table, statistics_task
 from emotion_cli.job.variants import Variant, variant_of, variants
 from emotion_cli.measures.within.quality import Material, qualities
 from emotion_cli.measures.within.surface import Surface, surface_of
+from emotion_cli.measures.within.words import DRAWS as WORDS_DRAWS
 from emotion_cli.prompts.audit import first_word
 
 
@@ -31,6 +32,7 @@ def _task(job: Job, extraction: Extraction) -> Task:
         reads=reads,
         part_names=[variant.part for variant in variants(job.settings, activations)],
         make=lambda job, part: _part(job, extraction, variant_of(part)),
+        words_draws=WORDS_DRAWS,
     )
 
 
@@ -44,6 +46,7 @@ def _part(job: Job, extraction: Extraction, variant: Variant) -> pa.Table:
         averaged_layers(job.store, job.settings, extraction, inner.grams),
         _surface(job, extraction, inner.prompt_ids),
         inner.held_out,
+        texts_of(job, extraction, inner.prompt_ids),
     )
     return statistics_table("vector_quality", qualities(material), **variant._asdict())
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from emotion_cli.prompts.audit import PromptRow, counts_by_label
 from emotion_cli.prompts.prompt_set import Prompt, PromptSet
-from emotion_cli.prompts.scripts import words_of
+from emotion_cli.prompts.scripts import word_tokens, words_of
 from emotion_cli.prompts.shipped import shipped_prompt_set, shipped_sets
 from emotion_cli.prompts.words import WordList
 
@@ -31,6 +31,21 @@ JAPANESE = "とても嬉しいです。カタカナで「書く」"
 )
 def test_words_of_any_script(text, words):
     assert words_of(text) == words
+
+
+@pytest.mark.parametrize(
+    ("text", "tokens"),
+    [
+        ("I am, so -- glad!", ["I", "am", "so", "--", "glad"]),
+        ("C'est la vie… (don’t)", ["C'est", "la", "vie", "don’t"]),
+        ("well-known 'word'", ["well", "known", "word"]),
+        (JAPANESE, ["と", "て", "も", "嬉", "し", "い", "で", "す", "カタカナ", "で", "書", "く"]),
+        ("मैं खुश हूँ।", ["मैं", "खुश", "हूँ"]),
+        ("😀 !", ["😀", "!"]),
+    ],
+)
+def test_tokens_are_words_without_punctuation(text, tokens):
+    assert word_tokens(text) == tokens
 
 
 # a mark stands behind a letter, not at the beginning

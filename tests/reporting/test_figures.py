@@ -60,6 +60,7 @@ QUALITY = [
         "auroc_null_high": 0.6,
         "auroc_heldout": None if emotion == "joy" else 0.7,
         "auroc_surface": 0.5,
+        "auroc_words": 0.75 if emotion == "joy" else 0.85,
         "split_half": -0.2,
         "split_half_null_high": None if layer == 0 else 0.3,
     }
@@ -116,7 +117,10 @@ def texts(svg: bytes) -> set[str]:
         ("similarity_heatmap", {"0.500", "1.000", "no direction", "hatched: no verdict above or below"}),
         (
             "direction_quality",
-            {"joy", "rage", "AUROC", "split-half reliability", "0.50: final character, number of words and first word alone"},
+            {
+                *("joy", "rage", "AUROC", "split-half reliability"),
+                *("0.50: final character, number of words and first word alone", "0.85: words alone"),
+            },
         ),
         ("consensus", {"m1", "m2", "m3", "joy", "s$hame_", "layers 2, 2, 2", "layers 4, 4, 4", "layers 6, 6, 6"}),
         ("cross_model", {"m1 and m2", "raw cosine at the same layer", "grey: 95 % of the cosines of unrelated directions"}),

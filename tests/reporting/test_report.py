@@ -56,6 +56,24 @@ def facts(models=(("m1", 8), ("m2", 8)), emotions=("joy", "rage", "shame"), mean
                 for emotion in emotions
                 for layer in range(3)
             ]
+            rows["best_layers_by_emotion"] += [
+                {
+                    **scope,
+                    "emotion": emotion,
+                    "layer": 2,
+                    "auroc": 0.95,
+                    "auroc_words": 0.9 - 0.1 * i,
+                    "auroc_gain": 0.05 + 0.1 * i,
+                    "gain_ci_low": 0.1 * i - 0.05,
+                    "gain_ci_high": 0.25,
+                    "heldout_auroc": None,
+                    "heldout_words": None,
+                    "heldout_gain": None,
+                    "heldout_gain_ci_low": None,
+                    "heldout_gain_ci_high": None,
+                }
+                for i, emotion in enumerate(emotions)
+            ]
             for a, b in [(emotions[0], emotions[1]), (emotions[0], emotions[2])]:
                 pair = {
                     **scope,
@@ -158,6 +176,7 @@ def test_every_section_is_on_both_pages_with_its_contents():
         "Overview",
         "Commands used",
         "Emotion vectors",
+        "Directions and words",
         "Cross-model similarities",
         "The same direction on other texts",
         "Visualizations generated",
@@ -174,6 +193,9 @@ def test_every_section_is_on_both_pages_with_its_contents():
     text = pages["report.md"].decode()
     assert "2026-01-02" in text and "(3 layers, 8 dimensions)" in text
     assert "| joy | rage | 0.6000 | 0.2000 | 0.5500 | 0.0019 | 0.5 | 2 |" in text
+    assert "| m1 | rage | 2 | 0.950 | 0.800 | 0.150 | 0.050 | 0.250 |" in text
+    assert "Words alone reach an AUROC of 0.700 to 0.900. Of 6 directions, 4 separate better than words" in text
+    assert "one: held-out folds of the training topics" in text and "one: test sets" not in text
     assert "| joy | m1 ↔ m2 | 0.012500 | 0.100000 | -0.100000 | 0.125000 | 0.353553 |" in text
     assert "emo extract -d one -d two -m m1 -m m2 --pooling last --bos always" in text
     assert "![a picture](figures/one/a%252Fb/x.png)" in text

@@ -1,4 +1,4 @@
-"""`emo datasets audit`: how well surface features predict the label."""
+"""`emo datasets audit`: how well surface features and words predict the label."""
 
 import typer
 
@@ -28,6 +28,9 @@ PAIRS = (
     "final_char_auroc",
     "n_words_auroc",
     "first_word_auroc",
+    "words_auroc",
+    "words_ci_low",
+    "words_ci_high",
     "passes",
 )
 """Columns of the two queries that are printed."""
@@ -39,11 +42,10 @@ PAIRS = (
     model=MODEL_TO_RUN,
 )
 def audit(start: Start, force: Force = False) -> None:
-    """Check how well surface features predict the label; exit code 4 if they do (machine formats: pairs of labels only)."""
+    """Check how well surface features or words predict the label; exit code 4 if so (machine formats: pairs of labels only)."""
     settings, console, store, rows = start.settings, start.console, start.store, start.rows
     from emotion_cli import pipeline
-    from emotion_cli.prompts.audit import verdict as audit_verdict
-    from emotion_cli.stages.audit import areas_of, audit_partition, findings
+    from emotion_cli.stages.audit import audit_partition, findings, verdict_of
     from warehouse.catalog import Catalog
 
     job = pipeline.job_on_prompts(store, settings, console, forced={"audit"} if force else ())
@@ -66,11 +68,11 @@ def audit(start: Start, force: Force = False) -> None:
         partition = audit_partition(store, extraction.dataset, extraction.prompts_sha256)
         for sentence in findings(partition):
             console.note(f"{extraction.dataset}: {sentence}")
-        verdict = audit_verdict(extraction.dataset, areas_of(partition))
+        verdict = verdict_of(partition, extraction.dataset)
         console.note(verdict.text)
         failed += [] if verdict.passes else [extraction.dataset]
     if failed:
         raise CheckFailedError(
-            f"{', '.join(failed)}: surface features predict the label, or may do so",
+            f"{', '.join(failed)}: surface features or words predict the label, or may do so",
             hint="emo datasets show " + failed[0],
         )

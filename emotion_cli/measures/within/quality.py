@@ -8,16 +8,19 @@ from typing import NamedTuple
 import numpy as np
 
 from emotion_cli.measures.gram import Gram
+from emotion_cli.measures.inference.auroc import variance_of_refits
 from emotion_cli.measures.inference.draws import Contrast, Draws, draws_of
 from emotion_cli.measures.inference.sampling import Sampling
 from emotion_cli.measures.inference.statistic import Statistic, Tail
 from emotion_cli.measures.labels import Labels, emotions_of
 from emotion_cli.measures.measure import Measure
+from emotion_cli.measures.within.bag_of_words import Texts
 from emotion_cli.measures.within.centroids import centroid_accuracy
 from emotion_cli.measures.within.curves import Curves
 from emotion_cli.measures.within.reliability import split_half
 from emotion_cli.measures.within.separability import HeldOut, auroc, best_auroc, heldout_auroc, random_auroc
 from emotion_cli.measures.within.surface import Surface, surface_auroc
+from emotion_cli.measures.within.words import CurvesOfWords, HeldOutTexts, Words, curves_of_words, gain
 
 
 class Quality(NamedTuple):
@@ -39,6 +42,7 @@ class Material:
     averaged: Collection[int]
     surface: Surface | None = None
     held_out: Sequence[HeldOut] = ()
+    texts: Texts | None = None
 
     @cached_property
     def layers(self) -> list[int]:
@@ -48,8 +52,17 @@ class Material:
     @cached_property
     def draws(self) -> Callable[[tuple[str, ...]], Draws]:
         """The draws of some labels: emotions share one set of draws where the same labels make each direction."""
-        sampling = self.sampling.about("quality", self.labels.reference)
-        return cache(lambda names: draws_of(self.labels.labels, self.labels.topics, names, sampling))
+        return cache(lambda names: draws_of(self.labels.labels, self.labels.topics, names, self.training))
+
+    @cached_property
+    def training(self) -> Sampling:
+        """The sampling of the training set."""
+        return self.sampling.about("quality", self.labels.reference)
+
+    @cached_property
+    def testing(self) -> Sampling:
+        """The sampling of the test sets."""
+        return self.sampling.about("heldout", self.labels.reference)
 
     @cached_property
     def accuracies(self) -> Mapping[str, Curves]:
@@ -82,18 +95,45 @@ class Case:
         """AUROC over the layers, which other measures build on."""
         return auroc(self.contrast, self.grams)
 
+    @cached_property
+    def tests(self) -> list[HeldOut]:
+        """The test sets that have all labels of the direction."""
+        return [test for test in self.material.held_out if {*self.contrast.draws.names} <= {*test.labels}]
+
+    @cached_property
+    def heldout_auroc(self) -> Curves | None:
+        """AUROC on the test sets over the layers; None where there is none."""
+        grams = [self.material.grams[layer] for layer in self.material.layers]
+        return heldout_auroc(self.contrast, grams, self.tests, self.material.testing) if self.tests else None
+
+    @cached_property
+    def words(self) -> CurvesOfWords | None:
+        """AUROC of words on the folds and test sets of the direction; None where the texts of the training set are not given."""
+        material, labels = self.material, self.material.labels
+        if material.texts is None:
+            return None
+        names = self.contrast.draws.names
+        words = Words(material.texts, tuple(labels.labels), tuple(labels.topics), self.emotion, names, material.training)
+        tests = tuple(
+            HeldOutTexts(test.texts, tuple(test.labels), tuple(test.topics)) for test in self.tests if test.texts is not None
+        )
+        return curves_of_words(words, tests if len(tests) == len(self.tests) else (), material.testing)
+
 
 def _random(case: Case) -> Curves | None:
     has_random = case.grams[0].projections.shape[1] > 0
     return random_auroc(case.contrast, case.grams, case.auroc.values[:, 0]) if has_random else None
 
 
-def _held_out(case: Case) -> Curves | None:
-    material = case.material
-    tests = [test for test in material.held_out if {*case.contrast.draws.names} <= {*test.labels}]
-    grams = [material.grams[layer] for layer in material.layers]
-    sampling = material.sampling.about("heldout", material.labels.reference)
-    return heldout_auroc(case.contrast, grams, tests, sampling) if tests else None
+def _gain(case: Case) -> Curves | None:
+    refits = variance_of_refits(len(np.unique(case.contrast.draws.folds)))
+    return gain(case.auroc, case.words.auroc, refits) if case.words else None
+
+
+def _heldout_gain(case: Case) -> Curves | None:
+    direction, words = case.heldout_auroc, case.words and case.words.heldout
+    # as a single fold, which has the topics of the test sets
+    return gain(direction, words, direction.n / case.contrast.draws.n_units) if direction and words else None
 
 
 def _best(case: Case) -> Curves | None:
@@ -110,9 +150,13 @@ MEASURES = (
     Measure("auroc", Tail.UPPER, lambda case: case.auroc),
     Measure("split_half", Tail.UPPER, lambda case: split_half(case.contrast, case.grams)),
     Measure("auroc_random", Tail.UPPER, _random),
-    Measure("auroc_heldout", Tail.UPPER, _held_out),
+    Measure("auroc_heldout", Tail.UPPER, lambda case: case.heldout_auroc),
     Measure("auroc_best", Tail.UPPER, _best),
     Measure("auroc_surface", Tail.UPPER, _surface),
+    Measure("auroc_words", Tail.UPPER, lambda case: case.words and case.words.auroc),
+    Measure("auroc_words_heldout", Tail.UPPER, lambda case: case.words and case.words.heldout),
+    Measure("auroc_gain", Tail.UPPER, _gain),
+    Measure("auroc_gain_heldout", Tail.UPPER, _heldout_gain),
 )
 """The measures of a direction: from a case to its curves, or None where the case lacks an input."""
 

@@ -11,6 +11,7 @@ from emotion_cli.measures.inference.auroc import area_interval, areas, resampled
 from emotion_cli.measures.inference.draws import Contrast, draws_of
 from emotion_cli.measures.inference.sampling import Sampling
 from emotion_cli.measures.inference.statistic import mean_where_defined
+from emotion_cli.measures.within.bag_of_words import Texts
 from emotion_cli.measures.within.curves import Curves
 
 TIES = 9
@@ -18,11 +19,12 @@ TIES = 9
 
 
 class HeldOut(NamedTuple):
-    """A test set under the same model: rows [prompt] in each Gram, labels and topics."""
+    """A test set under the same model: rows [prompt] in each Gram, labels, topics and texts."""
 
     rows: np.ndarray
     labels: Sequence[str]
     topics: Sequence[str | None]
+    texts: Texts | None = None
 
 
 def auroc(contrast: Contrast, grams: Sequence[Gram]) -> Curves:

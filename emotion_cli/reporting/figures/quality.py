@@ -4,12 +4,18 @@ from collections.abc import Iterable
 
 from emotion_cli.reporting.figures.style import COLOURS, Row, band, grouped, layer_axis, legend, line, number, panels, saved
 
+LEVELS = (
+    ("auroc_surface", "final character, number of words and first word alone", (6, 3)),
+    ("auroc_words", "words alone", (2, 2)),
+)
+"""What the texts give without a model: the column, its name and the dashes of its line; the largest of the emotions' is drawn."""
+
 
 def direction_quality(rows: Iterable[Row], title: str) -> dict[str, bytes]:
     """AUROC and split-half reliability of each emotion's direction by layer (rows of `direction_quality_by_layer`).
 
-    Above, AUROC on held-out folds with its interval, and on test sets; below, split-half reliability. The grey bands are what
-    chance gives, the widest of the emotions' at each layer.
+    Above, AUROC on held-out folds with its interval, and on test sets, with lines for what the texts alone give; below,
+    split-half reliability. The grey bands are what chance gives, the widest of the emotions' at each layer.
     """
     figure, separation, reliability = panels(title)
     emotions = grouped([row for row in rows if row["layer"] is not None], "emotion")
@@ -42,16 +48,19 @@ def direction_quality(rows: Iterable[Row], title: str) -> dict[str, bytes]:
             alpha=0.3,
             linewidth=0,
         )
-    surface = max(
-        (row["auroc_surface"] for _, members in emotions for row in members if row["auroc_surface"] is not None), default=None
-    )
-    if surface is not None:
-        separation.axhline(surface, color="#444444", linewidth=1.2, dashes=(6, 3), zorder=1)
+    levels = [
+        (max(values), said, dashes)
+        for column, said, dashes in LEVELS
+        if (values := [row[column] for _, members in emotions for row in members if row[column] is not None])
+    ]
+    for i, (level, said, dashes) in enumerate(sorted(levels)):
+        separation.axhline(level, color="#444444", linewidth=1.2, dashes=dashes, zorder=1)
         separation.annotate(
-            f"{surface:.2f}: final character, number of words and first word alone",
-            (0.99, surface),
+            f"{level:.2f}: {said}",
+            (0.99, level),
             xycoords=("axes fraction", "data"),
-            xytext=(0, 3),
+            # the lower one's words stand below its line, so that they are clear of the other's
+            xytext=(0, 3 if i + 1 == len(levels) else -10),
             textcoords="offset points",
             ha="right",
             fontsize=7.5,

@@ -25,6 +25,7 @@ BY_EMOTION = "cross_model_similarity_by_emotion"
 SHIFT = "dataset_shift_by_layer"
 NORMS = "vector_norms_by_layer"
 ALIGNMENT = "cross_model_alignment_by_emotion"
+BEST = "best_layers_by_emotion"
 
 
 @dataclass(frozen=True)
@@ -155,6 +156,48 @@ def vectors_and_similarities(facts: Facts) -> Iterable[Markdown]:
                 BY_MODEL,
             )
             yield from sentence_list(NOTES, facts, dataset=dataset, model=model)
+
+
+COMPARED = (
+    ("held-out folds of the training topics", "auroc", "auroc_words", "auroc_gain", "gain_ci_low", "gain_ci_high"),
+    ("test sets", "heldout_auroc", "heldout_words", "heldout_gain", "heldout_gain_ci_low", "heldout_gain_ci_high"),
+)
+"""Prompts, and the columns of a direction's AUROC, of the words' AUROC, and of their difference with its interval."""
+
+
+def directions_and_words(facts: Facts) -> Iterable[Markdown]:
+    """For each dataset: how well directions separate at their best layer, beside what the words of the texts alone reach."""
+    for dataset in facts.distinct(BEST, "dataset"):
+        for prompts, auroc, words, gain, low, high in COMPARED:
+            rows = [row for row in facts.of(BEST, dataset=dataset) if row[gain] is not None]
+            if not rows:
+                continue
+            yield heading(f"{dataset}: {prompts}")
+            yield say(
+                "Words alone reach an AUROC of {least:.3f} to {most:.3f}. Of {total} directions, {more} separate better than "
+                "words: the interval of the difference lies above 0.",
+                source=BEST,
+                least=min(row[words] for row in rows),
+                most=max(row[words] for row in rows),
+                total=len(rows),
+                more=sum(row[low] is not None and row[low] > 0 for row in rows),
+            )
+            yield table(
+                rows,
+                (
+                    Column("model", "model"),
+                    Column("emotion", "emotion"),
+                    Column("layer", "best layer", "d"),
+                    Column(auroc, "AUROC", ".3f"),
+                    Column(words, "words", ".3f"),
+                    Column(gain, "difference", ".3f"),
+                    Column(low, "from", ".3f"),
+                    Column(high, "to", ".3f"),
+                ),
+                BEST,
+            )
+    if not facts.of(BEST):
+        yield say("The quality of the directions has not been measured.")
 
 
 def verdicts(facts: Facts) -> Iterable[Markdown]:
@@ -308,6 +351,7 @@ SECTIONS = (
     Section("Overview", ("extractions", "prompt_counts_by_emotion"), overview),
     Section("Commands used", ("extractions",), commands),
     Section("Emotion vectors", (NORMS, BY_MODEL, "extractions", *reads(NOTES)), vectors_and_similarities),
+    Section("Directions and words", (BEST,), directions_and_words),
     Section("What may be said of two emotions", (BY_MODEL,), verdicts),
     Section("Cross-model similarities", (NORMS, BY_EMOTION, *reads(KEY_FINDINGS)), cross_model),
     Section("Shared directions", (ALIGNMENT,), shared_directions),
