@@ -4,11 +4,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from emotion_cli.errors import MissingError
+from emotion_cli.errors import MissingError, UsageError
+from emotion_cli.suggestions import unknown
 
 if TYPE_CHECKING:
     import numpy as np
     import polars as pl
+
+    from emotion_cli.models.loaded import LoadedModel
+
+Names = str | Iterable[str] | None
+"""One value of a column, several, or None for every value."""
 
 
 class Results:
@@ -23,42 +29,53 @@ class Results:
         self._catalog = Catalog(Store(Path(folder)))
 
     def sql(self, query: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> "pl.DataFrame":
-        """The rows of one SELECT over tables and bundled queries; QueryError for a faulty one."""
+        """The rows of one SELECT over tables and bundled queries, or of a bundled query by name; QueryError for a faulty one."""
         import polars as pl
 
-        return pl.DataFrame(self._catalog.rows(query, values))
+        from warehouse.library import queries
+
+        return pl.DataFrame(self._catalog.select(query) if query in queries() else self._catalog.rows(query, values))
 
     def vectors(
         self,
         *,
-        dataset: str | None = None,
-        model: str | None = None,
-        emotion: str | None = None,
+        dataset: Names = None,
+        model: Names = None,
+        emotion: Names = None,
         layer: int | Iterable[int] | None = None,
-        reference: str | None = "neutral",
-        method: str | None = "mean_difference",
-        pooling: str | None = "last",
+        reference: Names = "neutral",
+        method: Names = "mean_difference",
+        pooling: Names = "last",
     ) -> "pl.DataFrame":
-        """Emotion vectors, one a row; None takes every value of a column.
+        """Emotion vectors, one a row; UsageError for a value that no stored vector has.
 
         Where all have one width, `["vector"].to_numpy()` is float32 [row, d_model].
         """
         import polars as pl
 
-        named = {
+        asked = {
             "dataset": dataset,
             "model": model,
             "emotion": emotion,
+            "layer": layer,
             "reference": reference,
             "method": method,
             "pooling": pooling,
         }
-        filters: dict[str, list[Any]] = {name: [value] for name, value in named.items() if value is not None}
-        if layer is not None:
-            filters["layer"] = [layer] if isinstance(layer, int) else list(layer)
+        filters = {name: self._known("vectors", name, values) for name, values in asked.items() if values is not None}
         frame = pl.DataFrame(self._catalog.select("vectors", (), **filters))
         widths = frame["vector"].list.len().unique().to_list()
         return frame.with_columns(pl.col("vector").list.to_array(widths[0])) if len(widths) == 1 else frame
+
+    def _known(self, table: str, column: str, values: object) -> list[Any]:
+        chosen = list(values) if isinstance(values, Iterable) and not isinstance(values, str) else [values]
+        known = self._catalog.rows(f"select distinct {column} from {table} order by all")[column].to_pylist()
+        for value in chosen:
+            if value not in known:
+                raise unknown(column, value, known, hint="emo tables vectors")
+        if not chosen:
+            raise UsageError(f"{column}: the list is empty", hint=f"leave {column} out to take every value")
+        return chosen
 
 
 def open(store: str | Path = "store") -> Results:
@@ -67,23 +84,54 @@ def open(store: str | Path = "store") -> Results:
 
 
 def read(
-    texts: Sequence[str], *, model: str, layers: Sequence[int] | None = None, pooling: str = "last", **settings: Any
+    texts: Iterable[str], *, model: str, layers: Iterable[int] | None = None, pooling: str = "last", **settings: Any
 ) -> "np.ndarray":
     """Residual stream of each text under a model, float32 [layer, text, d_model]; every layer if `layers` is not given.
 
     `model` is a Hub id, a folder, a .gguf file or an alias. `settings` are those of `emo extract` by name: `dtype`, `bos`, ...
-    EmoError as the command raises it.
+    UsageError for an argument that cannot be used, and for a text without a token that the pooling reads.
     """
     from emotion_cli.job.loading import load_model
     from emotion_cli.models.pooling import POOLINGS
     from emotion_cli.models.reader import Reader, Reading
     from emotion_cli.models.sources.finding import find
-    from emotion_cli.settings import resolve
-    from emotion_cli.suggestions import unknown
+    from emotion_cli.settings import SETTINGS, resolve
 
-    if pooling not in POOLINGS or pooling == "word":
-        raise unknown("pooling", pooling, [name for name in POOLINGS if name != "word"])
+    poolings = [name for name in POOLINGS if name != "word"]
+    if pooling not in poolings:
+        raise unknown("pooling", pooling, poolings)
+    for name in settings:
+        if name not in SETTINGS:
+            raise unknown("read", name, SETTINGS, hint="emo extract --help")
+    prompts = _texts(texts)
     chosen = resolve(settings)
     loaded = load_model(find(model, cache=chosen.cache, revision=chosen.revision), chosen)
     reading = Reading(**{name: getattr(chosen, name) for name in Reading._fields})
-    return Reader(loaded, reading).read(texts, poolings=[pooling], layers=layers).values[pooling]
+    pooled = Reader(loaded, reading).read(prompts, poolings=[pooling], layers=_layers(loaded, layers))
+    without = [text for text, present in zip(prompts, pooled.present[pooling], strict=True) if not present]
+    if without:
+        raise UsageError(f"no token of {without[0]!r} is read by pooling {pooling}", hint="pooling='last'")
+    return pooled.values[pooling]
+
+
+def _texts(texts: Iterable[str]) -> list[str]:
+    prompts = [] if isinstance(texts, str) or not isinstance(texts, Iterable) else list(texts)
+    if not prompts:
+        raise UsageError("texts: a list of one or more texts is expected", hint='read(["a text"], model=...)')
+    for place, text in enumerate(prompts):
+        if not isinstance(text, str) or not text.strip():
+            raise UsageError(f"texts[{place}]: {text!r} is not a text", hint="leave empty texts out")
+    return prompts
+
+
+def _layers(loaded: "LoadedModel", layers: Iterable[int] | None) -> list[int]:
+    every = list(range(loaded.n_layers + 1))
+    if layers is None:
+        return every
+    chosen: list[Any] = list(layers) if isinstance(layers, Iterable) and not isinstance(layers, str) else [layers]
+    for layer in chosen:
+        if type(layer) is not int or layer not in every:
+            raise UsageError(f"layers: {layer!r} is not one of 0 to {loaded.n_layers}", hint="layers=[0, 1]")
+    if not chosen or len(set(chosen)) < len(chosen):
+        raise UsageError("layers: distinct layers are expected, at least one", hint="layers=[0, 1]")
+    return chosen

@@ -8,7 +8,13 @@ from typing import Any, NamedTuple
 from emotion_cli.job.datasets import datasets_of_a_run, ensure_imported, newest_version
 from emotion_cli.job.extractions import Extraction, extractions_in_store, planned_extraction, with_activations
 from emotion_cli.job.job import Job, Task
-from emotion_cli.job.known import refuse_unknown_layers, refuse_unknown_names, refuse_unknown_settings, with_emotions
+from emotion_cli.job.known import (
+    refuse_unknown_layers,
+    refuse_unknown_names,
+    refuse_unknown_settings,
+    with_emotions,
+    with_reference,
+)
 from emotion_cli.job.listener import Listener
 from emotion_cli.job.sources import find_sources, refuse_taken_names, template_of
 from emotion_cli.models.sources.embedded import EMBEDDED
@@ -69,7 +75,7 @@ def job_with_models(
     extractions = [
         planned_extraction(settings, version, source, templates[name]) for version in versions for name, source in sources.items()
     ]
-    return Job(store, settings, extractions, listener, sources, forced)
+    return Job(store, settings, with_reference(store, settings, extractions, listener.note), listener, sources, forced)
 
 
 def job_in_store(

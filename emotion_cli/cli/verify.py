@@ -6,6 +6,7 @@ import typer
 
 from emotion_cli.cli.options import Start, takes
 from emotion_cli.errors import CheckFailedError
+from emotion_cli.wording import counted
 
 Repair = Annotated[
     bool,
@@ -33,11 +34,11 @@ def verify(start: Start, repair: Repair = False) -> None:
         console.note(f"{folder}: incomplete, {parts} parts are stored; next: rerun the same emo extract")
     left = faults_in(store) if repair and faults else faults
     if not left:
-        console.note(f"{len(faults)} faults, all repaired; next: emo run" if faults else "no fault was found")
+        console.note(f"{counted(len(faults), 'fault')}, all repaired; next: emo run" if faults else "no fault was found")
         return
     steps = dict.fromkeys(
         step for fault in left if (step := KINDS[fault.check].then if fault.check in KINDS else "emo run --force")
     )
     can_repair = not repair and any(KINDS[fault.check].repair for fault in left if fault.check in KINDS)
     hint = "emo verify --repair" if can_repair else ", ".join(steps) or "emo run"
-    raise CheckFailedError(f"{len(left)} faults in {store.root}", hint=hint)
+    raise CheckFailedError(f"{counted(len(left), 'fault')} in {store.root}", hint=hint)

@@ -29,6 +29,7 @@ from emotion_cli.prompts.prompt_set import MOST_FAULTS_SHOWN, ROLES, PromptSet
 from emotion_cli.prompts.shipped import shipped_prompt_set
 from emotion_cli.settings import BOS_RULES, DTYPES
 from emotion_cli.suggestions import unknown
+from emotion_cli.wording import counted
 from warehouse.schema import SCHEMA_VERSION, TABLES
 from warehouse.store import FileEntry, Partition, Store, content_hash, table_of
 
@@ -169,7 +170,9 @@ def _new_set(rows: Rows, role: str, faults: Sequence[str]) -> PromptSet:
 def _refused(dataset: str, faults: Sequence[str]) -> UsageError:
     shown = [f"  {fault}" for fault in faults[:MOST_FAULTS_SHOWN]]
     more = [f"  and {len(faults) - len(shown)} more"] if len(faults) > len(shown) else []
-    return UsageError("\n".join([f"dataset {dataset}: {len(faults)} faults, nothing was imported", *shown, *more]), hint=AGAIN)
+    return UsageError(
+        "\n".join([f"dataset {dataset}: {counted(len(faults), 'fault')}, nothing was imported", *shown, *more]), hint=AGAIN
+    )
 
 
 def _rows_sha256(scratch: Scratch, rows: Rows, pairs: Sequence[Pair]) -> str:

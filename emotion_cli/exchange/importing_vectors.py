@@ -15,6 +15,7 @@ from emotion_cli.exchange.vector_files import RAW, Key, VectorFile, read_vector_
 from emotion_cli.job.extractions import VECTORS_ONLY, Extraction
 from emotion_cli.job.layers import matrix
 from emotion_cli.job.variants import Variant, variant_of
+from emotion_cli.wording import counted
 from warehouse.schema import TABLES
 from warehouse.store import FileEntry, Store, table_of
 
@@ -68,7 +69,7 @@ def import_vectors(store: Store, paths: Sequence[Path]) -> list[ImportedVectors]
 def _refuse(faults: Sequence[str]) -> None:
     if faults:
         raise UsageError(
-            "\n".join([f"{len(faults)} faults, nothing was imported", *(f"  {fault}" for fault in faults)]),
+            "\n".join([f"{counted(len(faults), 'fault')}, nothing was imported", *(f"  {fault}" for fault in faults)]),
             hint="export the vectors again, or name other files; nothing was changed",
         )
 

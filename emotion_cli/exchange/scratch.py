@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from emotion_cli.errors import EmoError
+from warehouse.protocol import naming
 
 
 class Scratch:
@@ -15,7 +16,8 @@ class Scratch:
 
     def __init__(self, root: Path) -> None:
         folder = next(folder for folder in (root, *root.absolute().parents) if folder.is_dir())
-        self._file = tempfile.TemporaryFile(dir=folder, buffering=0)  # noqa: SIM115 (closed by __exit__)
+        with naming(folder):
+            self._file = tempfile.TemporaryFile(dir=folder, buffering=0)  # noqa: SIM115 (closed by __exit__)
 
     def __enter__(self) -> "Scratch":
         return self

@@ -3,6 +3,7 @@
 A name that is neither shipped nor stored is a UsageError; one that is known, but of which nothing was made yet, a MissingError.
 """
 
+import shlex
 from collections.abc import Callable, Iterable, Sequence
 
 from emotion_cli.errors import MissingError, UsageError
@@ -147,6 +148,25 @@ def with_emotions(
         if extraction not in matching:
             note(f"{extraction.subject}: left out, it has none of the requested emotions")
     return matching
+
+
+def with_reference(
+    store: Store, settings: Settings, extractions: Sequence[Extraction], note: Callable[[str], None]
+) -> list[Extraction]:
+    """The extractions whose prompts have the reference, where no dataset and no reference was named, with a note of the others.
+
+    A set with a neutral label of another name must not stop a run over everything. Where none has the reference, all stay.
+    """
+    if settings.dataset or "reference" in settings.sources:
+        return list(extractions)
+    labels = {extraction.dataset: labels_of(store, extraction) for extraction in extractions}
+    without = [dataset for dataset, known in labels.items() if settings.reference not in known]
+    if settings.reference == OTHERS or len(without) == len(labels):
+        return list(extractions)
+    for dataset in without:
+        hint = f"emo run -d {shlex.quote(dataset)} --reference LABEL"
+        note(f"{dataset}: left out, none of its prompts is labelled {settings.reference!r}; {hint}")
+    return [extraction for extraction in extractions if extraction.dataset not in without]
 
 
 def labels_of(store: Store, extraction: Extraction) -> set[str]:

@@ -48,11 +48,56 @@ def test_texts_are_read_as_an_extraction_reads_them(workplace):
         assert oracle.excess(values[:, i], row, [len(row) - 1], [0, 2]) <= 1
 
 
-def test_what_is_wrong_is_said(workplace, tmp_path):
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"texts": "hello"}, "a list of one or more texts"),
+        ({"texts": []}, "a list of one or more texts"),
+        ({"texts": ["the bus", ""]}, r"texts\[1\]"),
+        ({"texts": ["the bus", 3]}, r"texts\[1\]: 3 is not a text"),
+        ({"pooling": "lest"}, "did you mean last"),
+        ({"pooling": "word"}, "pooling: 'word' is not one of"),
+        ({"layers": [-1]}, "-1 is not one of 0 to 3"),
+        ({"layers": [4]}, "4 is not one of 0 to 3"),
+        ({"layers": "0-2"}, "'0-2' is not one of 0 to 3"),
+        ({"layers": [True]}, "True is not one of 0 to 3"),
+        ({"layers": []}, "at least one"),
+        ({"layers": [1, 1]}, "distinct"),
+        ({"dtyp": "float32"}, "did you mean dtype"),
+        ({"dtype": "float31"}, "dtype"),
+        ({"pooling": "mean", "bos": "never", "texts": ["bus"]}, "no token of 'bus' is read by pooling mean"),
+    ],
+)
+def test_arguments_that_cannot_be_used_are_refused(workplace, given, said):
+    arguments = {"texts": ["the bus"], "model": str(workplace.models[0]), "cache": workplace.cache} | given
+    with pytest.raises(EmoError, match=said):
+        emo.read(**arguments)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"model": "tiny-gtp2"}, "model: 'tiny-gtp2' is not one of .*; did you mean tiny-gpt2"),
+        ({"layer": 99}, "layer: '99' is not one of 0, 1"),
+        ({"layer": []}, "layer: the list is empty"),
+        ({"reference": "neutral"}, "reference: 'neutral' is not one of calm"),
+    ],
+)
+def test_a_value_that_no_vector_has_is_refused(workplace, given, said):
+    with pytest.raises(EmoError, match=said):
+        emo.open(workplace.store).vectors(**{"reference": "calm"} | given)
+
+
+def test_texts_may_come_one_by_one_and_queries_by_name(workplace):
+    texts = ["thank you the bus .", "the bus"]
+    options = {"model": str(workplace.models[0]), "cache": workplace.cache}
+    np.testing.assert_array_equal(emo.read(iter(texts), **options), emo.read(texts, **options))
+    assert len(emo.open(workplace.store).sql("best_layers_by_emotion"))
+
+
+def test_what_is_not_there_is_said(tmp_path):
     with pytest.raises(EmoError, match="no store at"):
         emo.open(tmp_path / "none")
-    with pytest.raises(EmoError, match="pooling"):
-        emo.read(["a"], model=str(workplace.models[0]), pooling="lest")
     with pytest.raises(AttributeError):
         emo.nothing  # noqa: B018
 
