@@ -129,13 +129,14 @@ def permuted_cosines(grams: Sequence[Gram], labels: Labels, pair: Pair, sampling
     codes = np.searchsorted(used_labels, np.asarray(made_of.labels))
     exchange = Exchange(codes, made_of.topics, made_of.clusters)
     order = np.vstack([np.arange(len(used)), exchange.orders(sampling.draws, sampling.generator(*used_labels))])
-    weights = np.array([made_of.weights(emotion) for emotion in pair])
+    weights = [made_of.weights(emotion) for emotion in pair]
+    weights_a, weights_b = (of_prompts[order] for of_prompts in weights)
     is_reference = made_of.is_reference(pair[0])
     parts = [gram.of(used) for gram in grams]
-    curves = [_cosines(gram.inner, *weights[:, order], gram.zero_length(is_reference)) for gram in parts]
+    curves = [_cosines(gram.inner, weights_a, weights_b, gram.zero_length(is_reference)) for gram in parts]
     # the weights of a label in both directions; directions may change places
     first = [int(np.argmax(codes == code)) for code in range(len(used_labels))]
-    roles = [tuple(np.round(weights[:, i], TIE).tolist()) for i in first]
+    roles = [tuple(round(float(of_prompts[i]), TIE) for of_prompts in weights) for i in first]
     return Curves(
         np.array(curves),
         int(units_of(made_of.topics, made_of.clusters).max()) + 1,
