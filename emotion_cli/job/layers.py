@@ -126,7 +126,8 @@ def inner_products(
     for test, rows in zip(tests, first[1:], strict=True):
         places = np.arange(start, start + len(rows.labels))
         topics, clusters = membership_of([test.prompts(job.store)], rows.prompt_ids)
-        held_out.append(HeldOut(places, rows.labels, topics, texts_of(job, test, rows.prompt_ids), clusters))
+        texts = texts_of(job, test, rows.prompt_ids)
+        held_out.append(HeldOut(test.dataset, places, rows.labels, topics, texts, clusters))
         start += len(rows.labels)
     ids = first[0].prompt_ids
     member = membership_of([extraction.prompts(job.store)], ids)

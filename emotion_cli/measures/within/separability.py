@@ -11,7 +11,7 @@ from emotion_cli.measures.inference.auroc import area_interval, areas, resampled
 from emotion_cli.measures.inference.draws import Contrast, draws_of
 from emotion_cli.measures.inference.sampling import Sampling
 from emotion_cli.measures.inference.spreads import error_over_folds, error_over_prompts, is_unequal, studentised
-from emotion_cli.measures.inference.statistic import GAUSSIAN, PERMUTED, mean_where_defined
+from emotion_cli.measures.inference.statistic import GAUSSIAN, mean_where_defined
 from emotion_cli.measures.within.bag_of_words import Texts
 from emotion_cli.measures.within.curves import Curves
 
@@ -23,8 +23,9 @@ LEAST_FOLDS = 3
 
 
 class HeldOut(NamedTuple):
-    """A test set under the same model: rows [prompt] in each Gram, labels, topics, texts and clusters."""
+    """A test set under the same model: its name, rows [prompt] in each Gram, labels, topics, texts and clusters."""
 
+    name: str
     rows: np.ndarray
     labels: Sequence[str]
     topics: Sequence[str | None]
@@ -79,26 +80,11 @@ def random_auroc(contrast: Contrast, grams: Sequence[Gram], values: np.ndarray) 
     return Curves(beside, contrast.draws.n_units, kind=GAUSSIAN)
 
 
-def heldout_auroc(contrast: Contrast, grams: Sequence[Gram], tests: Sequence[HeldOut], sampling: Sampling) -> Curves:
-    """AUROC of the whole training set's direction on test prompts, mean over test sets; labels permuted within test topics.
+def heldout_auroc(contrast: Contrast, grams: Sequence[Gram], test: HeldOut, sampling: Sampling) -> Curves:
+    """AUROC of the whole training set's direction on the prompts of a test set; labels permuted within test topics.
 
-    The Grams are of all prompts, those of the test sets too.
+    The Grams are of all prompts, those of the test set too.
     """
-    curves = [_on_a_test_set(contrast, grams, test, sampling) for test in tests]
-    n = sum(each.n for each in curves)
-    # fewer where a set has no more permutations: they come in random order
-    n_values = min(each.values.shape[1] for each in curves)
-    boots = [each.bootstrap for each in curves if each.bootstrap is not None]
-    return curves[0]._replace(
-        values=np.mean([each.values[:, :n_values] for each in curves], axis=0),
-        n=n,
-        bootstrap=np.mean(boots, axis=0) if boots else None,
-        kind=curves[0].kind if len(curves) == 1 else PERMUTED,
-        alike=float(np.prod([each.alike for each in curves])),
-    )
-
-
-def _on_a_test_set(contrast: Contrast, grams: Sequence[Gram], test: HeldOut, sampling: Sampling) -> Curves:
     of_test = Contrast(contrast.emotion, draws_of(test.labels, test.topics, contrast.draws.names, sampling, test.clusters))
     draws, weights, train = of_test.draws, contrast.everyone, contrast.draws.used
     if weights is None:

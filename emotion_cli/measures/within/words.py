@@ -126,32 +126,24 @@ class Words:
         test = _of_first(self.contrast.test, len(draws.permuted))
         return Curves(np.mean(values, axis=0)[None], draws.n_units, boots[None], interval, layers=[None], **test._asdict())
 
-    def heldout_auroc(self, tests: Sequence[HeldOutTexts], sampling: Sampling) -> Curves:
-        """AUROC on test prompts, trained on the whole training set, mean over test sets; labels permuted within test topics."""
+    def heldout_auroc(self, test: HeldOutTexts, sampling: Sampling) -> Curves:
+        """AUROC on test prompts, trained on the whole training set; labels permuted within test topics."""
+        contrast = Contrast(self.emotion, draws_of(test.labels, test.topics, self.contrast.draws.names, sampling, test.clusters))
+        draws = contrast.draws
         train = np.arange(len(self.contrast.draws.used))
-        contrasts = [
-            Contrast(self.emotion, draws_of(test.labels, test.topics, self.contrast.draws.names, sampling, test.clusters))
-            for test in tests
-        ]
-        n = sum(contrast.draws.n_units for contrast in contrasts)
         if not self.has_all(train):
-            return Curves(np.full((1, len(self.is_emotion)), np.nan), n, layers=[None])
+            return Curves(np.full((1, len(self.is_emotion)), np.nan), draws.n_units, layers=[None])
         classifier = self.classifiers[best_classifier(mean_where_defined(self.inner_areas))]
-        n_values = min(1 + DRAWS, *(len(contrast.draws.permuted) for contrast in contrasts))
-        values, boots = [], []
-        for test, contrast in zip(tests, contrasts, strict=True):
-            terms = self.counts.weighed(train, test.texts.of(contrast.draws.used))
-            scores = settled(classifier(terms, self.is_emotion[:1])[0], 1.0)
-            is_emotion = contrast.is_emotion[:n_values]
-            values.append(areas(*_by_label(np.tile(scores, (len(is_emotion), 1)), is_emotion)))
-            boots.append(_resampled(scores, is_emotion[0], contrast.draws.units, contrast.draws.counts))
-        of_first = [_of_first(contrast.test_of_scores, len(contrast.draws.permuted)) for contrast in contrasts]
-        kind = of_first[0].kind if len(tests) == 1 else PERMUTED
-        alike = float(np.prod([test.alike for test in of_first]))
-        interval = partial(area_interval, n_units=sum(contrast.draws.n_scarcest for contrast in contrasts))
-        return Curves(
-            np.mean(values, axis=0)[None], n, np.mean(boots, axis=0)[None], interval, layers=[None], kind=kind, alike=alike
+        terms = self.counts.weighed(train, test.texts.of(draws.used))
+        scores = settled(classifier(terms, self.is_emotion[:1])[0], 1.0)
+        is_emotion = contrast.is_emotion[: 1 + DRAWS]
+        values = areas(*_by_label(np.tile(scores, (len(is_emotion), 1)), is_emotion))
+        boots = _resampled(scores, is_emotion[0], draws.units, draws.counts)
+        of_first, interval = (
+            _of_first(contrast.test_of_scores, len(draws.permuted)),
+            partial(area_interval, n_units=draws.n_scarcest),
         )
+        return Curves(values[None], draws.n_units, boots[None], interval, layers=[None], **of_first._asdict())
 
 
 def _of_first(test: Test, n: int) -> Test:
@@ -169,10 +161,10 @@ def _resampled(scores: np.ndarray, is_emotion: np.ndarray, units: np.ndarray, co
 
 
 class CurvesOfWords(NamedTuple):
-    """AUROC of words on the folds of a direction, and on its test sets; None where it has none."""
+    """AUROC of words on the folds of a direction, and on each of its test sets."""
 
     auroc: Curves
-    heldout: Curves | None
+    heldout: Sequence[Curves]
 
 
 @lru_cache(REMEMBERED)
@@ -182,9 +174,7 @@ def curves_of_words(
     """AUROC of words on folds and test sets, remembered by content."""
     words = replace(words)  # a copy, so that what is made on the way is not remembered
     with threadpool_limits(1):  # many small products: threads inside each only wait for one another
-        return CurvesOfWords(
-            words.auroc(), words.heldout_auroc(tests, sampling_of_tests) if tests and sampling_of_tests else None
-        )
+        return CurvesOfWords(words.auroc(), [words.heldout_auroc(test, sampling_of_tests or words.sampling) for test in tests])
 
 
 def gain(direction: Curves, words: Curves, refits: float) -> Curves:
