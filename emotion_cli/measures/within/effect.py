@@ -7,12 +7,12 @@ import numpy as np
 from emotion_cli.measures.gram import Gram
 from emotion_cli.measures.inference.auroc import settled, variance_of_refits
 from emotion_cli.measures.inference.draws import Contrast
-from emotion_cli.measures.inference.statistic import Interval, Null, interval_of, mean_where_defined, widened
+from emotion_cli.measures.inference.statistic import FIXED, Interval, Null, interval_of, mean_where_defined, widened
 from emotion_cli.measures.labels import OTHERS, coefficients
 from emotion_cli.measures.within.curves import Curves
 from emotion_cli.measures.within.likeness import direction_products
 
-NO_DISTANCE = Null(0.0, None, None, None, None)
+NO_DISTANCE = Null(0.0, None, None, None, None, FIXED)
 """Of a squared distance: emotion and reference have the same mean; its interval tells."""
 
 

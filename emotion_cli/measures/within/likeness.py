@@ -10,7 +10,16 @@ import numpy as np
 from emotion_cli.measures.gram import Gram
 from emotion_cli.measures.inference.resampling import permutations_within, resampled, strata_of, units_of
 from emotion_cli.measures.inference.sampling import Sampling
-from emotion_cli.measures.inference.statistic import Interval, Null, Statistic, Tail, interval_of, mean_where_defined, widened
+from emotion_cli.measures.inference.statistic import (
+    FIXED,
+    Interval,
+    Null,
+    Statistic,
+    Tail,
+    interval_of,
+    mean_where_defined,
+    widened,
+)
 from emotion_cli.measures.labels import OTHERS, Labels, coefficients
 from emotion_cli.measures.measure import Measure
 from emotion_cli.measures.within.curves import Curves
@@ -95,7 +104,7 @@ def unbiased(grams: Sequence[Gram], labels: Labels, sampling: Sampling) -> Itera
             curve = np.where(zero[:, None], np.nan, curve)
             # activations grow with depth, so that squared distances of several layers have no mean
             left_out = np.ones(len(parts), bool) if name == SQUARED_DISTANCE else zero
-            null = Null(expected[name], None, None, None, None)
+            null = Null(expected[name], None, None, None, None, FIXED)
             yield (emotions[a], emotions[b]), name, Curves(curve, len(strata), curve[:, 1:], interval, left_out, null=null)
 
 
