@@ -1,4 +1,4 @@
-"""How far apart a direction puts an emotion's prompts and its reference's: d', in standard deviations, and the distance without noise."""
+"""How far a direction keeps an emotion and its reference apart: in standard deviations, and as a distance without noise."""
 
 from collections.abc import Sequence
 
