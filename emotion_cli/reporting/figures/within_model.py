@@ -8,6 +8,7 @@ from emotion_cli.reporting.figures.style import (
     Row,
     band,
     canvas,
+    crosses,
     grouped,
     layer_axis,
     legend,
@@ -41,14 +42,7 @@ def emotion_distances(rows: Iterable[Row], title: str) -> dict[str, bytes]:
         line(unbiased, i, layers, [row["unbiased_cosine"] for row in members], f"{emotion_a} and {emotion_b}")
         band(unbiased, i, layers, [row["ci_low"] for row in members], [row["ci_high"] for row in members], alpha=0.25)
         unmarked = [row for row in members if says_neither(row["verdict"])]
-        unbiased.plot(
-            [row["layer"] for row in unmarked],
-            [number(row["unbiased_cosine"]) for row in unmarked],
-            "x",
-            color="#000000",
-            markersize=6,
-            zorder=4,
-        )
+        crosses(unbiased, [row["layer"] for row in unmarked], [row["unbiased_cosine"] for row in unmarked])
     equidistance = pairs[0][1][0]["equidistance"] if pairs else 0.5
     for axes, names in ((plain, ("cosine_similarity", "null_low")), (unbiased, ("unbiased_cosine", "ci_low"))):
         axes.axhline(equidistance, color="#444444", linewidth=1.2, dashes=(6, 3), zorder=1)
