@@ -13,7 +13,7 @@
 -- Column mean_distance_ratio: mean of the distance over the mean length, without noise; equidistant is sqrt(2 - 2 equidistance)
 -- Column distance_ratio_low: lower end of its 95 % interval
 -- Column distance_ratio_high: upper end of its 95 % interval
--- Column smallest_effect: smallest distance of the unbiased cosine from equidistance that a study like this shows with probability 0.8
+-- Column smallest_effect: smallest difference of the unbiased cosine from equidistance that a study like this shows with probability 0.8
 -- Column smallest_auroc: smallest AUROC of both emotions that a study like this shows with probability 0.8
 -- Column shown_by: methods that show a direction of both emotions
 -- Column verdict: what may be said of the two on average over layers, as in within_model_verdicts_by_layer

@@ -19,7 +19,7 @@
 -- Column d_prime_b: the same of the second emotion
 -- Column weakest_q_value: the larger q-value of the two emotions' AUROC
 -- Column smallest_auroc: the larger of the two emotions' smallest AUROC that a study like this shows with probability 0.8
--- Column smallest_effect: smallest distance of the unbiased cosine from equidistance that a study like this shows with probability 0.8
+-- Column smallest_effect: smallest difference of the unbiased cosine from equidistance that a study like this shows with probability 0.8
 -- Column shown_by: methods that show a direction of both emotions here
 -- Column verdict: what may be said; NULL where two emotions are each other's reference, or before quality is measured
 with wide as (

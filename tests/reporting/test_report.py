@@ -407,7 +407,7 @@ def test_a_verdict_that_shows_nothing_names_what_was_tested_and_what_could_have_
     assert "So few topics can show nothing." in judged(verdict="no direction shown", smallest_auroc=1.02)
     text = judged(verdict="undecided")
     assert "m1 on one: the similarity of joy and rage is undecided. " in text
-    assert "With probability 0.8 such a study shows a distance from 0.5 of 0.14 or more." in text
+    assert "With probability 0.8 such a study shows a cosine that is 0.14 or more away from 0.5." in text
     assert "What could have been shown is not known." in judged(verdict="undecided", smallest_effect=None)
 
 

@@ -112,7 +112,7 @@ def _not_shown(rows: Sequence[Row]) -> Numbers | None:
     if not members:
         return None
     elsewhere = grouped([row for row in members if row["shown_by"]], ("shown_by",))
-    power = _power("an AUROC of", [row["smallest_auroc"] for row in members], most=1.0)
+    power = _power("an AUROC of {} or more", [row["smallest_auroc"] for row in members], most=1.0)
     others = [f"Both directions of {listed(map(_pair, of_one))} are shown by {key['shown_by']}." for key, of_one in elsewhere]
     return {"method": members[0]["method"], "pairs": "; ".join(map(_pair, members)), "shown": " ".join([power, *others])}
 
@@ -122,7 +122,7 @@ def _undecided(rows: Sequence[Row]) -> Numbers | None:
     if not members:
         return None
     least = [row["smallest_effect"] for row in members]
-    power = _power(f"a distance from {members[0]['equidistance']:.4g} of", least, most=1.5)
+    power = _power(f"a cosine that is {{}} or more away from {members[0]['equidistance']:.4g}", least, most=1.5)
     return {"pairs": "; ".join(map(_pair, members)), "shown": power}
 
 
@@ -133,7 +133,7 @@ def _power(what: str, smallest: Sequence[float | None], most: float) -> str:
         return "What could have been shown is not known."
     if min(known) > most:
         return "So few topics can show nothing."
-    return f"With probability {POWER:g} such a study shows {what} {max(known):.2f} or more."
+    return f"With probability {POWER:g} such a study shows {what.format(f'{min(max(known), most):.2f}')}."
 
 
 def _between_datasets(rows: Sequence[Row]) -> Numbers | None:
@@ -206,7 +206,7 @@ def _same_on_both(rows: Sequence[Row]) -> Numbers | None:
         return None
     counts = _counts([row["verdict"] for row in known])
     missed = [row["smallest_effect"] for row in known if row["verdict"] == "not shown to be alike"]
-    power = [_power("a cosine of", missed, most=1.0)] if missed else []
+    power = [_power("a cosine of {} or more", missed, most=1.0)] if missed else []
     return {
         **counts,
         "told": " ".join([f"{counts['counts']}.", *power]),
