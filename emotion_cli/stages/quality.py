@@ -14,8 +14,8 @@ from emotion_cli.prompts.audit import first_word
 
 
 def tasks(job: Job) -> list[Task]:
-    """One task for each extraction with activations."""
-    return [_task(job, extraction) for extraction in job.with_activations]
+    """One task for each extraction with activations, those of controls too."""
+    return [_task(job, extraction) for extraction in job.measured]
 
 
 def _task(job: Job, extraction: Extraction) -> Task:

@@ -11,8 +11,8 @@ from emotion_cli.measures.within.likeness import comparisons
 
 
 def tasks(job: Job) -> list[Task]:
-    """One task for each extraction with activations."""
-    return [_task(job, extraction) for extraction in job.with_activations]
+    """One task for each extraction with activations, those of controls too."""
+    return [_task(job, extraction) for extraction in job.measured]
 
 
 def _task(job: Job, extraction: Extraction) -> Task:
