@@ -138,7 +138,7 @@ def _untrained(source: ModelSource, dtype: Any, attention: str | None, trust_rem
 
 def _refuse_without_model(source: ModelSource) -> None:
     if source.kind in WITHOUT_PASSES:
-        hint = f"emo models check {source.base.given}" if source.base else "emo extract reads it"
+        hint = f"emo models check {source.base.given}" if source.base else f"emo extract -m {source.given}"
         raise UsageError(f"{source.name}: it is a control that runs no model", hint=hint)
 
 

@@ -1,0 +1,42 @@
+"""The controls of an extraction in the store: the same prompts under what stands for its model and knows words only."""
+
+from collections.abc import Mapping
+
+from emotion_cli.job.extractions import COMPLETE, SAME_SETTINGS, Extraction
+from emotion_cli.models.sources.controls import CONTROLS, DEFAULT_WORDS, WORDS, hash_of
+from warehouse.store import Store
+
+MADE_ALIKE = tuple(name for name in SAME_SETTINGS if name not in ("weights_sha256", "tokenizer_sha256"))
+"""Settings in which `untrained` must agree with its model; the others run no model."""
+
+
+def controls_of(store: Store, extraction: Extraction) -> dict[str, Extraction]:
+    """The newest extraction of each kind of control of a model, over the same prompts, made of the same weights and alike."""
+    described = extraction.partition(store, "extractions")
+    if extraction.control or described.manifest() is None:
+        return {}
+    (model,) = described.read(["prompts_sha256", *SAME_SETTINGS]).to_pylist()
+    known = {}
+    for kind in CONTROLS:
+        name = DEFAULT_WORDS if kind == WORDS else f"{kind}:{extraction.model}"
+        partitions = store.partitions("extractions", dataset=extraction.dataset, model=name)
+        candidates = [
+            (row["created_at"], partition.keys["extraction_id"])
+            for partition in partitions
+            for row in partition.read(["prompts_sha256", "created_at", "status", *SAME_SETTINGS]).to_pylist()
+            if row["status"] == COMPLETE and _is_control_of(kind, row, model)
+        ]
+        if candidates:
+            _, extraction_id = max(candidates)
+            known[kind] = Extraction(extraction.dataset, extraction.role, model["prompts_sha256"], name, extraction_id)
+    return known
+
+
+def _is_control_of(kind: str, row: Mapping, model: Mapping) -> bool:
+    if row["prompts_sha256"] != model["prompts_sha256"]:
+        return False
+    if kind == WORDS:
+        return True
+    made_of = hash_of(kind, (model["weights_sha256"], model["tokenizer_sha256"]))
+    # NULL where no model runs
+    return row["weights_sha256"] == made_of and all(row[name] in (None, model[name]) for name in MADE_ALIKE)
