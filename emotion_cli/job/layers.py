@@ -80,7 +80,8 @@ class Layers:
 
     def rows(self, layer: int) -> np.ndarray:
         """Prepared activations [prompt, d_model] of a layer, in the order of the shared prompts."""
-        stored = read_layer(self._extraction.partition(self._job.store, "activations"), self._variant.pooling, layer)
+        pooling = self._extraction.stored_pooling(self._variant.pooling)
+        stored = read_layer(self._extraction.partition(self._job.store, "activations"), pooling, layer)
         place = {prompt_id: i for i, prompt_id in enumerate(stored.prompt_ids)}
         return prepare(stored, self._job.settings, self._variant)[[place[prompt_id] for prompt_id in self._shared.prompt_ids]]
 
@@ -92,12 +93,16 @@ class Layers:
 
 
 class Inner(NamedTuple):
-    """Grams by layer over a training set's prompts, then those of test sets; ids and labels of the first; the test sets."""
+    """Grams by layer over a training set's prompts, then those of test sets; ids and labels of the first; the test sets.
+
+    `all_ids` are those of every prompt in the Grams, each with its dataset.
+    """
 
     grams: dict[int, Gram]
     prompt_ids: list[str]
     labels: Labels
     held_out: list[HeldOut]
+    all_ids: list[tuple[str, str]]
 
 
 def inner_products(
@@ -107,14 +112,15 @@ def inner_products(
 
     UsageError where the training set's labels make no direction.
     """
-    layers = pairs_of(extraction.partition(job.store, "activations"))[variant.pooling]
+    pooling = extraction.stored_pooling(variant.pooling)
+    layers = pairs_of(extraction.partition(job.store, "activations"))[pooling]
     # a test set that lacks a layer takes no part: curves over layers must rest on the same prompts
-    tests = [test for test in tests if set(layers) <= set(_layers(job, test, variant))]
+    tests = [test for test in tests if set(layers) <= set(_layers(job, test, pooling))]
     grams: dict[int, Gram] = {}
     first: list[LayerRows] = []
     gaussian = None
     for layer in layers:
-        sets = [read_layer(source.partition(job.store, "activations"), variant.pooling, layer) for source in (extraction, *tests)]
+        sets = [read_layer(source.partition(job.store, "activations"), pooling, layer) for source in (extraction, *tests)]
         first = first or sets
         n_train, width = sets[0].activations.shape
         if n_random and gaussian is None:
@@ -128,7 +134,13 @@ def inner_products(
         start += len(rows.labels)
     ids = first[0].prompt_ids
     topics = topics_of(job, extraction, ids)
-    return Inner(grams, ids, checked_labels(first[0].labels, topics, job.settings, variant, extraction.subject), held_out)
+    labels = checked_labels(first[0].labels, topics, job.settings, variant, extraction.subject)
+    all_ids = [
+        (source.dataset, prompt_id)
+        for source, rows in zip((extraction, *tests), first, strict=True)
+        for prompt_id in rows.prompt_ids
+    ]
+    return Inner(grams, ids, labels, held_out, all_ids)
 
 
 def topics_of(job: Job, extraction: Extraction, prompt_ids: Sequence[str]) -> list[str | None]:
@@ -150,8 +162,8 @@ def bag_of(texts: Sequence[str]) -> Texts:
     return Texts(tuple(texts), tuple(tuple(word_tokens(text)) for text in texts))
 
 
-def _layers(job: Job, extraction: Extraction, variant: Variant) -> list[int]:
-    return pairs_of(extraction.partition(job.store, "activations")).get(variant.pooling, [])
+def _layers(job: Job, extraction: Extraction, pooling: str) -> list[int]:
+    return pairs_of(extraction.partition(job.store, "activations")).get(pooling, [])
 
 
 def _prepared(rows: Sequence[LayerRows], job: Job, variant: Variant) -> np.ndarray:

@@ -229,7 +229,6 @@ def _extraction_row(
     return {
         "control": extraction.control,
         "prompts_sha256": extraction.prompts_sha256,
-        "control": None,
         "revision": loaded.source.revision,
         "weights_sha256": loaded.source.weights_sha256,
         "tokenizer_sha256": loaded.source.tokenizer_sha256,

@@ -1,15 +1,21 @@
 """Activations to the quality of each direction: reliability, separability, and what surface and words of the texts alone give."""
 
+from collections.abc import Sequence
+
+import numpy as np
 import pyarrow as pa
 
+from emotion_cli.job.controls import controls_of
 from emotion_cli.job.extractions import Extraction, extractions_of_test_sets
 from emotion_cli.job.job import Job, Task
 from emotion_cli.job.layers import averaged_layers, inner_products, texts_of
 from emotion_cli.job.statistics import sampling_of, statistics_table, statistics_task
 from emotion_cli.job.variants import Variant, variant_of, variants
+from emotion_cli.measures.gram import Gram
 from emotion_cli.measures.within.quality import Material, qualities
 from emotion_cli.measures.within.surface import Surface, surface_of
 from emotion_cli.measures.within.words import DRAWS as WORDS_DRAWS
+from emotion_cli.models.sources.controls import WITHOUT_PASSES
 from emotion_cli.prompts.audit import first_word
 
 
@@ -24,6 +30,9 @@ def _task(job: Job, extraction: Extraction) -> Task:
     for test in extractions_of_test_sets(job.store, extraction):
         reads[f"activations of {test.dataset}"] = test.partition(job.store, "activations")
         reads[f"prompts of {test.dataset}"] = test.prompts(job.store)
+    for kind, control in _rivals_of(job, extraction).items():
+        for stored in (control, *extractions_of_test_sets(job.store, control)):
+            reads[f"{kind} of {stored.dataset}"] = stored.partition(job.store, "activations")
     return statistics_task(
         job,
         "quality",
@@ -36,17 +45,48 @@ def _task(job: Job, extraction: Extraction) -> Task:
     )
 
 
+def _rivals_of(job: Job, extraction: Extraction) -> dict[str, Extraction]:
+    """The controls in the store that a model's directions are compared with, by kind."""
+    return {kind: control for kind, control in controls_of(job.store, extraction).items() if kind in WITHOUT_PASSES}
+
+
+def _grams_of_controls(job: Job, extraction: Extraction, variant: Variant, all_ids: Sequence[tuple[str, str]]) -> dict[str, Gram]:
+    """The Gram of each control over the prompts with these ids, in their order, or over the training set's alone.
+
+    A control that lacks a prompt of the training set is left out, with a note.
+    """
+    n_train = sum(dataset == extraction.dataset for dataset, _ in all_ids)
+    grams = {}
+    for kind, control in _rivals_of(job, extraction).items():
+        inner = inner_products(job, control, variant, tests=extractions_of_test_sets(job.store, control))
+        (gram_of_all,) = inner.grams.values()
+        place = {prompt: i for i, prompt in enumerate(inner.all_ids)}
+        wanted = [all_ids, all_ids[:n_train]]
+        usable = next((prompts for prompts in wanted if place.keys() >= set(prompts)), None)
+        if usable is None:
+            job.listener.note(f"{extraction.subject}: {control.model} lacks some of its prompts, so it is no rival")
+        else:
+            grams[kind] = gram_of_all.of(np.array([place[prompt] for prompt in usable]))
+    return grams
+
+
 def _part(job: Job, extraction: Extraction, variant: Variant) -> pa.Table:
     tests = extractions_of_test_sets(job.store, extraction)
-    inner = inner_products(job, extraction, variant, tests=tests, n_random=job.settings.draws)
+    inner = inner_products(job, extraction, variant, tests=tests, n_random=0 if extraction.control else job.settings.draws)
+    sampling, averaged = sampling_of(job, extraction.dataset), averaged_layers(job.store, job.settings, extraction, inner.grams)
+    if extraction.control:
+        # what stands beside a model's directions stands there once, not beside a control's, too
+        material = Material(inner.grams, inner.labels, sampling, averaged, held_out=inner.held_out)
+        return statistics_table("vector_quality", qualities(material), **{**variant._asdict(), "control": extraction.control})
     material = Material(
         inner.grams,
         inner.labels,
-        sampling_of(job, extraction.dataset),
-        averaged_layers(job.store, job.settings, extraction, inner.grams),
+        sampling,
+        averaged,
         _surface(job, extraction, inner.prompt_ids),
         inner.held_out,
         texts_of(job, extraction, inner.prompt_ids),
+        _grams_of_controls(job, extraction, variant, inner.all_ids),
     )
     return statistics_table("vector_quality", qualities(material), **variant._asdict())
 

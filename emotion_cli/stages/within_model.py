@@ -32,4 +32,4 @@ def _part(job: Job, extraction: Extraction, variant: Variant) -> pa.Table:
     inner = inner_products(job, extraction, variant)
     averaged = averaged_layers(job.store, job.settings, extraction, inner.grams)
     rows = comparisons(inner.grams, inner.labels, sampling_of(job, extraction.dataset), averaged)
-    return statistics_table("within_model_statistics", rows, **variant._asdict())
+    return statistics_table("within_model_statistics", rows, control=extraction.control, **variant._asdict())

@@ -1,7 +1,7 @@
 """Is there a direction? The measures of each emotion's direction at each layer (METHODS section 2)."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from typing import NamedTuple
 
@@ -20,16 +20,20 @@ from emotion_cli.measures.within.curves import Curves
 from emotion_cli.measures.within.reliability import split_half
 from emotion_cli.measures.within.separability import HeldOut, auroc, best_auroc, heldout_auroc, random_auroc
 from emotion_cli.measures.within.surface import Surface, surface_auroc
-from emotion_cli.measures.within.words import CurvesOfWords, HeldOutTexts, Words, curves_of_words, gain
+from emotion_cli.measures.within.words import CurvesOfRival, HeldOutTexts, Words, curves_of_words, gain
 
 
 class Quality(NamedTuple):
-    """One measure of one emotion's direction; `layer` None is the mean over the averaged layers, or has no layer."""
+    """One measure of one emotion's direction; `layer` None is the mean over the averaged layers, or has no layer.
+
+    `control` is what a gain subtracts; None for the words of the texts, and in all other rows.
+    """
 
     emotion: str
     layer: int | None
     measure: str
     statistic: Statistic
+    control: str | None = None
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,8 @@ class Material:
     surface: Surface | None = None
     held_out: Sequence[HeldOut] = ()
     texts: Texts | None = None
+    controls: Mapping[str, Gram] = field(default_factory=dict)
+    """Grams of controls with one layer, prompts in the order of `grams`; one that lacks a test set ends with the training set."""
 
     @cached_property
     def layers(self) -> list[int]:
@@ -107,7 +113,7 @@ class Case:
         return heldout_auroc(self.contrast, grams, self.tests, self.material.testing) if self.tests else None
 
     @cached_property
-    def words(self) -> CurvesOfWords | None:
+    def words(self) -> CurvesOfRival | None:
         """AUROC of words on the folds and test sets of the direction; None where the texts of the training set are not given."""
         material, labels = self.material, self.material.labels
         if material.texts is None:
@@ -120,20 +126,34 @@ class Case:
         return curves_of_words(words, tests if len(tests) == len(self.tests) else (), material.testing)
 
 
+    @cached_property
+    def rivals(self) -> Mapping[str | None, CurvesOfRival]:
+        """AUROC of what knows words only, by control; None stands for the words of the texts."""
+        controls = {kind: self._curves_of(gram) for kind, gram in self.material.controls.items()}
+        return ({None: self.words} if self.words else {}) | controls
+
+    def _curves_of(self, gram: Gram) -> CurvesOfRival:
+        # a gain is compared with no permuted labels
+        draws = self.contrast.draws
+        contrast = Contrast(self.emotion, replace(draws, permuted=draws.permuted[:1]))
+        covered = bool(self.tests) and all(max(test.rows) < len(gram.norms) for test in self.tests)
+        heldout = heldout_auroc(contrast, [gram], self.tests, self.material.testing.at_most(1)) if covered else None
+        return CurvesOfRival(auroc(contrast, [gram.of(draws.used)]), heldout)
+
+
 def _random(case: Case) -> Curves | None:
     has_random = case.grams[0].projections.shape[1] > 0
     return random_auroc(case.contrast, case.grams, case.auroc.values[:, 0]) if has_random else None
 
 
-def _gain(case: Case) -> Curves | None:
-    refits = variance_of_refits(len(np.unique(case.contrast.draws.folds)))
-    return gain(case.auroc, case.words.auroc, refits) if case.words else None
+def _gain(case: Case, rival: CurvesOfRival) -> Curves | None:
+    return gain(case.auroc, rival.auroc, variance_of_refits(len(np.unique(case.contrast.draws.folds))))
 
 
-def _heldout_gain(case: Case) -> Curves | None:
-    direction, words = case.heldout_auroc, case.words and case.words.heldout
+def _heldout_gain(case: Case, rival: CurvesOfRival) -> Curves | None:
+    direction = case.heldout_auroc
     # as a single fold, which has the topics of the test sets
-    return gain(direction, words, direction.n / case.contrast.draws.n_units) if direction and words else None
+    return gain(direction, rival.heldout, direction.n / case.contrast.draws.n_units) if direction and rival.heldout else None
 
 
 def _best(case: Case) -> Curves | None:
@@ -155,10 +175,11 @@ MEASURES = (
     Measure("auroc_surface", Tail.UPPER, _surface),
     Measure("auroc_words", Tail.UPPER, lambda case: case.words and case.words.auroc),
     Measure("auroc_words_heldout", Tail.UPPER, lambda case: case.words and case.words.heldout),
-    Measure("auroc_gain", Tail.UPPER, _gain),
-    Measure("auroc_gain_heldout", Tail.UPPER, _heldout_gain),
 )
 """The measures of a direction: from a case to its curves, or None where the case lacks an input."""
+
+GAINS = (Measure("auroc_gain", Tail.UPPER, _gain), Measure("auroc_gain_heldout", Tail.UPPER, _heldout_gain))
+"""What a direction has over a rival: from a case and the rival's curves to the curves of the difference."""
 
 MEASURES_OF_ALL_LABELS = (Measure("centroid_accuracy", Tail.UPPER, lambda case: case.material.accuracies[case.emotion]),)
 """The measures of an emotion among all labels; stored after the measures of directions."""
@@ -166,12 +187,22 @@ MEASURES_OF_ALL_LABELS = (Measure("centroid_accuracy", Tail.UPPER, lambda case: 
 
 def qualities(material: Material) -> list[Quality]:
     """Every measure of every emotion's direction."""
+    rows: list[Quality] = []
+    # a case at a time, so that the inner products of one emotion are in memory
+    for case in (Case(material, emotion) for emotion in material.labels.emotions):
+        made = [(measure, None, measure.run(case)) for measure in MEASURES]
+        made += [(measure, control, measure.run(case, rival)) for control, rival in case.rivals.items() for measure in GAINS]
+        rows += _rows(case, made)
+    for case in (Case(material, emotion) for emotion in material.labels.emotions):
+        rows += _rows(case, [(measure, None, measure.run(case)) for measure in MEASURES_OF_ALL_LABELS])
+    return rows
+
+
+def _rows(case: Case, made: Iterable[tuple[Measure, str | None, Curves | None]]) -> list[Quality]:
+    material = case.material
     return [
-        Quality(case.emotion, layer, measure.name, statistic)
-        for measures in (MEASURES, MEASURES_OF_ALL_LABELS)
-        # a case at a time, so that the inner products of one emotion are in memory
-        for case in (Case(material, emotion) for emotion in material.labels.emotions)
-        for measure in measures
-        if (curves := measure.run(case)) is not None
+        Quality(case.emotion, layer, measure.name, statistic, control)
+        for measure, control, curves in made
+        if curves is not None
         for layer, statistic in curves.statistics(material.layers, material.averaged, measure.tail)
     ]

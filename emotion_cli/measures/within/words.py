@@ -149,8 +149,8 @@ def _resampled(scores: np.ndarray, is_emotion: np.ndarray, units: np.ndarray, co
     return resampled_areas(scores[is_emotion], scores[~is_emotion], (units[is_emotion], units[~is_emotion]), counts)
 
 
-class CurvesOfWords(NamedTuple):
-    """AUROC of words on the folds of a direction, and on its test sets; None where it has none."""
+class CurvesOfRival(NamedTuple):
+    """AUROC of words, or of a control, on the folds of a direction, and on its test sets; None where there are none."""
 
     auroc: Curves
     heldout: Curves | None
@@ -159,23 +159,23 @@ class CurvesOfWords(NamedTuple):
 @lru_cache(REMEMBERED)
 def curves_of_words(
     words: Words, tests: tuple[HeldOutTexts, ...] = (), sampling_of_tests: Sampling | None = None
-) -> CurvesOfWords:
+) -> CurvesOfRival:
     """AUROC of words on folds and test sets, remembered by content."""
     words = replace(words)  # a copy, so that what is made on the way is not remembered
     with threadpool_limits(1):  # many small products: threads inside each only wait for one another
-        return CurvesOfWords(
+        return CurvesOfRival(
             words.auroc(), words.heldout_auroc(tests, sampling_of_tests) if tests and sampling_of_tests else None
         )
 
 
-def gain(direction: Curves, words: Curves, refits: float) -> Curves:
-    """AUROC of a direction minus that of words at each layer, paired: both have the same prompts and the same drawn topics.
+def gain(direction: Curves, rival: Curves, refits: float) -> Curves:
+    """AUROC of a direction minus that of a rival without layers, paired: both have the same prompts and the same drawn topics.
 
     `refits`: what making both again from other training topics adds to the variance, as a share of that of the test topics.
     """
-    of_words = float(words.values[0, 0])
+    of_rival = float(rival.values[0, 0])
     boots = None
-    if direction.bootstrap is not None and words.bootstrap is not None:
-        boots = direction.bootstrap - words.bootstrap
-    interval = partial(gain_interval, of_words=of_words, n_units=direction.n, refits=refits)
-    return Curves(direction.values[:, :1] - of_words, direction.n, boots, interval, null=EXCEEDS_NOTHING)
+    if direction.bootstrap is not None and rival.bootstrap is not None:
+        boots = direction.bootstrap - rival.bootstrap
+    interval = partial(gain_interval, of_rival=of_rival, n_units=direction.n, refits=refits)
+    return Curves(direction.values[:, :1] - of_rival, direction.n, boots, interval, null=EXCEEDS_NOTHING)
