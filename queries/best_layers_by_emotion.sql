@@ -32,17 +32,17 @@ layers as (
         pooling,
         emotion,
         layer,
-        max(value) filter (where measure = 'auroc_gain') as auroc_gain,
-        max(ci_low) filter (where measure = 'auroc_gain') as gain_ci_low,
-        max(ci_high) filter (where measure = 'auroc_gain') as gain_ci_high,
+        max(value) filter (where measure = 'auroc_gain' and control is null) as auroc_gain,
+        max(ci_low) filter (where measure = 'auroc_gain' and control is null) as gain_ci_low,
+        max(ci_high) filter (where measure = 'auroc_gain' and control is null) as gain_ci_high,
         max(value) filter (where measure = 'auroc_heldout') as heldout_auroc,
         max(ci_low) filter (where measure = 'auroc_heldout') as heldout_ci_low,
         max(ci_high) filter (where measure = 'auroc_heldout') as heldout_ci_high,
         max(null_high) filter (where measure = 'auroc_heldout') as heldout_null_high,
         max(p_value) filter (where measure = 'auroc_heldout') as heldout_p_value,
-        max(value) filter (where measure = 'auroc_gain_heldout') as heldout_gain,
-        max(ci_low) filter (where measure = 'auroc_gain_heldout') as heldout_gain_ci_low,
-        max(ci_high) filter (where measure = 'auroc_gain_heldout') as heldout_gain_ci_high
+        max(value) filter (where measure = 'auroc_gain_heldout' and control is null) as heldout_gain,
+        max(ci_low) filter (where measure = 'auroc_gain_heldout' and control is null) as heldout_gain_ci_low,
+        max(ci_high) filter (where measure = 'auroc_gain_heldout' and control is null) as heldout_gain_ci_high
     from vector_quality
     where measure in ('auroc_gain', 'auroc_heldout', 'auroc_gain_heldout')
     group by all
