@@ -38,6 +38,9 @@ class Interval(NamedTuple):
 NO_INTERVAL = Interval(None, None)
 
 
+NO_NULL = Null(None, None, None, None, None)
+
+
 UNDEFINED_SHARE = 0.025
 """Where more than this share of an interval's draws are not defined, there is no interval."""
 
@@ -120,22 +123,52 @@ def mean_where_defined(curves: np.ndarray) -> np.ndarray:
     return np.where(is_defined.any(0), total / np.maximum(is_defined.sum(0), 1), np.nan)
 
 
-class Sampled(NamedTuple):
-    """A value (NaN where not defined), its draws from the null [draw], and which tail of the null counts.
+FEW_COORDINATES = 6
+"""Where fewer coordinates than this carry a value, signs can be flipped in too few ways: p-values would be coarse."""
 
-    `groups` [group] are replicates without each group of topics; None where there is no interval.
+CARRIED_SHARE = 0.95
+"""The share of the absolute parts that coordinates must have to carry a value."""
+
+
+def n_carrying(parts: np.ndarray) -> int:
+    """How many of the largest coordinates carry 95 % of what all of them [coordinate] add, signs apart."""
+    sizes = np.sort(np.abs(parts))[::-1].cumsum()
+    return int(np.searchsorted(sizes, CARRIED_SHARE * sizes[-1])) + 1
+
+
+class Sampled(NamedTuple):
+    """A value (NaN where not defined), its draws from the null [draw] (None: no null), and which tail of the null counts.
+
+    `groups` [group] are replicates without each group of topics; None where there is no interval. `splits` [split] are the
+    values of random splits, whose mean the value is. `parts` [coordinate] add up to the value where the null flips their signs.
+    `kind` names the null.
     """
 
     value: float
-    draws: np.ndarray
+    draws: np.ndarray | None
     tail: Tail = Tail.UPPER
     groups: np.ndarray | None = None
+    splits: np.ndarray | None = None
+    parts: np.ndarray | None = None
+    kind: str | None = None
 
     def statistic(self, n: int) -> Statistic:
         """The value beside its null and its jackknife interval; `n` counts topics or prompts."""
         value = defined(self.value)
         interval = NO_INTERVAL if self.groups is None else jackknife_interval(value, self.groups)
-        return Statistic(value, null_of(value, self.draws, self.tail), n, interval)
+        return Statistic(value, self._null(value), n, interval)
+
+    def _null(self, value: float | None) -> Null:
+        if self.draws is None:
+            return NO_NULL
+        null = null_of(value, self.draws, self.tail)
+        return null
+
+    def mc_error(self) -> float | None:
+        """Monte Carlo standard error of a mean over random splits; None where nothing is split, or a split has no value."""
+        if self.splits is None or len(self.splits) < 2:
+            return None
+        return defined(self.splits.std(ddof=1) / np.sqrt(len(self.splits)))
 
 
 def mean_of(samples: Sequence[Sampled]) -> Sampled | None:
@@ -143,10 +176,10 @@ def mean_of(samples: Sequence[Sampled]) -> Sampled | None:
     known = [sample for sample in samples if np.isfinite(sample.value)]
     if not known:
         return None
-    groups = [sample.groups for sample in known if sample.groups is not None]
-    return Sampled(
-        float(np.mean([sample.value for sample in known])),
-        np.mean([sample.draws for sample in known], axis=0),
-        known[0].tail,
-        np.mean(groups, axis=0) if groups else None,
+    first = known[0]
+    draws, groups, splits, parts = (
+        np.mean(arrays, axis=0) if (arrays := [array for array in of_samples if array is not None]) else None
+        for of_samples in zip(*((sample.draws, sample.groups, sample.splits, sample.parts) for sample in known), strict=True)
     )
+    value = float(np.mean([sample.value for sample in known]))
+    return Sampled(value, draws, first.tail, groups, splits, parts, first.kind)
