@@ -26,7 +26,7 @@ from emotion_cli.measures.inference.relabelling import (
     thirds_of,
 )
 from emotion_cli.measures.inference.sampling import Sampling
-from emotion_cli.measures.inference.statistic import Sampled
+from emotion_cli.measures.inference.statistic import PAIRED, SIGN_FLIPS, Sampled
 
 COMPONENTS = 20
 """Most principal components that Procrustes rotates."""
@@ -270,11 +270,11 @@ def _results(pair: int, way: Way, sums: _Sums, design: Design, signs: np.ndarray
             sampled = Sampled(float(values[i, 0]), None, groups=values[i, 1:], splits=of_splits[measure][i])
             if measure == TRANSFER:
                 assert means.unpaired is not None
-                sampled = sampled._replace(draws=means.unpaired[i], kind="paired")
+                sampled = sampled._replace(draws=means.unpaired[i], kind=PAIRED)
             else:
                 assert means.parts is not None
                 parts = means.parts[FLIPPED.index(measure), i]
-                sampled = sampled._replace(draws=signs[:, : len(parts)] @ parts, parts=parts, kind="sign_flips")
+                sampled = sampled._replace(draws=signs[:, : len(parts)] @ parts, parts=parts, kind=SIGN_FLIPS)
             yield key._replace(measure=measure, sampled=sampled)
         for j, target in enumerate(design.emotions):
             values = means.cosines[i, j]

@@ -15,10 +15,17 @@ class Tail(Enum):
     BOTH = "both"
 
 
+PERMUTED, PAIRED, GAUSSIAN, FIXED = "permuted", "paired", "gaussian", "fixed"
+"""What a value is compared with: permuted labels, topics paired at random, Gaussian directions, one stated value."""
+
+SIGN_FLIPS, TOO_FEW = "sign_flips", "too_few"
+"""Random signs of a direction's coordinates; the same where too few coordinates carry the value, so that there is no p-value."""
+
+
 class Null(NamedTuple):
     """The value under the null: mean, 2.5 and 97.5 % quantiles, p-value; None where not defined.
 
-    `n_draws` is None where the distribution is known exactly.
+    `n_draws` is None where the distribution is known exactly. `kind` says what the value is compared with.
     """
 
     mean: float | None
@@ -26,6 +33,7 @@ class Null(NamedTuple):
     high: float | None
     p_value: float | None
     n_draws: int | None
+    kind: str | None = PERMUTED
 
 
 class Interval(NamedTuple):
@@ -35,10 +43,9 @@ class Interval(NamedTuple):
     high: float | None
 
 
+NO_NULL = Null(None, None, None, None, None, None)
+
 NO_INTERVAL = Interval(None, None)
-
-
-NO_NULL = Null(None, None, None, None, None)
 
 
 UNDEFINED_SHARE = 0.025
@@ -50,12 +57,17 @@ Z = 1.96
 
 
 class Statistic(NamedTuple):
-    """A measured value (None where not defined), its null, and its number of topics or prompts."""
+    """A measured value (None where not defined), its null, and its number of topics or prompts.
+
+    `mc_error` is the standard error that random splits leave; `n_sampled` counts the prompts of a sample, None for all.
+    """
 
     value: float | None
     null: Null
     n: int
     interval: Interval = NO_INTERVAL
+    mc_error: float | None = None
+    n_sampled: int | None = None
 
 
 def defined(value: float) -> float | None:
@@ -63,12 +75,12 @@ def defined(value: float) -> float | None:
     return float(value) if np.isfinite(value) else None
 
 
-def null_of(value: float | None, draws: np.ndarray, tail: Tail) -> Null:
+def null_of(value: float | None, draws: np.ndarray, tail: Tail, kind: str = PERMUTED) -> Null:
     """Band and permutation p-value of a tail (Phipson and Smyth 2010): (r + 1) / (n + 1), twice the smaller for both tails."""
     known = draws[np.isfinite(draws)]
     n = len(known)
     if n == 0:
-        return Null(None, None, None, None, 0)
+        return Null(None, None, None, None, 0, kind)
     low, high = np.quantile(known, [0.025, 0.975])
     p_value = None
     if value is not None:
@@ -76,7 +88,7 @@ def null_of(value: float | None, draws: np.ndarray, tail: Tail) -> Null:
         slack = 1e-12 * max(1.0, abs(value))
         above, below = (np.sum(known >= value - slack) + 1) / (n + 1), (np.sum(known <= value + slack) + 1) / (n + 1)
         p_value = float({Tail.UPPER: above, Tail.LOWER: below, Tail.BOTH: min(1.0, 2 * min(above, below))}[tail])
-    return Null(float(known.mean()), float(low), float(high), p_value, n)
+    return Null(float(known.mean()), float(low), float(high), p_value, n, kind)
 
 
 def interval_of(draws: np.ndarray) -> Interval:
@@ -124,62 +136,73 @@ def mean_where_defined(curves: np.ndarray) -> np.ndarray:
 
 
 FEW_COORDINATES = 6
-"""Where fewer coordinates than this carry a value, signs can be flipped in too few ways: p-values would be coarse."""
+"""Where fewer coordinates than this carry a value, signs flip in too few ways: the least p-value would be above 0.03."""
 
 CARRIED_SHARE = 0.95
-"""The share of the absolute parts that coordinates must have to carry a value."""
+"""The share of the absolute parts that coordinates must have together to carry a value."""
 
 
 def n_carrying(parts: np.ndarray) -> int:
     """How many of the largest coordinates carry 95 % of what all of them [coordinate] add, signs apart."""
-    sizes = np.sort(np.abs(parts))[::-1].cumsum()
-    return int(np.searchsorted(sizes, CARRIED_SHARE * sizes[-1])) + 1
+    reached = np.sort(np.abs(parts))[::-1].cumsum()
+    return int(np.searchsorted(reached, CARRIED_SHARE * reached[-1])) + 1
 
 
 class Sampled(NamedTuple):
     """A value (NaN where not defined), its draws from the null [draw] (None: no null), and which tail of the null counts.
 
-    `groups` [group] are replicates without each group of topics; None where there is no interval. `splits` [split] are the
-    values of random splits, whose mean the value is. `parts` [coordinate] add up to the value where the null flips their signs.
-    `kind` names the null.
+    `groups` [group] are replicates without each group of topics; None where there is no interval. `kind` is that of the null.
+    `splits` [split] are the values of random splits whose mean the value is. `parts` [coordinate] add up to the value where the
+    null flips their signs.
     """
 
     value: float
     draws: np.ndarray | None
     tail: Tail = Tail.UPPER
     groups: np.ndarray | None = None
+    kind: str = PERMUTED
     splits: np.ndarray | None = None
     parts: np.ndarray | None = None
-    kind: str | None = None
+
+    @property
+    def mc_error(self) -> float | None:
+        """Standard error of a mean over random splits; None where nothing is split, or a split has no value."""
+        if self.splits is None or len(self.splits) < 2:
+            return None
+        return defined(self.splits.std(ddof=1) / np.sqrt(len(self.splits)))
+
+    @property
+    def null(self) -> Null:
+        """The value's null; without a p-value where too few coordinates carry the value."""
+        if self.draws is None:
+            return NO_NULL
+        null = null_of(defined(self.value), self.draws, self.tail, self.kind)
+        if self.parts is not None and np.isfinite(self.value) and n_carrying(self.parts) < FEW_COORDINATES:
+            return null._replace(p_value=None, kind=TOO_FEW)
+        return null
 
     def statistic(self, n: int) -> Statistic:
         """The value beside its null and its jackknife interval; `n` counts topics or prompts."""
         value = defined(self.value)
         interval = NO_INTERVAL if self.groups is None else jackknife_interval(value, self.groups)
-        return Statistic(value, self._null(value), n, interval)
-
-    def _null(self, value: float | None) -> Null:
-        if self.draws is None:
-            return NO_NULL
-        null = null_of(value, self.draws, self.tail)
-        return null
-
-    def mc_error(self) -> float | None:
-        """Monte Carlo standard error of a mean over random splits; None where nothing is split, or a split has no value."""
-        if self.splits is None or len(self.splits) < 2:
-            return None
-        return defined(self.splits.std(ddof=1) / np.sqrt(len(self.splits)))
+        return Statistic(value, self.null, n, interval, self.mc_error)
 
 
 def mean_of(samples: Sequence[Sampled]) -> Sampled | None:
-    """The mean of some values where defined, with null and replicates from the same draws; None where none is defined."""
+    """The mean of some values where defined, with null, replicates and splits of the same draws; None where none is defined."""
     known = [sample for sample in samples if np.isfinite(sample.value)]
     if not known:
         return None
-    first = known[0]
-    draws, groups, splits, parts = (
-        np.mean(arrays, axis=0) if (arrays := [array for array in of_samples if array is not None]) else None
-        for of_samples in zip(*((sample.draws, sample.groups, sample.splits, sample.parts) for sample in known), strict=True)
+    return known[0]._replace(
+        value=float(np.mean([sample.value for sample in known])),
+        draws=_mean_of_arrays([sample.draws for sample in known]),
+        groups=_mean_of_arrays([sample.groups for sample in known]),
+        splits=_mean_of_arrays([sample.splits for sample in known]),
+        parts=_mean_of_arrays([sample.parts for sample in known]),
     )
-    value = float(np.mean([sample.value for sample in known]))
-    return Sampled(value, draws, first.tail, groups, splits, parts, first.kind)
+
+
+def _mean_of_arrays(arrays: Sequence[np.ndarray | None]) -> np.ndarray | None:
+    """The mean of equally long arrays; None where one of them is not there."""
+    there = [array for array in arrays if array is not None]
+    return np.mean(there, axis=0) if len(there) == len(arrays) else None
