@@ -293,8 +293,8 @@ def _carried_both_ways(
 ) -> Iterator[tuple[Way, Carried]]:
     """Everything in one split, both mappings, all fits.
 
-    `axes` are the models' coordinates of prompts, for the parts of cosines, which are not made without; `paired` [draw, block] pairs blocks at random, for
-    transfer AUROC, which is not made where that is None.
+    `axes` are the models' coordinates of prompts, for the parts of cosines, which are not made without them. `paired` [draw,
+    block] pairs blocks at random, for transfer AUROC, which is not made where that is None.
     """
     if any(space.flat for space in spaces):
         return
