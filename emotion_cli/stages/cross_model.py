@@ -247,19 +247,25 @@ def _geometry(models: _Models, pairs: Sequence[tuple[int, int]], averaged: Seque
 
 
 def _rows(results: Sequence[Result], pairs: Sequence[tuple[int, int]], averaged: Sequence[bool], n: int) -> list[Row]:
-    """Rows of each pair of layers, then the mean over the averaged ones, by emotion, measure, direction and fit."""
+    """Rows of each pair of layers, then the mean over the averaged ones, by emotion, measure, mapping and fit.
+
+    A mean has the number of components that all its layers have, or NULL where they differ.
+    """
     rows = []
     for _, group in groupby(sorted(results, key=_key), _key):
         members = list(group)
         rows += [_row(result, pairs[result.pair], n) for result in members]
-        mean = mean_of([result.sampled for result in members if averaged[result.pair]])
+        in_mean = [result for result in members if averaged[result.pair]]
+        mean = mean_of([result.sampled for result in in_mean])
         if mean is not None:
-            rows.append(_row(members[0]._replace(sampled=mean), (None, None), n))
+            components = {result.k for result in in_mean if np.isfinite(result.sampled.value)}
+            k = components.pop() if len(components) == 1 else None
+            rows.append(_row(members[0]._replace(sampled=mean, k=k), (None, None), n))
     return rows
 
 
-def _key(result: Result) -> tuple[str, str, str, str]:
-    return result.emotion or "", result.measure, result.mapping or "", result.fit or ""
+def _key(result: Result) -> tuple[str, ...]:
+    return tuple(name or "" for name in (result.emotion, result.target_emotion, result.measure, result.mapping, result.fit))
 
 
 def _row(result: Result, layers: tuple[int | None, int | None], n: int) -> Row:
