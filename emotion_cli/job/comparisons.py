@@ -42,7 +42,7 @@ class Shared:
 
 def shared_prompts(job: Job, extractions: Sequence[Extraction], pooling: str) -> Shared:
     """The prompts that all models have with this pooling, in the order of the first model's."""
-    first, *remaining = (_ids_and_labels(job, extraction, pooling) for extraction in extractions)
+    first, *remaining = (_ids_and_labels(job, extraction, extraction.stored_pooling(pooling)) for extraction in extractions)
     common = set(first).intersection(*remaining)
     prompts = extractions[0].prompts(job.store).read(["prompt_id", "topic"]).to_pydict()
     topic_of = dict(zip(prompts["prompt_id"], prompts["topic"], strict=True))

@@ -1,9 +1,12 @@
 """The controls of an extraction in the store: the same prompts under what stands for its model and knows words only."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import combinations
 
+from emotion_cli.errors import UsageError
+from emotion_cli.job.comparisons import refuse_incomparable
 from emotion_cli.job.extractions import COMPLETE, SAME_SETTINGS, Extraction
-from emotion_cli.models.sources.controls import CONTROLS, DEFAULT_WORDS, WORDS, hash_of
+from emotion_cli.models.sources.controls import CONTROLS, DEFAULT_WORDS, WITHOUT_PASSES, WORDS, base_of, hash_of
 from warehouse.store import Store
 
 MADE_ALIKE = tuple(name for name in SAME_SETTINGS if name not in ("weights_sha256", "tokenizer_sha256"))
@@ -40,3 +43,33 @@ def _is_control_of(kind: str, row: Mapping, model: Mapping) -> bool:
     made_of = hash_of(kind, (model["weights_sha256"], model["tokenizer_sha256"]))
     # NULL where no model runs
     return row["weights_sha256"] == made_of and all(row[name] in (None, model[name]) for name in MADE_ALIKE)
+
+
+def rivals_of(store: Store, *extractions: Extraction) -> dict[str, list[Extraction]]:
+    """The controls without passes that all of some models have, one for each, by kind."""
+    known = [controls_of(store, extraction) for extraction in extractions]
+    return {kind: [of_model[kind] for of_model in known] for kind in WITHOUT_PASSES if all(kind in of_model for of_model in known)}
+
+
+def control_pairs(
+    store: Store, models: Sequence[Extraction], controls: Sequence[Extraction]
+) -> Iterator[tuple[Extraction, Extraction]]:
+    """Each control with each model of another origin, and two controls of one kind, over the same prompts and made alike."""
+    for a, b in combinations(sorted([*models, *controls], key=lambda extraction: extraction.model), 2):
+        is_pair = (a.control is None) != (b.control is None) or (a.control is not None and a.control == b.control)
+        if is_pair and a.model != b.model and _origin(a) != _origin(b) and _comparable(store, a, b):
+            yield a, b
+
+
+def _origin(extraction: Extraction) -> str:
+    return base_of(extraction.model) or extraction.model
+
+
+def _comparable(store: Store, a: Extraction, b: Extraction) -> bool:
+    if not (a.has_passes and b.has_passes):
+        return a.prompts_sha256 == b.prompts_sha256
+    try:
+        refuse_incomparable(store, a, b)
+    except UsageError:
+        return False  # a control in the store that was made otherwise stands beside nothing
+    return True

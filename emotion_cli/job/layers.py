@@ -85,6 +85,12 @@ class Layers:
         place = {prompt_id: i for i, prompt_id in enumerate(stored.prompt_ids)}
         return prepare(stored, self._job.settings, self._variant)[[place[prompt_id] for prompt_id in self._shared.prompt_ids]]
 
+    def has_all(self) -> bool:
+        """Whether every shared prompt has a row."""
+        partition = self._extraction.partition(self._job.store, "activations")
+        stored = partition.read(["prompt_id"], pooling=self._extraction.stored_pooling(self._variant.pooling))
+        return {*self._shared.prompt_ids} <= {*stored["prompt_id"].to_pylist()}
+
     def _read(self, layer: int) -> None:
         if layer not in self._spaces:
             rows = self.rows(layer)

@@ -59,7 +59,11 @@ def variants(settings: Settings, activations: Partition) -> list[Variant]:
 
 
 def shared_variants(job: Job, extractions: Sequence[Extraction]) -> list[Variant]:
-    """The variants asked for that all of some extractions have, in the order of the first."""
+    """The variants asked for that all of some extractions have, in the order of the first.
+
+    A control without passes stands for every pooling beside a model.
+    """
+    extractions = [extraction for extraction in extractions if extraction.has_passes] or extractions
     first, *remaining = (variants(job.settings, extraction.partition(job.store, "activations")) for extraction in extractions)
     return [variant for variant in first if all(variant in available for available in remaining)]
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 
-from emotion_cli.job.controls import controls_of
+from emotion_cli.job.controls import rivals_of
 from emotion_cli.job.extractions import Extraction, extractions_of_test_sets
 from emotion_cli.job.job import Job, Task
 from emotion_cli.job.layers import averaged_layers, inner_products, texts_of
@@ -15,7 +15,6 @@ from emotion_cli.measures.gram import Gram
 from emotion_cli.measures.within.quality import Material, qualities
 from emotion_cli.measures.within.surface import Surface, surface_of
 from emotion_cli.measures.within.words import DRAWS as WORDS_DRAWS
-from emotion_cli.models.sources.controls import WITHOUT_PASSES
 from emotion_cli.prompts.audit import first_word
 
 
@@ -30,7 +29,7 @@ def _task(job: Job, extraction: Extraction) -> Task:
     for test in extractions_of_test_sets(job.store, extraction):
         reads[f"activations of {test.dataset}"] = test.partition(job.store, "activations")
         reads[f"prompts of {test.dataset}"] = test.prompts(job.store)
-    for kind, control in _rivals_of(job, extraction).items():
+    for kind, (control,) in rivals_of(job.store, extraction).items():
         for stored in (control, *extractions_of_test_sets(job.store, control)):
             reads[f"{kind} of {stored.dataset}"] = stored.partition(job.store, "activations")
     return statistics_task(
@@ -45,11 +44,6 @@ def _task(job: Job, extraction: Extraction) -> Task:
     )
 
 
-def _rivals_of(job: Job, extraction: Extraction) -> dict[str, Extraction]:
-    """The controls in the store that a model's directions are compared with, by kind."""
-    return {kind: control for kind, control in controls_of(job.store, extraction).items() if kind in WITHOUT_PASSES}
-
-
 def _grams_of_controls(job: Job, extraction: Extraction, variant: Variant, all_ids: Sequence[tuple[str, str]]) -> dict[str, Gram]:
     """The Gram of each control over the prompts with these ids, in their order, or over the training set's alone.
 
@@ -57,7 +51,7 @@ def _grams_of_controls(job: Job, extraction: Extraction, variant: Variant, all_i
     """
     n_train = sum(dataset == extraction.dataset for dataset, _ in all_ids)
     grams = {}
-    for kind, control in _rivals_of(job, extraction).items():
+    for kind, (control,) in rivals_of(job.store, extraction).items():
         inner = inner_products(job, control, variant, tests=extractions_of_test_sets(job.store, control))
         (gram_of_all,) = inner.grams.values()
         place = {prompt: i for i, prompt in enumerate(inner.all_ids)}
