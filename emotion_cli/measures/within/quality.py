@@ -1,6 +1,6 @@
 """Is there a direction? The measures of each emotion's direction at each layer (METHODS section 2)."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from typing import NamedTuple
@@ -20,20 +20,29 @@ from emotion_cli.measures.within.curves import Curves
 from emotion_cli.measures.within.reliability import split_half
 from emotion_cli.measures.within.separability import HeldOut, auroc, best_auroc, heldout_auroc, random_auroc
 from emotion_cli.measures.within.surface import Surface, surface_auroc
-from emotion_cli.measures.within.words import CurvesOfRival, HeldOutTexts, Words, curves_of_words, gain
+from emotion_cli.measures.within.words import HeldOutTexts, Words, curves_of_words, gain
 
 
 class Quality(NamedTuple):
     """One measure of one emotion's direction; `layer` None is the mean over the averaged layers, or has no layer.
 
-    `control` is what a gain subtracts; None for the words of the texts, and in all other rows.
+    `test_set` names the test set whose prompts are scored; None for the training set's own. `control` is what a gain subtracts;
+    None for the words of the texts, and in all other rows.
     """
 
     emotion: str
     layer: int | None
     measure: str
     statistic: Statistic
+    test_set: str | None = None
     control: str | None = None
+
+
+class Rival(NamedTuple):
+    """AUROC of what knows words only, on the folds of a direction and on test sets by name; without layers."""
+
+    auroc: Curves
+    heldout: Mapping[str, Curves]
 
 
 @dataclass(frozen=True)
@@ -107,38 +116,41 @@ class Case:
         return [test for test in self.material.held_out if {*self.contrast.draws.names} <= {*test.labels}]
 
     @cached_property
-    def heldout_auroc(self) -> Curves | None:
-        """AUROC on the test sets over the layers; None where there is none."""
+    def heldout_auroc(self) -> dict[str, Curves]:
+        """AUROC on each test set over the layers."""
         grams = [self.material.grams[layer] for layer in self.material.layers]
-        return heldout_auroc(self.contrast, grams, self.tests, self.material.testing) if self.tests else None
+        return {test.name: heldout_auroc(self.contrast, grams, test, self.material.testing) for test in self.tests}
 
     @cached_property
-    def words(self) -> CurvesOfRival | None:
+    def words(self) -> Rival | None:
         """AUROC of words on the folds and test sets of the direction; None where the texts of the training set are not given."""
         material, labels = self.material, self.material.labels
         if material.texts is None:
             return None
         names = self.contrast.draws.names
         words = Words(material.texts, tuple(labels.labels), tuple(labels.topics), self.emotion, names, material.training)
-        tests = tuple(
-            HeldOutTexts(test.texts, tuple(test.labels), tuple(test.topics)) for test in self.tests if test.texts is not None
-        )
-        return curves_of_words(words, tests if len(tests) == len(self.tests) else (), material.testing)
+        tests = tuple(HeldOutTexts(test.texts, tuple(test.labels), tuple(test.topics)) for test in self._told)
+        curves = curves_of_words(words, tests, material.testing)
+        return Rival(curves.auroc, {test.name: of_test for test, of_test in zip(self._told, curves.heldout, strict=True)})
 
+    @property
+    def _told(self) -> list[HeldOut]:
+        """The test sets whose texts are given."""
+        return [test for test in self.tests if test.texts is not None]
 
     @cached_property
-    def rivals(self) -> Mapping[str | None, CurvesOfRival]:
-        """AUROC of what knows words only, by control; None stands for the words of the texts."""
-        controls = {kind: self._curves_of(gram) for kind, gram in self.material.controls.items()}
+    def rivals(self) -> Mapping[str | None, Rival]:
+        """What knows words only, by control; None stands for the words of the texts."""
+        controls = {kind: self._rival(gram) for kind, gram in self.material.controls.items()}
         return ({None: self.words} if self.words else {}) | controls
 
-    def _curves_of(self, gram: Gram) -> CurvesOfRival:
+    def _rival(self, gram: Gram) -> Rival:
         # a gain is compared with no permuted labels
         draws = self.contrast.draws
         contrast = Contrast(self.emotion, replace(draws, permuted=draws.permuted[:1]))
-        covered = bool(self.tests) and all(max(test.rows) < len(gram.norms) for test in self.tests)
-        heldout = heldout_auroc(contrast, [gram], self.tests, self.material.testing.at_most(1)) if covered else None
-        return CurvesOfRival(auroc(contrast, [gram.of(draws.used)]), heldout)
+        covered = [test for test in self.tests if max(test.rows) < len(gram.norms)]
+        heldout = {test.name: heldout_auroc(contrast, [gram], test, self.material.testing) for test in covered}
+        return Rival(auroc(contrast, [gram.of(draws.used)]), heldout)
 
 
 def _random(case: Case) -> Curves | None:
@@ -146,14 +158,16 @@ def _random(case: Case) -> Curves | None:
     return random_auroc(case.contrast, case.grams, case.auroc.values[:, 0]) if has_random else None
 
 
-def _gain(case: Case, rival: CurvesOfRival) -> Curves | None:
+def _gain(case: Case, rival: Rival) -> Curves:
     return gain(case.auroc, rival.auroc, variance_of_refits(len(np.unique(case.contrast.draws.folds))))
 
 
-def _heldout_gain(case: Case, rival: CurvesOfRival) -> Curves | None:
-    direction = case.heldout_auroc
-    # as a single fold, which has the topics of the test sets
-    return gain(direction, rival.heldout, direction.n / case.contrast.draws.n_units) if direction and rival.heldout else None
+def _heldout_gain(case: Case, rival: Rival) -> dict[str, Curves]:
+    # as a single fold, which has the topics of the test set
+    return {
+        name: gain(case.heldout_auroc[name], of_test, of_test.n / case.contrast.draws.n_units)
+        for name, of_test in rival.heldout.items()
+    }
 
 
 def _best(case: Case) -> Curves | None:
@@ -170,16 +184,21 @@ MEASURES = (
     Measure("auroc", Tail.UPPER, lambda case: case.auroc),
     Measure("split_half", Tail.UPPER, lambda case: split_half(case.contrast, case.grams)),
     Measure("auroc_random", Tail.UPPER, _random),
-    Measure("auroc_heldout", Tail.UPPER, lambda case: case.heldout_auroc),
     Measure("auroc_best", Tail.UPPER, _best),
     Measure("auroc_surface", Tail.UPPER, _surface),
     Measure("auroc_words", Tail.UPPER, lambda case: case.words and case.words.auroc),
-    Measure("auroc_words_heldout", Tail.UPPER, lambda case: case.words and case.words.heldout),
 )
 """The measures of a direction: from a case to its curves, or None where the case lacks an input."""
 
-GAINS = (Measure("auroc_gain", Tail.UPPER, _gain), Measure("auroc_gain_heldout", Tail.UPPER, _heldout_gain))
-"""What a direction has over a rival: from a case and the rival's curves to the curves of the difference."""
+MEASURES_ON_TEST_SETS = (
+    Measure("auroc_heldout", Tail.UPPER, lambda case: case.heldout_auroc),
+    Measure("auroc_words_heldout", Tail.UPPER, lambda case: case.words.heldout if case.words else {}),
+)
+"""The measures of a direction on prompts of other sets: from a case to curves by the name of the test set."""
+
+GAIN = Measure("auroc_gain", Tail.UPPER, _gain)
+GAIN_ON_TEST_SETS = Measure("auroc_gain_heldout", Tail.UPPER, _heldout_gain)
+"""What a direction has over a rival: from a case and the rival to curves of the difference."""
 
 MEASURES_OF_ALL_LABELS = (Measure("centroid_accuracy", Tail.UPPER, lambda case: case.material.accuracies[case.emotion]),)
 """The measures of an emotion among all labels; stored after the measures of directions."""
@@ -187,22 +206,29 @@ MEASURES_OF_ALL_LABELS = (Measure("centroid_accuracy", Tail.UPPER, lambda case: 
 
 def qualities(material: Material) -> list[Quality]:
     """Every measure of every emotion's direction."""
-    rows: list[Quality] = []
-    # a case at a time, so that the inner products of one emotion are in memory
-    for case in (Case(material, emotion) for emotion in material.labels.emotions):
-        made = [(measure, None, measure.run(case)) for measure in MEASURES]
-        made += [(measure, control, measure.run(case, rival)) for control, rival in case.rivals.items() for measure in GAINS]
-        rows += _rows(case, made)
-    for case in (Case(material, emotion) for emotion in material.labels.emotions):
-        rows += _rows(case, [(measure, None, measure.run(case)) for measure in MEASURES_OF_ALL_LABELS])
+    rows = []
+    for emotion in material.labels.emotions:
+        # a case at a time, so that the inner products of one emotion are in memory
+        case = Case(material, emotion)
+        for measure in MEASURES:
+            rows += _rows(case, measure, measure.run(case))
+        for measure in MEASURES_ON_TEST_SETS:
+            for name, curves in measure.run(case).items():
+                rows += _rows(case, measure, curves, name)
+        for control, rival in case.rivals.items():
+            rows += _rows(case, GAIN, GAIN.run(case, rival), control=control)
+            for name, curves in GAIN_ON_TEST_SETS.run(case, rival).items():
+                rows += _rows(case, GAIN_ON_TEST_SETS, curves, name, control)
+    for emotion in material.labels.emotions:
+        case = Case(material, emotion)
+        rows += [row for measure in MEASURES_OF_ALL_LABELS for row in _rows(case, measure, measure.run(case))]
     return rows
 
 
-def _rows(case: Case, made: Iterable[tuple[Measure, str | None, Curves | None]]) -> list[Quality]:
-    material = case.material
-    return [
-        Quality(case.emotion, layer, measure.name, statistic, control)
-        for measure, control, curves in made
-        if curves is not None
-        for layer, statistic in curves.statistics(material.layers, material.averaged, measure.tail)
-    ]
+def _rows(
+    case: Case, measure: Measure, curves: Curves | None, test_set: str | None = None, control: str | None = None
+) -> list[Quality]:
+    if curves is None:
+        return []
+    statistics = curves.statistics(case.material.layers, case.material.averaged, measure.tail)
+    return [Quality(case.emotion, layer, measure.name, statistic, test_set, control) for layer, statistic in statistics]
