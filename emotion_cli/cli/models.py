@@ -30,7 +30,11 @@ def list_(start: Start) -> None:
         [
             {
                 "model": name,
-                "source": f"wheel {EMBEDDED[name].wheel}" if name in EMBEDDED else "control" if kind_of(name) else "hub or folder",
+                "source": f"wheel {EMBEDDED[name].wheel}"
+                if name in EMBEDDED
+                else "control"
+                if kind_of(name)
+                else "hub or folder",
                 "available": is_installed(name) if name in EMBEDDED else None,
                 "extracted": ", ".join(sorted(set(stored.get(name, [])))),
                 "check": checked.get(name, "not checked"),

@@ -44,7 +44,9 @@ def control_rows(job: "Job", extraction: Extraction, texts: Sequence[str]) -> Co
     return ControlRows(embedding_rows(loaded, ids), [len(row) for row in ids], loaded.architecture)
 
 
-def write(job: "Job", extraction: Extraction, partition: Partition, prompts: dict[str, list], made: ControlRows) -> list[FileEntry]:
+def write(
+    job: "Job", extraction: Extraction, partition: Partition, prompts: dict[str, list], made: ControlRows
+) -> list[FileEntry]:
     """The rows as parts; a text of which the control knows nothing has none, which a note says."""
     is_known = np.isfinite(made.rows).all(axis=1)
     if not is_known.all():

@@ -6,7 +6,7 @@ from itertools import combinations
 from emotion_cli.errors import UsageError
 from emotion_cli.job.comparisons import refuse_incomparable
 from emotion_cli.job.extractions import COMPLETE, SAME_SETTINGS, Extraction
-from emotion_cli.models.sources.controls import CONTROLS, DEFAULT_WORDS, WITHOUT_PASSES, WORDS, base_of, hash_of
+from emotion_cli.models.sources.controls import CONTROLS, DEFAULT_WORDS, WORDS, hash_of
 from warehouse.store import Store
 
 MADE_ALIKE = tuple(name for name in SAME_SETTINGS if name not in ("weights_sha256", "tokenizer_sha256"))
@@ -45,24 +45,17 @@ def _is_control_of(kind: str, row: Mapping, model: Mapping) -> bool:
     return row["weights_sha256"] == made_of and all(row[name] in (None, model[name]) for name in MADE_ALIKE)
 
 
-def rivals_of(store: Store, *extractions: Extraction) -> dict[str, list[Extraction]]:
-    """The controls without passes that all of some models have, one for each, by kind."""
+def rivals_of(store: Store, kinds: Sequence[str], *extractions: Extraction) -> dict[str, list[Extraction]]:
+    """The controls of these kinds that all of some models have, one for each model, by kind."""
     known = [controls_of(store, extraction) for extraction in extractions]
-    return {kind: [of_model[kind] for of_model in known] for kind in WITHOUT_PASSES if all(kind in of_model for of_model in known)}
+    return {kind: [of_model[kind] for of_model in known] for kind in kinds if all(kind in of_model for of_model in known)}
 
 
-def control_pairs(
-    store: Store, models: Sequence[Extraction], controls: Sequence[Extraction]
-) -> Iterator[tuple[Extraction, Extraction]]:
-    """Each control with each model of another origin, and two controls of one kind, over the same prompts and made alike."""
-    for a, b in combinations(sorted([*models, *controls], key=lambda extraction: extraction.model), 2):
-        is_pair = (a.control is None) != (b.control is None) or (a.control is not None and a.control == b.control)
-        if is_pair and a.model != b.model and _origin(a) != _origin(b) and _comparable(store, a, b):
+def control_pairs(store: Store, controls: Sequence[Extraction]) -> Iterator[tuple[Extraction, Extraction]]:
+    """Every two controls of one kind, over the same prompts and made alike, in the order of their names."""
+    for a, b in combinations(sorted(controls, key=lambda extraction: extraction.model), 2):
+        if a.control == b.control and a.model != b.model and _comparable(store, a, b):
             yield a, b
-
-
-def _origin(extraction: Extraction) -> str:
-    return base_of(extraction.model) or extraction.model
 
 
 def _comparable(store: Store, a: Extraction, b: Extraction) -> bool:

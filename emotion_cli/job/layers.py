@@ -1,6 +1,6 @@
 """Stored activations as arrays and inner products, one layer in memory at a time."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -85,11 +85,15 @@ class Layers:
         place = {prompt_id: i for i, prompt_id in enumerate(stored.prompt_ids)}
         return prepare(stored, self._job.settings, self._variant)[[place[prompt_id] for prompt_id in self._shared.prompt_ids]]
 
-    def has_all(self) -> bool:
-        """Whether every shared prompt has a row."""
-        partition = self._extraction.partition(self._job.store, "activations")
-        stored = partition.read(["prompt_id"], pooling=self._extraction.stored_pooling(self._variant.pooling))
-        return {*self._shared.prompt_ids} <= {*stored["prompt_id"].to_pylist()}
+    def has_all(self, layers: Collection[int]) -> bool:
+        """Whether every shared prompt has a row at these layers; where no model runs, at the one layer."""
+        extraction, pooling = self._extraction, self._extraction.stored_pooling(self._variant.pooling)
+        partition = extraction.partition(self._job.store, "activations")
+        needed, stored = {*layers} if extraction.has_passes else {0}, pairs_of(partition).get(pooling, [])
+        if not needed <= {*stored}:
+            return False
+        rows = partition.read(["prompt_id"], pooling=pooling, layer=min(needed))
+        return {*self._shared.prompt_ids} <= {*rows["prompt_id"].to_pylist()}
 
     def _read(self, layer: int) -> None:
         if layer not in self._spaces:

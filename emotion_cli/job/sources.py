@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from emotion_cli.errors import MissingError, UsageError
 from emotion_cli.job.extractions import asked_model
 from emotion_cli.job.listener import Listener
-from emotion_cli.models.sources.controls import DEFAULT_WORDS, WORDS, WITHOUT_PASSES, Control, control_of
+from emotion_cli.models.sources.controls import DEFAULT_WORDS, WITHOUT_PASSES, WORDS, Control, control_of
 from emotion_cli.models.sources.embedded import EMBEDDED
 from emotion_cli.models.sources.finding import find, of_control
 from emotion_cli.settings import Settings

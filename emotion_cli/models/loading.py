@@ -123,9 +123,7 @@ def _untrained(source: ModelSource, dtype: Any, attention: str | None, trust_rem
     import torch
     import transformers
 
-    config = transformers.AutoConfig.from_pretrained(
-        source.folder, local_files_only=True, trust_remote_code=trust_remote_code
-    )
+    config = transformers.AutoConfig.from_pretrained(source.folder, local_files_only=True, trust_remote_code=trust_remote_code)
     causal_models: Any = transformers.AutoModelForCausalLM
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(UNTRAINED_SEED)

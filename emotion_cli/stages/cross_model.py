@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
-from itertools import combinations, groupby, product
+from itertools import combinations, groupby
 from typing import NamedTuple
 
 import numpy as np
@@ -25,7 +25,7 @@ from emotion_cli.job.threads import in_threads
 from emotion_cli.job.variants import Variant, shared_variants, variant_of
 from emotion_cli.measures.between.alignment import aligned, aligned_cosines, ceilings
 from emotion_cli.measures.between.cosine import raw_cosine
-from emotion_cli.measures.between.gains import EXCEEDS_NOTHING, aligned_gains
+from emotion_cli.measures.between.gains import EXCEEDS_NOTHING, aligned_gains, carried_cosines
 from emotion_cli.measures.between.geometry import BEST_DEPTH, MEASURES, best_depths, geometries
 from emotion_cli.measures.between.result import MAPPINGS, Each, Result
 from emotion_cli.measures.between.subspaces import subspaces_of_model, subspaces_of_pair
@@ -33,7 +33,11 @@ from emotion_cli.measures.directions import ZERO_RELATIVE_NORM
 from emotion_cli.measures.inference.relabelling import MIN_TOPICS, N_SPLITS, Design, kept_without_groups
 from emotion_cli.measures.inference.sampling import Sampling
 from emotion_cli.measures.inference.statistic import Statistic, mean_of
+from emotion_cli.models.sources.controls import CONTROLS
 from warehouse.store import Partition
+
+CONTROL_SPLITS = 15
+"""Splits of the topics for two controls: they stand beside a value, and decide nothing."""
 
 
 class Row(NamedTuple):
@@ -70,7 +74,7 @@ def tasks(job: Job) -> list[Task]:
                     job.listener.note(f"{subject}: {name} of one of them is unknown; assumed equal")
             together += [_ceiling_task(job, extraction) for extraction in extractions] + [_task(job, *pair) for pair in pairs]
         if len({extraction.model for extraction in extractions}) != 1:
-            together += [_control_task(job, *pair) for pair in control_pairs(job.store, extractions, controls)]
+            together += [_control_task(job, *pair) for pair in control_pairs(job.store, controls)]
     return together
 
 
@@ -82,7 +86,7 @@ def _task(job: Job, a: Extraction, b: Extraction) -> Task:
     }
     reads |= {
         f"{kind}_{name}": control.partition(job.store, "activations")
-        for kind, controls in rivals_of(job.store, a, b).items()
+        for kind, controls in rivals_of(job.store, CONTROLS, a, b).items()
         for name, control in zip(("a", "b"), controls, strict=True)
     }
     families = [""] + ["layers:"] * job.settings.all_layers + ["subspaces:"] * job.settings.subspaces
@@ -98,7 +102,7 @@ def _task(job: Job, a: Extraction, b: Extraction) -> Task:
 
 
 def _control_task(job: Job, a: Extraction, b: Extraction) -> Task:
-    """Two of which one is a control, or both are of one kind: aligned measures only."""
+    """Two controls of one kind: aligned cosines only."""
     return statistics_task(
         job,
         "compare",
@@ -175,12 +179,12 @@ class _Models:
     def matched(self) -> list[tuple[int, int]]:
         """Pairs of layers at the same relative depth, each layer with itself in one model; none where a depth is unknown.
 
-        The one layer of a control without passes is paired with each layer.
+        Controls without passes have one layer.
         """
         if self.alone:
             return [(layer, layer) for layer in self.stored[0]]
-        if not all(extraction.has_passes for extraction in self.extractions):
-            return list(product(*self.stored))
+        if not any(extraction.has_passes for extraction in self.extractions):
+            return [(0, 0)]
         depth_a, depth_b = self.depths
         return [] if depth_a is None or depth_b is None else matched(depth_a, depth_b, *self.stored)
 
@@ -230,31 +234,39 @@ def _gains(
     design: Design,
 ) -> list[Row]:
     """What the carried model gives beyond a control in its place, for each control that has all prompts."""
-    job, (a, b) = models.job, models.layers
-    rows = []
-    for kind, controls in rivals_of(job.store, models.a, models.b).items():
+    job, rows = models.job, []
+    for kind, controls in rivals_of(job.store, CONTROLS, models.a, models.b).items():
         sides = [Layers(job, control, models.variant, models.shared) for control in controls]
-        if not all(side.has_all() for side in sides):
-            job.listener.note(f"{models.subject}: {kind} lacks some of the prompts, so it is no rival")
+        lacking = [
+            control.model
+            for control, side, layers in zip(controls, sides, models.stored, strict=True)
+            if not side.has_all(layers)
+        ]
+        if lacking:
+            job.listener.note(
+                f"{models.subject}: {' and '.join(lacking)} lack some of the prompts or layers, so they are no rivals"
+            )
             continue
-        for_a, for_b = (side.space(0) for side in sides)
         each = models.each(f"aligned directions of {kind}", 2 * N_SPLITS)
-        spaces = [(for_a, b.space(j)) for _, j in pairs], [(a.space(i), for_b) for i, _ in pairs]
-        of_controls = [aligned_cosines(these, design, models.sampling, each=each) for these in spaces]
-        made = _rows(aligned_gains(results, of_controls), pairs, averaged, design.n_topics)
+        of_controls = []
+        for source, target in ((0, 1), (1, 0)):
+            layers = [(pair[source] if controls[source].has_passes else 0, pair[target]) for pair in pairs]
+            spaces = [(sides[source].space(i), models.layers[target].space(j)) for i, j in layers]
+            of_controls.append(carried_cosines(spaces, design, models.sampling, each=each))
+        made = _rows(aligned_gains(results, of_controls, design.emotions), pairs, averaged, design.n_topics)
         rows += [row._replace(control=kind, statistic=row.statistic._replace(null=EXCEEDS_NOTHING)) for row in made]
     return rows
 
 
 def _beside(models: _Models) -> list[Row]:
-    """Aligned measures of a control and a model, or of two controls."""
+    """Aligned cosines of two controls, without a null."""
     pairs = models.matched if None not in models.depths else []
     design = models.design() if pairs else None
     if design is None:
         return []
     spaces = [(models.layers[0].space(i), models.layers[1].space(j)) for i, j in pairs]
-    each = models.each("aligned directions", N_SPLITS)
-    results = aligned(spaces, design, models.sampling, neutral=models.job.settings.neutral, each=each)
+    each = models.each("aligned directions", CONTROL_SPLITS)
+    results = aligned_cosines(spaces, design, models.sampling, each=each, splits=CONTROL_SPLITS)
     return _rows(results, pairs, models.averaged(pairs), design.n_topics)
 
 

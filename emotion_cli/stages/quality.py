@@ -15,6 +15,7 @@ from emotion_cli.measures.gram import Gram
 from emotion_cli.measures.within.quality import Material, qualities
 from emotion_cli.measures.within.surface import Surface, surface_of
 from emotion_cli.measures.within.words import DRAWS as WORDS_DRAWS
+from emotion_cli.models.sources.controls import WITHOUT_PASSES
 from emotion_cli.prompts.audit import first_word
 
 
@@ -29,7 +30,7 @@ def _task(job: Job, extraction: Extraction) -> Task:
     for test in extractions_of_test_sets(job.store, extraction):
         reads[f"activations of {test.dataset}"] = test.partition(job.store, "activations")
         reads[f"prompts of {test.dataset}"] = test.prompts(job.store)
-    for kind, (control,) in rivals_of(job.store, extraction).items():
+    for kind, (control,) in rivals_of(job.store, WITHOUT_PASSES, extraction).items():
         for stored in (control, *extractions_of_test_sets(job.store, control)):
             reads[f"{kind} of {stored.dataset}"] = stored.partition(job.store, "activations")
     return statistics_task(
@@ -51,7 +52,7 @@ def _grams_of_controls(job: Job, extraction: Extraction, variant: Variant, all_i
     """
     n_train = sum(dataset == extraction.dataset for dataset, _ in all_ids)
     grams = {}
-    for kind, (control,) in rivals_of(job.store, extraction).items():
+    for kind, (control,) in rivals_of(job.store, WITHOUT_PASSES, extraction).items():
         inner = inner_products(job, control, variant, tests=extractions_of_test_sets(job.store, control))
         (gram_of_all,) = inner.grams.values()
         place = {prompt: i for i, prompt in enumerate(inner.all_ids)}

@@ -101,7 +101,9 @@ def test_a_control_is_known_by_what_defines_it(folder, tmp_path):
     assert find(f"untrained:{folder}", cache=tmp_path, name="mine").name == "untrained:mine"
 
 
-@pytest.mark.parametrize("name", ["words:", "words:x", "words:-1", "words:01", "words:²", "embeddings:words:0", "untrained:words:0"])
+@pytest.mark.parametrize(
+    "name", ["words:", "words:x", "words:-1", "words:01", "words:²", "embeddings:words:0", "untrained:words:0"]
+)
 def test_names_that_mean_nothing_are_refused(name, tmp_path):
     with pytest.raises(UsageError):
         find(name, cache=tmp_path)

@@ -71,7 +71,9 @@ def hash_of(kind: str, base: tuple[str, str]) -> str:
 def refuse_as_name(name: str | None) -> None:
     """UsageError for a name of a model that says that it is a control."""
     if name is not None and control_of(name):
-        raise UsageError(f"--name {name}: names that begin with {name.partition(':')[0]}: are those of controls", hint="another name")
+        raise UsageError(
+            f"--name {name}: names that begin with {name.partition(':')[0]}: are those of controls", hint="another name"
+        )
 
 
 def _sha256(value: list[Any]) -> str:
