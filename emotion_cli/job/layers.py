@@ -1,6 +1,7 @@
 """Stored activations as arrays and inner products, one layer in memory at a time."""
 
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -10,6 +11,7 @@ from emotion_cli.errors import UsageError
 from emotion_cli.job.comparisons import Shared
 from emotion_cli.job.extractions import Extraction, depth, pairs_of
 from emotion_cli.job.job import Job
+from emotion_cli.job.membership import membership_of
 from emotion_cli.job.variants import Variant, checked_labels
 from emotion_cli.measures.between.geometry import Matrices, correlations_of
 from emotion_cli.measures.between.space import Space, space_of
@@ -139,25 +141,19 @@ def inner_products(
     held_out, start = [], len(first[0].labels)
     for test, rows in zip(tests, first[1:], strict=True):
         places = np.arange(start, start + len(rows.labels))
-        topics, texts = topics_of(job, test, rows.prompt_ids), texts_of(job, test, rows.prompt_ids)
-        held_out.append(HeldOut(test.dataset, places, rows.labels, topics, texts))
+        topics, clusters = membership_of([test.prompts(job.store)], rows.prompt_ids)
+        texts = texts_of(job, test, rows.prompt_ids)
+        held_out.append(HeldOut(test.dataset, places, rows.labels, topics, texts, clusters))
         start += len(rows.labels)
     ids = first[0].prompt_ids
-    topics = topics_of(job, extraction, ids)
-    labels = checked_labels(first[0].labels, topics, job.settings, variant, extraction.subject)
+    member = membership_of([extraction.prompts(job.store)], ids)
+    labels = checked_labels(first[0].labels, member.topics, job.settings, variant, extraction.subject)
     all_ids = [
         (source.dataset, prompt_id)
         for source, rows in zip((extraction, *tests), first, strict=True)
         for prompt_id in rows.prompt_ids
     ]
-    return Inner(grams, ids, labels, held_out, all_ids)
-
-
-def topics_of(job: Job, extraction: Extraction, prompt_ids: Sequence[str]) -> list[str | None]:
-    """The topic of each prompt."""
-    prompts = extraction.prompts(job.store).read(["prompt_id", "topic"]).to_pydict()
-    known = dict(zip(prompts["prompt_id"], prompts["topic"], strict=True))
-    return [known[prompt_id] for prompt_id in prompt_ids]
+    return Inner(grams, ids, replace(labels, clusters=member.clusters), held_out, all_ids)
 
 
 def texts_of(job: Job, extraction: Extraction, prompt_ids: Sequence[str]) -> Texts:

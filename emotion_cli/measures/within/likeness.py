@@ -8,10 +8,14 @@ from typing import NamedTuple
 import numpy as np
 
 from emotion_cli.measures.gram import Gram
-from emotion_cli.measures.inference.resampling import permutations_within, resampled, strata_of, units_of
+from emotion_cli.measures.inference.exchange import Exchange
+from emotion_cli.measures.inference.resampling import n_of_scarcest, resampled, strata_of, units_of
 from emotion_cli.measures.inference.sampling import Sampling
+from emotion_cli.measures.inference.spreads import is_unequal
 from emotion_cli.measures.inference.statistic import (
+    EXACT,
     FIXED,
+    PERMUTED,
     Interval,
     Null,
     Statistic,
@@ -26,6 +30,9 @@ from emotion_cli.measures.within.curves import Curves
 
 UNBIASED_BY_CLASS = "cosine_unbiased_by_class"
 """The name of the unbiased cosine where a topic lacks a label."""
+
+TIE = 12
+"""Decimals in which two weights are compared."""
 
 Pair = tuple[str, str]
 
@@ -58,8 +65,7 @@ def comparisons(grams: Mapping[int, Gram], labels: Labels, sampling: Sampling, a
 def cosines(grams: Sequence[Gram], labels: Labels, sampling: Sampling) -> Iterator[tuple[Pair, str, Curves]]:
     """Cosines of two directions; null: the labels that make the pair permuted within topics."""
     for pair in combinations(labels.emotions, 2):
-        values, n = permuted_cosines(grams, labels, pair, sampling.about("cosine", labels.reference))
-        yield pair, "", Curves(values, n, mean=mean_where_defined)
+        yield pair, "", permuted_cosines(grams, labels, pair, sampling.about("cosine", labels.reference))
 
 
 def cosines_against_others(grams: Sequence[Gram], labels: Labels, sampling: Sampling) -> Iterator[tuple[Pair, str, Curves]]:
@@ -75,8 +81,9 @@ def unbiased(grams: Sequence[Gram], labels: Labels, sampling: Sampling) -> Itera
     used = labels.with_labels(names)
     made_of = labels.of(used)
     codes = np.searchsorted(names, np.asarray(made_of.labels))
-    units = units_of(made_of.topics)
-    strata = strata_of(codes, units)
+    units = units_of(made_of.topics, made_of.clusters)
+    strata = strata_of(codes, units, made_of.topics)
+    n_scarcest = n_of_scarcest(codes, units)
     drawn = resampled(strata, sampling.draws, sampling.generator("topics", *names))
     counts = np.vstack([np.ones(drawn.shape[1]), drawn])
     sizes = np.zeros((units.max() + 1, len(names)), int)
@@ -89,7 +96,7 @@ def unbiased(grams: Sequence[Gram], labels: Labels, sampling: Sampling) -> Itera
     expected = Null(equidistance(len(emotions), labels.reference), None, None, None, None, FIXED)
 
     def interval(value: float, draws: np.ndarray) -> Interval:
-        return widened(value, interval_of(draws), len(strata))
+        return widened(value, interval_of(draws), n_scarcest)
 
     for a, b in combinations(range(len(emotions)), 2):
         # a mean over layers is defined where every layer with a direction is: else it would be over the strong layers only
@@ -111,18 +118,33 @@ def equidistance(n_emotions: int, reference: str) -> float:
     return -1 / (n_emotions - 1) if reference == OTHERS else 0.5
 
 
-def permuted_cosines(grams: Sequence[Gram], labels: Labels, pair: Pair, sampling: Sampling) -> tuple[np.ndarray, int]:
-    """Cosines [layer, 1 + draw], as labelled, then with the labels that make the pair permuted within topics; and topics."""
+def permuted_cosines(grams: Sequence[Gram], labels: Labels, pair: Pair, sampling: Sampling) -> Curves:
+    """Cosines as labelled, then with the labels that make the pair permuted within topics.
+
+    No p-value where labels without topics differ in number and spread: noise of the reference alone makes directions alike.
+    """
     used_labels = labels.labels_used(*pair)
     used = labels.with_labels(used_labels)
     made_of = labels.of(used)
-    permuted = permutations_within(made_of.topics, sampling.draws, sampling.generator(*used_labels))
-    order = np.vstack([np.arange(len(used)), permuted])
-    weight_a, weight_b = (made_of.weights(emotion)[order] for emotion in pair)
+    codes = np.searchsorted(used_labels, np.asarray(made_of.labels))
+    exchange = Exchange(codes, made_of.topics, made_of.clusters)
+    order = np.vstack([np.arange(len(used)), exchange.orders(sampling.draws, sampling.generator(*used_labels))])
+    weights = [made_of.weights(emotion) for emotion in pair]
+    weights_a, weights_b = (of_prompts[order] for of_prompts in weights)
     is_reference = made_of.is_reference(pair[0])
     parts = [gram.of(used) for gram in grams]
-    curves = [_cosines(gram.inner, weight_a, weight_b, gram.zero_length(is_reference)) for gram in parts]
-    return np.array(curves), int(units_of(made_of.topics).max()) + 1
+    curves = [_cosines(gram.inner, weights_a, weights_b, gram.zero_length(is_reference)) for gram in parts]
+    # the weights of a label in both directions; directions may change places
+    first = [int(np.argmax(codes == code)) for code in range(len(used_labels))]
+    roles = [tuple(round(float(of_prompts[i]), TIE) for of_prompts in weights) for i in first]
+    return Curves(
+        np.array(curves),
+        int(units_of(made_of.topics, made_of.clusters).max()) + 1,
+        mean=mean_where_defined,
+        kind=EXACT if exchange.is_all(sampling.draws) else PERMUTED,
+        alike=exchange.share_alike(roles, [role[::-1] for role in roles]),
+        is_unequal=np.array([is_unequal(codes, exchange, gram.inner) for gram in parts]),
+    )
 
 
 def unbiased_cosines(

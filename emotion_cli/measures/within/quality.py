@@ -67,7 +67,8 @@ class Material:
     @cached_property
     def draws(self) -> Callable[[tuple[str, ...]], Draws]:
         """The draws of some labels: emotions share one set of draws where the same labels make each direction."""
-        return cache(lambda names: draws_of(self.labels.labels, self.labels.topics, names, self.training))
+        labels = self.labels
+        return cache(lambda names: draws_of(labels.labels, labels.topics, names, self.training, labels.clusters))
 
     @cached_property
     def training(self) -> Sampling:
@@ -84,8 +85,13 @@ class Material:
         """Shares of each label's prompts that are nearest to their own centroid."""
         names = emotions_of(self.labels.labels, "") if self.labels.reference in self.labels.labels else self.labels.emotions
         draws = self.draws(tuple(sorted(names)))
-        shares = centroid_accuracy(draws, [self.grams[layer].of(draws.used) for layer in self.layers])
-        return {label: Curves(shares[:, :, i], draws.n_units) for i, label in enumerate(draws.names)}
+        grams = [self.grams[layer].of(draws.used) for layer in self.layers]
+        shares = centroid_accuracy(draws, grams)
+        unequal = np.array([draws.is_unequal(gram) for gram in grams])
+        return {
+            label: Curves(shares[:, :, i], draws.n_units, is_unequal=unequal, **draws.test(draws.names)._asdict())
+            for i, label in enumerate(draws.names)
+        }
 
 
 @dataclass(frozen=True)
@@ -128,8 +134,14 @@ class Case:
         if material.texts is None:
             return None
         names = self.contrast.draws.names
-        words = Words(material.texts, tuple(labels.labels), tuple(labels.topics), self.emotion, names, material.training)
-        tests = tuple(HeldOutTexts(test.texts, tuple(test.labels), tuple(test.topics)) for test in self._told)
+        clusters = labels.clusters and tuple(labels.clusters)
+        words = Words(
+            material.texts, tuple(labels.labels), tuple(labels.topics), self.emotion, names, material.training, clusters
+        )
+        tests = tuple(
+            HeldOutTexts(test.texts, tuple(test.labels), tuple(test.topics), test.clusters and tuple(test.clusters))
+            for test in self._told
+        )
         curves = curves_of_words(words, tests, material.testing)
         return Rival(curves.auroc, {test.name: of_test for test, of_test in zip(self._told, curves.heldout, strict=True)})
 
