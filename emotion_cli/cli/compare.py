@@ -20,6 +20,7 @@ SUMMARIES = {
         "ci_low",
         "ci_high",
         "verdict",
+        "mean_distance_ratio",
         "mean_others_cosine",
     ),
     "cross_model_similarity_by_emotion": (

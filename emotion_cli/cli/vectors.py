@@ -18,6 +18,7 @@ COLUMNS = (
     "auroc",
     "max_null_high",
     "max_p_value",
+    "d_prime",
     "auroc_surface",
     "auroc_words",
     "auroc_gain",

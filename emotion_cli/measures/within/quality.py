@@ -17,6 +17,7 @@ from emotion_cli.measures.measure import Measure
 from emotion_cli.measures.within.bag_of_words import Texts
 from emotion_cli.measures.within.centroids import centroid_accuracy
 from emotion_cli.measures.within.curves import Curves
+from emotion_cli.measures.within.effect import d_prime, squared_distance
 from emotion_cli.measures.within.reliability import split_half
 from emotion_cli.measures.within.separability import HeldOut, auroc, best_auroc, heldout_auroc, random_auroc
 from emotion_cli.measures.within.surface import Surface, surface_auroc
@@ -194,6 +195,8 @@ def _surface(case: Case) -> Curves | None:
 
 MEASURES = (
     Measure("auroc", Tail.UPPER, lambda case: case.auroc),
+    Measure("d_prime", Tail.UPPER, lambda case: d_prime(case.contrast, case.grams)),
+    Measure("squared_distance", Tail.UPPER, lambda case: squared_distance(case.contrast, case.grams)),
     Measure("split_half", Tail.UPPER, lambda case: split_half(case.contrast, case.grams)),
     Measure("auroc_random", Tail.UPPER, _random),
     Measure("auroc_best", Tail.UPPER, _best),
