@@ -25,14 +25,16 @@ from emotion_cli.job.threads import in_threads
 from emotion_cli.job.variants import Variant, shared_variants, variant_of
 from emotion_cli.measures.between.alignment import aligned, aligned_cosines, ceilings
 from emotion_cli.measures.between.cosine import raw_cosine
+from emotion_cli.measures.between.dissimilarity import dissimilarities, dissimilarity_ceilings
 from emotion_cli.measures.between.gains import EXCEEDS_NOTHING, aligned_gains, carried_cosines
-from emotion_cli.measures.between.geometry import BEST_DEPTH, MEASURES, best_depths, geometries
+from emotion_cli.measures.between.geometry import BEST_DEPTH, MEASURES, best_depths, geometries, residual_measures
 from emotion_cli.measures.between.result import MAPPINGS, Each, Result
 from emotion_cli.measures.between.subspaces import subspaces_of_model, subspaces_of_pair
 from emotion_cli.measures.directions import ZERO_RELATIVE_NORM
 from emotion_cli.measures.inference.relabelling import MIN_TOPICS, N_SPLITS, Design, kept_without_groups
 from emotion_cli.measures.inference.sampling import Sampling
 from emotion_cli.measures.inference.statistic import Statistic, mean_of
+from emotion_cli.measures.measure import Measure
 from emotion_cli.models.sources.controls import CONTROLS
 from warehouse.store import Partition
 
@@ -220,10 +222,14 @@ def _matched(models: _Models) -> list[Row]:
         return rows
     averaged = models.averaged(pairs)
     rows += _geometry(models, pairs, averaged)
+    residual = residual_measures(len(design.labels))
+    rows += _geometries(models, residual, design.rows, design.topic, pairs, averaged)
     spaces = [(models.layers[0].space(i), models.layers[1].space(j)) for i, j in pairs]
-    each = models.each("aligned directions", N_SPLITS)
+    each = models.each("aligned directions", N_SPLITS + 1)
     results = aligned(spaces, design, models.sampling, neutral=models.job.settings.neutral, each=each)
-    return rows + _rows(results, pairs, averaged, design.n_topics) + _gains(models, results, pairs, averaged, design)
+    gains = _gains(models, results, pairs, averaged, design)
+    results += dissimilarities(spaces, design, models.sampling, each=models.each("distances between labels"))
+    return rows + _rows(results, pairs, averaged, design.n_topics) + gains
 
 
 def _gains(
@@ -291,6 +297,7 @@ def _ceilings(models: _Models) -> list[Row]:
         return []
     spaces = [models.layers[0].space(layer) for layer in models.stored[0]]
     results = ceilings(spaces, design, models.sampling, each=models.each("ceilings", N_SPLITS))
+    results += dissimilarity_ceilings(spaces, design, models.sampling, each=models.each("distances between labels"))
     return _rows(results, models.matched, models.averaged(models.matched), design.n_topics)
 
 
@@ -303,8 +310,7 @@ def _subspaces(models: _Models) -> list[Row]:
     a, b = models.layers
     each = models.each("subspaces")
     if models.alone:
-        width = a.rows(pairs[0][0]).shape[1]
-        results = subspaces_of_model([a.space(layer) for layer, _ in pairs], design, width, models.sampling, each)
+        results = subspaces_of_model([a.space(layer) for layer, _ in pairs], design, models.sampling, each)
     else:
         spaces = [(a.space(i), b.space(j)) for i, j in pairs]
         results = subspaces_of_pair(
@@ -323,15 +329,30 @@ FAMILIES: Mapping[str, Callable[[_Models], list[Row]]] = {
 
 
 def _geometry(models: _Models, pairs: Sequence[tuple[int, int]], averaged: Sequence[bool]) -> list[Row]:
+    """CKA and RSA over all shared prompts; each prompt is a unit."""
+    numbers = models.shared.numbers
+    units = np.arange(len(numbers))[:, None]
+    return _geometries(models, MEASURES, units, numbers, pairs, averaged)
+
+
+def _geometries(
+    models: _Models,
+    measures: Sequence[Measure],
+    units: np.ndarray,
+    topics: np.ndarray,
+    pairs: Sequence[tuple[int, int]],
+    averaged: Sequence[bool],
+) -> list[Row]:
+    """Measures of how prompts are arranged, by units [unit, prompt] about topics [unit]."""
     if not pairs:
         return []
-    numbers = models.shared.numbers
-    groups = kept_without_groups(numbers, models.sampling)
+    groups = kept_without_groups(topics, models.sampling)
     a, b = ({layer: side.matrices(layer) for layer in {pair[i] for pair in pairs}} for i, side in enumerate(models.layers))
     rows = []
-    for measure in MEASURES:
-        results = geometries(measure, a, b, pairs, groups, models.sampling.fewer(), models.each(measure.name, 2))
-        rows += _rows(results, pairs, averaged, len(set(numbers.tolist())))
+    for measure in measures:
+        each = models.each(measure.name, 2)
+        results = geometries(measure, a, b, pairs, groups, models.sampling.fewer(), each, rows=units)
+        rows += _rows(results, pairs, averaged, len(set(topics.tolist())))
     return rows
 
 

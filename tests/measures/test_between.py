@@ -5,7 +5,15 @@ import pytest
 
 from emotion_cli.measures.between.alignment import aligned, aligned_cosines, ceilings
 from emotion_cli.measures.between.flips import signs_of
-from emotion_cli.measures.between.geometry import MEASURES, Matrices, best_depths, correlations_of, geometries, hsic_pattern
+from emotion_cli.measures.between.geometry import (
+    MEASURES,
+    Matrices,
+    best_depths,
+    correlations_of,
+    geometries,
+    hsic_pattern,
+    residual_measures,
+)
 from emotion_cli.measures.between.maps import ridge, rotations, rows_of
 from emotion_cli.measures.between.space import space_of, spectrum_of, strength_of
 from emotion_cli.measures.inference.relabelling import as_labelled, design_of, groups_left_out, thirds_of
@@ -217,7 +225,63 @@ def geometry(name, x, y, draws=20, groups=None):
     (measure,) = (measure for measure in MEASURES if measure.name == name)
     groups = ~np.eye(len(x), dtype=bool)[:3] if groups is None else groups
     sampling = Sampling(0, draws, ("d",))
-    return geometries(measure, {0: matrices(x)}, {3: matrices(y)}, [(0, 3)], groups, sampling, each)[0].sampled
+    units = np.arange(len(x))[:, None]
+    return geometries(measure, {0: matrices(x)}, {3: matrices(y)}, [(0, 3)], groups, sampling, each, rows=units)[0].sampled
+
+
+def residual(name, x, y, draws=20):
+    """Debiased CKA of 4 labels without their means, each block left out in turn."""
+    (measure,) = (measure for measure in residual_measures(4) if measure.name == name)
+    units = np.arange(len(x)).reshape(-1, 4)
+    groups = ~np.eye(len(units), dtype=bool)[:3]
+    sampling = Sampling(0, draws, ("d",))
+    return geometries(measure, {0: matrices(x)}, {3: matrices(y)}, [(0, 3)], groups, sampling, each, rows=units)[0].sampled
+
+
+def test_residual_cka_is_hsic_of_blocks_summed_over_labels():
+    """Once more in plain numpy: unbiased HSIC with a block as one sample, for every two labels."""
+    rng = np.random.default_rng(11)
+    x, y = rng.normal(size=(40, 6)), rng.normal(size=(40, 9))
+
+    def pattern(rows, *, without_topics):
+        shaped = (rows - rows.mean(0)).reshape(10, 4, -1)
+        shaped = shaped - shaped.mean(1, keepdims=True) if without_topics else shaped
+        found = {}
+        for k in range(4):
+            for m in range(4):
+                bare = shaped[:, k] @ shaped[:, m].T * (1 - np.eye(10))
+                ends = np.ones(10)
+                along, down = bare @ ends / 8, ends @ bare / 8
+                found[k, m] = (bare - along[:, None] - down + bare.sum() / 72) * (1 - np.eye(10))
+        return np.array([found[pair] for pair in sorted(found)]).ravel()
+
+    for name, without_topics in (("cka_labels_removed", False), ("cka_labels_topics_removed", True)):
+        a, b = (pattern(rows, without_topics=without_topics) for rows in (x, y))
+        expected = a @ b / np.linalg.norm(a) / np.linalg.norm(b)
+        assert residual(name, x, y).value == pytest.approx(expected)
+        # whole blocks are paired at random, and left out
+        order = generator(0, "d", "pairing", "0").permutation(10)
+        moved = pattern(x.reshape(10, 4, -1)[order].reshape(40, -1), without_topics=without_topics)
+        assert residual(name, x, y).draws[0] == pytest.approx(moved @ b / np.linalg.norm(a) / np.linalg.norm(b))
+
+
+def test_what_labels_and_topics_share_drops_out_of_residual_cka():
+    """Models that share labels only, or topics only, and have noise of their own: what is left is 0, without bias."""
+    rng = np.random.default_rng(12)
+    values = {(what, name): [] for what in ("labels", "topics") for name in ("cka_labels_removed", "cka_labels_topics_removed")}
+    plain = []
+    for _ in range(30):
+        labels, topics = np.tile(3 * rng.normal(size=(4, 8)), (15, 1)), np.repeat(2 * rng.normal(size=(15, 8)), 4, axis=0)
+        for what, shared in (("labels", labels), ("topics", topics)):
+            x, y = (shared @ rng.normal(size=(8, 30)) + 3 * rng.normal(size=(60, 30)) for _ in range(2))
+            plain.append(geometry("cka_debiased", x, y, draws=1).value)
+            for name in ("cka_labels_removed", "cka_labels_topics_removed"):
+                values[what, name].append(residual(name, x, y, draws=1).value)
+    means = {key: np.mean(found) for key, found in values.items()}
+    assert min(plain) > 0.3
+    assert abs(means["labels", "cka_labels_removed"]) < 0.03
+    assert means["topics", "cka_labels_removed"] > 0.3
+    assert abs(means["labels", "cka_labels_topics_removed"]) < 0.03 and abs(means["topics", "cka_labels_topics_removed"]) < 0.03
 
 
 def test_rsa_is_the_rank_correlation_of_distances():
