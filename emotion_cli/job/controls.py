@@ -3,10 +3,16 @@
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
 
+import numpy as np
+
 from emotion_cli.errors import UsageError
 from emotion_cli.job.comparisons import refuse_incomparable
-from emotion_cli.job.extractions import COMPLETE, SAME_SETTINGS, Extraction
-from emotion_cli.models.sources.controls import CONTROLS, DEFAULT_WORDS, WORDS, hash_of
+from emotion_cli.job.extractions import COMPLETE, SAME_SETTINGS, Extraction, extractions_of_test_sets
+from emotion_cli.job.job import Job
+from emotion_cli.job.layers import inner_products
+from emotion_cli.job.variants import Variant
+from emotion_cli.measures.gram import Gram
+from emotion_cli.models.sources.controls import CONTROLS, DEFAULT_WORDS, WITHOUT_PASSES, WORDS, hash_of
 from warehouse.store import Store
 
 MADE_ALIKE = tuple(name for name in SAME_SETTINGS if name not in ("weights_sha256", "tokenizer_sha256"))
@@ -66,3 +72,23 @@ def _comparable(store: Store, a: Extraction, b: Extraction) -> bool:
     except UsageError:
         return False  # a control in the store that was made otherwise stands beside nothing
     return True
+
+
+def grams_of_controls(job: Job, extraction: Extraction, variant: Variant, all_ids: Sequence[tuple[str, str]]) -> dict[str, Gram]:
+    """The Gram of each control over the prompts with these ids, in their order, or over the training set's alone.
+
+    A control that lacks a prompt of the training set is left out, with a note.
+    """
+    n_train = sum(dataset == extraction.dataset for dataset, _ in all_ids)
+    grams = {}
+    for kind, (control,) in rivals_of(job.store, WITHOUT_PASSES, extraction).items():
+        inner = inner_products(job, control, variant, tests=extractions_of_test_sets(job.store, control))
+        (gram_of_all,) = inner.grams.values()
+        place = {prompt: i for i, prompt in enumerate(inner.all_ids)}
+        wanted = [all_ids, all_ids[:n_train]]
+        usable = next((prompts for prompts in wanted if place.keys() >= set(prompts)), None)
+        if usable is None:
+            job.listener.note(f"{extraction.subject}: {control.model} lacks some of its prompts, so it is no rival")
+        else:
+            grams[kind] = gram_of_all.of(np.array([place[prompt] for prompt in usable]))
+    return grams

@@ -1,17 +1,13 @@
 """Activations to the quality of each direction: reliability, separability, and what surface and words of the texts alone give."""
 
-from collections.abc import Sequence
-
-import numpy as np
 import pyarrow as pa
 
-from emotion_cli.job.controls import rivals_of
+from emotion_cli.job.controls import grams_of_controls, rivals_of
 from emotion_cli.job.extractions import Extraction, extractions_of_test_sets
 from emotion_cli.job.job import Job, Task
 from emotion_cli.job.layers import averaged_layers, inner_products, texts_of
 from emotion_cli.job.statistics import sampling_of, statistics_table, statistics_task
 from emotion_cli.job.variants import Variant, variant_of, variants
-from emotion_cli.measures.gram import Gram
 from emotion_cli.measures.within.quality import Material, qualities
 from emotion_cli.measures.within.surface import Surface, surface_of
 from emotion_cli.measures.within.words import DRAWS as WORDS_DRAWS
@@ -45,26 +41,6 @@ def _task(job: Job, extraction: Extraction) -> Task:
     )
 
 
-def _grams_of_controls(job: Job, extraction: Extraction, variant: Variant, all_ids: Sequence[tuple[str, str]]) -> dict[str, Gram]:
-    """The Gram of each control over the prompts with these ids, in their order, or over the training set's alone.
-
-    A control that lacks a prompt of the training set is left out, with a note.
-    """
-    n_train = sum(dataset == extraction.dataset for dataset, _ in all_ids)
-    grams = {}
-    for kind, (control,) in rivals_of(job.store, WITHOUT_PASSES, extraction).items():
-        inner = inner_products(job, control, variant, tests=extractions_of_test_sets(job.store, control))
-        (gram_of_all,) = inner.grams.values()
-        place = {prompt: i for i, prompt in enumerate(inner.all_ids)}
-        wanted = [all_ids, all_ids[:n_train]]
-        usable = next((prompts for prompts in wanted if place.keys() >= set(prompts)), None)
-        if usable is None:
-            job.listener.note(f"{extraction.subject}: {control.model} lacks some of its prompts, so it is no rival")
-        else:
-            grams[kind] = gram_of_all.of(np.array([place[prompt] for prompt in usable]))
-    return grams
-
-
 def _part(job: Job, extraction: Extraction, variant: Variant) -> pa.Table:
     tests = extractions_of_test_sets(job.store, extraction)
     inner = inner_products(job, extraction, variant, tests=tests, n_random=0 if extraction.control else job.settings.draws)
@@ -81,7 +57,7 @@ def _part(job: Job, extraction: Extraction, variant: Variant) -> pa.Table:
         _surface(job, extraction, inner.prompt_ids),
         inner.held_out,
         texts_of(job, extraction, inner.prompt_ids),
-        _grams_of_controls(job, extraction, variant, inner.all_ids),
+        grams_of_controls(job, extraction, variant, inner.all_ids),
     )
     return statistics_table("vector_quality", qualities(material), **variant._asdict())
 

@@ -10,7 +10,6 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-import pytest
 
 from emotion_cli.measures.between.alignment import aligned
 from emotion_cli.measures.between.space import space_of
@@ -141,6 +140,4 @@ def one_shared(texts):
 def stronger_for_anger(texts):
     """One contrast, four times as strong for anger in both models; each model has parts of its own besides."""
     contrast = texts.content()
-    return lambda number: [
-        size * contrast @ texts.turns[number] + 1.5 * texts.anywhere() for size in (4.0, 1.0, 1.0)
-    ]
+    return lambda number: [size * contrast @ texts.turns[number] + 1.5 * texts.anywhere() for size in (4.0, 1.0, 1.0)]

@@ -11,7 +11,6 @@ from emotion_cli.measures.between.space import space_of
 from emotion_cli.measures.gram import gram
 from emotion_cli.measures.inference.relabelling import design_of
 from emotion_cli.measures.inference.sampling import Sampling
-from emotion_cli.measures.inference.statistic import Sampled
 from emotion_cli.measures.labels import Labels
 from emotion_cli.measures.within.bag_of_words import Texts
 from emotion_cli.measures.within.quality import GAIN, GAIN_ON_TEST_SETS, Case, Material

@@ -1,14 +1,18 @@
 """Gains of aligned cosines over controls, against `aligned_cosines`, which carries both ways."""
 
+from itertools import combinations
+
 import numpy as np
 import pytest
 
 from emotion_cli.measures.between.alignment import aligned, aligned_cosines
 from emotion_cli.measures.between.gains import GAIN, aligned_gains, carried_cosines
 from emotion_cli.measures.between.space import space_of
+from emotion_cli.measures.gram import gram
 from emotion_cli.measures.inference.relabelling import design_of
 from emotion_cli.measures.inference.sampling import Sampling
 from emotion_cli.measures.labels import Labels
+from emotion_cli.measures.within.likeness import comparisons
 
 EMOTIONS, SAMPLING = ["anger", "joy", "pride"], Sampling(5, 20, ("gains",))
 
@@ -72,3 +76,22 @@ def test_a_gain_is_the_difference_with_paired_replicates(design, spaces):
 def test_a_flat_layer_has_no_gain(design, spaces):
     flat = space_of(np.ones((48, 48)))
     assert np.isnan(carried_cosines([(flat, spaces[0])], design, SAMPLING, each=each, splits=2)[0]).all()
+
+
+def test_a_gain_of_likeness_is_the_difference_over_the_same_topics():
+    rng = np.random.default_rng(9)
+    labels = Labels([*EMOTIONS, "calm"] * 12, [f"t{i // 4}" for i in range(48)], EMOTIONS, "calm")
+    means = np.tile(np.vstack([np.eye(3, 8) * 4 + 2, np.zeros(8)]), (12, 1))
+    model, control = (gram(means * size + rng.normal(size=(48, 8))) for size in (1.0, 0.8))
+    sampling = Sampling(2, 100, ("likeness",))
+    rows = comparisons({0: model, 1: control}, labels, sampling, [0, 1], {"words": control})
+    by_key = {(row.layer, row.emotion_a, row.emotion_b, row.measure, row.control): row.statistic for row in rows}
+    for a, b in combinations(EMOTIONS, 2):
+        of_layers = [by_key[layer, a, b, "cosine_unbiased", None].value for layer in (0, 1)]
+        gains = [by_key[layer, a, b, "cosine_gain", "words"] for layer in (0, 1, None)]
+        assert gains[0].value == pytest.approx(of_layers[0] - of_layers[1])
+        assert gains[0].interval.low < gains[0].value < gains[0].interval.high
+        # the control's own layer: nothing is left of it in any drawn topics
+        assert (gains[1].value, *gains[1].interval) == (0, 0, 0)
+        assert gains[2].value == pytest.approx(gains[0].value / 2)
+        assert gains[0].null.mean == 0 and gains[0].null.p_value is None

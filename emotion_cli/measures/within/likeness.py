@@ -1,6 +1,6 @@
 """How alike two emotions' directions are in one model (METHODS section 3), on inner products of prompts only."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import combinations
 from typing import NamedTuple
@@ -28,14 +28,18 @@ from emotion_cli.measures.labels import OTHERS, Labels, coefficients
 from emotion_cli.measures.measure import Measure
 from emotion_cli.measures.within.curves import Curves
 
+UNBIASED = "cosine_unbiased"
 UNBIASED_BY_CLASS = "cosine_unbiased_by_class"
-"""The name of the unbiased cosine where a topic lacks a label."""
+"""The names of the unbiased cosine, and of it where a topic lacks a label."""
 
 TIE = 12
 """Decimals in which two weights are compared."""
 
 SQUARED_DISTANCE, DISTANCE_RATIO = "squared_distance", "distance_ratio"
 """The names of two emotions' squared distance without noise, and of their distance over the mean of those from the reference."""
+
+GAIN = "cosine_gain"
+"""The name of an unbiased cosine less a control's."""
 
 Pair = tuple[str, str]
 
@@ -48,21 +52,55 @@ class Comparison(NamedTuple):
     emotion_b: str
     measure: str
     statistic: Statistic
+    control: str | None = None
+    """What a gain subtracts."""
 
 
-def comparisons(grams: Mapping[int, Gram], labels: Labels, sampling: Sampling, averaged: Collection[int]) -> list[Comparison]:
+def comparisons(
+    grams: Mapping[int, Gram],
+    labels: Labels,
+    sampling: Sampling,
+    averaged: Collection[int],
+    controls: Mapping[str, Gram] | None = None,
+) -> list[Comparison]:
     """Every measure of every two emotions at each layer and on average over the `averaged` ones.
+
+    `controls` have one Gram each, of the same prompts: what a cosine has over theirs is a measure, too.
 
     The same draws serve every layer, so that means over layers have their null and their interval from them too.
     """
     labels = replace(labels, emotions=sorted(labels.emotions))
     layers = sorted(grams)
-    return [
-        Comparison(layer, a, b, name or measure.name, statistic)
-        for measure in MEASURES
-        for (a, b), name, curves in measure.run([grams[layer] for layer in layers], labels, sampling)
-        for layer, statistic in curves.statistics(layers, averaged, measure.tail)
-    ]
+    rows: list[Comparison] = []
+    of_model: dict[Pair, Curves] = {}
+    for measure in MEASURES:
+        for pair, name, curves in measure.run([grams[layer] for layer in layers], labels, sampling):
+            rows += _rows(pair, name or measure.name, curves.statistics(layers, averaged, measure.tail))
+            if (name or measure.name) in (UNBIASED, UNBIASED_BY_CLASS):
+                of_model[pair] = curves
+    for kind, gram in (controls or {}).items():
+        for pair, name, curves in unbiased([gram], labels, sampling):
+            if (name or UNBIASED) in (UNBIASED, UNBIASED_BY_CLASS):
+                over_control = gain(of_model[pair], curves)
+                rows += _rows(pair, GAIN, over_control.statistics(layers, averaged, Tail.UPPER), kind)
+    return rows
+
+
+def _rows(
+    pair: Pair, measure: str, statistics: Iterable[tuple[int | None, Statistic]], control: str | None = None
+) -> list[Comparison]:
+    return [Comparison(layer, *pair, measure, statistic, control) for layer, statistic in statistics]
+
+
+def gain(of_model: Curves, of_control: Curves) -> Curves:
+    """Unbiased cosine of a model less that of a control with one layer, over the same drawn topics."""
+    assert of_model.bootstrap is not None
+    assert of_control.bootstrap is not None
+    return of_model._replace(
+        values=of_model.values[:, :1] - of_control.values[0, 0],
+        bootstrap=of_model.bootstrap - of_control.bootstrap[0],
+        null=Null(0.0, None, None, None, None, FIXED),
+    )
 
 
 def cosines(grams: Sequence[Gram], labels: Labels, sampling: Sampling) -> Iterator[tuple[Pair, str, Curves]]:
@@ -118,7 +156,7 @@ def unbiased(grams: Sequence[Gram], labels: Labels, sampling: Sampling) -> Itera
 MEASURES = (
     Measure("cosine", Tail.BOTH, cosines),
     Measure("cosine_others", Tail.BOTH, cosines_against_others),
-    Measure("cosine_unbiased", Tail.BOTH, unbiased),
+    Measure(UNBIASED, Tail.BOTH, unbiased),
 )
 """Each gives, for every two emotions, another name where it is to be stored under one, and the curves over layers."""
 
