@@ -45,7 +45,7 @@ class Shared:
 
 def shared_prompts(job: Job, extractions: Sequence[Extraction], pooling: str) -> Shared:
     """The prompts that all models have with this pooling, in the order of the first model's."""
-    first, *remaining = (_ids_and_labels(job, extraction, pooling) for extraction in extractions)
+    first, *remaining = (_ids_and_labels(job, extraction, extraction.stored_pooling(pooling)) for extraction in extractions)
     common = set(first).intersection(*remaining)
     ids = [prompt_id for prompt_id in first if prompt_id in common]
     return Shared(ids, [first[prompt_id] for prompt_id in ids], *membership_of([extractions[0].prompts(job.store)], ids))

@@ -1,6 +1,6 @@
 """Stored activations as arrays and inner products, one layer in memory at a time."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -82,9 +82,20 @@ class Layers:
 
     def rows(self, layer: int) -> np.ndarray:
         """Prepared activations [prompt, d_model] of a layer, in the order of the shared prompts."""
-        stored = read_layer(self._extraction.partition(self._job.store, "activations"), self._variant.pooling, layer)
+        pooling = self._extraction.stored_pooling(self._variant.pooling)
+        stored = read_layer(self._extraction.partition(self._job.store, "activations"), pooling, layer)
         place = {prompt_id: i for i, prompt_id in enumerate(stored.prompt_ids)}
         return prepare(stored, self._job.settings, self._variant)[[place[prompt_id] for prompt_id in self._shared.prompt_ids]]
+
+    def has_all(self, layers: Collection[int]) -> bool:
+        """Whether every shared prompt has a row at these layers; where no model runs, at the one layer."""
+        extraction, pooling = self._extraction, self._extraction.stored_pooling(self._variant.pooling)
+        partition = extraction.partition(self._job.store, "activations")
+        needed, stored = {*layers} if extraction.has_passes else {0}, pairs_of(partition).get(pooling, [])
+        if not needed <= {*stored}:
+            return False
+        rows = partition.read(["prompt_id"], pooling=pooling, layer=min(needed))
+        return {*self._shared.prompt_ids} <= {*rows["prompt_id"].to_pylist()}
 
     def _read(self, layer: int) -> None:
         if layer not in self._spaces:
@@ -94,12 +105,16 @@ class Layers:
 
 
 class Inner(NamedTuple):
-    """Grams by layer over a training set's prompts, then those of test sets; ids and labels of the first; the test sets."""
+    """Grams by layer over a training set's prompts, then those of test sets; ids and labels of the first; the test sets.
+
+    `all_ids` are those of every prompt in the Grams, each with its dataset.
+    """
 
     grams: dict[int, Gram]
     prompt_ids: list[str]
     labels: Labels
     held_out: list[HeldOut]
+    all_ids: list[tuple[str, str]]
 
 
 def inner_products(
@@ -109,14 +124,15 @@ def inner_products(
 
     UsageError where the training set's labels make no direction.
     """
-    layers = pairs_of(extraction.partition(job.store, "activations"))[variant.pooling]
+    pooling = extraction.stored_pooling(variant.pooling)
+    layers = pairs_of(extraction.partition(job.store, "activations"))[pooling]
     # a test set that lacks a layer takes no part: curves over layers must rest on the same prompts
-    tests = [test for test in tests if set(layers) <= set(_layers(job, test, variant))]
+    tests = [test for test in tests if set(layers) <= set(_layers(job, test, pooling))]
     grams: dict[int, Gram] = {}
     first: list[LayerRows] = []
     gaussian = None
     for layer in layers:
-        sets = [read_layer(source.partition(job.store, "activations"), variant.pooling, layer) for source in (extraction, *tests)]
+        sets = [read_layer(source.partition(job.store, "activations"), pooling, layer) for source in (extraction, *tests)]
         first = first or sets
         n_train, width = sets[0].activations.shape
         if n_random and gaussian is None:
@@ -132,7 +148,12 @@ def inner_products(
     ids = first[0].prompt_ids
     member = membership_of([extraction.prompts(job.store)], ids)
     labels = checked_labels(first[0].labels, member.topics, job.settings, variant, extraction.subject)
-    return Inner(grams, ids, replace(labels, clusters=member.clusters), held_out)
+    all_ids = [
+        (source.dataset, prompt_id)
+        for source, rows in zip((extraction, *tests), first, strict=True)
+        for prompt_id in rows.prompt_ids
+    ]
+    return Inner(grams, ids, replace(labels, clusters=member.clusters), held_out, all_ids)
 
 
 def texts_of(job: Job, extraction: Extraction, prompt_ids: Sequence[str]) -> Texts:
@@ -147,8 +168,8 @@ def bag_of(texts: Sequence[str]) -> Texts:
     return Texts(tuple(texts), tuple(tuple(word_tokens(text)) for text in texts))
 
 
-def _layers(job: Job, extraction: Extraction, variant: Variant) -> list[int]:
-    return pairs_of(extraction.partition(job.store, "activations")).get(variant.pooling, [])
+def _layers(job: Job, extraction: Extraction, pooling: str) -> list[int]:
+    return pairs_of(extraction.partition(job.store, "activations")).get(pooling, [])
 
 
 def _prepared(rows: Sequence[LayerRows], job: Job, variant: Variant) -> np.ndarray:

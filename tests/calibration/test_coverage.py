@@ -69,6 +69,6 @@ def test_intervals_of_rsa_hold_the_expected_value(names):
     found = []
     for models in population(0.4):
         a, b = ({0: Matrices(rows @ rows.T, correlations_of(rows))} for rows in models)
-        one = geometries(rsa, a, b, [(0, 0)], groups, SAMPLING, each)[0].sampled
+        one = geometries(rsa, a, b, [(0, 0)], groups, SAMPLING, each, rows=np.arange(3 * TOPICS)[:, None])[0].sampled
         found.append((one.value, one.groups))
     assert coverage(found) >= 0.85

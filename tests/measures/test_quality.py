@@ -16,7 +16,7 @@ from emotion_cli.measures.inference.statistic import Tail, interval_of, null_of
 from emotion_cli.measures.labels import OTHERS, Labels, labels_used
 from emotion_cli.measures.within import surface as surfaces
 from emotion_cli.measures.within.centroids import centroid_accuracy
-from emotion_cli.measures.within.likeness import equidistance, label_products, mixtures_of, unbiased_cosines
+from emotion_cli.measures.within.likeness import direction_products, equidistance, geometry_of, label_products, mixtures_of
 from emotion_cli.measures.within.quality import Material, qualities
 from emotion_cli.measures.within.reliability import spearman_brown, split_half
 from emotion_cli.measures.within.separability import HeldOut, auroc, heldout_auroc, random_auroc
@@ -304,9 +304,10 @@ def test_unbiased_inner_products_are_means_over_pairs_of_topics(how, reference):
             full = differences[a] @ differences[b].T
             return (full.sum() - np.trace(full)) / (len(full) * (len(full) - 1))
 
-        cosines = unbiased_cosines(gram(rows).inner, codes, units, counts, mixtures)
+        products = direction_products(gram(rows).inner, codes, units, counts, mixtures)
+        cosines = geometry_of(products[:, 0, 0], products[:, 1, 1], products[:, 0, 1]).cosine
         squares = product("joy", "joy") * product("rage", "rage")
-        assert cosines[0, 0, 1] == pytest.approx(product("joy", "rage") / np.sqrt(squares))
+        assert cosines[0] == pytest.approx(product("joy", "rage") / np.sqrt(squares))
 
 
 def test_the_equidistance_value():

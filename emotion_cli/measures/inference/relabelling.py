@@ -14,7 +14,7 @@ import numpy as np
 from emotion_cli.measures.inference.sampling import Sampling
 from emotion_cli.measures.labels import Labels, coefficients, labels_used, prompt_weights
 
-N_SPLITS = 15
+N_SPLITS = 60
 """Random divisions of the topics into thirds, over which aligned measures are averaged."""
 
 

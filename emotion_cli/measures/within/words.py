@@ -177,14 +177,14 @@ def curves_of_words(
         return CurvesOfWords(words.auroc(), [words.heldout_auroc(test, sampling_of_tests or words.sampling) for test in tests])
 
 
-def gain(direction: Curves, words: Curves, refits: float) -> Curves:
-    """AUROC of a direction minus that of words at each layer, paired: both have the same prompts and the same drawn topics.
+def gain(direction: Curves, rival: Curves, refits: float) -> Curves:
+    """AUROC of a direction minus that of a rival without layers, paired: both have the same prompts and the same drawn topics.
 
     `refits`: what making both again from other training topics adds to the variance, as a share of that of the test topics.
     """
-    of_words = float(words.values[0, 0])
+    of_rival = float(rival.values[0, 0])
     boots = None
-    if direction.bootstrap is not None and words.bootstrap is not None:
-        boots = direction.bootstrap - words.bootstrap
-    interval = partial(gain_interval, of_words=of_words, n_units=direction.n, refits=refits)
-    return Curves(direction.values[:, :1] - of_words, direction.n, boots, interval, null=EXCEEDS_NOTHING)
+    if direction.bootstrap is not None and rival.bootstrap is not None:
+        boots = direction.bootstrap - rival.bootstrap
+    interval = partial(gain_interval, of_rival=of_rival, n_units=direction.n, refits=refits)
+    return Curves(direction.values[:, :1] - of_rival, direction.n, boots, interval, null=EXCEEDS_NOTHING)
