@@ -103,7 +103,7 @@ COLUMNS = _columns(
     Column("passed", _FLAG, "Whether the check passed."),
     Column("detail", _TEXT, "What was measured, in a sentence."),
     # what was measured
-    Column("pooling", _TEXT, "Which tokens a prompt's activation is taken from: last, mean or word."),
+    Column("pooling", _TEXT, "Which tokens a prompt's activation is taken from: last, mean, word or content."),
     Column("layer", _COUNT, "Decoder blocks applied: 0 is the embeddings, k the residual stream after block k."),
     Column("activation", VECTOR, "Pooled residual stream of one prompt, before the final norm."),
     Column("method", _TEXT, "How a direction was made of activations."),

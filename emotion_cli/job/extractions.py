@@ -254,6 +254,10 @@ WORD = "word"
 """The pooling that needs a word list."""
 
 
+CONTENT = "content"
+"""The pooling that reads the last word of a text."""
+
+
 def planned_extraction(
     settings: Settings, version_: Version, source: "ModelSource", template_sha256: str | None = None
 ) -> Extraction:

@@ -9,10 +9,10 @@ from emotion_cli.engines.local import PartWriter, chunks_of
 from emotion_cli.engines.parts import as_pairs, as_set, group_of, groups_of, work
 from emotion_cli.engines.stopping import stop_between_parts
 from emotion_cli.errors import UsageError
-from emotion_cli.job.extractions import COMPLETE, DEFAULT_POOLINGS, WORD, Extraction, Pairs, pairs_of
+from emotion_cli.job.extractions import COMPLETE, CONTENT, DEFAULT_POOLINGS, WORD, Extraction, Pairs, pairs_of
 from emotion_cli.job.job import NOT_THERE, Job, Task, fingerprint
 from emotion_cli.job.versions import versions
-from emotion_cli.prompts.words import WordList, read_words
+from emotion_cli.prompts.words import WordList, last_word, read_words
 from emotion_cli.settings import Layers, Settings, layer_numbers
 from emotion_cli.suggestions import unknown
 from emotion_cli.wording import counted
@@ -95,11 +95,13 @@ def _run(job: Job, extraction: Extraction, poolings: Sequence[str]) -> None:
         raise UsageError(
             f"--layer {too_high[0]}: {extraction.model} has layers 0 to {loaded.n_layers}", hint=f"--layer 0-{loaded.n_layers}"
         )
-    spans = None
+    spans = content = None
     if WORD in poolings:
         spans = [words.spans(text, label) for text, label in zip(prompts["text"], prompts["emotion"], strict=True)]
+    if CONTENT in poolings:
+        content = [last_word(text) for text in prompts["text"]]
     reader = Reader(loaded, Reading(*(getattr(settings, name) for name in Reading._fields)), notify=listener.note)
-    tokens = reader.tokens(prompts["text"], spans)
+    tokens = reader.tokens(prompts["text"], spans, content)
     if settings.chat_template and template_sha256(loaded.tokenizer, extraction.model) != extraction.template_sha256:
         raise UsageError(
             f"{extraction.model}: the chat template gives another text now than when this run was planned",
