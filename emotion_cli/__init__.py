@@ -7,7 +7,7 @@ if TYPE_CHECKING:
     from emotion_cli.api import open as open
     from emotion_cli.api import read as read
 
-__version__ = "0.4.0"
+__version__ = "0.5.0.dev0"
 __all__ = ["Results", "open", "read"]
 
 

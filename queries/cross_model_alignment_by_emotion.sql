@@ -1,5 +1,5 @@
 -- Aligned measures of each emotion as means over the matched layers, beside their nulls, with what may be said of them.
--- Grain: extraction_a, extraction_b, dataset, model_a, model_b, method, reference, pooling, emotion, direction, fit
+-- Grain: extraction_a, extraction_b, dataset, model_a, model_b, method, reference, pooling, emotion, mapping, fit
 -- Reads: cross_model_alignment_by_layer
 -- Column aligned_cosine: mean over the matched layers that both models' averages cover
 -- Column null_low: 2.5 % quantile of the same mean when the labels mean nothing and the maps are fitted again

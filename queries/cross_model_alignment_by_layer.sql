@@ -1,5 +1,5 @@
 -- Does one model's direction of an emotion, carried by a linear map that never saw the emotion, meet the other model's?
--- Grain: extraction_a, extraction_b, dataset, model_a, model_b, method, reference, pooling, emotion, direction, fit, layer_a, layer_b
+-- Grain: extraction_a, extraction_b, dataset, model_a, model_b, method, reference, pooling, emotion, mapping, fit, layer_a, layer_b
 -- Reads: cross_model_tests_by_layer
 -- Column relative_depth: position of the pair among the matched layers, 0 to 1; NULL for the mean over layers
 -- Column aligned_cosine: cosine of the carried direction with the other model's own, from topics that no map and no other vector saw
@@ -26,7 +26,7 @@ with wide as (
         reference,
         pooling,
         emotion,
-        direction,
+        mapping,
         fit,
         layer_a,
         layer_b,
@@ -93,11 +93,11 @@ left join ceilings as b
         and b.measure = 'aligned_cosine_ceiling'
 left join ceilings as own
     on
-        case when wide.direction = 'a_to_b' then wide.extraction_b else wide.extraction_a end = own.extraction_id
+        case when wide.mapping = 'a_to_b' then wide.extraction_b else wide.extraction_a end = own.extraction_id
         and wide.method = own.method
         and wide.reference = own.reference
         and wide.pooling = own.pooling
         and wide.emotion = own.emotion
-        and case when wide.direction = 'a_to_b' then wide.layer_b else wide.layer_a end is not distinct from own.layer
+        and case when wide.mapping = 'a_to_b' then wide.layer_b else wide.layer_a end is not distinct from own.layer
         and own.measure = 'transfer_auroc_ceiling'
 window pair as (partition by wide.extraction_a, wide.extraction_b, wide.method, wide.reference, wide.pooling)

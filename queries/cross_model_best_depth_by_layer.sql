@@ -1,7 +1,7 @@
 -- For each layer, the layer of the other model that matches it best, chosen and measured on different topics.
--- Grain: extraction_a, extraction_b, dataset, model_a, model_b, method, reference, pooling, direction, layer, best_layer
+-- Grain: extraction_a, extraction_b, dataset, model_a, model_b, method, reference, pooling, mapping, layer, best_layer
 -- Reads: cross_model_tests_by_layer
--- Column layer: of the model that `direction` goes from
+-- Column layer: of the model that `mapping` goes from
 -- Column best_layer: of the other model, chosen most often over random halves of the topics
 -- Column cka_debiased: mean of the debiased CKA at the chosen layers on the halves that did not choose
 -- Column null_high: 97.5 % quantile of it when prompts are paired at random and the layer is chosen again
@@ -15,9 +15,9 @@ select
     method,
     reference,
     pooling,
-    direction,
-    case when direction = 'a_to_b' then layer_a else layer_b end as layer,
-    case when direction = 'a_to_b' then layer_b else layer_a end as best_layer,
+    mapping,
+    case when mapping = 'a_to_b' then layer_a else layer_b end as layer,
+    case when mapping = 'a_to_b' then layer_b else layer_a end as best_layer,
     value as cka_debiased,
     null_mean,
     null_high,

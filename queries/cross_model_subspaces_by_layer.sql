@@ -1,5 +1,5 @@
--- Subspaces of each emotion's prompts: overlap of models (carried, or where direction is NULL as they stand), and within a model against all other labels.
--- Grain: extraction_a, extraction_b, dataset, model_a, model_b, method, reference, pooling, layer_a, layer_b, emotion, direction, k
+-- Subspaces of each emotion's prompts: overlap of models (carried, or where mapping is NULL as they stand), and within a model against all other labels.
+-- Grain: extraction_a, extraction_b, dataset, model_a, model_b, method, reference, pooling, layer_a, layer_b, emotion, mapping, k
 -- Reads: cross_model_tests_by_layer
 -- Column overlap: mean squared cosine of the principal angles
 -- Column overlap_null_mean: of carried subspaces when the fit's prompts are paired at random; else of unrelated subspaces, k / d_model
@@ -23,7 +23,7 @@ select
     layer_a,
     layer_b,
     emotion,
-    direction,
+    mapping,
     k,
     any_value(value) filter (where measure = 'subspace_overlap') as overlap,
     any_value(null_mean) filter (where measure = 'subspace_overlap') as overlap_null_mean,

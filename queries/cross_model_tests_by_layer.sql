@@ -1,5 +1,5 @@
 -- Every statistic of two models as it is stored, with its q-value; rows without layers are means over the matched layers.
--- Grain: extraction_a, extraction_b, dataset, method, reference, pooling, layer_a, layer_b, emotion, measure, direction, fit, k
+-- Grain: extraction_a, extraction_b, dataset, method, reference, pooling, layer_a, layer_b, emotion, measure, mapping, fit, k
 -- Reads: cross_model_statistics
 -- Column q_value: Benjamini-Hochberg over all rows of the dataset and measure that have a p-value
 with tested as (

@@ -25,7 +25,27 @@ def _more_of_extractions(table: str, columns: dict[str, Any]) -> dict[str, Any]:
     return columns | dict.fromkeys(NEW_IN_2, [None] * len(columns["created_at"]))
 
 
-STEPS: dict[int, Callable[[str, dict[str, Any]], dict[str, Any]]] = {1: _more_of_extractions}
+NEW_IN_3 = {
+    "prompts": ("cluster",),
+    "extractions": ("control",),
+    **{name: ("null_kind", "mc_error", "n_sampled") for name, table in TABLES.items() if "null_kind" in table.column_names},
+}
+"""Columns by table of which older rows know nothing, besides those that say what a statistic is of."""
+
+SUBJECTS_IN_3 = ("control", "target_emotion", "test_set")
+"""Columns of statistics that are NULL in every older row."""
+
+
+def _more_of_statistics(table: str, columns: dict[str, Any]) -> dict[str, Any]:
+    """Version 3: statistics say what they are of and what they are compared with; `mapping` was called `direction`."""
+    if "direction" in columns:
+        columns = columns | {"mapping": columns["direction"]}
+    absent = [*NEW_IN_3.get(table, ()), *(name for name in SUBJECTS_IN_3 if name in TABLES[table].column_names)]
+    n_rows = len(next(iter(columns.values())))
+    return columns | {name: [None] * n_rows for name in absent}
+
+
+STEPS: dict[int, Callable[[str, dict[str, Any]], dict[str, Any]]] = {1: _more_of_extractions, 2: _more_of_statistics}
 """By the version that it starts from: (table, columns of one row group) to the columns of the next version.
 
 A new version adds its step here, and old stores can be read for ever.

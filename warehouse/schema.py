@@ -10,7 +10,7 @@ from functools import cached_property
 
 import pyarrow as pa
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """Written into every file's footer, and part of every extraction's id."""
 
 
@@ -40,6 +40,7 @@ COLUMNS = _columns(
     Column("prompts_sha256", _TEXT, "Content hash of the set's texts and labels; a version of the dataset."),
     Column("prompt_id", _TEXT, "Content hash of the prompt's label and text."),
     Column("topic", _TEXT, "What the prompt is about; one prompt per topic and emotion makes a complete set."),
+    Column("cluster", _TEXT, "Topics that belong together, such as one writer's; resampled and held out as a whole."),
     Column("emotion", _TEXT, "The label of a prompt, or the label whose direction a row describes."),
     Column("text", _TEXT, "The prompt itself."),
     Column("lang", _TEXT, "Language of the text, as a BCP 47 tag."),
@@ -103,6 +104,11 @@ COLUMNS = _columns(
     Column("passed", _FLAG, "Whether the check passed."),
     Column("detail", _TEXT, "What was measured, in a sentence."),
     # what was measured
+    Column(
+        "control",
+        _TEXT,
+        "What a row is made of instead of a model: words, embeddings or untrained; of a gain, what is subtracted.",
+    ),
     Column("pooling", _TEXT, "Which tokens a prompt's activation is taken from: last, mean, word or content."),
     Column("layer", _COUNT, "Decoder blocks applied: 0 is the embeddings, k the residual stream after block k."),
     Column("activation", VECTOR, "Pooled residual stream of one prompt, before the final norm."),
@@ -112,9 +118,13 @@ COLUMNS = _columns(
     Column("n_reference", _COUNT, "Prompts of the reference that made the vector.", "prompts"),
     Column("l1_norm", _REAL, "Sum of absolute components of the vector."),
     Column("l2_norm", _REAL, "Euclidean length of the vector."),
-    Column("relative_norm", _REAL, "Length of the vector over the mean length of the reference prompts' activations."),
+    Column(
+        "relative_norm",
+        _REAL,
+        "Length of the vector over the mean length of the reference prompts' activations; NULL where it is read, not added.",
+    ),
     Column("averaged", _FLAG, "Whether means over layers cover this layer (the embeddings are left out by default)."),
-    Column("vector", VECTOR, "The emotion's direction, not normalised."),
+    Column("vector", VECTOR, "The emotion's direction, not normalised; of method whitened the one that scores are read along."),
     Column("emotion_a", _TEXT, "First emotion of a pair, in alphabetical order."),
     Column("emotion_b", _TEXT, "Second emotion of a pair."),
     Column("extraction_a", _TEXT, "Extraction of the first model of a pair."),
@@ -126,7 +136,9 @@ COLUMNS = _columns(
     Column("layer_a", _COUNT, "Layer of the first model."),
     Column("layer_b", _COUNT, "Layer of the second model."),
     Column("measure", _TEXT, "What the value measures."),
-    Column("direction", _TEXT, "Which model is mapped onto the other: `a_to_b`, `b_to_a`, or NULL."),
+    Column("mapping", _TEXT, "Which model is mapped onto the other: `a_to_b`, `b_to_a`, or NULL."),
+    Column("target_emotion", _TEXT, "Emotion of the target model whose direction a carried one is compared with."),
+    Column("test_set", _TEXT, "Dataset whose prompts are scored; NULL where these are the training set's own, in folds."),
     Column("fit", _TEXT, "How the map between two models was fitted; NULL where there is none."),
     Column("pair", _TEXT, "The two extractions of a pair, joined by a hyphen; a partition key only."),
     Column("consensus_id", _TEXT, "Hash of the extractions (three or more) that a consensus was made of."),
@@ -134,24 +146,39 @@ COLUMNS = _columns(
     Column("value", _REAL, "The measured value; NULL where it is not defined."),
     Column("ci_low", _REAL, "Lower end of the 95 % interval; NULL where there is none that covers."),
     Column("ci_high", _REAL, "Upper end of the 95 % interval."),
+    Column(
+        "null_kind",
+        _TEXT,
+        "What the value is compared with, such as permuted labels; fixed: one stated value.",
+    ),
     Column("null_mean", _REAL, "Mean of the value under the null."),
     Column("null_low", _REAL, "2.5 % quantile of the value under the null."),
     Column("null_high", _REAL, "97.5 % quantile of the value under the null."),
     Column("p_value", _REAL, "Probability of a value at least this far out under the null."),
     Column("n", _COUNT, "What the value rests on: topics, or dimensions where the null is geometric."),
     Column("n_draws", _COUNT, "Draws from the null; NULL where its distribution is known exactly.", "draws"),
+    Column("mc_error", _REAL, "Standard error of the value that random splits leave; NULL where nothing is split at random."),
+    Column("n_sampled", _COUNT, "Prompts of the sample that the value rests on; NULL where all of them count.", "prompts"),
+    # what activations look like
+    Column("top3_variance_share", _REAL, "Share of the variance of the prompts' rows that lies in three dimensions."),
+    Column("sink_share", _REAL, "Share of pooled positions with a norm above 5 times the median token's."),
+    Column("low_outlier_share", _REAL, "Share of pooled positions with a norm below a fifth of the median token's."),
+    Column("norm_bimodality", _REAL, "Ashman's D of two normal distributions fitted to the logarithms of the rows' norms."),
 )
 
 STATISTIC_COLUMNS = (
     "value",
     "ci_low",
     "ci_high",
+    "null_kind",
     "null_mean",
     "null_low",
     "null_high",
     "p_value",
     "n",
     "n_draws",
+    "mc_error",
+    "n_sampled",
 )
 
 
@@ -238,8 +265,8 @@ TABLES: dict[str, Table] = {
             "The texts of every version of every prompt set.",
             grain=("dataset", "prompts_sha256", "prompt_id"),
             partition_by=("dataset", "prompts_sha256"),
-            value_columns=("topic", "emotion", "text", "lang", "role", "n_copies", "n_words", "final_char"),
-            nullable=frozenset({"topic", "lang"}),
+            value_columns=("topic", "cluster", "emotion", "text", "lang", "role", "n_copies", "n_words", "final_char"),
+            nullable=frozenset({"topic", "cluster", "lang"}),
             all_or_none=True,
         ),
         _statistics(
@@ -261,6 +288,7 @@ TABLES: dict[str, Table] = {
                 "dataset",
                 "prompts_sha256",
                 "model",
+                "control",
                 "revision",
                 "weights_sha256",
                 "tokenizer_sha256",
@@ -293,6 +321,7 @@ TABLES: dict[str, Table] = {
             ),
             nullable=frozenset(
                 {
+                    "control",
                     "revision",
                     "weights_sha256",
                     "tokenizer_sha256",
@@ -339,6 +368,16 @@ TABLES: dict[str, Table] = {
             all_or_none=True,
         ),
         Table(
+            "layer_profiles",
+            About.extraction,
+            "What a layer's activations look like: whether a few dimensions or a few tokens hold most of their size.",
+            grain=("extraction_id", "pooling", "layer"),
+            partition_by=_BY_EXTRACTION,
+            value_columns=("dataset", "model", "top3_variance_share", "sink_share", "low_outlier_share", "norm_bimodality"),
+            nullable=frozenset({"top3_variance_share", "sink_share", "low_outlier_share", "norm_bimodality"}),
+            all_or_none=True,
+        ),
+        Table(
             "vectors",
             About.extraction,
             "Emotion directions at each layer.",
@@ -356,24 +395,25 @@ TABLES: dict[str, Table] = {
                 "averaged",
                 "vector",
             ),
+            nullable=frozenset({"relative_norm"}),
         ),
         _statistics(
             "vector_quality",
             About.extraction,
             "How reliable and how separating each direction is; a row with layer NULL covers all layers.",
-            grain=(*_VECTOR_GRAIN, "measure"),
+            grain=(*_VECTOR_GRAIN, "measure", "control", "test_set"),
             partition_by=_BY_EXTRACTION,
             value_columns=("dataset", "model"),
-            nullable={"layer"},
+            nullable={"layer", "control", "test_set"},
         ),
         _statistics(
             "within_model_statistics",
             About.extraction,
             "How alike two emotions are in one model; a row with layer NULL is the mean over layers.",
-            grain=("extraction_id", "method", "reference", "pooling", "layer", "emotion_a", "emotion_b", "measure"),
+            grain=("extraction_id", "method", "reference", "pooling", "layer", "emotion_a", "emotion_b", "measure", "control"),
             partition_by=_BY_EXTRACTION,
             value_columns=("dataset", "model"),
-            nullable={"layer"},
+            nullable={"layer", "control"},
         ),
         _statistics(
             "cross_model_statistics",
@@ -388,32 +428,34 @@ TABLES: dict[str, Table] = {
                 "layer_a",
                 "layer_b",
                 "emotion",
+                "target_emotion",
                 "measure",
-                "direction",
+                "control",
+                "mapping",
                 "fit",
                 "k",
             ),
             partition_by=("dataset", "pair"),
             value_columns=("dataset", "model_a", "model_b"),
-            nullable={"layer_a", "layer_b", "emotion", "direction", "fit", "k"},
+            nullable={"layer_a", "layer_b", "emotion", "target_emotion", "control", "mapping", "fit", "k"},
         ),
         _statistics(
             "consensus_statistics",
             About.group,
             "What three or more models hold in common, by model; a row with layer NULL is the mean over layers.",
-            grain=("consensus_id", "extraction_id", "method", "reference", "pooling", "layer", "emotion", "measure"),
+            grain=("consensus_id", "extraction_id", "method", "reference", "pooling", "layer", "emotion", "measure", "control"),
             partition_by=("dataset", "consensus_id"),
             value_columns=("dataset", "model", "k"),
-            nullable={"layer", "k"},
+            nullable={"layer", "control", "k"},
         ),
         _statistics(
             "cross_dataset_statistics",
             About.pair,
             "How alike an emotion's direction is on two datasets of one model; a row with layer NULL is the mean over layers.",
-            grain=("extraction_a", "extraction_b", "method", "reference", "pooling", "emotion", "layer", "measure"),
+            grain=("extraction_a", "extraction_b", "method", "reference", "pooling", "emotion", "layer", "measure", "control"),
             partition_by=("model", "pair"),
             value_columns=("model", "dataset_a", "dataset_b"),
-            nullable={"layer"},
+            nullable={"layer", "control"},
         ),
     )
 }

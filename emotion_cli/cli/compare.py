@@ -53,7 +53,7 @@ SUMMARIES = {
         "model_a",
         "model_b",
         "emotion",
-        "direction",
+        "mapping",
         "fit",
         "aligned_cosine",
         "null_high",

@@ -79,6 +79,7 @@ class PromptSet:
             "text": [prompt.text for prompt in self.prompts],
             "lang": [prompt.lang for prompt in self.prompts],
             "role": [self.role] * len(self.prompts),
+            "cluster": [None] * len(self.prompts),
             "n_copies": [prompt.n_copies for prompt in self.prompts],
             "n_words": [len(words_of(prompt.text)) for prompt in self.prompts],
             "final_char": [prompt.text.rstrip()[-1] for prompt in self.prompts],

@@ -10,7 +10,7 @@ from emotion_cli.job.layers import bag_of
 from emotion_cli.job.statistics import sampling_of, statistics_table
 from emotion_cli.measures.inference.draws import Contrast, draws_of
 from emotion_cli.measures.inference.sampling import Sampling
-from emotion_cli.measures.inference.statistic import Null, Statistic, Tail
+from emotion_cli.measures.inference.statistic import NO_NULL, Statistic, Tail
 from emotion_cli.measures.within.curves import Curves
 from emotion_cli.measures.within.surface import surface_auroc, surface_of
 from emotion_cli.measures.within.words import DRAWS as WORDS_DRAWS
@@ -31,7 +31,6 @@ from emotion_cli.prompts.words import WordList, read_words
 from warehouse.store import Partition, Store
 
 SURFACE, WORDS = "surface_auroc", "words_auroc"
-NOT_TESTED = Null(None, None, None, None, None)
 
 
 class AuditRow(NamedTuple):
@@ -117,7 +116,7 @@ def audit(rows: Sequence[PromptRow], sampling: Sampling, words: WordList) -> lis
             "first_word_share": f"the most frequent first word is {counts.first_word!r}",
         }
         for measure, name in COUNTS.items():
-            statistic = Statistic(float(getattr(counts, name)), NOT_TESTED, counts.n_prompts)
+            statistic = Statistic(float(getattr(counts, name)), NO_NULL, counts.n_prompts)
             measured.append(AuditRow(counts.emotion, None, measure, statistic, details.get(measure)))
     labels, topics = [row.emotion for row in rows], [row.topic for row in rows]
     surface = surface_of([row.final_char for row in rows], [first_word(row.text) for row in rows], [row.n_words for row in rows])

@@ -15,13 +15,11 @@ from emotion_cli.job.threads import in_threads
 from emotion_cli.job.variants import Variant, shared_variants, variant_of
 from emotion_cli.measures.between.consensus import Share, plane, shares
 from emotion_cli.measures.inference.relabelling import MIN_TOPICS, Design
-from emotion_cli.measures.inference.statistic import Null, Statistic, mean_of
+from emotion_cli.measures.inference.statistic import NO_NULL, Statistic, mean_of
 
 SHARE = "consensus_share"
 AXES = ("consensus_x", "consensus_y")
 """Measures that are coordinates in the consensus plane."""
-
-NO_NULL = Null(None, None, None, None, None)
 
 
 class Row(NamedTuple):

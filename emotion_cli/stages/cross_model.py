@@ -25,7 +25,7 @@ from emotion_cli.job.variants import Variant, shared_variants, variant_of
 from emotion_cli.measures.between.alignment import aligned, ceilings
 from emotion_cli.measures.between.cosine import raw_cosine
 from emotion_cli.measures.between.geometry import BEST_DEPTH, MEASURES, best_depths, geometries
-from emotion_cli.measures.between.result import DIRECTIONS, Each, Result
+from emotion_cli.measures.between.result import MAPPINGS, Each, Result
 from emotion_cli.measures.between.subspaces import subspaces_of_model, subspaces_of_pair
 from emotion_cli.measures.directions import ZERO_RELATIVE_NORM
 from emotion_cli.measures.inference.relabelling import MIN_TOPICS, N_SPLITS, Design, kept_without_groups
@@ -42,9 +42,11 @@ class Row(NamedTuple):
     layer_b: int | None
     statistic: Statistic
     emotion: str | None = None
-    direction: str | None = None
+    mapping: str | None = None
     fit: str | None = None
     k: int | None = None
+    target_emotion: str | None = None
+    control: str | None = None
 
 
 def tasks(job: Job) -> list[Task]:
@@ -192,9 +194,9 @@ def _all_layers(models: _Models) -> list[Row]:
     numbers = models.shared.numbers
     grams_a, grams_b = ([side.space(layer).gram for layer in layers] for side, layers in zip(models.layers, stored, strict=True))
     for match in best_depths(grams_a, grams_b, numbers, models.sampling.fewer(), models.each("best depths")):
-        a, b = (match.layer, match.best) if match.direction == DIRECTIONS[0] else (match.best, match.layer)
+        a, b = (match.layer, match.best) if match.mapping == MAPPINGS[0] else (match.best, match.layer)
         statistic = match.sampled.statistic(len(set(numbers.tolist())))
-        rows.append(Row(BEST_DEPTH, stored[0][a], stored[1][b], statistic, direction=match.direction))
+        rows.append(Row(BEST_DEPTH, stored[0][a], stored[1][b], statistic, mapping=match.mapping))
     return rows
 
 
@@ -257,12 +259,12 @@ def _rows(results: Sequence[Result], pairs: Sequence[tuple[int, int]], averaged:
 
 
 def _key(result: Result) -> tuple[str, str, str, str]:
-    return result.emotion or "", result.measure, result.direction or "", result.fit or ""
+    return result.emotion or "", result.measure, result.mapping or "", result.fit or ""
 
 
 def _row(result: Result, layers: tuple[int | None, int | None], n: int) -> Row:
     statistic = result.sampled.statistic(n)
-    return Row(result.measure, *layers, statistic, result.emotion, result.direction, result.fit, result.k)
+    return Row(result.measure, *layers, statistic, result.emotion, result.mapping, result.fit, result.k, result.target_emotion)
 
 
 def _raw_cosines(models: _Models) -> list[Row]:

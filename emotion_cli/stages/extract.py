@@ -184,6 +184,7 @@ def _extraction_row(
 
     return {
         "prompts_sha256": extraction.prompts_sha256,
+        "control": None,
         "revision": loaded.source.revision,
         "weights_sha256": loaded.source.weights_sha256,
         "tokenizer_sha256": loaded.source.tokenizer_sha256,

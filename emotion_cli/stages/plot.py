@@ -122,7 +122,7 @@ def _draw_pairs(job: Job, extractions: Sequence[Extraction], variant: Variant) -
             drawn[f"transfer_auroc_{name}"] = figures.transfer_auroc(
                 directions, f"carried directions, {subject}\n{_caption(variant)}"
             )
-        carried = [row for row in overlaps if row["direction"] and (row["model_a"], row["model_b"]) == models]
+        carried = [row for row in overlaps if row["mapping"] and (row["model_a"], row["model_b"]) == models]
         if carried:
             title = f"subspaces carried between {subject}\n{_caption(variant)}"
             drawn[f"subspace_overlap_{name}"] = figures.subspace_overlap(carried, title)

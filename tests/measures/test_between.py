@@ -75,9 +75,7 @@ def test_aligned_cosines_follow_from_the_activations(reference):
     design = design_of(Labels(labels, topics, EMOTIONS, reference))
     sampling = Sampling(0, 20, ("d",))
     curves = aligned([(space_of(x @ x.T), space_of(y @ y.T))], design, sampling, neutral="neutral", each=each)
-    one = next(
-        c for c in curves if (c.emotion, c.measure, c.direction, c.fit) == ("apology", "aligned_cosine", "a_to_b", "ridge")
-    )
+    one = next(c for c in curves if (c.emotion, c.measure, c.mapping, c.fit) == ("apology", "aligned_cosine", "a_to_b", "ridge"))
     x, y = ((m - m.mean(0)) / np.sqrt(((m - m.mean(0)) ** 2).sum(1).mean()) for m in (x, y))
     swapped = EMOTIONS if reference == "others" else ["apology", "neutral"]
     trials = [
@@ -225,7 +223,7 @@ def test_ceilings_are_the_cosines_of_thirds():
         a, b = ((x[design.rows[part, 0]].mean(0) - x[design.rows[part, 3]].mean(0)) for part in (split.source, split.target))
         cosines.append(a @ b / np.linalg.norm(a) / np.linalg.norm(b))
     assert one.sampled.value == pytest.approx(np.mean(cosines))
-    assert {c.direction for c in curves} == {c.fit for c in curves} == {None}
+    assert {c.mapping for c in curves} == {c.fit for c in curves} == {None}
 
 
 def test_upper_tails_and_intervals():

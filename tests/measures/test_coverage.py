@@ -56,7 +56,7 @@ def test_intervals_of_aligned_measures_hold_the_expected_value(strength, names):
         a, b = (space_of(rows @ rows.T) for rows in models)
         for one in aligned([(a, b)], design, SAMPLING, neutral="none", each=each):
             if one.fit == "ridge":
-                found.setdefault((one.measure, one.emotion, one.direction), []).append((one.sampled.value, one.sampled.groups))
+                found.setdefault((one.measure, one.emotion, one.mapping), []).append((one.sampled.value, one.sampled.groups))
     for measure in ("aligned_cosine", "aligned_specificity", "transfer_auroc"):
         held = np.mean([coverage(values) for key, values in found.items() if key[0] == measure])
         assert held >= 0.9

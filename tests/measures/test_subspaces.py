@@ -44,7 +44,7 @@ def test_a_rotated_copy_overlaps_as_far_as_topics_allow():
     rows = rng.normal(size=(3 * TOPICS, 12)) * np.array([5, 4] + [0.3] * 10)
     turn, _ = np.linalg.qr(rng.normal(size=(30, 30)))
     found = overlaps_between(space(rows), space(rows @ turn[:12]), design("anger"), SAMPLING)
-    values = {(one.k, one.measure, one.direction): one for one in found}
+    values = {(one.k, one.measure, one.mapping): one for one in found}
     for direction in ("a_to_b", "b_to_a"):
         one = values[2, "subspace_overlap", direction]
         assert one.sampled.value > 0.95 and one.sampled.value > one.sampled.draws.max()

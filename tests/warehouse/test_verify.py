@@ -254,20 +254,25 @@ def test_an_older_store_is_refused_and_migrated(store, monkeypatch):
     assert {row["emotion"] for row in Catalog(store).dicts("vectors")} == {"rage (2)", "thanks (2)"}
 
 
-def test_a_store_of_version_1_is_migrated(store, monkeypatch):
-    """As version 1 wrote it: its extractions say nothing of rows that were computed again, and so they do afterwards."""
-    new = migrations.NEW_IN_2
-    now = Catalog(store).dicts("extractions")
-    assert all(row["n_recomputed"] == 8 for row in now)
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_store_of_an_earlier_version_is_migrated(store, monkeypatch, version):
+    """As that version wrote it: of what it knew nothing, nothing is known afterwards."""
+    added = {name: {*migrations.NEW_IN_3.get(name, ()), *migrations.SUBJECTS_IN_3} for name in schema.TABLES}
+    if version == 1:
+        added["extractions"] |= {*migrations.NEW_IN_2}
+    now = {name: Catalog(store).dicts(name) for name in schema.TABLES}
+    assert all(row["n_recomputed"] == 8 for row in now["extractions"])
+    assert {row["null_kind"] for row in now["vector_quality"]} >= {"permuted", "gaussian"}
     held = [(partition, partition.manifest()) for table in schema.TABLES for partition in store.partitions(table)]
     with monkeypatch.context() as before:
-        before.setattr(schema, "SCHEMA_VERSION", 1)
+        before.setattr(schema, "SCHEMA_VERSION", version)
         for partition, manifest in held:
             files = []
             for entry in manifest.files:
                 rows = pq.ParquetFile(partition.folder / entry.name).read()
-                rows = rows.drop_columns([name for name in new if name in rows.column_names])
-                versioned = {**rows.schema.metadata, b"emo.schema_version": b"1"}
+                versioned = {**rows.schema.metadata, b"emo.schema_version": str(version).encode()}
+                rows = rows.drop_columns([name for name in rows.column_names if name in added[partition.table.name]])
+                rows = rows.rename_columns(["direction" if name == "mapping" else name for name in rows.column_names])
                 written = partition.write([rows.replace_schema_metadata(versioned)])
                 files.append(dataclasses.replace(written, part=entry.part, cost=entry.cost, recipe=entry.recipe))
             partition.commit(files, manifest.inputs, reads=manifest.reads)
@@ -275,7 +280,9 @@ def test_a_store_of_version_1_is_migrated(store, monkeypatch):
         store.partitions("extractions")[0].read(["layers"])
     repair(store, verify(store))
     assert {fault.check for fault in verify(store)} <= {"orphan", "stale"}
-    assert Catalog(store).dicts("extractions") == [row | dict.fromkeys(new) for row in now]
+    for name, rows in now.items():
+        unknown = {column: None for column in schema.TABLES[name].column_names if column in added[name]}
+        assert Catalog(store).dicts(name) == [row | unknown for row in rows]
 
 
 def test_a_file_of_a_newer_schema_is_refused_when_it_is_read(store, monkeypatch):

@@ -11,12 +11,12 @@ from typing import NamedTuple
 import numpy as np
 
 from emotion_cli.measures.between.maps import ridge, rotations
-from emotion_cli.measures.between.result import DIRECTIONS, Each, Result
+from emotion_cli.measures.between.result import MAPPINGS, Each, Result
 from emotion_cli.measures.between.space import FLAT, Space, coordinates_of, spectrum_of, strength_of
 from emotion_cli.measures.between.trials import Batch, Fit, Trials, batches_of, fits_of, trials_of
 from emotion_cli.measures.inference.relabelling import Design, Thirds, thirds_of
 from emotion_cli.measures.inference.sampling import Sampling
-from emotion_cli.measures.inference.statistic import Tail
+from emotion_cli.measures.inference.statistic import PAIRED, Tail
 from emotion_cli.measures.measure import Measure
 
 UNPAIRED = "transfer_auroc, unpaired"
@@ -26,7 +26,7 @@ COMPONENTS = 20
 """Most principal components that Procrustes rotates."""
 
 
-_WAYS = ((DIRECTIONS[0], 0, 1), (DIRECTIONS[1], 1, 0))
+_WAYS = ((MAPPINGS[0], 0, 1), (MAPPINGS[1], 1, 0))
 """Which model's direction is carried, and to which model."""
 
 
@@ -35,7 +35,7 @@ class Key(NamedTuple):
 
     emotion: str
     measure: str
-    direction: str | None
+    mapping: str | None
     fit: str | None
     k: int | None
     all_draws: bool
@@ -162,8 +162,8 @@ def _results(pair: int, means: Mapping[Key, np.ndarray], trials: Mapping[str, Tr
         sampled = trials[key.emotion].sampled(values, specific=key.measure.startswith("aligned_specificity"))
         unpaired = means.get(key._replace(measure=UNPAIRED)) if key.measure == "transfer_auroc" else None
         if unpaired is not None:
-            sampled = sampled._replace(draws=unpaired)
-        yield Result(pair, key.measure, sampled, key.emotion, key.direction, key.fit, key.k)
+            sampled = sampled._replace(draws=unpaired, kind=PAIRED)
+        yield Result(pair, key.measure, sampled, key.emotion, key.mapping, key.fit, key.k)
 
 
 def _carried_both_ways(
@@ -181,13 +181,13 @@ def _carried_both_ways(
             if batch.all_draws and not fit.all_draws:
                 continue
             maps = _rotated(ends, fit, batch) if fit.rotates else _regressed(ends, fit, batch, towards)
-            for (direction, i, j), (scores, squares, k, alpha) in zip(_WAYS, maps, strict=False):
+            for (mapping, i, j), (scores, squares, k, alpha) in zip(_WAYS, maps, strict=False):
                 source, target = ends[i], ends[j]
                 lengths_here = squares_of(batch.source, source.source)
                 # a map that carries nothing leaves rounding, whose direction means nothing
                 is_defined = (squares > FLAT * lengths_here) & (lengths_here > source.zero)
                 carried = Carried(scores, np.where(is_defined, squares, np.nan), lengths[j], batch)
-                key = Key(batch.emotion, "", direction, fit.name, k, fit.all_draws)
+                key = Key(batch.emotion, "", mapping, fit.name, k, fit.all_draws)
                 for measure in MEASURES:
                     # a null for it under Procrustes would need new components for every pairing
                     if fit.rotates and measure.name == "transfer_auroc":

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from emotion_cli.measures.inference.statistic import Null
+from emotion_cli.measures.inference.statistic import GAUSSIAN, Null
 
 
 class RawCosine(NamedTuple):
@@ -31,4 +31,4 @@ def raw_cosine(direction_a: np.ndarray, direction_b: np.ndarray) -> RawCosine:
     lengths = np.linalg.norm(a) * np.linalg.norm(b)
     value = float(a @ b / lengths) if lengths > 0 else None
     p_value = float(min(1.0, 2 * chance.sf(abs(value)))) if value is not None else None
-    return RawCosine(value, Null(0.0, low, high, p_value, None))
+    return RawCosine(value, Null(0.0, low, high, p_value, None, GAUSSIAN))

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from emotion_cli.measures.between.result import DIRECTIONS, Each, Result
+from emotion_cli.measures.between.result import MAPPINGS, Each, Result
 from emotion_cli.measures.inference.sampling import Sampling
 from emotion_cli.measures.inference.statistic import Sampled, Tail
 from emotion_cli.measures.measure import Measure
@@ -33,7 +33,7 @@ class BestDepth(NamedTuple):
 
     layer: int
     best: int
-    direction: str
+    mapping: str
     sampled: Sampled
 
 
@@ -186,10 +186,10 @@ def best_depths(
         BestDepth(
             layer,
             int(np.bincount(choices[way][:, layer]).argmax()),
-            direction,
+            mapping,
             Sampled(float(values[way][layer]), np.array([drawn[way][layer] for drawn in null])),
         )
-        for way, direction in enumerate(DIRECTIONS)
+        for way, mapping in enumerate(MAPPINGS)
         for layer in range(len(values[way]))
     ]
 

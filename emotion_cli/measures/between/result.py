@@ -8,7 +8,7 @@ from emotion_cli.measures.inference.statistic import Sampled
 Each = Callable[[Callable[[int], None], Iterable[int]], None]
 """Calls a function for each number; may use threads and report progress."""
 
-DIRECTIONS = ("a_to_b", "b_to_a")
+MAPPINGS = ("a_to_b", "b_to_a")
 """Which way a map goes, or which model's layer chooses."""
 
 
@@ -19,6 +19,7 @@ class Result(NamedTuple):
     measure: str
     sampled: Sampled
     emotion: str | None = None
-    direction: str | None = None
+    mapping: str | None = None
     fit: str | None = None
     k: int | None = None
+    target_emotion: str | None = None

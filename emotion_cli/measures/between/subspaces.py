@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from emotion_cli.measures.between.maps import ridge, rows_of
-from emotion_cli.measures.between.result import DIRECTIONS, Each, Result
+from emotion_cli.measures.between.result import MAPPINGS, Each, Result
 from emotion_cli.measures.between.space import Space, spectrum_of, strength_of
 from emotion_cli.measures.inference.relabelling import Design, Thirds, as_labelled, exchanged, joined, thirds_of
 from emotion_cli.measures.inference.sampling import Sampling
@@ -133,7 +133,7 @@ def overlaps_between(a: Space, b: Space, design: Design, sampling: Sampling) -> 
     sums: dict[tuple[str, str, int, Measure], np.ndarray] = {}
     splits = thirds_of(design, sampling, N_SPLITS)
     for number, split in enumerate(splits):
-        for direction, source, target in zip(DIRECTIONS, (a, b), (b, a), strict=True):
+        for mapping, source, target in zip(MAPPINGS, (a, b), (b, a), strict=True):
             for emotion in design.emotions:
                 rng = sampling.generator("pairings", str(number))
                 cosines = _carried(source, target, design, split, emotion, sampling.draws, rng)
@@ -142,11 +142,11 @@ def overlaps_between(a: Space, b: Space, design: Design, sampling: Sampling) -> 
                         continue
                     angles = np.clip(np.linalg.svd(cosines[:, :k, :k], compute_uv=False), 0, 1)
                     for measure in MEASURES:
-                        total = sums.setdefault((emotion, direction, k, measure), np.zeros(sampling.draws + 1))
+                        total = sums.setdefault((emotion, mapping, k, measure), np.zeros(sampling.draws + 1))
                         total += measure.run(angles) / len(splits)
     return [
-        Result(0, measure.name, Sampled(float(values[0]), values[1:], measure.tail), emotion, direction, "ridge", k)
-        for (emotion, direction, k, measure), values in sums.items()
+        Result(0, measure.name, Sampled(float(values[0]), values[1:], measure.tail), emotion, mapping, "ridge", k)
+        for (emotion, mapping, k, measure), values in sums.items()
     ]
 
 

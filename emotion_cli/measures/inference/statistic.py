@@ -15,10 +15,14 @@ class Tail(Enum):
     BOTH = "both"
 
 
+PERMUTED, PAIRED, GAUSSIAN, FIXED = "permuted", "paired", "gaussian", "fixed"
+"""What a value is compared with: permuted labels, topics paired at random, Gaussian directions, one stated value."""
+
+
 class Null(NamedTuple):
     """The value under the null: mean, 2.5 and 97.5 % quantiles, p-value; None where not defined.
 
-    `n_draws` is None where the distribution is known exactly.
+    `n_draws` is None where the distribution is known exactly. `kind` says what the value is compared with.
     """
 
     mean: float | None
@@ -26,6 +30,7 @@ class Null(NamedTuple):
     high: float | None
     p_value: float | None
     n_draws: int | None
+    kind: str | None = PERMUTED
 
 
 class Interval(NamedTuple):
@@ -34,6 +39,8 @@ class Interval(NamedTuple):
     low: float | None
     high: float | None
 
+
+NO_NULL = Null(None, None, None, None, None, None)
 
 NO_INTERVAL = Interval(None, None)
 
@@ -47,12 +54,17 @@ Z = 1.96
 
 
 class Statistic(NamedTuple):
-    """A measured value (None where not defined), its null, and its number of topics or prompts."""
+    """A measured value (None where not defined), its null, and its number of topics or prompts.
+
+    `mc_error` is the standard error that random splits leave; `n_sampled` counts the prompts of a sample, None for all.
+    """
 
     value: float | None
     null: Null
     n: int
     interval: Interval = NO_INTERVAL
+    mc_error: float | None = None
+    n_sampled: int | None = None
 
 
 def defined(value: float) -> float | None:
@@ -60,12 +72,12 @@ def defined(value: float) -> float | None:
     return float(value) if np.isfinite(value) else None
 
 
-def null_of(value: float | None, draws: np.ndarray, tail: Tail) -> Null:
+def null_of(value: float | None, draws: np.ndarray, tail: Tail, kind: str = PERMUTED) -> Null:
     """Band and permutation p-value of a tail (Phipson and Smyth 2010): (r + 1) / (n + 1), twice the smaller for both tails."""
     known = draws[np.isfinite(draws)]
     n = len(known)
     if n == 0:
-        return Null(None, None, None, None, 0)
+        return Null(None, None, None, None, 0, kind)
     low, high = np.quantile(known, [0.025, 0.975])
     p_value = None
     if value is not None:
@@ -73,7 +85,7 @@ def null_of(value: float | None, draws: np.ndarray, tail: Tail) -> Null:
         slack = 1e-12 * max(1.0, abs(value))
         above, below = (np.sum(known >= value - slack) + 1) / (n + 1), (np.sum(known <= value + slack) + 1) / (n + 1)
         p_value = float({Tail.UPPER: above, Tail.LOWER: below, Tail.BOTH: min(1.0, 2 * min(above, below))}[tail])
-    return Null(float(known.mean()), float(low), float(high), p_value, n)
+    return Null(float(known.mean()), float(low), float(high), p_value, n, kind)
 
 
 def interval_of(draws: np.ndarray) -> Interval:
@@ -123,19 +135,21 @@ def mean_where_defined(curves: np.ndarray) -> np.ndarray:
 class Sampled(NamedTuple):
     """A value (NaN where not defined), its draws from the null [draw], and which tail of the null counts.
 
-    `groups` [group] are replicates without each group of topics; None where there is no interval.
+    `groups` [group] are replicates without each group of topics; None where there is no interval. `kind` is that of the null.
     """
 
     value: float
     draws: np.ndarray
     tail: Tail = Tail.UPPER
     groups: np.ndarray | None = None
+    kind: str = PERMUTED
+    mc_error: float | None = None
 
     def statistic(self, n: int) -> Statistic:
         """The value beside its null and its jackknife interval; `n` counts topics or prompts."""
         value = defined(self.value)
         interval = NO_INTERVAL if self.groups is None else jackknife_interval(value, self.groups)
-        return Statistic(value, null_of(value, self.draws, self.tail), n, interval)
+        return Statistic(value, null_of(value, self.draws, self.tail, self.kind), n, interval, self.mc_error)
 
 
 def mean_of(samples: Sequence[Sampled]) -> Sampled | None:
@@ -144,9 +158,13 @@ def mean_of(samples: Sequence[Sampled]) -> Sampled | None:
     if not known:
         return None
     groups = [sample.groups for sample in known if sample.groups is not None]
+    errors = [sample.mc_error for sample in known if sample.mc_error is not None]
     return Sampled(
         float(np.mean([sample.value for sample in known])),
         np.mean([sample.draws for sample in known], axis=0),
         known[0].tail,
         np.mean(groups, axis=0) if groups else None,
+        known[0].kind,
+        # splits are shared by the layers, so their errors may all point one way
+        float(np.mean(errors)) if errors else None,
     )

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from emotion_cli.measures.inference.statistic import NO_INTERVAL, Interval, Null, Statistic, Tail, defined, null_of
+from emotion_cli.measures.inference.statistic import NO_INTERVAL, PERMUTED, Interval, Null, Statistic, Tail, defined, null_of
 
 _mean = partial(np.mean, axis=0)
 
@@ -15,7 +15,8 @@ class Curves(NamedTuple):
     """Values [layer, 1 + draw], the first as the labels are; `n` counts the topics or prompts.
 
     `bootstrap` [layer, draw] and `interval` make an interval; `is_zero` [layer] tells where the mean over layers has nothing
-    to average; `mean` takes that mean; `null` stands in place of draws; `layers` are those of the rows where they are not all.
+    to average; `mean` takes that mean; `null` stands in place of draws; `layers` are those of the rows where they are not all;
+    `kind` is what the draws are of.
     """
 
     values: np.ndarray
@@ -26,6 +27,7 @@ class Curves(NamedTuple):
     mean: Callable[[np.ndarray], np.ndarray] = _mean
     null: Null | None = None
     layers: Sequence[int | None] | None = None
+    kind: str = PERMUTED
 
     def statistics(self, layers: Sequence[int], averaged: Collection[int], tail: Tail) -> list[tuple[int | None, Statistic]]:
         """The statistic of each layer, and of the mean over the averaged ones (None) where that is defined for all layers."""
@@ -47,4 +49,4 @@ class Curves(NamedTuple):
         interval = NO_INTERVAL
         if value is not None and drawn is not None and self.interval is not None:
             interval = self.interval(value, drawn)
-        return Statistic(value, self.null or null_of(value, values[1:], tail), self.n, interval)
+        return Statistic(value, self.null or null_of(value, values[1:], tail, self.kind), self.n, interval)

@@ -10,7 +10,16 @@ import numpy as np
 from emotion_cli.measures.gram import Gram
 from emotion_cli.measures.inference.resampling import permutations_within, resampled, strata_of, units_of
 from emotion_cli.measures.inference.sampling import Sampling
-from emotion_cli.measures.inference.statistic import Interval, Null, Statistic, Tail, interval_of, mean_where_defined, widened
+from emotion_cli.measures.inference.statistic import (
+    FIXED,
+    Interval,
+    Null,
+    Statistic,
+    Tail,
+    interval_of,
+    mean_where_defined,
+    widened,
+)
 from emotion_cli.measures.labels import OTHERS, Labels, coefficients
 from emotion_cli.measures.measure import Measure
 from emotion_cli.measures.within.curves import Curves
@@ -77,7 +86,7 @@ def unbiased(grams: Sequence[Gram], labels: Labels, sampling: Sampling) -> Itera
     is_zero = np.array([[_is_zero(gram, made_of, emotion) for emotion in emotions] for gram in parts])
     mixtures = mixtures_of(names, emotions, labels.reference)
     values = np.array([unbiased_cosines(gram.inner, codes, units, counts, mixtures) for gram in parts])
-    expected = Null(equidistance(len(emotions), labels.reference), None, None, None, None)
+    expected = Null(equidistance(len(emotions), labels.reference), None, None, None, None, FIXED)
 
     def interval(value: float, draws: np.ndarray) -> Interval:
         return widened(value, interval_of(draws), len(strata))

@@ -10,7 +10,7 @@ from emotion_cli.measures.gram import Gram
 from emotion_cli.measures.inference.auroc import area_interval, areas, resampled_areas, settled
 from emotion_cli.measures.inference.draws import Contrast, draws_of
 from emotion_cli.measures.inference.sampling import Sampling
-from emotion_cli.measures.inference.statistic import mean_where_defined
+from emotion_cli.measures.inference.statistic import GAUSSIAN, mean_where_defined
 from emotion_cli.measures.within.bag_of_words import Texts
 from emotion_cli.measures.within.curves import Curves
 
@@ -65,7 +65,7 @@ def random_auroc(contrast: Contrast, grams: Sequence[Gram], values: np.ndarray) 
         scores = settled(gram.projections.T, float(gram.norms.mean()))
         drawn = [areas(scores[:, test[is_emotion[test]]], scores[:, test[~is_emotion[test]]]) for test in folds]
         beside[i] = [values[i], *(np.mean(drawn, axis=0) if drawn else np.full(len(scores), np.nan))]
-    return Curves(beside, contrast.draws.n_units)
+    return Curves(beside, contrast.draws.n_units, kind=GAUSSIAN)
 
 
 def heldout_auroc(contrast: Contrast, grams: Sequence[Gram], tests: Sequence[HeldOut], sampling: Sampling) -> Curves:

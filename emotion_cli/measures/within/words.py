@@ -12,7 +12,7 @@ from threadpoolctl import threadpool_limits
 from emotion_cli.measures.inference.auroc import area_interval, areas, gain_interval, resampled_areas, settled
 from emotion_cli.measures.inference.draws import Contrast, draws_of
 from emotion_cli.measures.inference.sampling import Sampling
-from emotion_cli.measures.inference.statistic import Null, mean_where_defined
+from emotion_cli.measures.inference.statistic import FIXED, Null, mean_where_defined
 from emotion_cli.measures.within.bag_of_words import CLASSIFIERS, MOST_PROMPTS, Classifier, Counts, Texts, best_classifier
 from emotion_cli.measures.within.curves import Curves
 
@@ -22,7 +22,7 @@ DRAWS = 200
 REMEMBERED = 64
 """Directions whose words are remembered: words do not depend on the model, so all models of a dataset share them."""
 
-EXCEEDS_NOTHING = Null(0.0, None, None, None, None)
+EXCEEDS_NOTHING = Null(0.0, None, None, None, None, FIXED)
 """Of a gain: words and direction are as good as each other; its interval tells."""
 
 

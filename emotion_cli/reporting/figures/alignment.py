@@ -17,7 +17,7 @@ def aligned_cosine(rows: Sequence[Row], title: str) -> dict[str, bytes]:
     `rows` of `cross_model_alignment_by_layer`, of one emotion, pair of models and fit.
     """
     figure, axes = canvas(title, width=7.0, height=4.4)
-    for i, (direction, members) in enumerate(_lines(rows, "direction")):
+    for i, (mapping, members) in enumerate(_lines(rows, "mapping")):
         x, low, high = _depths(members), _values(members, "null_low"), _values(members, "null_high")
         axes.fill_between(x, low, high, color=COLOURS[i], alpha=0.12, linewidth=0)
         line(axes, i, x, [row["aligned_cosine"] for row in members], _arrow(members[0]))
@@ -32,9 +32,9 @@ def aligned_cosine(rows: Sequence[Row], title: str) -> dict[str, bytes]:
             linestyle=":",
             marker="x",
             markersize=3,
-            label="with the nearest other emotion" if direction == "a_to_b" else None,
+            label="with the nearest other emotion" if mapping == "a_to_b" else None,
         )
-        if direction == "a_to_b":
+        if mapping == "a_to_b":
             axes.plot(x, _values(members, "ceiling"), color="#444444", linestyle=(0, (5, 2)), linewidth=1.2, label="ceiling")
     _over_depth(axes)
     axes.axhline(0, color="#999999", linewidth=0.8)
@@ -47,8 +47,8 @@ def transfer_auroc(rows: Sequence[Row], title: str) -> dict[str, bytes]:
     """How well each emotion's carried direction separates the other model's prompts, beside that model's own direction."""
     figure, axes = canvas(title, width=7.0, height=4.4)
     for i, (emotion, members) in enumerate(_lines(rows, "emotion")):
-        for direction, carried in _lines(members, "direction"):
-            forth, x, colour = direction == "a_to_b", _depths(carried), COLOURS[i % len(COLOURS)]
+        for mapping, carried in _lines(members, "mapping"):
+            forth, x, colour = mapping == "a_to_b", _depths(carried), COLOURS[i % len(COLOURS)]
             axes.plot(
                 x,
                 _values(carried, "transfer_auroc"),
@@ -68,8 +68,8 @@ def transfer_auroc(rows: Sequence[Row], title: str) -> dict[str, bytes]:
                 marker="." if forth else "x",
                 markersize=3,
             )
-    for direction, carried in _lines(rows, "direction"):
-        axes.plot([], [], color="#444444", linestyle="-" if direction == "a_to_b" else "--", label=_arrow(carried[0]))
+    for mapping, carried in _lines(rows, "mapping"):
+        axes.plot([], [], color="#444444", linestyle="-" if mapping == "a_to_b" else "--", label=_arrow(carried[0]))
     edges = [
         (depth, [number(row["transfer_null_high"]) for row in at_depth]) for depth, at_depth in _lines(rows, "relative_depth")
     ]
@@ -127,9 +127,9 @@ def subspace_overlap(rows: Sequence[Row], title: str) -> dict[str, bytes]:
     figure, axes = canvas(title, width=6.4, height=4.2)
     sizes = sorted({row["k"] for row in rows})
     for i, emotion in enumerate(sorted({row["emotion"] for row in rows})):
-        for direction in sorted({row["direction"] for row in rows}):
-            carried = [row for row in rows if (row["emotion"], row["direction"]) == (emotion, direction)]
-            forth, colour = direction == "a_to_b", COLOURS[i % len(COLOURS)]
+        for mapping in sorted({row["mapping"] for row in rows}):
+            carried = [row for row in rows if (row["emotion"], row["mapping"]) == (emotion, mapping)]
+            forth, colour = mapping == "a_to_b", COLOURS[i % len(COLOURS)]
             overlap, chance = (
                 [_mean(row[name] for row in carried if row["k"] == k) for k in sizes] for name in ("overlap", "overlap_null_high")
             )
@@ -143,9 +143,9 @@ def subspace_overlap(rows: Sequence[Row], title: str) -> dict[str, bytes]:
                 label=emotion if forth else None,
             )
             axes.plot(sizes, chance, color=colour, linestyle=":", linewidth=1.0, marker="x", markersize=3)
-    for direction in sorted({row["direction"] for row in rows}):
-        row = next(row for row in rows if row["direction"] == direction)
-        axes.plot([], [], color="#444444", linestyle="-" if direction == "a_to_b" else "--", label=_arrow(row))
+    for mapping in sorted({row["mapping"] for row in rows}):
+        row = next(row for row in rows if row["mapping"] == mapping)
+        axes.plot([], [], color="#444444", linestyle="-" if mapping == "a_to_b" else "--", label=_arrow(row))
     axes.set_xticks(sizes)
     axes.set_ylim(0, 1.02)
     axes.set_xlabel("components (k)")
@@ -177,7 +177,7 @@ def _values(rows: Iterable[Row], name: str) -> list[float]:
 
 def _arrow(row: Row) -> str:
     models = row["model_a"], row["model_b"]
-    return " to ".join(models if row["direction"] == "a_to_b" else models[::-1])
+    return " to ".join(models if row["mapping"] == "a_to_b" else models[::-1])
 
 
 def _over_depth(axes: "Axes") -> None:

@@ -11,7 +11,7 @@ SHARED = "a shared contrast of emotion against reference"
 def carried(row: Row) -> str:
     """From which model to which a row's direction is carried."""
     names = row["model_a"], row["model_b"]
-    return " to ".join(names if row["direction"] == "a_to_b" else names[::-1])
+    return " to ".join(names if row["mapping"] == "a_to_b" else names[::-1])
 
 
 def pair_sentences(rows: Sequence[Row]) -> tuple[str, str]:
