@@ -6,8 +6,9 @@ from emotion_cli.job.extractions import Extraction, extractions_of_test_sets
 from emotion_cli.job.job import Job, Task
 from emotion_cli.job.layers import averaged_layers, inner_products, texts_of
 from emotion_cli.job.statistics import sampling_of, statistics_table, statistics_task
-from emotion_cli.job.variants import Variant, variant_of, variants
-from emotion_cli.measures.within.quality import Material, qualities
+from emotion_cli.job.variants import Variant, variant_of, variants_measured
+from emotion_cli.measures.directions import METHODS
+from emotion_cli.measures.within.quality import MEASURES_OF_A_CLASSIFIER, MEASURES_OF_A_DIRECTION, Material, qualities
 from emotion_cli.measures.within.surface import Surface, surface_of
 from emotion_cli.measures.within.words import DRAWS as WORDS_DRAWS
 from emotion_cli.prompts.audit import first_word
@@ -30,7 +31,7 @@ def _task(job: Job, extraction: Extraction) -> Task:
         extraction.subject,
         extraction.partition(job.store, "vector_quality"),
         reads=reads,
-        part_names=[variant.part for variant in variants(job.settings, activations)],
+        part_names=[variant.part for variant in variants_measured(job.settings, activations)],
         make=lambda job, part: _part(job, extraction, variant_of(part)),
         words_draws=WORDS_DRAWS,
     )
@@ -48,7 +49,8 @@ def _part(job: Job, extraction: Extraction, variant: Variant) -> pa.Table:
         inner.held_out,
         texts_of(job, extraction, inner.prompt_ids),
     )
-    return statistics_table("vector_quality", qualities(material), **variant._asdict())
+    measures = MEASURES_OF_A_CLASSIFIER if METHODS[variant.method].classifies else MEASURES_OF_A_DIRECTION
+    return statistics_table("vector_quality", qualities(material, measures), **variant._asdict())
 
 
 def _surface(job: Job, extraction: Extraction, prompt_ids: list[str]) -> Surface:

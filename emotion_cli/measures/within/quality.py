@@ -16,6 +16,7 @@ from emotion_cli.measures.labels import Labels, emotions_of
 from emotion_cli.measures.measure import Measure
 from emotion_cli.measures.within.bag_of_words import Texts
 from emotion_cli.measures.within.centroids import centroid_accuracy
+from emotion_cli.measures.within.classifier import logistic_auroc, logistic_heldout
 from emotion_cli.measures.within.curves import Curves
 from emotion_cli.measures.within.reliability import split_half
 from emotion_cli.measures.within.separability import HeldOut, auroc, best_auroc, heldout_auroc, random_auroc
@@ -164,11 +165,28 @@ MEASURES_OF_ALL_LABELS = (Measure("centroid_accuracy", Tail.UPPER, lambda case: 
 """The measures of an emotion among all labels; stored after the measures of directions."""
 
 
-def qualities(material: Material) -> list[Quality]:
-    """Every measure of every emotion's direction."""
+MEASURES_OF_A_DIRECTION = (MEASURES, MEASURES_OF_ALL_LABELS)
+
+
+def _classified_heldout(case: Case) -> Curves | None:
+    grams = [case.material.grams[layer] for layer in case.material.layers]
+    return logistic_heldout(case.contrast, grams, case.tests, case.material.testing)
+
+
+MEASURES_OF_A_CLASSIFIER = (
+    (
+        Measure("auroc", Tail.UPPER, lambda case: logistic_auroc(case.contrast, case.grams)),
+        Measure("auroc_heldout", Tail.UPPER, _classified_heldout),
+    ),
+)
+"""What is measured where no direction is made."""
+
+
+def qualities(material: Material, families: Sequence[Sequence[Measure]] = MEASURES_OF_A_DIRECTION) -> list[Quality]:
+    """Every measure of these families, of every emotion."""
     return [
         Quality(case.emotion, layer, measure.name, statistic)
-        for measures in (MEASURES, MEASURES_OF_ALL_LABELS)
+        for measures in families
         # a case at a time, so that the inner products of one emotion are in memory
         for case in (Case(material, emotion) for emotion in material.labels.emotions)
         for measure in measures
