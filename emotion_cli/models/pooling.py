@@ -198,9 +198,6 @@ def _forward(loaded: "LoadedModel", batch: Batch, reads: Sequence[Read], layers:
     """Mean over the nodes of each read, float32 [layer, read, d_model]."""
     import torch
 
-    ids = np.zeros((len(batch.rows), batch.width), dtype=np.int64)
-    for row, filled in zip(batch.rows, ids, strict=True):
-        filled[: len(row)] = row.tokens
     nodes = torch.tensor([read.row * batch.width + node for read in reads for node in read.nodes], device=loaded.device)
     starts = torch.tensor(np.cumsum([0] + [len(read.nodes) for read in reads[:-1]]), device=loaded.device)
     pooled: dict[int, Tensor] = {}
@@ -212,6 +209,19 @@ def _forward(loaded: "LoadedModel", batch: Batch, reads: Sequence[Read], layers:
         # gathers and averages in one pass; of a single node it is a copy
         pooled[layer] = torch.nn.functional.embedding_bag(nodes, flat, starts, mode="mean")
 
+    run(loaded, batch, layers, pool)
+    with torch.inference_mode():
+        # one copy from the device for all layers
+        return torch.stack([pooled[layer] for layer in layers]).cpu().numpy()
+
+
+def run(loaded: "LoadedModel", batch: Batch, layers: Sequence[int], read: "Callable[[int, Tensor], None]") -> None:
+    """One forward pass up to the last of `layers`; `read` is given each with its states [row, node, d_model]."""
+    import torch
+
+    ids = np.zeros((len(batch.rows), batch.width), dtype=np.int64)
+    for row, filled in zip(batch.rows, ids, strict=True):
+        filled[: len(row)] = row.tokens
     options: dict[str, Any] = {}
     if not batch.is_causal:
         options["attention_mask"] = attention_mask(loaded, batch)
@@ -219,7 +229,5 @@ def _forward(loaded: "LoadedModel", batch: Batch, reads: Sequence[Read], layers:
     with torch.inference_mode():
         # the next batch may be of shorter prompts
         rotary = as_it_was(loaded.model) if regimes(loaded) else nullcontext()
-        with rotary, residual_stream(loaded, layers, pool, stop=True):
+        with rotary, residual_stream(loaded, layers, read, stop=True):
             loaded.model(input_ids=torch.from_numpy(ids).to(loaded.device), use_cache=False, **options)
-        # one copy from the device for all layers
-        return torch.stack([pooled[layer] for layer in layers]).cpu().numpy()

@@ -42,7 +42,7 @@ REPORTED = ("prompts", "extractions", "vectors", "vector_quality", "within_model
 
 STAGES = (
     Stage("audit", ("prompts",), ("prompt_audits",), audit.tasks),
-    Stage("extract", ("prompts",), ("extractions", "activations"), extract.tasks),
+    Stage("extract", ("prompts",), ("extractions", "activations", "layer_profiles"), extract.tasks),
     Stage("vectors", ("activations",), ("vectors",), vectors.tasks),
     Stage("quality", ("prompts", "activations"), ("vector_quality",), quality.tasks),
     Stage("compare", ("prompts", "activations"), ("within_model_statistics",), within_model.tasks),
