@@ -8,10 +8,10 @@ BIN := $(VENV)/bin
 EMO := $(BIN)/emo
 
 MODELS ?= smollm2-135m gemma3-270m
-DATASETS ?= baseline extended heldout
+DATASETS ?= baseline extended heldout implicit implicit-heldout
 STORE ?= store
 RECIPE ?=
-TRAIN_SETS := $(filter-out heldout,$(DATASETS))
+TRAIN_SETS := $(filter-out heldout implicit-heldout,$(DATASETS))
 
 dataset_options = $(foreach dataset,$(DATASETS),-d $(dataset))
 train_options = $(foreach dataset,$(TRAIN_SETS),-d $(dataset))

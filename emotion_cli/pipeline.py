@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from emotion_cli.job.datasets import datasets_of_a_run, ensure_imported, newest_version
+from emotion_cli.job.datasets import ensure_imported, known_datasets, newest_version
 from emotion_cli.job.extractions import Extraction, extractions_in_store, planned_extraction, with_activations
 from emotion_cli.job.job import Job, Task
 from emotion_cli.job.known import (
@@ -75,7 +75,7 @@ def job_with_models(
     refuse_taken_names(store, sources.values())
     templates = {name: template_of(settings, source, listener) for name, source in sources.items()}
     version_of = ensure_imported if write else newest_version
-    versions = [version_of(store, dataset) for dataset in settings.dataset or datasets_of_a_run(store)]
+    versions = [version_of(store, dataset) for dataset in settings.dataset or known_datasets(store)]
     extractions = [
         planned_extraction(settings, version, source, templates[name]) for version in versions for name, source in sources.items()
     ]
@@ -102,7 +102,7 @@ def job_in_store(
 def job_on_prompts(store: Store, settings: Settings, listener: Listener, *, forced: Collection[str] = ()) -> Job:
     """A job over the newest version of each dataset asked for, under the models that were named, if any."""
     sources = find_sources(store, settings, settings.model, listener)
-    versions = [ensure_imported(store, dataset) for dataset in settings.dataset or datasets_of_a_run(store)]
+    versions = [ensure_imported(store, dataset) for dataset in settings.dataset or known_datasets(store)]
     extractions = [Extraction(version.dataset, version.role, version.prompts_sha256, "", "") for version in versions]
     return Job(store, settings, extractions, listener, sources, forced)
 

@@ -1,6 +1,6 @@
 -- The layer whose direction separates an emotion best in training, against the best layer that chance would find; and the test value there.
--- Grain: extraction_id, dataset, model, method, reference, pooling, emotion
--- Reads: vector_quality
+-- Grain: extraction_id, dataset, model, method, reference, pooling, emotion, test_set
+-- Reads: vector_quality, test_sets_by_layer
 -- Column auroc: the highest over the averaged layers, on held-out folds of the training set
 -- Column max_null_high: 97.5 % quantile of the highest over layers when labels are permuted within topics
 -- Column max_p_value: of auroc, against the highest over layers of each draw
@@ -9,12 +9,12 @@
 -- Column auroc_gain: auroc minus auroc_words; a best layer was chosen, so its gain is too large by that choice
 -- Column gain_ci_low: lower end of its 95 % interval
 -- Column gain_ci_high: upper end of its 95 % interval
--- Column heldout_auroc: on the prompts of test sets at that layer; the layer was not chosen on them, so it needs no correction
+-- Column heldout_auroc: on the prompts of the test set at that layer; the layer was not chosen on them, so it needs no correction
 -- Column heldout_ci_low: lower end of its 95 % interval
 -- Column heldout_ci_high: upper end of its 95 % interval
 -- Column heldout_null_high: 97.5 % quantile when labels are permuted within test topics
 -- Column heldout_p_value: of heldout_auroc, upper tail
--- Column heldout_words: what the words of the training texts give on the prompts of test sets
+-- Column heldout_words: what the words of the training texts give on the prompts of the test set
 -- Column heldout_gain: heldout_auroc minus heldout_words; the layer was not chosen on these prompts
 -- Column heldout_gain_ci_low: lower end of its 95 % interval
 -- Column heldout_gain_ci_high: upper end of its 95 % interval
@@ -23,8 +23,7 @@ with best as (
     where measure = 'auroc_best'
 ),
 
--- at one layer
-layers as (
+gains as (
     select
         extraction_id,
         method,
@@ -32,20 +31,11 @@ layers as (
         pooling,
         emotion,
         layer,
-        max(value) filter (where measure = 'auroc_gain') as auroc_gain,
-        max(ci_low) filter (where measure = 'auroc_gain') as gain_ci_low,
-        max(ci_high) filter (where measure = 'auroc_gain') as gain_ci_high,
-        max(value) filter (where measure = 'auroc_heldout') as heldout_auroc,
-        max(ci_low) filter (where measure = 'auroc_heldout') as heldout_ci_low,
-        max(ci_high) filter (where measure = 'auroc_heldout') as heldout_ci_high,
-        max(null_high) filter (where measure = 'auroc_heldout') as heldout_null_high,
-        max(p_value) filter (where measure = 'auroc_heldout') as heldout_p_value,
-        max(value) filter (where measure = 'auroc_gain_heldout') as heldout_gain,
-        max(ci_low) filter (where measure = 'auroc_gain_heldout') as heldout_gain_ci_low,
-        max(ci_high) filter (where measure = 'auroc_gain_heldout') as heldout_gain_ci_high
+        value as auroc_gain,
+        ci_low as gain_ci_low,
+        ci_high as gain_ci_high
     from vector_quality
-    where measure in ('auroc_gain', 'auroc_heldout', 'auroc_gain_heldout')
-    group by all
+    where measure = 'auroc_gain' and control is null
 ),
 
 -- without a layer
@@ -57,10 +47,9 @@ texts as (
         pooling,
         emotion,
         max(value) filter (where measure = 'auroc_surface') as auroc_surface,
-        max(value) filter (where measure = 'auroc_words') as auroc_words,
-        max(value) filter (where measure = 'auroc_words_heldout') as heldout_words
+        max(value) filter (where measure = 'auroc_words') as auroc_words
     from vector_quality
-    where measure in ('auroc_surface', 'auroc_words', 'auroc_words_heldout')
+    where measure in ('auroc_surface', 'auroc_words')
     group by all
 )
 
@@ -78,18 +67,20 @@ select
     best.p_value as max_p_value,
     texts.auroc_surface,
     texts.auroc_words,
-    layers.auroc_gain,
-    layers.gain_ci_low,
-    layers.gain_ci_high,
-    layers.heldout_auroc,
-    layers.heldout_ci_low,
-    layers.heldout_ci_high,
-    layers.heldout_null_high,
-    layers.heldout_p_value,
-    texts.heldout_words,
-    layers.heldout_gain,
-    layers.heldout_gain_ci_low,
-    layers.heldout_gain_ci_high
+    gains.auroc_gain,
+    gains.gain_ci_low,
+    gains.gain_ci_high,
+    tests.test_set,
+    tests.auroc as heldout_auroc,
+    tests.auroc_ci_low as heldout_ci_low,
+    tests.auroc_ci_high as heldout_ci_high,
+    tests.auroc_null_high as heldout_null_high,
+    tests.auroc_p_value as heldout_p_value,
+    tests.auroc_words as heldout_words,
+    tests.auroc_gain as heldout_gain,
+    tests.auroc_gain_ci_low as heldout_gain_ci_low,
+    tests.auroc_gain_ci_high as heldout_gain_ci_high
 from best
-left join layers using (extraction_id, method, reference, pooling, emotion, layer)
+left join gains using (extraction_id, method, reference, pooling, emotion, layer)
 left join texts using (extraction_id, method, reference, pooling, emotion)
+left join test_sets_by_layer as tests using (extraction_id, method, reference, pooling, emotion, layer)

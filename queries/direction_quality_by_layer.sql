@@ -17,14 +17,6 @@
 -- Column auroc_gain: auroc minus auroc_words, on the same prompts
 -- Column auroc_gain_ci_low: lower end of its 95 % interval, the same topics resampled for both
 -- Column auroc_gain_ci_high: upper end of its 95 % interval
--- Column auroc_heldout: on the prompts of test sets; NULL where none is in the store
--- Column auroc_heldout_ci_low: lower end of its 95 % interval
--- Column auroc_heldout_ci_high: upper end of its 95 % interval
--- Column auroc_heldout_p_value: of auroc_heldout, upper tail, labels permuted within test topics
--- Column auroc_words_heldout: from the words of the training texts alone; has no layer, stands in every row
--- Column auroc_gain_heldout: auroc_heldout minus auroc_words_heldout, on the same prompts
--- Column auroc_gain_heldout_ci_low: lower end of its 95 % interval
--- Column auroc_gain_heldout_ci_high: upper end of its 95 % interval
 -- Column split_half: cosine of the directions of two halves of the topics, Spearman-Brown corrected
 -- Column split_half_null_high: 97.5 % quantile when labels are permuted within topics
 -- Column split_half_p_value: of split_half, upper tail
@@ -42,10 +34,9 @@ with texts as (
         max(ci_high) filter (where measure = 'auroc_surface') as auroc_surface_ci_high,
         max(value) filter (where measure = 'auroc_words') as auroc_words,
         max(ci_low) filter (where measure = 'auroc_words') as auroc_words_ci_low,
-        max(ci_high) filter (where measure = 'auroc_words') as auroc_words_ci_high,
-        max(value) filter (where measure = 'auroc_words_heldout') as auroc_words_heldout
+        max(ci_high) filter (where measure = 'auroc_words') as auroc_words_ci_high
     from vector_quality
-    where measure in ('auroc_surface', 'auroc_words', 'auroc_words_heldout')
+    where measure in ('auroc_surface', 'auroc_words')
     group by all
 ),
 
@@ -67,16 +58,9 @@ wide as (
         max(p_value) filter (where measure = 'auroc') as auroc_p_value,
         max(null_low) filter (where measure = 'auroc_random') as auroc_random_low,
         max(null_high) filter (where measure = 'auroc_random') as auroc_random_high,
-        max(value) filter (where measure = 'auroc_heldout') as auroc_heldout,
-        max(ci_low) filter (where measure = 'auroc_heldout') as auroc_heldout_ci_low,
-        max(ci_high) filter (where measure = 'auroc_heldout') as auroc_heldout_ci_high,
-        max(p_value) filter (where measure = 'auroc_heldout') as auroc_heldout_p_value,
         max(value) filter (where measure = 'auroc_gain') as auroc_gain,
         max(ci_low) filter (where measure = 'auroc_gain') as auroc_gain_ci_low,
         max(ci_high) filter (where measure = 'auroc_gain') as auroc_gain_ci_high,
-        max(value) filter (where measure = 'auroc_gain_heldout') as auroc_gain_heldout,
-        max(ci_low) filter (where measure = 'auroc_gain_heldout') as auroc_gain_heldout_ci_low,
-        max(ci_high) filter (where measure = 'auroc_gain_heldout') as auroc_gain_heldout_ci_high,
         max(value) filter (where measure = 'split_half') as split_half,
         max(null_high) filter (where measure = 'split_half') as split_half_null_high,
         max(p_value) filter (where measure = 'split_half') as split_half_p_value,
@@ -84,7 +68,7 @@ wide as (
         max(null_mean) filter (where measure = 'centroid_accuracy') as centroid_accuracy_chance,
         max(p_value) filter (where measure = 'centroid_accuracy') as centroid_accuracy_p_value
     from vector_quality
-    where measure not in ('auroc_surface', 'auroc_words', 'auroc_words_heldout', 'auroc_best')
+    where test_set is null and control is null and measure not in ('auroc_surface', 'auroc_words', 'auroc_best')
     group by all
 )
 
@@ -94,7 +78,6 @@ select
     texts.auroc_surface_ci_high,
     texts.auroc_words,
     texts.auroc_words_ci_low,
-    texts.auroc_words_ci_high,
-    texts.auroc_words_heldout
+    texts.auroc_words_ci_high
 from wide
 left join texts using (extraction_id, method, reference, pooling, emotion)

@@ -1,18 +1,18 @@
 -- Every p-value within models with its q-value (Benjamini and Hochberg 1995); a family is one measure on one dataset, as read now.
--- Grain: extraction_id, dataset, model, method, reference, pooling, layer, emotion_a, emotion_b, measure
+-- Grain: extraction_id, dataset, model, method, reference, pooling, layer, emotion_a, emotion_b, measure, control, test_set
 -- Reads: vector_quality, within_model_statistics
 -- Column q_value: least false discovery rate at which this row would count as significant
 -- Column n_tests: p-values in the family
 with tests as (
     select
         extraction_id, dataset, model, method, reference, pooling, layer,
-        emotion as emotion_a, null::varchar as emotion_b, measure, value, p_value
+        emotion as emotion_a, null::varchar as emotion_b, measure, control, test_set, value, p_value
     from vector_quality
     where p_value is not null
     union all
     select
         extraction_id, dataset, model, method, reference, pooling, layer,
-        emotion_a, emotion_b, measure, value, p_value
+        emotion_a, emotion_b, measure, control, null::varchar as test_set, value, p_value
     from within_model_statistics
     where p_value is not null
 ),

@@ -23,6 +23,7 @@ COLUMNS = (
     "auroc_gain",
     "gain_ci_low",
     "gain_ci_high",
+    "test_set",
     "heldout_auroc",
     "heldout_ci_low",
     "heldout_ci_high",

@@ -22,13 +22,6 @@ def known_datasets(store: Store) -> list[str]:
     return [*shipped_sets(), *sorted(stored - set(shipped_sets()))]
 
 
-def datasets_of_a_run(store: Store) -> list[str]:
-    """Names of the prompt sets of a run that names none: those of the main job, and those in the store."""
-    stored = {partition.keys["dataset"] for partition in store.partitions("prompts")}
-    shipped = shipped_sets()
-    return [name for name in known_datasets(store) if name in stored or shipped[name].main_job]
-
-
 def newest_version(store: Store, dataset: str) -> Version:
     """The newest version of a dataset in the store, else the shipped set; UsageError when neither is there."""
     partitions = store.partitions("prompts", dataset=dataset)

@@ -126,7 +126,7 @@ def inner_products(
     for test, rows in zip(tests, first[1:], strict=True):
         places = np.arange(start, start + len(rows.labels))
         topics, texts = topics_of(job, test, rows.prompt_ids), texts_of(job, test, rows.prompt_ids)
-        held_out.append(HeldOut(places, rows.labels, topics, texts))
+        held_out.append(HeldOut(test.dataset, places, rows.labels, topics, texts))
         start += len(rows.labels)
     ids = first[0].prompt_ids
     topics = topics_of(job, extraction, ids)

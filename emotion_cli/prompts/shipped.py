@@ -11,17 +11,13 @@ from emotion_cli.prompts.reading.json_text import read_jsonl
 
 @dataclass(frozen=True)
 class ShippedSet:
-    """One declaration: the file, how many of its topics (None is all), the role, and one phrase for people.
-
-    A run that names no set takes those of the main job.
-    """
+    """One declaration: the file, how many of its topics (None is all), the role, and one phrase for people."""
 
     name: str
     file: str
     role: str
     about: str
     topics: int | None = None
-    main_job: bool = True
 
 
 @cache

@@ -1,4 +1,4 @@
-"""Tables to figures: four for each model, one for each emotion across models, one for each two datasets of a model."""
+"""Tables to figures: five for each model, one for each emotion across models, one for each two datasets of a model."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -17,6 +17,7 @@ from warehouse.store import quote
 
 PER_MODEL = (
     ("direction_quality", "direction_quality_by_layer", figures.direction_quality, "is there a direction?"),
+    ("test_sets", "test_sets_by_layer", figures.test_sets, "on other prompts"),
     ("layer_norms", "vector_norms_by_layer", figures.layer_norms, "length of emotion vectors"),
     ("emotion_distances", "within_model_similarity_by_layer", figures.emotion_distances, "similarity of emotions"),
     ("similarity_heatmap", "within_model_similarity_by_model", figures.similarity_heatmap, "mean similarity"),

@@ -8,7 +8,7 @@ from emotion_cli.job.layers import averaged_layers, inner_products, texts_of
 from emotion_cli.job.statistics import sampling_of, statistics_table, statistics_task
 from emotion_cli.job.variants import Variant, variant_of, variants_measured
 from emotion_cli.measures.directions import METHODS
-from emotion_cli.measures.within.quality import MEASURES_OF_A_CLASSIFIER, MEASURES_OF_A_DIRECTION, Material, qualities
+from emotion_cli.measures.within.quality import OF_A_CLASSIFIER, OF_A_DIRECTION, Material, qualities
 from emotion_cli.measures.within.surface import Surface, surface_of
 from emotion_cli.measures.within.words import DRAWS as WORDS_DRAWS
 from emotion_cli.prompts.audit import first_word
@@ -49,7 +49,7 @@ def _part(job: Job, extraction: Extraction, variant: Variant) -> pa.Table:
         inner.held_out,
         texts_of(job, extraction, inner.prompt_ids),
     )
-    measures = MEASURES_OF_A_CLASSIFIER if METHODS[variant.method].classifies else MEASURES_OF_A_DIRECTION
+    measures = OF_A_CLASSIFIER if METHODS[variant.method].classifies else OF_A_DIRECTION
     return statistics_table("vector_quality", qualities(material, measures), **variant._asdict())
 
 

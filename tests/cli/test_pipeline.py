@@ -297,18 +297,18 @@ def test_the_main_job_on_the_embedded_models(tmp_path, cache):
     catalog = Catalog(Store(tmp_path))
     found = catalog.rows("select dataset, model, count(distinct layer) layers, count(*) n from activations group by all")
     layers = {"smollm2-135m": 31, "gemma3-270m": 19}
-    prompts = {"baseline": 280, "extended": 400, "heldout": 160}
+    prompts = {"baseline": 280, "extended": 400, "heldout": 160, "implicit": 400, "implicit-heldout": 160}
     expected = {(dataset, model, layers[model], prompts[dataset] * layers[model]) for dataset in prompts for model in layers}
     assert {tuple(row.values()) for row in found.to_pylist()} == expected
     vectors = catalog.rows("select distinct dataset, model, emotion from vectors").to_pylist()
-    assert len(vectors) == 2 * 2 * 3
+    assert len(vectors) == 3 * 2 * 3
     within = catalog.dicts("within_model_similarity_by_model")
-    assert len(within) == 2 * 2 * 3
+    assert len(within) == 3 * 2 * 3
     assert all(-1 <= row["mean_cosine_similarity"] <= 1 and row["null_low"] < row["null_high"] for row in within)
     assert catalog.dicts("cross_model_similarity_by_layer") == []
-    assert len(list((tmp_path / "figures").rglob("*.png"))) == 2 * (2 * 4 + 8) + 2
+    assert len(list((tmp_path / "figures").rglob("*.png"))) == 3 * (2 * 5 + 8) + 2
     shifts = catalog.dicts("dataset_shift_by_layer")
     assert len(shifts) == 3 * (31 + 19) and {row["share_in_common"] for row in shifts} == {0.7}
     assert "0 tasks done" in emo_ok(*words, "--track").err
     page = (tmp_path / "report.html").read_text()
-    assert page.count("<figure>") == 34 and json.loads((tmp_path / "mlflow" / "run.json").read_text())["run_id"] in page
+    assert page.count("<figure>") == 56 and json.loads((tmp_path / "mlflow" / "run.json").read_text())["run_id"] in page

@@ -2,18 +2,10 @@
 
 from command import emo, emo_ok
 
-from emotion_cli.job.datasets import datasets_of_a_run, ensure_imported
 from emotion_cli.job.extractions import Extraction
 from emotion_cli.job.known import with_reference
 from emotion_cli.settings import Settings
 from warehouse.store import Store
-
-
-def test_a_run_that_names_no_set_takes_those_of_the_main_job_and_those_in_the_store(tmp_path):
-    store = Store(tmp_path)
-    assert datasets_of_a_run(store) == ["baseline", "extended", "heldout"]
-    ensure_imported(store, "implicit")
-    assert datasets_of_a_run(store) == ["baseline", "extended", "heldout", "implicit"]
 
 
 def test_a_set_without_the_reference_does_not_stop_a_run_over_everything(workplace, tmp_path):

@@ -61,7 +61,7 @@ def world(rng, *, topics=20, effects=None, topic_effect=0.0, missing=0.0, n_laye
 def measured(train, test, *, reference, seed):
     """All statistics of one world, by (measure, emotion or pair, layer)."""
     grams = {k + 1: gram(np.vstack([a, b]), len(a)) for k, (a, b) in enumerate(zip(train.layers, test.layers, strict=True))}
-    held = HeldOut(np.arange(len(train.labels), len(train.labels) + len(test.labels)), test.labels, test.topics)
+    held = HeldOut("letters", np.arange(len(train.labels), len(train.labels) + len(test.labels)), test.labels, test.topics)
     labels, sampling = Labels(train.labels, train.topics, EMOTIONS, reference), Sampling(seed, DRAWS, ("x",))
     found = {
         (one.measure, one.emotion, one.layer if one.measure != "auroc_best" else "best"): one.statistic

@@ -12,7 +12,7 @@ from emotion_cli.measures.inference.statistic import NO_NULL
 from emotion_cli.measures.labels import Labels
 from emotion_cli.measures.within import classifier
 from emotion_cli.measures.within.classifier import logistic_auroc, logistic_heldout
-from emotion_cli.measures.within.quality import MEASURES_OF_A_CLASSIFIER, Material, qualities
+from emotion_cli.measures.within.quality import OF_A_CLASSIFIER, Material, qualities
 from emotion_cli.measures.within.separability import HeldOut
 
 SAMPLING = Sampling(0, 100, ("test",))
@@ -52,19 +52,18 @@ def test_a_test_set_is_scored_by_the_classifier_of_all_training_prompts():
     rows, labels, topics = sample()
     others, *_ = sample(seed=1)
     contrast = Contrast("joy", draws_of(labels, topics, ["calm", "joy"], SAMPLING))
-    held = HeldOut(np.arange(24, 48), labels, [f"other {topic}" for topic in topics])
-    curves = logistic_heldout(contrast, [gram(np.vstack([rows, others]), 24)], [held], SAMPLING)
+    held = HeldOut("other", np.arange(24, 48), labels, [f"other {topic}" for topic in topics])
+    curves = logistic_heldout(contrast, [gram(np.vstack([rows, others]), 24)], held, SAMPLING)
     is_joy = np.array(labels) == "joy"
     expected = roc_auc_score(is_joy, fitted(rows, np.arange(24), is_joy)(others))
     assert curves.values[0, 0] == pytest.approx(expected)
-    assert logistic_heldout(contrast, [gram(rows)], [], SAMPLING) is None
 
 
 def test_a_classifier_has_auroc_alone_and_none_where_prompts_are_many(monkeypatch):
     rows, labels, topics = sample()
     material = Material({3: gram(rows)}, Labels(labels, topics, ["joy"], "calm"), SAMPLING, [3])
-    rows_made = qualities(material, MEASURES_OF_A_CLASSIFIER)
+    rows_made = qualities(material, OF_A_CLASSIFIER)
     assert [(row.measure, row.layer) for row in rows_made] == [("auroc", 3), ("auroc", None)]
     assert all(row.statistic.null == NO_NULL and row.statistic.n == 12 for row in rows_made)
     monkeypatch.setattr(classifier, "MOST_PROMPTS", 23)
-    assert not qualities(material, MEASURES_OF_A_CLASSIFIER)
+    assert not qualities(material, OF_A_CLASSIFIER)

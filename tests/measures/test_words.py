@@ -52,7 +52,7 @@ def measured(train, test=None, *, reference="calm", draws=99):
     held = []
     rows = train.rows
     if test is not None:
-        held = [HeldOut(len(rows) + np.arange(len(test.rows)), test.labels, test.topics, test.texts)]
+        held = [HeldOut("letters", len(rows) + np.arange(len(test.rows)), test.labels, test.topics, test.texts)]
         rows = np.vstack([rows, test.rows])
     emotions = sorted({*train.labels} - {"calm"})
     material = Material(

@@ -58,12 +58,25 @@ QUALITY = [
         "auroc_ci_high": 0.9,
         "auroc_null_low": 0.4,
         "auroc_null_high": 0.6,
-        "auroc_heldout": None if emotion == "joy" else 0.7,
         "auroc_surface": 0.5,
         "auroc_words": 0.75 if emotion == "joy" else 0.85,
         "split_half": -0.2,
         "split_half_null_high": None if layer == 0 else 0.3,
     }
+    for emotion in ("joy", "rage")
+    for layer in (*range(5), None)
+]
+TEST_SETS = [
+    {
+        "emotion": emotion,
+        "layer": layer,
+        "test_set": name,
+        "auroc": 0.15 * layer if layer else None,
+        "auroc_ci_low": 0.1 * (layer or 0),
+        "auroc_ci_high": 0.9,
+        "auroc_words": None if name == "letters" else 0.6,
+    }
+    for name in ("letters", "re$views_")
     for emotion in ("joy", "rage")
     for layer in (*range(5), None)
 ]
@@ -84,6 +97,7 @@ DRAWN = {
     "consensus": lambda: figures.consensus(CONSENSUS, "title"),
     "consensus of nothing": lambda: figures.consensus([], "title"),
     "direction_quality": lambda: figures.direction_quality(QUALITY, "title"),
+    "test_sets": lambda: figures.test_sets(TEST_SETS, "title"),
     "layer_norms": lambda: figures.layer_norms(NORMS[:10], "title"),
     "emotion_distances": lambda: figures.emotion_distances(WITHIN, "title"),
     "similarity_heatmap": lambda: figures.similarity_heatmap([row for row in WITHIN if row["layer"] == 1], "title"),

@@ -66,6 +66,7 @@ def facts(models=(("m1", 8), ("m2", 8)), emotions=("joy", "rage", "shame"), mean
                     "auroc_gain": 0.05 + 0.1 * i,
                     "gain_ci_low": 0.1 * i - 0.05,
                     "gain_ci_high": 0.25,
+                    "test_set": None,
                     "heldout_auroc": None,
                     "heldout_words": None,
                     "heldout_gain": None,

@@ -43,21 +43,17 @@ def logistic_auroc(contrast: Contrast, grams: Sequence[Gram]) -> Curves | None:
     return Curves(np.mean(values, axis=0)[:, None], draws.n_units, boots, interval, null=NO_NULL)
 
 
-def logistic_heldout(contrast: Contrast, grams: Sequence[Gram], tests: Sequence[HeldOut], sampling: Sampling) -> Curves | None:
-    """AUROC on test prompts by a classifier of the whole training set, mean over test sets; the Grams are of all prompts."""
+def logistic_heldout(contrast: Contrast, grams: Sequence[Gram], test: HeldOut, sampling: Sampling) -> Curves | None:
+    """AUROC on the prompts of a test set by a classifier of the whole training set; the Grams are of all prompts."""
     train, is_emotion = contrast.draws.used, contrast.is_emotion[0]
-    if not tests or len(train) > MOST_PROMPTS or not _has_both(is_emotion):
+    if len(train) > MOST_PROMPTS or not _has_both(is_emotion):
         return None
-    n_topics = sum(len({*test.topics}) for test in tests)
-    values, boots = [], []
-    for test in tests:
-        of_test = Contrast(contrast.emotion, draws_of(test.labels, test.topics, contrast.draws.names, sampling))
-        rows, positive = np.asarray(test.rows)[of_test.draws.used], of_test.is_emotion[0]
-        scores = [logistic_scores(gram, train, rows, is_emotion) for gram in grams]
-        values.append([_area(of_layer, positive) for of_layer in scores])
-        boots.append([_resampled(of_layer, positive, of_test.draws.units, of_test.draws.counts) for of_layer in scores])
-    interval = partial(area_interval, n_units=n_topics)
-    return Curves(np.mean(values, axis=0)[:, None], n_topics, np.mean(boots, axis=0), interval, null=NO_NULL)
+    of_test = Contrast(contrast.emotion, draws_of(test.labels, test.topics, contrast.draws.names, sampling))
+    rows, positive, draws = np.asarray(test.rows)[of_test.draws.used], of_test.is_emotion[0], of_test.draws
+    scores = [logistic_scores(gram, train, rows, is_emotion) for gram in grams]
+    values = np.array([_area(of_layer, positive) for of_layer in scores])
+    boots = np.array([_resampled(of_layer, positive, draws.units, draws.counts) for of_layer in scores])
+    return Curves(values[:, None], draws.n_units, boots, partial(area_interval, n_units=draws.n_units), null=NO_NULL)
 
 
 def logistic_scores(gram: Gram, train: np.ndarray, test: np.ndarray, is_positive: np.ndarray) -> np.ndarray:

@@ -25,12 +25,16 @@ from emotion_cli.measures.within.words import CurvesOfWords, HeldOutTexts, Words
 
 
 class Quality(NamedTuple):
-    """One measure of one emotion's direction; `layer` None is the mean over the averaged layers, or has no layer."""
+    """One measure of one emotion's direction; `layer` None is the mean over the averaged layers, or has no layer.
+
+    `test_set` names the test set whose prompts are scored; None for the training set's own.
+    """
 
     emotion: str
     layer: int | None
     measure: str
     statistic: Statistic
+    test_set: str | None = None
 
 
 @dataclass(frozen=True)
@@ -102,10 +106,10 @@ class Case:
         return [test for test in self.material.held_out if {*self.contrast.draws.names} <= {*test.labels}]
 
     @cached_property
-    def heldout_auroc(self) -> Curves | None:
-        """AUROC on the test sets over the layers; None where there is none."""
+    def heldout_auroc(self) -> dict[str, Curves]:
+        """AUROC on each test set over the layers."""
         grams = [self.material.grams[layer] for layer in self.material.layers]
-        return heldout_auroc(self.contrast, grams, self.tests, self.material.testing) if self.tests else None
+        return {test.name: heldout_auroc(self.contrast, grams, test, self.material.testing) for test in self.tests}
 
     @cached_property
     def words(self) -> CurvesOfWords | None:
@@ -115,10 +119,18 @@ class Case:
             return None
         names = self.contrast.draws.names
         words = Words(material.texts, tuple(labels.labels), tuple(labels.topics), self.emotion, names, material.training)
-        tests = tuple(
-            HeldOutTexts(test.texts, tuple(test.labels), tuple(test.topics)) for test in self.tests if test.texts is not None
-        )
-        return curves_of_words(words, tests if len(tests) == len(self.tests) else (), material.testing)
+        tests = tuple(HeldOutTexts(test.texts, tuple(test.labels), tuple(test.topics)) for test in self._told)
+        return curves_of_words(words, tests, material.testing)
+
+    @property
+    def _told(self) -> list[HeldOut]:
+        """The test sets whose texts are given."""
+        return [test for test in self.tests if test.texts is not None]
+
+    @cached_property
+    def heldout_words(self) -> dict[str, Curves]:
+        """AUROC of words on each test set."""
+        return {test.name: curves for test, curves in zip(self._told, self.words.heldout, strict=True)} if self.words else {}
 
 
 def _random(case: Case) -> Curves | None:
@@ -131,10 +143,12 @@ def _gain(case: Case) -> Curves | None:
     return gain(case.auroc, case.words.auroc, refits) if case.words else None
 
 
-def _heldout_gain(case: Case) -> Curves | None:
-    direction, words = case.heldout_auroc, case.words and case.words.heldout
-    # as a single fold, which has the topics of the test sets
-    return gain(direction, words, direction.n / case.contrast.draws.n_units) if direction and words else None
+def _heldout_gain(case: Case) -> dict[str, Curves]:
+    # as a single fold, which has the topics of the test set
+    return {
+        name: gain(case.heldout_auroc[name], words, words.n / case.contrast.draws.n_units)
+        for name, words in case.heldout_words.items()
+    }
 
 
 def _best(case: Case) -> Curves | None:
@@ -151,45 +165,66 @@ MEASURES = (
     Measure("auroc", Tail.UPPER, lambda case: case.auroc),
     Measure("split_half", Tail.UPPER, lambda case: split_half(case.contrast, case.grams)),
     Measure("auroc_random", Tail.UPPER, _random),
-    Measure("auroc_heldout", Tail.UPPER, lambda case: case.heldout_auroc),
     Measure("auroc_best", Tail.UPPER, _best),
     Measure("auroc_surface", Tail.UPPER, _surface),
     Measure("auroc_words", Tail.UPPER, lambda case: case.words and case.words.auroc),
-    Measure("auroc_words_heldout", Tail.UPPER, lambda case: case.words and case.words.heldout),
     Measure("auroc_gain", Tail.UPPER, _gain),
-    Measure("auroc_gain_heldout", Tail.UPPER, _heldout_gain),
 )
 """The measures of a direction: from a case to its curves, or None where the case lacks an input."""
+
+MEASURES_ON_TEST_SETS = (
+    Measure("auroc_heldout", Tail.UPPER, lambda case: case.heldout_auroc),
+    Measure("auroc_words_heldout", Tail.UPPER, lambda case: case.heldout_words),
+    Measure("auroc_gain_heldout", Tail.UPPER, _heldout_gain),
+)
+"""The measures of a direction on prompts of other sets: from a case to curves by the name of the test set."""
 
 MEASURES_OF_ALL_LABELS = (Measure("centroid_accuracy", Tail.UPPER, lambda case: case.material.accuracies[case.emotion]),)
 """The measures of an emotion among all labels; stored after the measures of directions."""
 
 
-MEASURES_OF_A_DIRECTION = (MEASURES, MEASURES_OF_ALL_LABELS)
+class Measures(NamedTuple):
+    """What is measured of each emotion: on the training set's own prompts, on test sets, and among all labels."""
+
+    own: Sequence[Measure]
+    on_test_sets: Sequence[Measure]
+    of_all_labels: Sequence[Measure] = ()
 
 
-def _classified_heldout(case: Case) -> Curves | None:
+OF_A_DIRECTION = Measures(MEASURES, MEASURES_ON_TEST_SETS, MEASURES_OF_ALL_LABELS)
+
+
+def _classified_heldout(case: Case) -> dict[str, Curves | None]:
     grams = [case.material.grams[layer] for layer in case.material.layers]
-    return logistic_heldout(case.contrast, grams, case.tests, case.material.testing)
+    return {test.name: logistic_heldout(case.contrast, grams, test, case.material.testing) for test in case.tests}
 
 
-MEASURES_OF_A_CLASSIFIER = (
-    (
-        Measure("auroc", Tail.UPPER, lambda case: logistic_auroc(case.contrast, case.grams)),
-        Measure("auroc_heldout", Tail.UPPER, _classified_heldout),
-    ),
+OF_A_CLASSIFIER = Measures(
+    (Measure("auroc", Tail.UPPER, lambda case: logistic_auroc(case.contrast, case.grams)),),
+    (Measure("auroc_heldout", Tail.UPPER, _classified_heldout),),
 )
 """What is measured where no direction is made."""
 
 
-def qualities(material: Material, families: Sequence[Sequence[Measure]] = MEASURES_OF_A_DIRECTION) -> list[Quality]:
-    """Every measure of these families, of every emotion."""
-    return [
-        Quality(case.emotion, layer, measure.name, statistic)
-        for measures in families
+def qualities(material: Material, measures: Measures = OF_A_DIRECTION) -> list[Quality]:
+    """Every measure of every emotion's direction."""
+    rows = []
+    for emotion in material.labels.emotions:
         # a case at a time, so that the inner products of one emotion are in memory
-        for case in (Case(material, emotion) for emotion in material.labels.emotions)
-        for measure in measures
-        if (curves := measure.run(case)) is not None
-        for layer, statistic in curves.statistics(material.layers, material.averaged, measure.tail)
-    ]
+        case = Case(material, emotion)
+        for measure in measures.own:
+            rows += _rows(case, measure, measure.run(case))
+        for measure in measures.on_test_sets:
+            for name, curves in measure.run(case).items():
+                rows += _rows(case, measure, curves, name)
+    for emotion in material.labels.emotions:
+        case = Case(material, emotion)
+        rows += [row for measure in measures.of_all_labels for row in _rows(case, measure, measure.run(case))]
+    return rows
+
+
+def _rows(case: Case, measure: Measure, curves: Curves | None, test_set: str | None = None) -> list[Quality]:
+    if curves is None:
+        return []
+    statistics = curves.statistics(case.material.layers, case.material.averaged, measure.tail)
+    return [Quality(case.emotion, layer, measure.name, statistic, test_set) for layer, statistic in statistics]

@@ -19,8 +19,9 @@ TIES = 9
 
 
 class HeldOut(NamedTuple):
-    """A test set under the same model: rows [prompt] in each Gram, labels, topics and texts."""
+    """A test set under the same model: its name, rows [prompt] in each Gram, labels, topics and texts."""
 
+    name: str
     rows: np.ndarray
     labels: Sequence[str]
     topics: Sequence[str | None]
@@ -68,32 +69,28 @@ def random_auroc(contrast: Contrast, grams: Sequence[Gram], values: np.ndarray) 
     return Curves(beside, contrast.draws.n_units, kind=GAUSSIAN)
 
 
-def heldout_auroc(contrast: Contrast, grams: Sequence[Gram], tests: Sequence[HeldOut], sampling: Sampling) -> Curves:
-    """AUROC of the whole training set's direction on test prompts, mean over test sets; labels permuted within test topics.
+def heldout_auroc(contrast: Contrast, grams: Sequence[Gram], test: HeldOut, sampling: Sampling) -> Curves:
+    """AUROC of the whole training set's direction on the prompts of a test set; labels permuted within test topics.
 
-    The Grams are of all prompts, those of the test sets too.
+    The Grams are of all prompts, those of the test set too.
     """
-    n_topics = sum(len({*test.topics}) for test in tests)
     weights = contrast.everyone
+    test_contrast = Contrast(contrast.emotion, draws_of(test.labels, test.topics, contrast.draws.names, sampling))
+    n_topics = test_contrast.draws.n_units
     if weights is None:
         return Curves(np.full((len(grams), 1 + sampling.draws), np.nan), n_topics)
     train = contrast.draws.used
-    is_zero = [contrast.is_zero(gram.of(train)) for gram in grams]
+    rows = np.asarray(test.rows)[test_contrast.draws.used]
+    positive, negative = test_contrast.places(np.arange(len(rows)))
+    units = test_contrast.draws.units[positive[0]], test_contrast.draws.units[negative[0]]
     values, boots = [], []
-    for test in tests:
-        test_contrast = Contrast(contrast.emotion, draws_of(test.labels, test.topics, contrast.draws.names, sampling))
-        rows = np.asarray(test.rows)[test_contrast.draws.used]
-        positive, negative = test_contrast.places(np.arange(len(rows)))
-        units = test_contrast.draws.units[positive[0]], test_contrast.draws.units[negative[0]]
-        by_layer = [
-            np.zeros(len(rows)) if zero else settled(gram.inner[np.ix_(rows, train)] @ weights[0], float(np.mean(gram.norms**2)))
-            for gram, zero in zip(grams, is_zero, strict=True)
-        ]
-        values.append([areas(scores[positive], scores[negative]) for scores in by_layer])
-        boots.append(
-            [resampled_areas(scores[positive[0]], scores[negative[0]], units, test_contrast.draws.counts) for scores in by_layer]
-        )
-    return Curves(np.mean(values, axis=0), n_topics, np.mean(boots, axis=0), partial(area_interval, n_units=n_topics))
+    for gram in grams:
+        scores = np.zeros(len(rows))
+        if not contrast.is_zero(gram.of(train)):
+            scores = settled(gram.inner[np.ix_(rows, train)] @ weights[0], float(np.mean(gram.norms**2)))
+        values.append(areas(scores[positive], scores[negative]))
+        boots.append(resampled_areas(scores[positive[0]], scores[negative[0]], units, test_contrast.draws.counts))
+    return Curves(np.array(values), n_topics, np.array(boots), partial(area_interval, n_units=n_topics))
 
 
 def best_auroc(curves: Curves, layers: Sequence[int]) -> Curves | None:

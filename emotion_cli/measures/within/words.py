@@ -121,23 +121,20 @@ class Words:
             np.mean(values, axis=0)[None], draws.n_units, mean_where_defined(np.array(boots))[None], interval, layers=[None]
         )
 
-    def heldout_auroc(self, tests: Sequence[HeldOutTexts], sampling: Sampling) -> Curves:
-        """AUROC on test prompts, trained on the whole training set, mean over test sets; labels permuted within test topics."""
-        n_topics = sum(len({*test.topics}) for test in tests)
+    def heldout_auroc(self, test: HeldOutTexts, sampling: Sampling) -> Curves:
+        """AUROC on test prompts, trained on the whole training set; labels permuted within test topics."""
+        contrast = Contrast(self.emotion, draws_of(test.labels, test.topics, self.contrast.draws.names, sampling))
+        n_topics = contrast.draws.n_units
         train = np.arange(len(self.contrast.draws.used))
         if not self.has_all(train):
             return Curves(np.full((1, len(self.is_emotion)), np.nan), n_topics, layers=[None])
         classifier = self.classifiers[best_classifier(mean_where_defined(self.inner_areas))]
-        values, boots = [], []
-        for test in tests:
-            contrast = Contrast(self.emotion, draws_of(test.labels, test.topics, self.contrast.draws.names, sampling))
-            terms = self.counts.weighed(train, test.texts.of(contrast.draws.used))
-            scores = settled(classifier(terms, self.is_emotion[:1])[0], 1.0)
-            is_emotion = contrast.is_emotion[: 1 + DRAWS]
-            values.append(areas(*_by_label(np.tile(scores, (len(is_emotion), 1)), is_emotion)))
-            boots.append(_resampled(scores, is_emotion[0], contrast.draws.units, contrast.draws.counts))
-        interval = partial(area_interval, n_units=n_topics)
-        return Curves(np.mean(values, axis=0)[None], n_topics, np.mean(boots, axis=0)[None], interval, layers=[None])
+        terms = self.counts.weighed(train, test.texts.of(contrast.draws.used))
+        scores = settled(classifier(terms, self.is_emotion[:1])[0], 1.0)
+        is_emotion = contrast.is_emotion[: 1 + DRAWS]
+        values = areas(*_by_label(np.tile(scores, (len(is_emotion), 1)), is_emotion))
+        boots = _resampled(scores, is_emotion[0], contrast.draws.units, contrast.draws.counts)
+        return Curves(values[None], n_topics, boots[None], partial(area_interval, n_units=n_topics), layers=[None])
 
 
 def _by_label(scores: np.ndarray, is_emotion: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -150,10 +147,10 @@ def _resampled(scores: np.ndarray, is_emotion: np.ndarray, units: np.ndarray, co
 
 
 class CurvesOfWords(NamedTuple):
-    """AUROC of words on the folds of a direction, and on its test sets; None where it has none."""
+    """AUROC of words on the folds of a direction, and on each of its test sets."""
 
     auroc: Curves
-    heldout: Curves | None
+    heldout: Sequence[Curves]
 
 
 @lru_cache(REMEMBERED)
@@ -163,9 +160,7 @@ def curves_of_words(
     """AUROC of words on folds and test sets, remembered by content."""
     words = replace(words)  # a copy, so that what is made on the way is not remembered
     with threadpool_limits(1):  # many small products: threads inside each only wait for one another
-        return CurvesOfWords(
-            words.auroc(), words.heldout_auroc(tests, sampling_of_tests) if tests and sampling_of_tests else None
-        )
+        return CurvesOfWords(words.auroc(), [words.heldout_auroc(test, sampling_of_tests or words.sampling) for test in tests])
 
 
 def gain(direction: Curves, words: Curves, refits: float) -> Curves:

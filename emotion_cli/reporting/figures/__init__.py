@@ -5,10 +5,10 @@ from emotion_cli.reporting.figures.consensus import consensus
 from emotion_cli.reporting.figures.cross_model import cross_model
 from emotion_cli.reporting.figures.dataset_shift import dataset_shift
 from emotion_cli.reporting.figures.norms import layer_norms
-from emotion_cli.reporting.figures.quality import direction_quality
+from emotion_cli.reporting.figures.quality import direction_quality, test_sets
 from emotion_cli.reporting.figures.within_model import emotion_distances, similarity_heatmap
 
-FIGURES_VERSION = 4
+FIGURES_VERSION = 5
 """Raise it when a figure is drawn differently, so that stored figures are drawn again."""
 
 __all__ = [
@@ -24,5 +24,6 @@ __all__ = [
     "layer_norms",
     "similarity_heatmap",
     "subspace_overlap",
+    "test_sets",
     "transfer_auroc",
 ]

@@ -2,7 +2,19 @@
 
 from collections.abc import Iterable
 
-from emotion_cli.reporting.figures.style import COLOURS, Row, band, grouped, layer_axis, legend, line, number, panels, saved
+from emotion_cli.reporting.figures.style import (
+    COLOURS,
+    Row,
+    band,
+    grouped,
+    layer_axis,
+    legend,
+    line,
+    number,
+    panels,
+    saved,
+    side_by_side,
+)
 
 LEVELS = (
     ("auroc_surface", "final character, number of words and first word alone", (6, 3)),
@@ -14,8 +26,8 @@ LEVELS = (
 def direction_quality(rows: Iterable[Row], title: str) -> dict[str, bytes]:
     """AUROC and split-half reliability of each emotion's direction by layer (rows of `direction_quality_by_layer`).
 
-    Above, AUROC on held-out folds with its interval, and on test sets, with lines for what the texts alone give; below,
-    split-half reliability. The grey bands are what chance gives, the widest of the emotions' at each layer.
+    Above, AUROC on held-out folds with its interval, with lines for what the texts alone give; below, split-half reliability.
+    The grey bands are what chance gives, the widest of the emotions' at each layer.
     """
     figure, separation, reliability = panels(title)
     emotions = grouped([row for row in rows if row["layer"] is not None], "emotion")
@@ -24,15 +36,6 @@ def direction_quality(rows: Iterable[Row], title: str) -> dict[str, bytes]:
         x = [row["layer"] for row in members]
         line(separation, i, x, [row["auroc"] for row in members], emotion)
         band(separation, i, x, [row["auroc_ci_low"] for row in members], [row["auroc_ci_high"] for row in members], alpha=0.25)
-        separation.plot(
-            x,
-            [number(row["auroc_heldout"]) for row in members],
-            color=COLOURS[i % len(COLOURS)],
-            linewidth=0.9,
-            linestyle=(0, (1, 1)),
-            marker="+",
-            markersize=4,
-        )
         line(reliability, i, x, [row["split_half"] for row in members], emotion)
     for axes, low, high in ((separation, "auroc_null_low", "auroc_null_high"), (reliability, None, "split_half_null_high")):
         widest = [[row for _, members in emotions for row in members if row["layer"] == layer] for layer in layers]
@@ -71,7 +74,7 @@ def direction_quality(rows: Iterable[Row], title: str) -> dict[str, bytes]:
             row[name]
             for _, members in emotions
             for row in members
-            for name in ("auroc", "auroc_heldout", "auroc_null_low")
+            for name in ("auroc", "auroc_null_low")
             if row[name] is not None
         ),
         default=0.5,
@@ -85,7 +88,28 @@ def direction_quality(rows: Iterable[Row], title: str) -> dict[str, bytes]:
     reliability.set_ylabel("split-half reliability")
     legend(
         reliability,
-        note="grey: up to 97.5 % of the values when labels are permuted within topics; coloured: 95 % interval\n"
-        "dotted, with plus signs: on test sets",
+        note="grey: up to 97.5 % of the values when labels are permuted within topics; coloured: 95 % interval",
     )
+    return saved(figure)
+
+
+def test_sets(rows: Iterable[Row], title: str) -> dict[str, bytes]:
+    """AUROC of each emotion's direction on each test set by layer (rows of `test_sets_by_layer`), beside words alone (dashed)."""
+    shown = [row for row in rows if row["layer"] is not None]
+    names = sorted({row["test_set"] for row in shown})
+    figure, panels = side_by_side(title, len(names), width=4.6, height=4.2)
+    for name, axes in zip(names, panels, strict=True):
+        for i, (emotion, members) in enumerate(grouped([row for row in shown if row["test_set"] == name], "emotion")):
+            x = [row["layer"] for row in members]
+            line(axes, i, x, [row["auroc"] for row in members], emotion)
+            band(axes, i, x, [row["auroc_ci_low"] for row in members], [row["auroc_ci_high"] for row in members], alpha=0.15)
+            words = members[0]["auroc_words"]
+            if words is not None:
+                axes.axhline(words, color=COLOURS[i % len(COLOURS)], linewidth=1.2, dashes=(2, 2), zorder=1)
+        axes.set_title(f"on {name}", loc="left", fontsize=9)
+        axes.axhline(0.5, color="#999999", linewidth=0.8, zorder=1)
+        axes.set_ylim(min([0.3, *(row["auroc"] - 0.05 for row in shown if row["auroc"] is not None)]), 1.03)
+        layer_axis(axes)
+    panels[0].set_ylabel("AUROC")
+    legend(panels[0], note="dashed, in the colour of the emotion: words of the training texts alone\ncoloured: 95 % interval")
     return saved(figure)

@@ -158,18 +158,21 @@ def vectors_and_similarities(facts: Facts) -> Iterable[Markdown]:
             yield from sentence_list(NOTES, facts, dataset=dataset, model=model)
 
 
-COMPARED = (
-    ("held-out folds of the training topics", "auroc", "auroc_words", "auroc_gain", "gain_ci_low", "gain_ci_high"),
-    ("test sets", "heldout_auroc", "heldout_words", "heldout_gain", "heldout_gain_ci_low", "heldout_gain_ci_high"),
-)
-"""Prompts, and the columns of a direction's AUROC, of the words' AUROC, and of their difference with its interval."""
+ON_FOLDS = ("auroc", "auroc_words", "auroc_gain", "gain_ci_low", "gain_ci_high")
+ON_TEST_SET = ("heldout_auroc", "heldout_words", "heldout_gain", "heldout_gain_ci_low", "heldout_gain_ci_high")
+"""The columns of a direction's AUROC, of the words' AUROC, and of their difference with its interval."""
 
 
 def directions_and_words(facts: Facts) -> Iterable[Markdown]:
     """For each dataset: how well directions separate at their best layer, beside what the words of the texts alone reach."""
     for dataset in facts.distinct(BEST, "dataset"):
-        for prompts, auroc, words, gain, low, high in COMPARED:
-            rows = [row for row in facts.of(BEST, dataset=dataset) if row[gain] is not None]
+        best = facts.of(BEST, dataset=dataset)
+        once = list({(row["model"], row["emotion"]): row for row in best}.values())
+        named = sorted({row["test_set"] for row in best if row["test_set"] is not None})
+        compared = [("held-out folds of the training topics", ON_FOLDS, once)]
+        compared += [(f"test set {name}", ON_TEST_SET, [row for row in best if row["test_set"] == name]) for name in named]
+        for prompts, (auroc, words, gain, low, high), candidates in compared:
+            rows = [row for row in candidates if row[gain] is not None]
             if not rows:
                 continue
             yield heading(f"{dataset}: {prompts}")
