@@ -1,4 +1,4 @@
--- Every p-value within models with its q-value (Benjamini and Hochberg 1995); a family is one measure on one dataset, as read now.
+-- Every p-value within models with its q-value (Benjamini and Hochberg 1995); a family is one measure of one method on one dataset, as read now.
 -- Grain: extraction_id, dataset, model, method, reference, pooling, layer, emotion_a, emotion_b, measure, control, test_set
 -- Reads: vector_quality, within_model_statistics
 -- Column q_value: least false discovery rate at which this row would count as significant
@@ -20,14 +20,14 @@ with tests as (
 ranked as (
     select
         *,
-        count(*) over (partition by dataset, measure) as n_tests,
-        count(*) over (partition by dataset, measure order by p_value range unbounded preceding) as n_as_small
+        count(*) over (partition by dataset, method, measure) as n_tests,
+        count(*) over (partition by dataset, method, measure order by p_value range unbounded preceding) as n_as_small
     from tests
 )
 
 select
     * exclude (n_as_small),
     min(least(1, p_value * n_tests / n_as_small)) over (
-        partition by dataset, measure order by p_value range between current row and unbounded following
+        partition by dataset, method, measure order by p_value range between current row and unbounded following
     ) as q_value
 from ranked
