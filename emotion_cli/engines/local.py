@@ -136,7 +136,9 @@ class PartWriter:
         for pooling in sorted({pooling for group in groups for pooling in group.poolings}):
             labels = Counter(
                 label
-                for label, ids, marks in zip(self.prompts["emotion"], self.ids, self.tokens.marks(range(len(self.ids))), strict=True)
+                for label, ids, marks in zip(
+                    self.prompts["emotion"], self.ids, self.tokens.marks(range(len(self.ids))), strict=True
+                )
                 if not POOLINGS[pooling](len(ids), marks)
             )
             if labels:

@@ -120,7 +120,10 @@ def tokenize(
     cut = ids if not limit else [row if len(row) <= limit else row[:limit] for row in ids]
     found = iter(
         [
-            [[position + by for position in read if position + by < len(row)] for read, by, row in zip(of, moved, cut, strict=True)]
+            [
+                [position + by for position in read if position + by < len(row)]
+                for read, by, row in zip(of, moved, cut, strict=True)
+            ]
             for of in marked
         ]
     )

@@ -37,7 +37,15 @@ STATISTICS = (
     "cross_dataset_statistics",
 )
 
-REPORTED = ("prompts", "extractions", "layer_profiles", "vectors", "vector_quality", "within_model_statistics", "cross_dataset_statistics")
+REPORTED = (
+    "prompts",
+    "extractions",
+    "layer_profiles",
+    "vectors",
+    "vector_quality",
+    "within_model_statistics",
+    "cross_dataset_statistics",
+)
 """What both the MLflow record and the report are made of."""
 
 STAGES = (

@@ -59,9 +59,7 @@ def _task(job: Job, extraction: Extraction) -> Task:
     )
 
 
-def _reason(
-    activations: Partition, extractions: Partition, profiles: Partition, poolings: Sequence[str], layers: Layers
-) -> str:
+def _reason(activations: Partition, extractions: Partition, profiles: Partition, poolings: Sequence[str], layers: Layers) -> str:
     stored, row = pairs_of(activations), extractions.manifest()
     if not stored:
         return "incomplete" if activations.has_progress else NOT_THERE
@@ -185,9 +183,7 @@ def _token_norms(
     spans = [words.spans(prompts["text"][place], prompts["emotion"][place]) for place in places] if WORD in pairs else None
     tokens = reader.tokens(texts, spans, list(map(last_word, texts)) if CONTENT in pairs else None)
     layers = sorted({layer for of_pooling in pairs.values() for layer in of_pooling})
-    norms = token_norms(
-        reader.loaded, tokens.ids, layers=layers, strategy=choice.strategy, batch_tokens=reader.batch_tokens
-    )
+    norms = token_norms(reader.loaded, tokens.ids, layers=layers, strategy=choice.strategy, batch_tokens=reader.batch_tokens)
     of_place = dict(zip(places, zip(norms, tokens.marks(range(len(places))), strict=True), strict=True))
     medians = np.median(np.concatenate([of_place[place][0][:, 1:] for place in of_median], axis=1), axis=1)
     pooled = {

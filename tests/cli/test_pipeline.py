@@ -58,7 +58,9 @@ def test_stored_numbers_follow_from_the_model(workplace):
         for pooling, pool in (("last", lambda s: s[-1]), ("mean", lambda s: s[1:].mean(0))):
             pooled = np.array([pool(state[layer].double().numpy()) for state in states])
             expected = pooled[labels == "rage"].mean(0) - pooled[labels == "calm"].mean(0)
-            (row,) = Catalog(store).dicts("vectors", model=["tiny-gpt2"], emotion=["rage"], layer=[layer], pooling=[pooling])
+            (row,) = Catalog(store).dicts(
+                "vectors", model=["tiny-gpt2"], emotion=["rage"], layer=[layer], pooling=[pooling], method=["mean_difference"]
+            )
             np.testing.assert_allclose(row["vector"], expected, atol=1e-5 * np.abs(pooled).max())
             assert row["l2_norm"] == pytest.approx(np.linalg.norm(expected), rel=1e-4)
 
@@ -194,7 +196,7 @@ def test_equal_texts_and_equal_weights_under_other_names_do_not_meet(workplace, 
         assert not doubled.num_rows, query.name
     norms = catalog.rows("select dataset, model, count(*) n from vector_norms_by_layer group by all order by all").to_pylist()
     assert [tuple(row.values()) for row in norms] == [
-        (dataset, model, 8) for dataset in ("mine", "other") for model in ("tiny-gpt2", "tiny-twin")
+        (dataset, model, 16) for dataset in ("mine", "other") for model in ("tiny-gpt2", "tiny-twin")
     ]
     emo_ok("verify", "--store", store)
 

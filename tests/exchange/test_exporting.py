@@ -23,7 +23,10 @@ from warehouse.verify import verify
 
 CALM = {"reference": "calm", "neutral": "calm"}
 LAYERS = (0, 1, 2, 3)
-VECTORS = "select * from vectors order by all"
+MADE = "vectors where method = 'mean_difference'"
+"""Those that are exported."""
+
+VECTORS = f"select * from {MADE} order by all"
 
 
 def filled(root, model="lab/m", seed=0):
@@ -57,7 +60,8 @@ def store(tmp_path):
 
 
 def stored(store, **equal):
-    return Catalog(store).dicts("vectors", **{name: [value] for name, value in equal.items()})
+    wanted = {"method": "mean_difference", **equal}
+    return Catalog(store).dicts("vectors", **{name: [value] for name, value in wanted.items()})
 
 
 def test_safetensors_hold_the_stored_vectors_and_say_what_they_are(store, tmp_path):
@@ -136,7 +140,7 @@ def test_round_trip_is_bit_for_bit(store, tmp_path, kind):
     other = Store(tmp_path / "other")
     (found,) = import_vectors(other, paths)
     least = 2 if kind == "gguf" else 0
-    select = f"select * from vectors where layer >= {least} order by all"
+    select = f"select * from {MADE} and layer >= {least} order by all"
     assert Catalog(other).rows(VECTORS).equals(Catalog(store).rows(select))
     assert found.n_vectors == found.n_new == other.n_rows("vectors") == 2 * 2 * (4 - least)
     assert verify(other) == []
@@ -161,7 +165,7 @@ def test_imported_vectors_can_be_queried_and_what_needs_activations_says_so(stor
     import_vectors(other, exported(store, tmp_path) + exported(filled(tmp_path / "second", "lab/n", seed=1), tmp_path))
     for query in ("vector_norms_by_layer", "cross_model_similarity_by_layer"):
         assert Catalog(other).dicts(query)
-    norms = [Catalog(one).dicts("vector_norms_by_layer", model=["lab/m"]) for one in (store, other)]
+    norms = [Catalog(one).dicts("vector_norms_by_layer", model=["lab/m"], method=["mean_difference"]) for one in (store, other)]
     assert norms[0] == norms[1]
     columns = ("extraction_id", "pooling", "layer", "emotion_a", "emotion_b", "cosine_similarity")
     cosines = [Catalog(one).select("within_model_similarity_by_layer", columns, model=["lab/m"]) for one in (store, other)]

@@ -52,7 +52,11 @@ def test_only_what_is_unusual_is_said():
     usual = Profile(0.1, 0.0, 0.0, 1.0)
     rows = [Profiled("last", 0, usual), Profiled("mean", 1, Profile(0.2, None, None, None))]
     assert said(rows) == []
-    rows = [Profiled("last", 0, usual), Profiled("last", 3, Profile(0.97, 0.4, 0.0, 9.0)), Profiled("last", 5, Profile(0.9, 1.0, 0.03, 1.0))]
+    rows = [
+        Profiled("last", 0, usual),
+        Profiled("last", 3, Profile(0.97, 0.4, 0.0, 9.0)),
+        Profiled("last", 5, Profile(0.9, 1.0, 0.03, 1.0)),
+    ]
     (sentence,) = said(rows)
     assert "three dimensions hold up to 97% of the variance (2 layers, 3 to 5)" in sentence
     assert "up to 40% of the pooled tokens have more than 5 times the median token's norm (layer 3)" in sentence

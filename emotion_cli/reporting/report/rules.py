@@ -217,11 +217,15 @@ def _missed(rows: Sequence[Row]) -> Numbers | None:
 
 def _unusual(rows: Sequence[Row]) -> Numbers | None:
     shares = [row["top3_variance_share"] for row in rows if (row["top3_variance_share"] or 0) > CONCENTRATED]
-    parts = [f"three dimensions hold up to {max(shares):.0%} of the variance (at {counted(len(shares), 'layer')})"] if shares else []
+    parts = (
+        [f"three dimensions hold up to {max(shares):.0%} of the variance (at {counted(len(shares), 'layer')})"] if shares else []
+    )
     for name, how in (("sink_share", "far longer"), ("low_outlier_share", "far shorter")):
         mixed = [row[name] for row in rows if row[name] is not None and MIXED < row[name] < 1 - MIXED]
         if mixed:
-            parts.append(f"up to {max(mixed):.0%} of the pooled tokens are {how} than the others (at {counted(len(mixed), 'layer')})")
+            parts.append(
+                f"up to {max(mixed):.0%} of the pooled tokens are {how} than the others (at {counted(len(mixed), 'layer')})"
+            )
     return {"what": listed(parts)} if parts else None
 
 
@@ -246,8 +250,8 @@ PROFILES = (
 METHODS = (
     Rule(
         "direction_quality_by_method",
-        "{model}, {emotion}: at {missed} of {total} layers ({first} to {last}) mean_difference shows no direction, and {methods} "
-        "shows one. No direction by mean_difference does not mean that there is none.",
+        "{model}, {emotion}: at {missed} of {total} layers ({first} to {last}) mean_difference shows no direction, where one is shown "
+        "by {methods}. No direction by mean_difference does not mean that there is none.",
         _missed,
         by=("model", "emotion"),
     ),
