@@ -17,8 +17,8 @@ from emotion_cli.measures.directions import METHODS
 from emotion_cli.measures.gram import Gram, gram
 from emotion_cli.measures.inference.sampling import generator
 from emotion_cli.measures.labels import Labels
-from emotion_cli.measures.within.bag_of_words import Texts
 from emotion_cli.measures.whitening import whitened
+from emotion_cli.measures.within.bag_of_words import Texts
 from emotion_cli.measures.within.separability import HeldOut
 from emotion_cli.prompts.scripts import word_tokens
 from emotion_cli.settings import LAYER_RANGES, Settings

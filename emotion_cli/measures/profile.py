@@ -18,6 +18,9 @@ LEAST_SPREAD = 0.05
 STEPS = 200
 """Of expectation and maximisation."""
 
+WAY_OUT = "content"
+"""The pooling that leaves final stops out."""
+
 CONCENTRATED, MIXED = 0.5, 0.02
 """Said is a share of variance in three dimensions above the first, and a share of outlying tokens above the second."""
 
@@ -46,13 +49,10 @@ def profile(rows: np.ndarray, median: float | None = None, norms: np.ndarray | N
     """
     of_rows = np.linalg.norm(np.asarray(rows, np.float64), axis=1)
     pooled = of_rows if norms is None else norms
-    known = median is not None and median > 0 and len(pooled) > 0
-    return Profile(
-        top3_variance_share(rows),
-        float(np.mean(pooled > FAR * median)) if known else None,
-        float(np.mean(pooled < median / FAR)) if known else None,
-        bimodality(of_rows),
-    )
+    far = near = None
+    if median and len(pooled):
+        far, near = float(np.mean(pooled > FAR * median)), float(np.mean(pooled < median / FAR))
+    return Profile(top3_variance_share(rows), far, near, bimodality(of_rows))
 
 
 def top3_variance_share(rows: np.ndarray) -> float | None:
@@ -104,9 +104,10 @@ def said(profiles: Iterable[Profiled]) -> list[str]:
         of_pooling = list(members)
         parts = [part for part in (_concentration(of_pooling), *_outliers(of_pooling)) if part]
         if parts:
+            way_out = "" if pooling == WAY_OUT else f", or use --pooling {WAY_OUT}"
             sentences.append(
                 f"pooling {pooling}: {'; '.join(parts)}; there the mean difference may see little: "
-                "look at --method whitened, or use --pooling content"
+                f"look at --method whitened{way_out}"
             )
     return sentences
 

@@ -12,10 +12,10 @@ import numpy as np
 
 from emotion_cli.models.packing.masks import FLEX
 from emotion_cli.models.pooling import POOLINGS, NotFiniteError
-from emotion_cli.models.tokens import Marks
 from emotion_cli.models.refusals import refusal_of
 from emotion_cli.models.residual import residual_stream
 from emotion_cli.models.rotary import as_it_was
+from emotion_cli.models.tokens import Marks
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -40,7 +40,6 @@ STATISTICS = (
 REPORTED = (
     "prompts",
     "extractions",
-    "layer_profiles",
     "vectors",
     "vector_quality",
     "within_model_statistics",
@@ -59,6 +58,6 @@ STAGES = (
     Stage("compare", ("prompts", "activations"), ("cross_dataset_statistics",), dataset_shift.tasks),
     Stage("plot", ("vectors", *STATISTICS), ("figures",), plot.tasks),
     Stage("track", (*REPORTED, "figures"), ("mlflow",), track.tasks),
-    Stage("report", (*REPORTED, "cross_model_statistics", "figures", "mlflow"), ("report",), report.tasks),
+    Stage("report", (*REPORTED, "layer_profiles", "cross_model_statistics", "figures", "mlflow"), ("report",), report.tasks),
 )
 """A new stage is a file here and a line in this tuple."""

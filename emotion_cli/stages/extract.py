@@ -45,8 +45,10 @@ def _task(job: Job, extraction: Extraction) -> Task:
     for pooling in poolings:
         if pooling not in POOLINGS:
             raise unknown("--pooling", pooling, POOLINGS)
-    partition, *described = (extraction.partition(job.store, table) for table in ("activations", "extractions", "layer_profiles"))
-    reason = _reason(partition, *described, poolings, job.settings.layer)
+    partition, described, profiles = (
+        extraction.partition(job.store, table) for table in ("activations", "extractions", "layer_profiles")
+    )
+    reason = _reason(partition, described, profiles, poolings, job.settings.layer)
     if not reason and _words_changed(partition, poolings, read_words(job.settings.words)):
         reason = "changed: words"
     return Task(

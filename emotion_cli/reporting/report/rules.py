@@ -250,8 +250,8 @@ PROFILES = (
 METHODS = (
     Rule(
         "direction_quality_by_method",
-        "{model}, {emotion}: at {missed} of {total} layers ({first} to {last}) mean_difference shows no direction, where one is shown "
-        "by {methods}. No direction by mean_difference does not mean that there is none.",
+        "{model}, {emotion}: at {missed} of {total} layers ({first} to {last}) mean_difference shows no direction, where one is "
+        "shown by {methods}. No direction by mean_difference does not mean that there is none.",
         _missed,
         by=("model", "emotion"),
     ),
