@@ -1,12 +1,14 @@
 """Methods and layer profiles through the whole command line, against models run by hand."""
 
+import csv
+import io
 import json
 import shutil
 
 import numpy as np
 import pytest
 import tiny
-from command import emo, emo_ok, rows
+from command import emo, emo_ok
 from sklearn.covariance import LedoitWolf
 from transformers import AutoTokenizer
 
@@ -53,7 +55,7 @@ def test_a_run_measures_three_methods_and_compares_one(workplace):
     compared = ("within_model_statistics", "cross_model_statistics", "within_model_similarity_by_layer")
     for table in (*compared, "cross_model_similarity_by_layer"):
         assert {row["method"] for row in catalog.dicts(table)} == {"mean_difference"}, table
-    classified = [row for row in catalog.dicts("vector_quality", method=["logistic"])]
+    classified = catalog.dicts("vector_quality", method=["logistic"])
     assert {row["measure"] for row in classified} == {"auroc"}
     assert all(row["p_value"] is None and row["null_kind"] is None and row["n_draws"] is None for row in classified)
     by_method = catalog.dicts("direction_quality_by_method", model=["tiny-gpt2"], pooling=["last"], emotion=["rage"])
@@ -88,7 +90,7 @@ def test_one_method_is_made_where_it_is_named(workplace, tmp_path):
         shutil.rmtree(store / table)
     words = ("vectors", "--best", "-m", "tiny-gpt2", "--pooling", "last", "--draws", "100", *CALM, "--store", store)
     ran = emo_ok(*words, "--method", "whitened", "--format", "csv")
-    assert {row["emotion"] for row in rows(ran)} == {"rage", "thanks"}
+    assert {row["emotion"] for row in csv.DictReader(io.StringIO(ran.out))} == {"rage", "thanks"}
     emo_ok(*words, "--method", "logistic")
     catalog = Catalog(Store(store))
     assert {row["method"] for row in catalog.dicts("vectors")} == {"whitened"}
