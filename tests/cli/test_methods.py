@@ -100,7 +100,7 @@ def test_one_method_is_made_where_it_is_named(workplace, tmp_path):
 def test_the_last_word_is_pooled(workplace, tmp_path):
     emo_ok("datasets", "import", workplace.prompts, "--dataset", "mine", "--store", tmp_path)
     words = ("-d", "mine", "-m", workplace.models[0], "--store", tmp_path, "--cache", workplace.cache)
-    emo_ok("extract", *words, "--pooling", "content", "--neutral", "calm")
+    emo_ok("extract", *words, "--pooling", "content")
     labels, made = states(workplace)
     catalog = Catalog(Store(tmp_path))
     stored = catalog.dicts("activations", pooling=["content"], layer=[3])
