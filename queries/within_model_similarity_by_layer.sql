@@ -1,7 +1,7 @@
 -- Cosine similarity of two emotions' vectors at each layer of one model, beside its permutation null.
 -- Grain: extraction_id, dataset, model, method, reference, pooling, layer, emotion_a, emotion_b
 -- Reads: vectors, extractions, within_model_statistics, within_model_verdicts_by_layer
--- Column cosine_similarity: NULL when either vector has zero length (relative norm below 1e-5); vectors that are read, not added, have no row
+-- Column cosine_similarity: NULL when either vector has zero length (relative norm below 1e-5)
 -- Column equidistance: the cosine of two emotions as different from each other as each is from the reference
 -- Column unbiased_cosine: cosine without the share of noise; NULL where a vector's unbiased length is not positive
 -- Column ci_low: lower end of the unbiased cosine's 95 % interval
