@@ -196,7 +196,7 @@ def test_equal_texts_and_equal_weights_under_other_names_do_not_meet(workplace, 
         assert not doubled.num_rows, query.name
     norms = catalog.rows("select dataset, model, count(*) n from vector_norms_by_layer group by all order by all").to_pylist()
     assert [tuple(row.values()) for row in norms] == [
-        (dataset, model, 16) for dataset in ("mine", "other") for model in ("tiny-gpt2", "tiny-twin")
+        (dataset, model, 8) for dataset in ("mine", "other") for model in ("tiny-gpt2", "tiny-twin")
     ]
     emo_ok("verify", "--store", store)
 

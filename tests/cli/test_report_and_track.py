@@ -54,7 +54,7 @@ def test_the_record_holds_every_number_of_the_queries(tracked):
     assert json.loads(params["models"]) == ["tiny-gpt2", "tiny-neox", "tiny-wide"]
     assert (params["method"], params["reference"], params["draws"]) == ("mean_difference", "calm", "100")
     catalog = Catalog(Store(tracked.store))
-    for row in catalog.dicts("vector_norms_by_layer", pooling=["last"], method=["mean_difference"]):
+    for row in catalog.dicts("vector_norms_by_layer", pooling=["last"]):
         assert logged[f"l2_norm/mine/{row['model']}/{row['emotion']}", row["layer"]] == row["l2_norm"]
     for row in catalog.dicts("within_model_similarity_by_model", pooling=["last"]):
         assert logged[f"mean_cosine_similarity/mine/{row['model']}/rage/thanks", 0] == row["mean_cosine_similarity"]
