@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from emotion_cli.errors import MissingError, UsageError
-from emotion_cli.job.extractions import DEFAULT_POOLINGS, WORD, Extraction, pairs_of
+from emotion_cli.job.extractions import DEFAULT_POOLINGS, MEAN, WORD, Extraction, pairs_of
 from emotion_cli.job.job import Job
 from emotion_cli.job.known import no_reference
 from emotion_cli.measures.directions import CENTRED, DEFAULT_METHODS, METHODS
 from emotion_cli.measures.labels import OTHERS, Labels, emotions_of
+from emotion_cli.models.sources.controls import WITHOUT_PASSES, kind_of
 from emotion_cli.settings import Settings
 from emotion_cli.suggestions import unknown
 from warehouse.store import Partition, Store
@@ -62,21 +63,23 @@ def variants(settings: Settings, activations: Partition) -> list[Variant]:
     return _variants(settings, activations, [method for method in methods(settings) if METHODS[method].is_compared])
 
 
-def variants_with_vectors(settings: Settings, activations: Partition) -> list[Variant]:
+def variants_with_vectors(job: Job, extraction: Extraction) -> list[Variant]:
     """The variants asked for that make vectors."""
-    return _variants(settings, activations, [method for method in methods(settings) if METHODS[method].makes_vectors])
+    return [variant for variant in variants_measured(job, extraction) if METHODS[variant.method].makes_vectors]
 
 
-def variants_measured(settings: Settings, activations: Partition) -> list[Variant]:
-    """The variants asked for, all of which say whether there is a direction."""
-    return _variants(settings, activations, methods(settings))
+def variants_measured(job: Job, extraction: Extraction) -> list[Variant]:
+    """The variants asked for, which all say whether there is a direction; of a control those that models are compared in."""
+    chosen = [method for method in methods(job.settings) if extraction.control is None or METHODS[method].is_compared]
+    return _variants(job.settings, extraction.partition(job.store, "activations"), chosen)
 
 
 def _variants(settings: Settings, activations: Partition, chosen: Sequence[str]) -> list[Variant]:
     """Some methods with every pooling that is there, where none was named. UsageError for an unknown one."""
     stored = pairs_of(activations)
     refuse_words_against_a_label(settings)
-    poolings = settings.pooling or sorted(stored) or DEFAULT_POOLINGS
+    passes = kind_of(activations.keys["model"]) not in WITHOUT_PASSES
+    poolings = (settings.pooling or sorted(stored) or DEFAULT_POOLINGS) if passes else (MEAN,)
     if settings.reference != OTHERS:
         # a store may hold what this reference cannot use
         poolings = [pooling for pooling in poolings if pooling != WORD]
@@ -89,7 +92,11 @@ def _variants(settings: Settings, activations: Partition, chosen: Sequence[str])
 
 
 def shared_variants(job: Job, extractions: Sequence[Extraction]) -> list[Variant]:
-    """The variants asked for that all of some extractions have, in the order of the first."""
+    """The variants asked for that all of some extractions have, in the order of the first.
+
+    A control without passes stands for every pooling beside a model.
+    """
+    extractions = [extraction for extraction in extractions if extraction.has_passes] or extractions
     first, *remaining = (variants(job.settings, extraction.partition(job.store, "activations")) for extraction in extractions)
     return [variant for variant in first if all(variant in available for available in remaining)]
 

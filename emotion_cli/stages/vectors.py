@@ -16,13 +16,9 @@ from warehouse.store import Partition, table_of
 
 
 def tasks(job: Job) -> list[Task]:
-    """One task for each extraction with activations; none where the method asked for makes no vectors."""
-    tasks_with_parts = ((extraction, _variants(job, extraction)) for extraction in job.with_activations)
+    """One task for each extraction with activations, those of controls too; none where no method asked for makes vectors."""
+    tasks_with_parts = ((extraction, variants_with_vectors(job, extraction)) for extraction in job.measured)
     return [_task(job, extraction, chosen) for extraction, chosen in tasks_with_parts if chosen]
-
-
-def _variants(job: Job, extraction: Extraction) -> list[Variant]:
-    return variants_with_vectors(job.settings, extraction.partition(job.store, "activations"))
 
 
 def _task(job: Job, extraction: Extraction, chosen: Sequence[Variant]) -> Task:
