@@ -11,7 +11,14 @@ from emotion_cli.job.layers import averaged_layers, inner_products, texts_of
 from emotion_cli.job.statistics import sampling_of, statistics_table, statistics_task
 from emotion_cli.job.variants import Variant, variant_of, variants_measured
 from emotion_cli.measures.directions import METHODS
-from emotion_cli.measures.within.quality import OF_A_CLASSIFIER, OF_A_DIRECTION, Material, qualities
+from emotion_cli.measures.within.quality import (
+    OF_A_CLASSIFIER,
+    OF_A_DIRECTION,
+    OF_A_READING,
+    Material,
+    Measures,
+    qualities,
+)
 from emotion_cli.measures.within.surface import Surface, surface_of
 from emotion_cli.measures.within.words import DRAWS as WORDS_DRAWS
 from emotion_cli.models.sources.controls import WITHOUT_PASSES
@@ -63,8 +70,12 @@ def _part(job: Job, extraction: Extraction, variant: Variant) -> pa.Table:
         texts_of(job, extraction, inner.prompt_ids),
         grams_of_controls(job, extraction, variant, inner.all_ids),
     )
-    measures = OF_A_CLASSIFIER if METHODS[variant.method].classifies else OF_A_DIRECTION
-    return statistics_table("vector_quality", qualities(material, measures), **variant._asdict())
+    return statistics_table("vector_quality", qualities(material, _measures(variant)), **variant._asdict())
+
+
+def _measures(variant: Variant) -> Measures:
+    method = METHODS[variant.method]
+    return OF_A_CLASSIFIER if method.classifies else OF_A_READING if method.whitens else OF_A_DIRECTION
 
 
 def _surface(job: Job, extraction: Extraction, prompt_ids: list[str]) -> Surface:

@@ -58,6 +58,9 @@ def test_a_run_measures_three_methods_and_compares_one(workplace):
     classified = catalog.dicts("vector_quality", method=["logistic"])
     assert {row["measure"] for row in classified} == {"auroc"}
     assert all(row["p_value"] is None and row["null_kind"] is None and row["n_draws"] is None for row in classified)
+    read = {row["measure"] for row in catalog.dicts("vector_quality", method=["whitened"])}
+    added = {row["measure"] for row in catalog.dicts("vector_quality", method=["mean_difference"])}
+    assert added - read == {"squared_distance"} and not read - added
     by_method = catalog.dicts("direction_quality_by_method", model=["tiny-gpt2"], pooling=["last"], emotion=["rage"])
     assert len(by_method) == 5 and all(row["verdict"] and row["logistic"] is not None for row in by_method)
 

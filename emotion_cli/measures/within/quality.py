@@ -221,14 +221,18 @@ MEASURES_OF_ALL_LABELS = (Measure("centroid_accuracy", Tail.UPPER, lambda case: 
 
 
 class Measures(NamedTuple):
-    """What is measured of each emotion: on the training set's own prompts, on test sets, and among all labels."""
+    """What is measured of each emotion: on the training set's own prompts, on test sets, among all labels, and over rivals."""
 
     own: Sequence[Measure]
     on_test_sets: Sequence[Measure]
     of_all_labels: Sequence[Measure] = ()
+    over_rivals: bool = False
 
 
-OF_A_DIRECTION = Measures(MEASURES, MEASURES_ON_TEST_SETS, MEASURES_OF_ALL_LABELS)
+OF_A_DIRECTION = Measures(MEASURES, MEASURES_ON_TEST_SETS, MEASURES_OF_ALL_LABELS, over_rivals=True)
+
+OF_A_READING = OF_A_DIRECTION._replace(own=tuple(measure for measure in MEASURES if measure.name != "squared_distance"))
+"""What is measured in the metric of the prompts' covariance, in which distances say nothing of the activations."""
 
 
 def _classified_heldout(case: Case) -> dict[str, Curves | None]:
@@ -254,7 +258,7 @@ def qualities(material: Material, measures: Measures = OF_A_DIRECTION) -> list[Q
         for measure in measures.on_test_sets:
             for name, curves in measure.run(case).items():
                 rows += _rows(case, measure, curves, name)
-        for control, rival in case.rivals.items():
+        for control, rival in case.rivals.items() if measures.over_rivals else ():
             rows += _rows(case, GAIN, GAIN.run(case, rival), control=control)
             for name, curves in GAIN_ON_TEST_SETS.run(case, rival).items():
                 rows += _rows(case, GAIN_ON_TEST_SETS, curves, name, control)
