@@ -185,9 +185,7 @@ def aligned_cosines(
     return results
 
 
-def ceilings(
-    spaces: Sequence[Space], design: Design, sampling: Sampling, *, each: Each, splits: int = N_SPLITS
-) -> list[Result]:
+def ceilings(spaces: Sequence[Space], design: Design, sampling: Sampling, *, each: Each, splits: int = N_SPLITS) -> list[Result]:
     """The aligned measures between two thirds of ONE model, without a map: an upper bound for any map.
 
     Their null exchanges all labels within blocks: it says whether the model has these directions at all.
@@ -340,9 +338,7 @@ def _met(
     return Carried(cosines, others, aurocs)
 
 
-def _unpaired(
-    end: "_End", design: Design, split: Thirds, trials: Trials, alpha: np.ndarray, paired: np.ndarray
-) -> np.ndarray:
+def _unpaired(end: "_End", design: Design, split: Thirds, trials: Trials, alpha: np.ndarray, paired: np.ndarray) -> np.ndarray:
     """Transfer AUROC [emotion, draw] with the target's topics paired at random, whole blocks at a time."""
     fit, target = (design.rows[paired[:, blocks]].reshape(len(paired), -1) for blocks in (split.fit, split.target))
     values = []

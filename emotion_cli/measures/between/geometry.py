@@ -124,8 +124,8 @@ def residual_measures(n_labels: int) -> tuple[Measure, ...]:
     """Debiased CKA of what is left without label means, and without label and topic means; of prompts by block and label."""
 
     def residual(*, without_topics: bool) -> Callable[[Matrices], Pattern]:
-        return lambda layer: lambda rows: residual_pattern(
-            layer.inner[np.ix_(rows, rows)], n_labels, without_topics=without_topics
+        return lambda layer: (
+            lambda rows: residual_pattern(layer.inner[np.ix_(rows, rows)], n_labels, without_topics=without_topics)
         )
 
     return (
@@ -158,9 +158,7 @@ def geometries(
     values = _products(left.unit, right.unit, index)
     null = np.empty((sampling.draws, len(pairs)))
     places = np.arange(rows.size).reshape(rows.shape)
-    orders = [
-        places[sampling.generator("pairing", str(draw)).permutation(len(rows))].ravel() for draw in range(sampling.draws)
-    ]
+    orders = [places[sampling.generator("pairing", str(draw)).permutation(len(rows))].ravel() for draw in range(sampling.draws)]
 
     def draw(i: int) -> None:
         null[i] = _products(left.permuted(orders[i]), right.unit, index)

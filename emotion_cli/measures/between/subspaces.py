@@ -142,7 +142,13 @@ def _beside_unrelated(emotion: str, products: Mapping[int, np.ndarray], width: i
         unrelated = np.linalg.qr(bases)[0][:, :k]
         cosines, chance = (np.clip(np.linalg.svd(inner, compute_uv=False), 0, 1) for inner in (matrix, unrelated))
         results += [
-            Result(0, measure.name, Sampled(float(measure.run(cosines)), measure.run(chance), measure.tail, kind=GAUSSIAN), emotion, k=k)
+            Result(
+                0,
+                measure.name,
+                Sampled(float(measure.run(cosines)), measure.run(chance), measure.tail, kind=GAUSSIAN),
+                emotion,
+                k=k,
+            )
             for measure in MEASURES
         ]
     return results
@@ -196,9 +202,7 @@ def _fitted(source: Space, target: Space, design: Design, split: Thirds) -> _Fit
     return _Fitted(strength, np.linalg.inv(source.gram[np.ix_(rows, rows)] + strength * np.eye(len(rows))))
 
 
-def _carried(
-    source: Space, target: Space, tables: np.ndarray, split: Thirds, fitted: _Fitted, column: int
-) -> np.ndarray:
+def _carried(source: Space, target: Space, tables: np.ndarray, split: Thirds, fitted: _Fitted, column: int) -> np.ndarray:
     """Inner products [1 + draw, k, k] of the carried basis with the target's, for the prompts of each table [block, label]."""
     fit = np.sort(tables[0, split.fit].ravel())
     gram, target_gram = source.gram[np.ix_(fit, fit)], target.gram[np.ix_(fit, fit)]
