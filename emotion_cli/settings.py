@@ -69,6 +69,12 @@ class Settings:
         tuple(LAYER_RANGES),
     )
     neutral: str = _setting("neutral", "the neutral label")
+    controls: Names = _setting(
+        ("words", "embeddings", "untrained"),
+        "control that a run adds to the models; --no-controls adds none",
+        ("words", "embeddings", "untrained"),
+        otherwise="all three",
+    )
     words: Path | None = _setting(
         None, "TOML file with the words of each label, for pooling word", otherwise="the list that ships", metavar="FILE"
     )

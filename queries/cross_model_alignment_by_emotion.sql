@@ -22,7 +22,14 @@
 -- Column transfer_auroc: how well the carried direction separates the other model's prompts of unseen topics; of the fit `ridge`
 -- Column transfer_null_high: 97.5 % quantile of that when the topics of the two models are paired at random
 -- Column own_auroc: the same with the other model's own direction
--- Column verdict: what may be said, in words
+-- Column over_words: aligned_cosine less that of random words in the place of the carried model; of the fit `ridge`
+-- Column over_embeddings: aligned_cosine less that of the carried model's own embeddings of tokens; of the fit `ridge`
+-- Column over_untrained: aligned_cosine less that of the carried model with random weights; of the fit `ridge`
+-- Column gain_ci_low: the lower of the lower ends of the first two differences' 95 % intervals, topics left out in pairs
+-- Column more_than_words: whether both intervals lie above 0; NULL where a control is not there
+-- Column embeddings_together: aligned cosine of both models' embeddings with each other, which decides nothing
+-- Column untrained_together: aligned cosine of both models with random weights, at the same layers, which decides nothing
+-- Column verdict: what may be said, in words; "and more than words give" needs more_than_words
 select * exclude (layer_a, layer_b, relative_depth)
 from cross_model_alignment_by_layer
 where layer_a is null

@@ -23,7 +23,14 @@
 -- Column transfer_auroc: how well the carried direction separates the other model's prompts of unseen topics; of the fit `ridge`
 -- Column transfer_null_high: 97.5 % quantile of that when the topics of the two models are paired at random
 -- Column own_auroc: the same with the other model's own direction
--- Column verdict: what may be said, in words
+-- Column over_words: aligned_cosine less that of random words in the place of the carried model; of the fit `ridge`
+-- Column over_embeddings: aligned_cosine less that of the carried model's own embeddings of tokens; of the fit `ridge`
+-- Column over_untrained: aligned_cosine less that of the carried model with random weights; of the fit `ridge`
+-- Column gain_ci_low: the lower of the lower ends of the first two differences' 95 % intervals, topics left out in pairs
+-- Column more_than_words: whether both intervals lie above 0; NULL where a control is not there
+-- Column embeddings_together: aligned cosine of both models' embeddings with each other, which decides nothing
+-- Column untrained_together: aligned cosine of both models with random weights, at the same layers, which decides nothing
+-- Column verdict: what may be said, in words; "and more than words give" needs more_than_words
 with wide as (
     select
         extraction_a,
@@ -67,6 +74,42 @@ with wide as (
     from cross_model_tests_by_layer
     where
         measure in ('aligned_cosine', 'aligned_specificity', 'aligned_cosine_others', 'carried_cosine', 'transfer_auroc')
+        and control is null
+    group by all
+),
+
+gains as (
+    select
+        extraction_a,
+        extraction_b,
+        method,
+        reference,
+        pooling,
+        emotion,
+        mapping,
+        fit,
+        layer_a,
+        layer_b,
+        any_value(value) filter (where control = 'words') as over_words,
+        any_value(value) filter (where control = 'embeddings') as over_embeddings,
+        any_value(value) filter (where control = 'untrained') as over_untrained,
+        min(ci_low) filter (where control in ('words', 'embeddings')) as gain_ci_low,
+        case
+            when count(ci_low) filter (where control in ('words', 'embeddings')) = 2
+                then min(ci_low) filter (where control in ('words', 'embeddings')) > 0
+        end as more_than_words
+    from cross_model_tests_by_layer
+    where measure = 'aligned_gain'
+    group by all
+),
+
+-- two controls of one kind; of several extractions any
+together as (
+    select
+        dataset, model_a, model_b, method, reference, pooling, emotion, mapping, fit, layer_a, layer_b, control,
+        any_value(value) as value
+    from cross_model_tests_by_layer
+    where measure = 'aligned_cosine' and control is not null
     group by all
 ),
 
@@ -95,6 +138,13 @@ select
         when least(a.value, b.value) > 0 then sqrt(a.value * b.value)
     end as ceiling,
     own.value as own_auroc,
+    gains.over_words,
+    gains.over_embeddings,
+    gains.over_untrained,
+    gains.gain_ci_low,
+    gains.more_than_words,
+    embeddings.value as embeddings_together,
+    untrained.value as untrained_together,
     case
         when wide.aligned_cosine is null then 'not defined'
         when
@@ -102,8 +152,15 @@ select
             and wide.specificity_q_value < 0.05
             and wide.others_low > 0
             and wide.others_q_value < 0.05
-            then 'the same emotion in both models or a contrast that is stronger for this emotion in both'
-        when wide.q_value < 0.05 then 'a shared contrast with the reference, not shown to be this emotion'
+            then concat(
+                'the same emotion in both models or a contrast that is stronger for this emotion in both',
+                case when gains.more_than_words then ', and more than words give' end
+            )
+        when wide.q_value < 0.05
+            then concat(
+                'a shared contrast with the reference, not shown to be this emotion',
+                case when gains.more_than_words then ', and more than words give' end
+            )
         when wide.null_kind = 'too_few' then 'too few dimensions to tell'
         else 'nothing shown to be shared'
     end as verdict
@@ -137,4 +194,42 @@ left join ceilings as own
         and wide.emotion = own.emotion
         and case when wide.mapping = 'a_to_b' then wide.layer_b else wide.layer_a end is not distinct from own.layer
         and own.measure = 'transfer_auroc_ceiling'
+left join gains
+    on
+        wide.extraction_a = gains.extraction_a
+        and wide.extraction_b = gains.extraction_b
+        and wide.method = gains.method
+        and wide.reference = gains.reference
+        and wide.pooling = gains.pooling
+        and wide.emotion = gains.emotion
+        and wide.mapping = gains.mapping
+        and wide.fit = gains.fit
+        and wide.layer_a is not distinct from gains.layer_a
+        and wide.layer_b is not distinct from gains.layer_b
+left join together as embeddings
+    on
+        embeddings.control = 'embeddings'
+        and embeddings.layer_a is null
+        and wide.dataset = embeddings.dataset
+        and concat('embeddings:', wide.model_a) = embeddings.model_a
+        and concat('embeddings:', wide.model_b) = embeddings.model_b
+        and wide.method = embeddings.method
+        and wide.reference = embeddings.reference
+        and wide.emotion = embeddings.emotion
+        and wide.mapping = embeddings.mapping
+        and wide.fit = embeddings.fit
+left join together as untrained
+    on
+        untrained.control = 'untrained'
+        and wide.dataset = untrained.dataset
+        and concat('untrained:', wide.model_a) = untrained.model_a
+        and concat('untrained:', wide.model_b) = untrained.model_b
+        and wide.method = untrained.method
+        and wide.reference = untrained.reference
+        and wide.pooling = untrained.pooling
+        and wide.emotion = untrained.emotion
+        and wide.mapping = untrained.mapping
+        and wide.fit = untrained.fit
+        and wide.layer_a is not distinct from untrained.layer_a
+        and wide.layer_b is not distinct from untrained.layer_b
 window pair as (partition by wide.extraction_a, wide.extraction_b, wide.method, wide.reference, wide.pooling)

@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from emotion_cli.errors import MissingError, UsageError
-from emotion_cli.job.extractions import DEFAULT_POOLINGS, WORD, Extraction, pairs_of
+from emotion_cli.job.extractions import DEFAULT_POOLINGS, MEAN, WORD, Extraction, pairs_of
 from emotion_cli.job.job import Job
 from emotion_cli.job.known import no_reference
 from emotion_cli.measures.directions import CENTRED, METHODS
 from emotion_cli.measures.labels import OTHERS, Labels, emotions_of
+from emotion_cli.models.sources.controls import WITHOUT_PASSES, kind_of
 from emotion_cli.settings import Settings
 from emotion_cli.suggestions import unknown
 from warehouse.store import Partition, Store
@@ -44,7 +45,8 @@ def variants(settings: Settings, activations: Partition) -> list[Variant]:
         raise unknown("--method", settings.method, METHODS)
     stored = pairs_of(activations)
     refuse_words_against_a_label(settings)
-    poolings = settings.pooling or sorted(stored) or DEFAULT_POOLINGS
+    passes = kind_of(activations.keys["model"]) not in WITHOUT_PASSES
+    poolings = (settings.pooling or sorted(stored) or DEFAULT_POOLINGS) if passes else (MEAN,)
     if settings.reference != OTHERS:
         # a store may hold what this reference cannot use
         poolings = [pooling for pooling in poolings if pooling != WORD]
@@ -57,7 +59,11 @@ def variants(settings: Settings, activations: Partition) -> list[Variant]:
 
 
 def shared_variants(job: Job, extractions: Sequence[Extraction]) -> list[Variant]:
-    """The variants asked for that all of some extractions have, in the order of the first."""
+    """The variants asked for that all of some extractions have, in the order of the first.
+
+    A control without passes stands for every pooling beside a model.
+    """
+    extractions = [extraction for extraction in extractions if extraction.has_passes] or extractions
     first, *remaining = (variants(job.settings, extraction.partition(job.store, "activations")) for extraction in extractions)
     return [variant for variant in first if all(variant in available for available in remaining)]
 

@@ -1,15 +1,16 @@
 """Prompts to activations: what is missing of each dataset under each model, streamed to Parquet part by part."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from emotion_cli.engines import without_passes
 from emotion_cli.engines.local import PartWriter, chunks_of
 from emotion_cli.engines.parts import as_pairs, as_set, group_of, groups_of, work
 from emotion_cli.engines.stopping import stop_between_parts
 from emotion_cli.errors import UsageError
-from emotion_cli.job.extractions import COMPLETE, DEFAULT_POOLINGS, WORD, Extraction, Pairs, pairs_of
+from emotion_cli.job.extractions import COMPLETE, DEFAULT_POOLINGS, MEAN, WORD, Extraction, Pairs, pairs_of
 from emotion_cli.job.job import NOT_THERE, Job, Task, fingerprint
 from emotion_cli.job.versions import versions
 from emotion_cli.prompts.words import WordList, read_words
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 def tasks(job: Job) -> list[Task]:
     """One task a extraction, those of one model together, so that it is loaded once."""
     return [
-        _task(job, extraction)
+        (_task if extraction.has_passes else _task_without_passes)(job, extraction)
         for extraction in sorted(job.extractions, key=lambda extraction: list(job.sources).index(extraction.model))
     ]
 
@@ -51,6 +52,52 @@ def _task(job: Job, extraction: Extraction) -> Task:
         reason,
         lambda job: _run(job, extraction, poolings),
     )
+
+
+def _task_without_passes(job: Job, extraction: Extraction) -> Task:
+    partition = extraction.partition(job.store, "activations")
+    return Task(
+        "extract",
+        extraction.subject,
+        (extraction.prompts(job.store).folder,),
+        partition.folder,
+        _reason(partition, extraction.partition(job.store, "extractions"), (MEAN,), ()),
+        lambda job: _run_without_passes(job, extraction),
+    )
+
+
+def _run_without_passes(job: Job, extraction: Extraction) -> None:
+    prompts = _in_order(extraction.prompts(job.store).read(["prompt_id", "text", "emotion"]).to_pydict())
+    made = without_passes.control_rows(job, extraction, prompts["text"])
+    source = job.sources[extraction.model]
+    partition, target = (extraction.partition(job.store, table) for table in ("activations", "extractions"))
+    with partition.hold(), target.hold():
+        files = without_passes.write(job, extraction, partition, prompts, made)
+        committed = partition.commit(files, {"pairs": without_passes.PAIRS, "words_sha256": None, "recomputed": {}})
+        known = {
+            "control": extraction.control,
+            "prompts_sha256": extraction.prompts_sha256,
+            "revision": source.revision,
+            "weights_sha256": source.weights_sha256,
+            "tokenizer_sha256": source.tokenizer_sha256,
+            "architecture": made.architecture,
+            "n_layers": 0,
+            "d_model": made.rows.shape[1],
+            "poolings": [MEAN],
+            "layers": [0],
+            "n_prompts": len(prompts["text"]),
+            "n_tokens": sum(made.sizes),
+            "versions": json.dumps(versions(), sort_keys=True),
+            "created_at": datetime.now(UTC),
+            "status": COMPLETE,
+        }
+        _commit_row(target, known, {"activations": committed.fingerprint}, partition)
+
+
+def _commit_row(target: Partition, known: Mapping[str, Any], inputs: Mapping[str, Any], activations: Partition) -> None:
+    """Write the row of an extraction; columns that are not `known` are NULL."""
+    entry = target.write([table_of("extractions", {name: [known.get(name)] for name in target.table.file_column_names})])
+    target.commit([entry], inputs, reads={"activations": activations.place})
 
 
 def _reason(activations: Partition, extractions: Partition, poolings: Sequence[str], layers: Layers) -> str:
@@ -149,8 +196,7 @@ def _run(job: Job, extraction: Extraction, poolings: Sequence[str]) -> None:
                 files, {"pairs": pairs, "words_sha256": words_sha256, "recomputed": recomputed}, unfinished=todo.left
             )
             row = _extraction_row(extraction, loaded, settings, pairs, files, choice, tokens, words_sha256) | recomputed
-            entry = target.write([table_of("extractions", {key: [value] for key, value in row.items()})])
-            target.commit([entry], {"activations": made.fingerprint}, reads={"activations": partition.place})
+            _commit_row(target, row, {"activations": made.fingerprint}, partition)
 
 
 def _in_order(prompts: dict[str, list]) -> dict[str, list]:
@@ -181,8 +227,8 @@ def _extraction_row(
     from emotion_cli.models.centring import ignores_mean
 
     return {
+        "control": extraction.control,
         "prompts_sha256": extraction.prompts_sha256,
-        "control": None,
         "revision": loaded.source.revision,
         "weights_sha256": loaded.source.weights_sha256,
         "tokenizer_sha256": loaded.source.tokenizer_sha256,

@@ -13,8 +13,8 @@ from warehouse.store import Partition, table_of
 
 
 def tasks(job: Job) -> list[Task]:
-    """One task for each extraction with activations."""
-    return [_task(job, extraction) for extraction in job.with_activations]
+    """One task for each extraction with activations, those of controls too."""
+    return [_task(job, extraction) for extraction in job.measured]
 
 
 def _task(job: Job, extraction: Extraction) -> Task:

@@ -54,10 +54,10 @@ def put(store, dataset, model, text, effects, seed):
 @pytest.mark.parametrize(
     ("kind", "verdict", "least"),
     [
-        ("nothing", "no direction", WORLDS - 1),
-        ("orthogonal", "as different from each other as from the reference", WORLDS - 1),
-        ("one twice", "more alike than that", WORLDS),
-        ("opposed", "more opposed than that", WORLDS),
+        ("nothing", "no direction shown", WORLDS - 1),
+        ("orthogonal", "as similar as their shared reference makes them", WORLDS - 1),
+        ("one twice", "more similar than their shared reference makes them", WORLDS),
+        ("opposed", "less similar than their shared reference makes them", WORLDS),
     ],
 )
 def test_verdicts(store, kind, verdict, least):

@@ -18,8 +18,17 @@ class Tail(Enum):
 PERMUTED, PAIRED, GAUSSIAN, FIXED = "permuted", "paired", "gaussian", "fixed"
 """What a value is compared with: permuted labels, topics paired at random, Gaussian directions, one stated value."""
 
-SIGN_FLIPS, TOO_FEW = "sign_flips", "too_few"
-"""Random signs of a direction's coordinates; the same where too few coordinates carry the value, so that there is no p-value."""
+EXACT, UNEQUAL = "exact", "unequal_spreads"
+"""Of permuted labels: all permutations that there are; labels that differ in spread and size."""
+
+SIGN_FLIPS = "sign_flips"
+"""Random signs of a direction's coordinates."""
+
+TOO_FEW = "too_few"
+"""Too few permutations, or coordinates whose signs flip, for a p-value of LEVEL."""
+
+LEVEL = 0.05
+"""Where no permutation could give so small a p-value, none is given."""
 
 
 class Null(NamedTuple):
@@ -75,20 +84,35 @@ def defined(value: float) -> float | None:
     return float(value) if np.isfinite(value) else None
 
 
-def null_of(value: float | None, draws: np.ndarray, tail: Tail, kind: str = PERMUTED) -> Null:
-    """Band and permutation p-value of a tail (Phipson and Smyth 2010): (r + 1) / (n + 1), twice the smaller for both tails."""
+class Test(NamedTuple):
+    """How labels were permuted: `kind` of null, and the share of permutations that give the value itself by construction."""
+
+    kind: str = PERMUTED
+    alike: float = 0.0
+
+
+def null_of(value: float | None, draws: np.ndarray, tail: Tail, kind: str = PERMUTED, alike: float = 0.0) -> Null:
+    """Band and permutation p-value of a tail (Phipson and Smyth 2010): (r + 1) / (n + 1), twice the smaller for both tails.
+
+    Where draws are EXACT, all permutations, it is r / n, for the labels as they are stand among them. `alike` is the share of
+    permutations that give the value whatever the prompts are: p is not below it, and None (TOO_FEW) where that is above LEVEL.
+    """
+    tails = 2 if tail is Tail.BOTH else 1
+    is_too_few = tails * alike > LEVEL
     known = draws[np.isfinite(draws)]
     n = len(known)
     if n == 0:
-        return Null(None, None, None, None, 0, kind)
+        return Null(None, None, None, None, 0, TOO_FEW if is_too_few else kind)
     low, high = np.quantile(known, [0.025, 0.975])
     p_value = None
-    if value is not None:
+    if value is not None and not is_too_few:
         # a draw that equals the value but for rounding is as far out as the value
         slack = 1e-12 * max(1.0, abs(value))
-        above, below = (np.sum(known >= value - slack) + 1) / (n + 1), (np.sum(known <= value + slack) + 1) / (n + 1)
-        p_value = float({Tail.UPPER: above, Tail.LOWER: below, Tail.BOTH: min(1.0, 2 * min(above, below))}[tail])
-    return Null(float(known.mean()), float(low), float(high), p_value, n, kind)
+        itself = 0 if kind == EXACT else 1
+        above, below = ((np.sum(extreme) + itself) / (n + itself) for extreme in (known >= value - slack, known <= value + slack))
+        smaller = {Tail.UPPER: above, Tail.LOWER: below, Tail.BOTH: min(above, below)}[tail]
+        p_value = min(1.0, tails * float(max(smaller, alike)))
+    return Null(float(known.mean()), float(low), float(high), p_value, n, TOO_FEW if is_too_few else kind)
 
 
 def interval_of(draws: np.ndarray) -> Interval:

@@ -15,6 +15,7 @@ from emotion_cli.reporting.report.rules import (
     NOTES,
     OBSERVATIONS,
     SHIFTS,
+    VERDICTS,
     reads,
     sentence_list,
     sentences,
@@ -192,6 +193,7 @@ def directions_and_words(facts: Facts) -> Iterable[Markdown]:
                     Column("emotion", "emotion"),
                     Column("layer", "best layer", "d"),
                     Column(auroc, "AUROC", ".3f"),
+                    *([Column("d_prime", "d'", ".2f")] if auroc == "auroc" else []),
                     Column(words, "words", ".3f"),
                     Column(gain, "difference", ".3f"),
                     Column(low, "from", ".3f"),
@@ -209,17 +211,32 @@ def verdicts(facts: Facts) -> Iterable[Markdown]:
     if not rows:
         yield say("There is only one emotion, so there is no pair to compare.")
         return
+    yield say(
+        "A verdict speaks of similarity of direction: of the unbiased cosine, beside that of equidistant emotions. Distances are "
+        "another question. Their ratio is the distance of two emotions over their mean distance from the reference."
+    )
     yield table(
-        [{**row, "verdict": row["verdict"] or "not measured"} for row in rows],
+        [
+            {**row, "verdict": row["verdict"] or ("-1 by construction" if row["equidistance"] == -1 else "not measured")}
+            for row in rows
+        ],
         (
             Column("dataset", "dataset"),
             Column("model", "model"),
             Column("emotion_a", "emotion"),
             Column("emotion_b", "and"),
             Column("verdict", "verdict"),
+            Column("mean_unbiased_cosine", "unbiased cosine", ".3f"),
+            Column("ci_low", "from", ".3f"),
+            Column("ci_high", "to", ".3f"),
+            Column("equidistance", "equidistant", ".4g"),
+            Column("mean_distance_ratio", "ratio of distances", ".3f"),
+            Column("distance_ratio_low", "from", ".3f"),
+            Column("distance_ratio_high", "to", ".3f"),
         ),
         BY_MODEL,
     )
+    yield from sentence_list(VERDICTS, facts)
 
 
 def cross_model(facts: Facts) -> Iterable[Markdown]:
@@ -296,7 +313,8 @@ def dataset_shift(facts: Facts) -> Iterable[Markdown]:
                 Column("ci_low", "2.5 %", ".4f"),
                 Column("ci_high", "97.5 %", ".4f"),
                 Column("null_high", "null 97.5 %", ".4f"),
-                Column("p_value", "p", ".2g"),
+                Column("q_value", "q", ".2g"),
+                Column("verdict", "verdict"),
             ),
             SHIFT,
         )
@@ -359,7 +377,7 @@ SECTIONS = (
     Section("Commands used", ("extractions",), commands),
     Section("Emotion vectors", (NORMS, BY_MODEL, "extractions", *reads(NOTES)), vectors_and_similarities),
     Section("Directions and words", (BEST,), directions_and_words),
-    Section("What may be said of two emotions", (BY_MODEL,), verdicts),
+    Section("What may be said of two emotions", (BY_MODEL, *reads(VERDICTS)), verdicts),
     Section("Cross-model similarities", (NORMS, BY_EMOTION, *reads(KEY_FINDINGS)), cross_model),
     Section("Shared directions", (ALIGNMENT,), shared_directions),
     Section("The same direction on other texts", (SHIFT, *reads(SHIFTS)), dataset_shift),
