@@ -145,6 +145,7 @@ class Case:
                 test.texts, tuple(test.labels), tuple(test.topics), None if test.clusters is None else tuple(test.clusters)
             )
             for test in self._told
+            if test.texts is not None
         )
         curves = curves_of_words(words, tests, material.testing)
         return Rival(curves.auroc, {test.name: of_test for test, of_test in zip(self._told, curves.heldout, strict=True)})
