@@ -21,7 +21,11 @@
 -- Column smallest_auroc: the larger of the two emotions' smallest AUROC that a study like this shows with probability 0.8
 -- Column smallest_effect: smallest difference of the unbiased cosine from equidistance that a study like this shows with probability 0.8
 -- Column shown_by: methods that show a direction of both emotions here
--- Column verdict: what may be said; NULL where two emotions are each other's reference, or before quality is measured
+-- Column over_words: unbiased_cosine less that of random words, on the same topics
+-- Column over_embeddings: unbiased_cosine less that of the model's own embeddings of tokens
+-- Column gain_ci_low: the lower of the lower ends of these two differences' 95 % intervals
+-- Column more_than_words: whether both intervals lie above 0; NULL where a control is not there
+-- Column verdict: what may be said, "more similar" with "and more than words give" where more_than_words is true; NULL where two emotions are each other's reference, or before quality is measured
 with wide as (
     select
         extraction_id,
@@ -49,6 +53,18 @@ with wide as (
     from within_model_statistics
     group by all
     having equidistance is not null
+),
+
+gains as (
+    select
+        extraction_id, method, reference, pooling, layer, emotion_a, emotion_b,
+        any_value(value) filter (where control = 'words') as over_words,
+        any_value(value) filter (where control = 'embeddings') as over_embeddings,
+        min(ci_low) as gain_ci_low,
+        case when count(ci_low) = 2 then min(ci_low) > 0 end as more_than_words
+    from within_model_statistics
+    where measure = 'cosine_gain'
+    group by all
 ),
 
 measured as (
@@ -95,7 +111,11 @@ measured as (
 )
 
 select
-    * exclude (of_directions, standard),
+    measured.* exclude (of_directions, standard),
+    gains.over_words,
+    gains.over_embeddings,
+    gains.gain_ci_low,
+    gains.more_than_words,
     case
         -- two emotions against each other: -1 by construction
         when equidistance = -1 then null
@@ -103,8 +123,21 @@ select
         when list_contains(of_directions, 'too few topics to tell') then 'too few topics to tell'
         when list_contains(of_directions, 'no direction shown') then 'no direction shown'
         when ci_low >= equidistance - 0.15 and ci_high <= equidistance + 0.15 then 'as similar as ' || standard
-        when ci_low > equidistance then 'more similar than ' || standard
+        when ci_low > equidistance
+            then concat(
+                'more similar than ', standard, case when gains.more_than_words then ', and more than words give' end
+            )
         when ci_high < equidistance then 'less similar than ' || standard
         else 'undecided'
     end as verdict
 from measured
+left join gains
+    on
+        measured.extraction_id = gains.extraction_id
+        and measured.control is null
+        and measured.method = gains.method
+        and measured.reference = gains.reference
+        and measured.pooling = gains.pooling
+        and measured.layer is not distinct from gains.layer
+        and measured.emotion_a = gains.emotion_a
+        and measured.emotion_b = gains.emotion_b

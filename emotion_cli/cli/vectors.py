@@ -50,6 +50,6 @@ def vectors(start: Start, best: Best = False, force: Force = False) -> None:
     if best:
         from warehouse.catalog import Catalog
 
-        rows.write(rows_of_vectors(Catalog(store), BEST, COLUMNS, settings, job.with_activations))
+        rows.write(rows_of_vectors(Catalog(store), BEST, COLUMNS, settings, job.listed))
     made = outcome.of("vectors")
     console.note(f"{len(made.done)} done, {len(made.left)} up to date; see: emo sql vector_norms_by_layer")

@@ -1,6 +1,6 @@
 """How alike two emotions' directions are in one model (METHODS section 3), on inner products of prompts only."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import combinations
 from typing import NamedTuple
@@ -8,10 +8,14 @@ from typing import NamedTuple
 import numpy as np
 
 from emotion_cli.measures.gram import Gram
-from emotion_cli.measures.inference.resampling import permutations_within, resampled, strata_of, units_of
+from emotion_cli.measures.inference.exchange import Exchange
+from emotion_cli.measures.inference.resampling import n_of_scarcest, resampled, strata_of, units_of
 from emotion_cli.measures.inference.sampling import Sampling
+from emotion_cli.measures.inference.spreads import is_unequal
 from emotion_cli.measures.inference.statistic import (
+    EXACT,
     FIXED,
+    PERMUTED,
     Interval,
     Null,
     Statistic,
@@ -24,11 +28,18 @@ from emotion_cli.measures.labels import OTHERS, Labels, coefficients
 from emotion_cli.measures.measure import Measure
 from emotion_cli.measures.within.curves import Curves
 
+UNBIASED = "cosine_unbiased"
 UNBIASED_BY_CLASS = "cosine_unbiased_by_class"
-"""The name of the unbiased cosine where a topic lacks a label."""
+"""The names of the unbiased cosine, and of it where a topic lacks a label."""
+
+TIE = 12
+"""Decimals in which two weights are compared."""
 
 SQUARED_DISTANCE, DISTANCE_RATIO = "squared_distance", "distance_ratio"
 """The names of two emotions' squared distance without noise, and of their distance over the mean of those from the reference."""
+
+GAIN = "cosine_gain"
+"""The name of an unbiased cosine less a control's."""
 
 Pair = tuple[str, str]
 
@@ -41,28 +52,61 @@ class Comparison(NamedTuple):
     emotion_b: str
     measure: str
     statistic: Statistic
+    control: str | None = None
+    """What a gain subtracts."""
 
 
-def comparisons(grams: Mapping[int, Gram], labels: Labels, sampling: Sampling, averaged: Collection[int]) -> list[Comparison]:
+def comparisons(
+    grams: Mapping[int, Gram],
+    labels: Labels,
+    sampling: Sampling,
+    averaged: Collection[int],
+    controls: Mapping[str, Gram] | None = None,
+) -> list[Comparison]:
     """Every measure of every two emotions at each layer and on average over the `averaged` ones.
+
+    `controls` have one Gram each, of the same prompts: what a cosine has over theirs is a measure, too.
 
     The same draws serve every layer, so that means over layers have their null and their interval from them too.
     """
     labels = replace(labels, emotions=sorted(labels.emotions))
     layers = sorted(grams)
-    return [
-        Comparison(layer, a, b, name or measure.name, statistic)
-        for measure in MEASURES
-        for (a, b), name, curves in measure.run([grams[layer] for layer in layers], labels, sampling)
-        for layer, statistic in curves.statistics(layers, averaged, measure.tail)
-    ]
+    rows: list[Comparison] = []
+    of_model: dict[Pair, Curves] = {}
+    for measure in MEASURES:
+        for pair, name, curves in measure.run([grams[layer] for layer in layers], labels, sampling):
+            rows += _rows(pair, name or measure.name, curves.statistics(layers, averaged, measure.tail))
+            if (name or measure.name) in (UNBIASED, UNBIASED_BY_CLASS):
+                of_model[pair] = curves
+    for kind, gram in (controls or {}).items():
+        for pair, name, curves in unbiased([gram], labels, sampling):
+            if (name or UNBIASED) in (UNBIASED, UNBIASED_BY_CLASS):
+                over_control = gain(of_model[pair], curves)
+                rows += _rows(pair, GAIN, over_control.statistics(layers, averaged, Tail.UPPER), kind)
+    return rows
+
+
+def _rows(
+    pair: Pair, measure: str, statistics: Iterable[tuple[int | None, Statistic]], control: str | None = None
+) -> list[Comparison]:
+    return [Comparison(layer, *pair, measure, statistic, control) for layer, statistic in statistics]
+
+
+def gain(of_model: Curves, of_control: Curves) -> Curves:
+    """Unbiased cosine of a model less that of a control with one layer, over the same drawn topics."""
+    assert of_model.bootstrap is not None
+    assert of_control.bootstrap is not None
+    return of_model._replace(
+        values=of_model.values[:, :1] - of_control.values[0, 0],
+        bootstrap=of_model.bootstrap - of_control.bootstrap[0],
+        null=Null(0.0, None, None, None, None, FIXED),
+    )
 
 
 def cosines(grams: Sequence[Gram], labels: Labels, sampling: Sampling) -> Iterator[tuple[Pair, str, Curves]]:
     """Cosines of two directions; null: the labels that make the pair permuted within topics."""
     for pair in combinations(labels.emotions, 2):
-        values, n = permuted_cosines(grams, labels, pair, sampling.about("cosine", labels.reference))
-        yield pair, "", Curves(values, n, mean=mean_where_defined)
+        yield pair, "", permuted_cosines(grams, labels, pair, sampling.about("cosine", labels.reference))
 
 
 def cosines_against_others(grams: Sequence[Gram], labels: Labels, sampling: Sampling) -> Iterator[tuple[Pair, str, Curves]]:
@@ -78,8 +122,9 @@ def unbiased(grams: Sequence[Gram], labels: Labels, sampling: Sampling) -> Itera
     used = labels.with_labels(names)
     made_of = labels.of(used)
     codes = np.searchsorted(names, np.asarray(made_of.labels))
-    units = units_of(made_of.topics)
-    strata = strata_of(codes, units)
+    units = units_of(made_of.topics, made_of.clusters)
+    strata = strata_of(codes, units, made_of.topics)
+    n_scarcest = n_of_scarcest(codes, units)
     drawn = resampled(strata, sampling.draws, sampling.generator("topics", *names))
     counts = np.vstack([np.ones(drawn.shape[1]), drawn])
     sizes = np.zeros((units.max() + 1, len(names)), int)
@@ -94,7 +139,7 @@ def unbiased(grams: Sequence[Gram], labels: Labels, sampling: Sampling) -> Itera
     expected = {by_class: cosine, SQUARED_DISTANCE: 0.0, DISTANCE_RATIO: float(np.sqrt(2 - 2 * cosine))}
 
     def interval(value: float, draws: np.ndarray) -> Interval:
-        return widened(value, interval_of(draws), len(strata))
+        return widened(value, interval_of(draws), n_scarcest)
 
     for a, b in combinations(range(len(emotions)), 2):
         # a mean over layers is defined where every layer with a direction is: else it would be over the strong layers only
@@ -111,7 +156,7 @@ def unbiased(grams: Sequence[Gram], labels: Labels, sampling: Sampling) -> Itera
 MEASURES = (
     Measure("cosine", Tail.BOTH, cosines),
     Measure("cosine_others", Tail.BOTH, cosines_against_others),
-    Measure("cosine_unbiased", Tail.BOTH, unbiased),
+    Measure(UNBIASED, Tail.BOTH, unbiased),
 )
 """Each gives, for every two emotions, another name where it is to be stored under one, and the curves over layers."""
 
@@ -121,18 +166,33 @@ def equidistance(n_emotions: int, reference: str) -> float:
     return -1 / (n_emotions - 1) if reference == OTHERS else 0.5
 
 
-def permuted_cosines(grams: Sequence[Gram], labels: Labels, pair: Pair, sampling: Sampling) -> tuple[np.ndarray, int]:
-    """Cosines [layer, 1 + draw], as labelled, then with the labels that make the pair permuted within topics; and topics."""
+def permuted_cosines(grams: Sequence[Gram], labels: Labels, pair: Pair, sampling: Sampling) -> Curves:
+    """Cosines as labelled, then with the labels that make the pair permuted within topics.
+
+    No p-value where labels without topics differ in number and spread: noise of the reference alone makes directions alike.
+    """
     used_labels = labels.labels_used(*pair)
     used = labels.with_labels(used_labels)
     made_of = labels.of(used)
-    permuted = permutations_within(made_of.topics, sampling.draws, sampling.generator(*used_labels))
-    order = np.vstack([np.arange(len(used)), permuted])
-    weight_a, weight_b = (made_of.weights(emotion)[order] for emotion in pair)
+    codes = np.searchsorted(used_labels, np.asarray(made_of.labels))
+    exchange = Exchange(codes, made_of.topics, made_of.clusters)
+    order = np.vstack([np.arange(len(used)), exchange.orders(sampling.draws, sampling.generator(*used_labels))])
+    weights = [made_of.weights(emotion) for emotion in pair]
+    weights_a, weights_b = (of_prompts[order] for of_prompts in weights)
     is_reference = made_of.is_reference(pair[0])
     parts = [gram.of(used) for gram in grams]
-    curves = [_cosines(gram.inner, weight_a, weight_b, gram.zero_length(is_reference)) for gram in parts]
-    return np.array(curves), int(units_of(made_of.topics).max()) + 1
+    curves = [_cosines(gram.inner, weights_a, weights_b, gram.zero_length(is_reference)) for gram in parts]
+    # the weights of a label in both directions; directions may change places
+    first = [int(np.argmax(codes == code)) for code in range(len(used_labels))]
+    roles = [tuple(round(float(of_prompts[i]), TIE) for of_prompts in weights) for i in first]
+    return Curves(
+        np.array(curves),
+        int(units_of(made_of.topics, made_of.clusters).max()) + 1,
+        mean=mean_where_defined,
+        kind=EXACT if exchange.is_all(sampling.draws) else PERMUTED,
+        alike=exchange.share_alike(roles, [role[::-1] for role in roles]),
+        is_unequal=np.array([is_unequal(codes, exchange, gram.inner) for gram in parts]),
+    )
 
 
 class Geometry(NamedTuple):
