@@ -142,10 +142,8 @@ def audit(rows: Sequence[PromptRow], sampling: Sampling, words: WordList) -> lis
 
 
 def _near_duplicates(label: str, rows: Sequence[PromptRow]) -> AuditRow:
-    chosen = [row for row in rows if row.emotion == label]
-    told = [(row.text, row.topic, row.cluster) for row in chosen if row.topic is not None]
-    texts, topics, clusters = ([each[i] for each in told] for i in range(3))
-    found = near_duplicates(texts, topics, clusters)
+    told = [row for row in rows if row.emotion == label and row.topic is not None]
+    found = near_duplicates([row.text for row in told], [row.topic or "" for row in told], [row.cluster for row in told])
     return AuditRow(label, None, NEAR_DUPLICATES, Statistic(float(found.n_pairs), NO_NULL, found.n_topics), found.finding(label))
 
 

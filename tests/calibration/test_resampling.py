@@ -311,7 +311,7 @@ def held_out(seed, *, noisy, factor):
 
 @pytest.mark.parametrize("noisy", ["anger", "calm"])
 def test_a_test_set_of_unequal_spread_and_number_is_not_told_apart(noisy):
-    """One label varies four times as much. Found before: 0.12 where it is the small one; now 0.06."""
+    """One label varies four times as much. Found before: 0.17 and 0.005; now 0.07 and 0.055."""
     worlds = 200
     p_values = [held_out(seed, noisy=noisy, factor=4.0).null.p_value for seed in range(worlds)]
     assert np.mean(np.array(p_values) <= 0.05) <= 0.06 + 2 * np.sqrt(0.05 * 0.95 / worlds)

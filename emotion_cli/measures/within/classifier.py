@@ -38,7 +38,7 @@ def logistic_auroc(contrast: Contrast, grams: Sequence[Gram]) -> Curves | None:
         resamples.append([_resampled(of_layer, is_emotion[test], draws.units[test], draws.counts) for of_layer in scores])
     if not values:
         return Curves(np.full((len(grams), 1), np.nan), draws.n_units, null=NO_NULL)
-    interval = partial(area_interval, n_units=draws.n_units, n_folds=len(values))
+    interval = partial(area_interval, n_units=draws.n_scarcest, n_folds=len(values))
     boots = mean_where_defined(np.array(resamples))
     return Curves(np.mean(values, axis=0)[:, None], draws.n_units, boots, interval, null=NO_NULL)
 
@@ -48,12 +48,12 @@ def logistic_heldout(contrast: Contrast, grams: Sequence[Gram], test: HeldOut, s
     train, is_emotion = contrast.draws.used, contrast.is_emotion[0]
     if len(train) > MOST_PROMPTS or not _has_both(is_emotion):
         return None
-    of_test = Contrast(contrast.emotion, draws_of(test.labels, test.topics, contrast.draws.names, sampling))
+    of_test = Contrast(contrast.emotion, draws_of(test.labels, test.topics, contrast.draws.names, sampling, test.clusters))
     rows, positive, draws = np.asarray(test.rows)[of_test.draws.used], of_test.is_emotion[0], of_test.draws
     scores = [logistic_scores(gram, train, rows, is_emotion) for gram in grams]
     values = np.array([_area(of_layer, positive) for of_layer in scores])
     boots = np.array([_resampled(of_layer, positive, draws.units, draws.counts) for of_layer in scores])
-    return Curves(values[:, None], draws.n_units, boots, partial(area_interval, n_units=draws.n_units), null=NO_NULL)
+    return Curves(values[:, None], draws.n_units, boots, partial(area_interval, n_units=draws.n_scarcest), null=NO_NULL)
 
 
 def logistic_scores(gram: Gram, train: np.ndarray, test: np.ndarray, is_positive: np.ndarray) -> np.ndarray:

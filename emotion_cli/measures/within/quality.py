@@ -136,12 +136,14 @@ class Case:
         if material.texts is None:
             return None
         names = self.contrast.draws.names
-        clusters = labels.clusters and tuple(labels.clusters)
+        clusters = None if labels.clusters is None else tuple(labels.clusters)
         words = Words(
             material.texts, tuple(labels.labels), tuple(labels.topics), self.emotion, names, material.training, clusters
         )
         tests = tuple(
-            HeldOutTexts(test.texts, tuple(test.labels), tuple(test.topics), test.clusters and tuple(test.clusters))
+            HeldOutTexts(
+                test.texts, tuple(test.labels), tuple(test.topics), None if test.clusters is None else tuple(test.clusters)
+            )
             for test in self._told
         )
         curves = curves_of_words(words, tests, material.testing)

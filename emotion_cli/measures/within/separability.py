@@ -113,5 +113,5 @@ def best_auroc(curves: Curves, layers: Sequence[int]) -> Curves | None:
     # rounded, so that the choice does not hang on the last bit
     best = int(np.argmax(np.round(values[:, 0], TIES)))
     highest = np.concatenate([values[best, :1], values[:, 1:].max(0)])[None]
-    unequal = None if curves.is_unequal is None else curves.is_unequal.any(keepdims=True)
+    unequal = None if curves.is_unequal is None else np.array([curves.is_unequal.any()])
     return Curves(highest, curves.n, layers=[layers[best]], kind=curves.kind, alike=curves.alike, is_unequal=unequal)
