@@ -96,7 +96,9 @@ def test_one_contrast_for_all_emotions_is_not_called_the_same_emotion(shared):
     assert rate(cosines) > 0.9
     verdicts = [row["verdict"] for row in shared.dicts("cross_model_alignment_by_layer", fit=["ridge"], layer_a=range(8, 16))]
     assert verdicts.count(SAME) == 0
-    assert verdicts.count(SHARED) + verdicts.count(TOO_FEW) > 0.85 * len(verdicts) and verdicts.count(SHARED) > 0.5 * len(verdicts)
+    assert verdicts.count(SHARED) + verdicts.count(TOO_FEW) > 0.85 * len(verdicts) and verdicts.count(SHARED) > 0.5 * len(
+        verdicts
+    )
 
 
 def test_what_one_emotion_shares_is_found_there_and_nowhere_else(shared):

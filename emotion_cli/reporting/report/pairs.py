@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from emotion_cli.reporting.report.facts import Row, listed
 
+
 def carried(row: Row) -> str:
     """From which model to which a row's direction is carried."""
     names = row["model_a"], row["model_b"]
