@@ -18,6 +18,7 @@ from emotion_cli.job.known import (
 )
 from emotion_cli.job.listener import Listener
 from emotion_cli.job.sources import find_sources, refuse_taken_names, template_of, with_controls
+from emotion_cli.job.variants import refuse_uncompared
 from emotion_cli.models.sources.embedded import EMBEDDED
 from emotion_cli.settings import Settings
 from emotion_cli.stages import STAGES, Stage
@@ -25,6 +26,9 @@ from emotion_cli.stages.audit import tokens_by_label
 from warehouse.store import Store
 
 FORCED = "forced"
+
+MAKES_ONLY = ("audit", "extract", "vectors", "quality")
+"""Stages that every method has; the others compare and show directions."""
 
 
 class Step(NamedTuple):
@@ -129,6 +133,7 @@ def token_counts(job: Job) -> list[dict[str, Any]]:
 
 def plan(job: Job, stages: Sequence[Stage]) -> list[Step]:
     """Each task of the wanted stages and why it must be done, with the consequences of those before it; changes nothing."""
+    _refuse_uncompared(job, stages)
     steps: list[Step] = []
     stale: set[Path] = set()
     for stage in stages:
@@ -142,8 +147,15 @@ def plan(job: Job, stages: Sequence[Stage]) -> list[Step]:
     return steps
 
 
+def _refuse_uncompared(job: Job, stages: Sequence[Stage]) -> None:
+    """UsageError before anything is done, where a stage would compare or show what the method does not give."""
+    if any(stage.name not in MAKES_ONLY for stage in stages):
+        refuse_uncompared(job.settings)
+
+
 def run(job: Job, stages: Sequence[Stage]) -> Outcome:
     """Do what is stale, stage by stage; a task's staleness is decided when the stages before it are done."""
+    _refuse_uncompared(job, stages)
     done: list[Task] = []
     left: list[Task] = []
     for stage in stages:

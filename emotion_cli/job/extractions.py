@@ -266,11 +266,19 @@ def _role_of(store: Store, row: dict) -> str:
     return _role(store.partition("prompts", dataset=row["dataset"], prompts_sha256=row["prompts_sha256"]))
 
 
-DEFAULT_POOLINGS = ("last",)
+LAST = "last"
+"""The pooling of which each row is one token's state."""
+
+
+DEFAULT_POOLINGS = (LAST,)
 
 
 WORD = "word"
 """The pooling that needs a word list."""
+
+
+CONTENT = "content"
+"""The pooling that reads the last word of a text."""
 
 
 def planned_extraction(

@@ -19,6 +19,7 @@ from emotion_cli.measures.directions import METHODS
 from emotion_cli.measures.gram import Gram, gram
 from emotion_cli.measures.inference.sampling import generator
 from emotion_cli.measures.labels import Labels
+from emotion_cli.measures.whitening import whitened
 from emotion_cli.measures.within.bag_of_words import Texts
 from emotion_cli.measures.within.separability import HeldOut
 from emotion_cli.prompts.scripts import word_tokens
@@ -43,7 +44,7 @@ def read_layer(activations: Partition, pooling: str, layer: int) -> LayerRows:
 
 def prepare(rows: LayerRows, settings: Settings, variant: Variant) -> np.ndarray:
     """The activations of a layer as the variant's method wants them [prompt, d_model], float64."""
-    return METHODS[variant.method](rows.activations, np.asarray(rows.labels) == settings.neutral)
+    return METHODS[variant.method].prepare(rows.activations, np.asarray(rows.labels) == settings.neutral)
 
 
 def averaged_layers(store: Store, settings: Settings, extraction: Extraction, layers: Iterable[int]) -> set[int]:
@@ -137,7 +138,8 @@ def inner_products(
         n_train, width = sets[0].activations.shape
         if n_random and gaussian is None:
             gaussian = generator(job.settings.seed, "gaussian", str(width)).normal(size=(width, n_random))
-        grams[layer] = gram(_prepared(sets, job, variant), n_train, gaussian)
+        made = gram(_prepared(sets, job, variant), n_train, gaussian)
+        grams[layer] = whitened(made, n_train, width) if METHODS[variant.method].whitens else made
     held_out, start = [], len(first[0].labels)
     for test, rows in zip(tests, first[1:], strict=True):
         places = np.arange(start, start + len(rows.labels))

@@ -164,7 +164,7 @@ def validated(
 
 
 def _second_cluster(prompt: Prompt, place: str, cluster_of: dict[str, tuple[str | None, str]]) -> list[str]:
-    """A fault where the topic of a prompt is in another cluster earlier; `cluster_of` holds the cluster of each topic, with its place."""
+    """A fault where the prompt's topic was in another cluster earlier; `cluster_of` holds each topic's cluster and place."""
     earlier, where = cluster_of.setdefault(prompt.topic or "", (prompt.cluster, place))
     if earlier == prompt.cluster:
         return []

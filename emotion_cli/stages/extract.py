@@ -1,19 +1,24 @@
 """Prompts to activations: what is missing of each dataset under each model, streamed to Parquet part by part."""
 
 import json
+import random
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from emotion_cli.engines import without_passes
 from emotion_cli.engines.local import PartWriter, chunks_of
 from emotion_cli.engines.parts import as_pairs, as_set, group_of, groups_of, work
 from emotion_cli.engines.stopping import stop_between_parts
 from emotion_cli.errors import UsageError
-from emotion_cli.job.extractions import COMPLETE, DEFAULT_POOLINGS, MEAN, WORD, Extraction, Pairs, pairs_of
+from emotion_cli.job.extractions import COMPLETE, CONTENT, DEFAULT_POOLINGS, LAST, MEAN, WORD, Extraction, Pairs, pairs_of
 from emotion_cli.job.job import NOT_THERE, Job, Task, fingerprint
+from emotion_cli.job.profiles import SAMPLED, TokenNorms, write_profiles
 from emotion_cli.job.versions import versions
-from emotion_cli.prompts.words import WordList, read_words
+from emotion_cli.measures.profile import said
+from emotion_cli.prompts.words import WordList, last_word, read_words
 from emotion_cli.settings import Layers, Settings, layer_numbers
 from emotion_cli.suggestions import unknown
 from emotion_cli.wording import counted
@@ -22,6 +27,7 @@ from warehouse.store import FileEntry, Partition, table_of
 if TYPE_CHECKING:
     from emotion_cli.models.loaded import LoadedModel
     from emotion_cli.models.packing.proof import Choice
+    from emotion_cli.models.reader import Reader
     from emotion_cli.models.tokens import Tokens
 
 
@@ -40,8 +46,8 @@ def _task(job: Job, extraction: Extraction) -> Task:
     for pooling in poolings:
         if pooling not in POOLINGS:
             raise unknown("--pooling", pooling, POOLINGS)
-    partition = extraction.partition(job.store, "activations")
-    reason = _reason(partition, extraction.partition(job.store, "extractions"), poolings, job.settings.layer)
+    partition, described, profiles = _partitions(job, extraction)
+    reason = _reason(partition, described, profiles, poolings, job.settings.layer)
     if not reason and _words_changed(partition, poolings, read_words(job.settings.words)):
         reason = "changed: words"
     return Task(
@@ -55,13 +61,13 @@ def _task(job: Job, extraction: Extraction) -> Task:
 
 
 def _task_without_passes(job: Job, extraction: Extraction) -> Task:
-    partition = extraction.partition(job.store, "activations")
+    partition, described, profiles = _partitions(job, extraction)
     return Task(
         "extract",
         extraction.subject,
         (extraction.prompts(job.store).folder,),
         partition.folder,
-        _reason(partition, extraction.partition(job.store, "extractions"), (MEAN,), ()),
+        _reason(partition, described, profiles, (MEAN,), ()),
         lambda job: _run_without_passes(job, extraction),
     )
 
@@ -92,6 +98,15 @@ def _run_without_passes(job: Job, extraction: Extraction) -> None:
             "status": COMPLETE,
         }
         _commit_row(target, known, {"activations": committed.fingerprint}, partition)
+    write_profiles(job.store, extraction)
+
+
+def _partitions(job: Job, extraction: Extraction) -> tuple[Partition, Partition, Partition]:
+    return (
+        extraction.partition(job.store, "activations"),
+        extraction.partition(job.store, "extractions"),
+        extraction.partition(job.store, "layer_profiles"),
+    )
 
 
 def _commit_row(target: Partition, known: Mapping[str, Any], inputs: Mapping[str, Any], activations: Partition) -> None:
@@ -100,7 +115,7 @@ def _commit_row(target: Partition, known: Mapping[str, Any], inputs: Mapping[str
     target.commit([entry], inputs, reads={"activations": activations.place})
 
 
-def _reason(activations: Partition, extractions: Partition, poolings: Sequence[str], layers: Layers) -> str:
+def _reason(activations: Partition, extractions: Partition, profiles: Partition, poolings: Sequence[str], layers: Layers) -> str:
     stored, row = pairs_of(activations), extractions.manifest()
     if not stored:
         return "incomplete" if activations.has_progress else NOT_THERE
@@ -108,6 +123,9 @@ def _reason(activations: Partition, extractions: Partition, poolings: Sequence[s
         return NOT_THERE
     if row.inputs.get("activations") not in (None, fingerprint(activations)):
         return "its row in extractions is out of date"
+    described = profiles.manifest()
+    if described is None or described.inputs.get("activations") != fingerprint(activations):
+        return "its layer profiles are out of date"
     n_layers = extractions.read(["n_layers"])["n_layers"][0].as_py()
     requested = layer_numbers(layers, n_layers) or (range(n_layers + 1) if n_layers is not None else ())
     lacking = [pooling for pooling in poolings if pooling not in stored or not set(requested) <= set(stored[pooling])]
@@ -142,11 +160,13 @@ def _run(job: Job, extraction: Extraction, poolings: Sequence[str]) -> None:
         raise UsageError(
             f"--layer {too_high[0]}: {extraction.model} has layers 0 to {loaded.n_layers}", hint=f"--layer 0-{loaded.n_layers}"
         )
-    spans = None
+    spans = content = None
     if WORD in poolings:
         spans = [words.spans(text, label) for text, label in zip(prompts["text"], prompts["emotion"], strict=True)]
+    if CONTENT in poolings:
+        content = [last_word(text) for text in prompts["text"]]
     reader = Reader(loaded, Reading(*(getattr(settings, name) for name in Reading._fields)), notify=listener.note)
-    tokens = reader.tokens(prompts["text"], spans)
+    tokens = reader.tokens(prompts["text"], spans, content)
     if settings.chat_template and template_sha256(loaded.tokenizer, extraction.model) != extraction.template_sha256:
         raise UsageError(
             f"{extraction.model}: the chat template gives another text now than when this run was planned",
@@ -197,6 +217,41 @@ def _run(job: Job, extraction: Extraction, poolings: Sequence[str]) -> None:
             )
             row = _extraction_row(extraction, loaded, settings, pairs, files, choice, tokens, words_sha256) | recomputed
             _commit_row(target, row, {"activations": made.fingerprint}, partition)
+    sampled = _token_norms(reader, choice, prompts, pairs, words, settings.neutral, extraction.extraction_id)
+    for sentence in said(write_profiles(job.store, extraction, sampled)):
+        listener.note(f"{extraction.subject}: {sentence}")
+
+
+def _token_norms(
+    reader: "Reader", choice: "Choice", prompts: dict[str, list], pairs: Pairs, words: WordList, neutral: str, seed: str
+) -> TokenNorms:
+    """Norms of single tokens of a few prompts, which are read once more: neutral ones, or any where there are none."""
+    from emotion_cli.models.norms import token_norms
+    from emotion_cli.models.pooling import POOLINGS
+
+    chance, every = random.Random(seed), range(len(prompts["text"]))
+    is_neutral = [place for place in every if prompts["emotion"][place] == neutral] or every
+    of_median, of_pooled = (sorted(chance.sample(places, min(SAMPLED, len(places)))) for places in (is_neutral, every))
+    several = [pooling for pooling in pairs if pooling != LAST]
+    places = sorted({*of_median, *(of_pooled if several else ())})
+    texts = [prompts["text"][place] for place in places]
+    spans = [words.spans(prompts["text"][place], prompts["emotion"][place]) for place in places] if WORD in pairs else None
+    tokens = reader.tokens(texts, spans, list(map(last_word, texts)) if CONTENT in pairs else None)
+    layers = sorted({layer for of_pooling in pairs.values() for layer in of_pooling})
+    norms = token_norms(reader.loaded, tokens.ids, layers=layers, strategy=choice.strategy, batch_tokens=reader.batch_tokens)
+    of_place = dict(zip(places, zip(norms, tokens.marks(range(len(places))), strict=True), strict=True))
+    medians = np.median(np.concatenate([of_place[place][0][:, 1:] for place in of_median], axis=1), axis=1)
+    pooled = {
+        pooling: np.concatenate(
+            [read[:, list(POOLINGS[pooling](read.shape[1], marks))] for read, marks in (of_place[place] for place in of_pooled)],
+            axis=1,
+        )
+        for pooling in several
+    }
+    return TokenNorms(
+        dict(zip(layers, medians.tolist(), strict=True)),
+        {pooling: dict(zip(layers, read, strict=True)) for pooling, read in pooled.items()},
+    )
 
 
 def _in_order(prompts: dict[str, list]) -> dict[str, list]:

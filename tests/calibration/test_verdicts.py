@@ -1,4 +1,4 @@
-"""What is said of two emotions of one model, in worlds whose truth is known.
+"""What is said of two emotions of one model, and of one emotion on two sets, in worlds whose truth is known.
 
 Each world goes the whole way: activations, statistics, tables, SQL. Every world is a dataset of its own, as q-values are taken
 over a dataset. Rates are shares of the worlds; the old ones are of the code of version 0.4.0, on the same 200 worlds.
@@ -14,6 +14,7 @@ from emotion_cli.job.statistics import statistics_table
 from emotion_cli.measures.gram import gram
 from emotion_cli.measures.inference.sampling import Sampling
 from emotion_cli.measures.labels import OTHERS, Labels
+from emotion_cli.measures.within.dataset_shift import dataset_shifts
 from emotion_cli.measures.within.likeness import comparisons
 from emotion_cli.measures.within.quality import Material, qualities
 from warehouse.catalog import Catalog
@@ -112,3 +113,34 @@ def test_halves_that_disagree_hide_no_direction(tmp_path):
     spread = np.ones(WIDTH)
     spread[0] = 8
     assert shares(verdicts(tmp_path, effects, worlds=60, spread=spread))["no direction shown"] <= 0.1
+
+
+def shifts(folder: Path, cosine: float, *, worlds: int) -> list[dict]:
+    """Verdicts on a direction whose angle has this cosine between 70 topics of one set and 30 of another, one a world."""
+    labels, names = ["joy", "neutral"] * 100, [f"t{i}" for i in range(100) for _ in range(2)]
+    is_rest = [i >= 140 for i in range(200)]
+    effects = np.zeros((200, WIDTH))
+    effects[:140:2, 0] = 2
+    effects[140::2, :2] = 2 * cosine, 2 * np.sqrt(1 - cosine**2)
+    # worlds stand in the place of layers, which share the draws of topics only
+    grams = {world: gram(effects + np.random.default_rng([17, world]).normal(size=effects.shape)) for world in range(worlds)}
+    rows = dataset_shifts(grams, Labels(labels, names, ["joy"], "neutral"), is_rest, Sampling(0, DRAWS, ("x",)), averaged=[])
+    store = Store(folder)
+    ids = {"extraction_a": "A", "extraction_b": "B", "dataset_a": "a", "dataset_b": "b"}
+    made = statistics_table(
+        "cross_dataset_statistics", rows, **ids, method="mean_difference", reference="neutral", pooling="last"
+    )
+    partition = store.partition("cross_dataset_statistics", model="m", pair="A-B")
+    partition.commit([partition.write([made], part="all")])
+    return Catalog(store).dicts("dataset_shift_by_layer")
+
+
+def test_a_direction_is_called_the_same_only_where_it_is(tmp_path):
+    """Old: an interval that holds 1 was "the same direction": at a cosine of 0.7 in 62 %, at 0.8 in 83 %. New: 0 and 1.5 %; at a
+    cosine of 1 in 55 %, with "similar, not shown to be the same" in most others. At 0, nothing is shown in 100 %."""
+    same = "the same direction"
+    assert shares(shifts(tmp_path / "0.7", 0.7, worlds=150))[same] <= 0.05
+    assert shares(shifts(tmp_path / "0.8", 0.8, worlds=150))[same] <= 0.08
+    one = shares(shifts(tmp_path / "1", 1.0, worlds=150))
+    assert one[same] >= 0.4 and one[same] + one["a similar direction, not shown to be the same"] >= 0.95
+    assert shares(shifts(tmp_path / "0", 0.0, worlds=150))["not shown to be alike"] >= 0.93

@@ -58,7 +58,9 @@ def test_stored_numbers_follow_from_the_model(workplace):
         for pooling, pool in (("last", lambda s: s[-1]), ("mean", lambda s: s[1:].mean(0))):
             pooled = np.array([pool(state[layer].double().numpy()) for state in states])
             expected = pooled[labels == "rage"].mean(0) - pooled[labels == "calm"].mean(0)
-            (row,) = Catalog(store).dicts("vectors", model=["tiny-gpt2"], emotion=["rage"], layer=[layer], pooling=[pooling])
+            (row,) = Catalog(store).dicts(
+                "vectors", model=["tiny-gpt2"], emotion=["rage"], layer=[layer], pooling=[pooling], method=["mean_difference"]
+            )
             np.testing.assert_allclose(row["vector"], expected, atol=1e-5 * np.abs(pooled).max())
             assert row["l2_norm"] == pytest.approx(np.linalg.norm(expected), rel=1e-4)
 

@@ -10,14 +10,17 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from emotion_cli.measures import profile
 from emotion_cli.reporting import report
-from emotion_cli.reporting.report import html, markdown
+from emotion_cli.reporting.report import html, markdown, rules
 from emotion_cli.reporting.report.markdown import Column, Markdown, code, heading, items, listing, picture, say, table
 from emotion_cli.reporting.report.rules import CONCLUSION, KEY_FINDINGS, NEXT_STEPS, NOTES, OBSERVATIONS, VERDICTS
 from emotion_cli.reporting.report.sections import SECTIONS
 
 NASTY = "a|b <script>alert(1)</script> `c` _d_ *e* [f](g) & $h$\n# i"
 ONE_LINE = " ".join(NASTY.split())
+ENDS = ("", "_ci_low", "_ci_high")
+SHOWN, MISSED = "shown by mean_difference", "not shown by mean_difference, shown by "
 SVG = (
     b'<?xml version="1.0"?>\n<svg xmlns="http://www.w3.org/2000/svg" width="4pt" height="4pt" viewBox="0 0 4 4">'
     b'<metadata>x</metadata><!-- y --><defs><path id="p"/></defs><use href="#p"/><g clip-path="url(#p)"/></svg>'
@@ -75,6 +78,28 @@ def facts(models=(("m1", 8), ("m2", 8)), emotions=("joy", "rage", "shame"), mean
                     "heldout_gain_ci_high": None,
                 }
                 for i, emotion in enumerate(emotions)
+            ]
+            rows["direction_quality_by_method"] += [
+                {
+                    **scope,
+                    "emotion": emotion,
+                    "layer": layer,
+                    **{f"{method}{end}": 0.7 for method in ("mean_difference", "whitened", "logistic") for end in ENDS},
+                    "verdict": verdict,
+                }
+                for emotion in emotions
+                for layer, verdict in ((None, SHOWN), (1, SHOWN), (2, MISSED + "whitened"), (3, MISSED + "logistic"))
+            ]
+            rows["layer_profiles"] += [
+                {
+                    **scope,
+                    "layer": layer,
+                    "top3_variance_share": share,
+                    "sink_share": sinks,
+                    "low_outlier_share": None,
+                    "norm_bimodality": 9.0,
+                }
+                for layer, share, sinks in ((0, 0.1, 0.0), (1, 0.97, 0.4), (2, 0.6, 1.0))
             ]
             for a, b in [(emotions[0], emotions[1]), (emotions[0], emotions[2])]:
                 pair = {
@@ -261,7 +286,8 @@ def test_a_bar_in_a_name_adds_no_column():
     pages = report.pages(facts(models=((NASTY, 8), ("m2", 8)), emotions=(NASTY, "rage", "{shame}")))
     outside_code = outside_code_of(pages["report.md"].decode())
     cells = {len(re.findall(r"(?<!\\)\|", line)) for line in outside_code.splitlines() if line.startswith("| a\\|b")}
-    assert cells == {8, 9, 10, 11}  # columns: 7 across models, 8 within one, 9 of directions, 10 of shifts; a name adds none
+    # columns: 7 across models, 8 within one, 9 of directions, 10 of shifts, 11 of methods; a name adds none
+    assert cells == {8, 9, 10, 11, 12}
 
 
 BLOCKS = {
@@ -438,3 +464,28 @@ def test_every_number_names_a_query_that_is_read():
     assert {query for section in SECTIONS for query in section.reads} == set(report.READS)
     for item in re.findall(r"^(?:-|\d+\.) (.*\d.*)$", text, flags=re.MULTILINE):
         assert "`emo sql " in item
+
+
+def test_what_another_method_shows_is_said():
+    page = report.pages(facts())["report.md"].decode()
+    assert "m1, joy: at 2 of 3 layers (2 to 3)" in page
+    assert "shows no direction, where one is shown by whitened and logistic." in page
+    found = facts()
+    for row in found.rows["direction_quality_by_method"]:
+        row["verdict"] = SHOWN
+    assert "shows no direction, where" not in report.pages(found)["report.md"].decode()
+
+
+def test_massive_activations_are_said_on_the_first_page():
+    page = report.pages(facts())["report.md"].decode()
+    assert "three dimensions hold up to 97% of the variance (at 2 layers)" in page
+    assert "up to 40% of the pooled tokens are far longer than the others (at 1 layer)" in page
+    assert page.index("97% of the variance") < page.index("## Commands used")
+    found = facts()
+    for row in found.rows["layer_profiles"]:
+        row |= {"top3_variance_share": 0.1, "sink_share": None}
+    assert "of the variance (at" not in report.pages(found)["report.md"].decode()
+
+
+def test_thresholds_are_those_of_the_extraction():
+    assert (rules.CONCENTRATED, rules.MIXED) == (profile.CONCENTRATED, profile.MIXED)

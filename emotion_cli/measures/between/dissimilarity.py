@@ -48,7 +48,7 @@ def distances(space: Space, design: Design, members: np.ndarray) -> np.ndarray:
 
 
 def orders_of(n_labels: int, sampling: Sampling) -> np.ndarray:
-    """Orders of the labels [order, label], the true one first: all of them where that is fewer than the draws, else random ones."""
+    """Orders of the labels [order, label], the true one first: all where they are fewer than the draws, else random ones."""
     if factorial(n_labels) <= sampling.draws:
         return np.array(list(permutations(range(n_labels))))
     rng = sampling.generator("orders of labels")

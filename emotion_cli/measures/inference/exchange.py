@@ -40,8 +40,7 @@ class Exchange:
     @cached_property
     def n(self) -> float:
         """How many permutations of the labels there are; infinite where they cannot be counted out."""
-        logarithm = sum(group.log_ways() for group in self.groups)
-        return round(exp(logarithm)) if logarithm < COUNTED else inf
+        return _counted(sum(group.log_ways() for group in self.groups))
 
     @cached_property
     def is_even(self) -> bool:
@@ -83,12 +82,16 @@ class Exchange:
         `roles` [label] say what a label is to the measure: labels of one role may change places. If all roles can turn into the
         `mirrored` ones, and the measure is the same then, those permutations count, too.
         """
-        logarithm = sum(group.log_ways(roles) for group in self.groups)
+        n_distinct = _counted(sum(group.log_ways(roles) for group in self.groups))
         turns = bool(mirrored) and all(
             Counter(roles[code] for code in codes) == Counter(mirrored[code] for code in codes)
             for codes in (group.codes.tolist() for group in self.groups)
         )
-        return min(1.0, exp(-logarithm) * (2 if turns else 1))
+        return min(1.0, (2 if turns else 1) / n_distinct)
+
+
+def _counted(logarithm: float) -> float:
+    return round(exp(logarithm)) if logarithm < COUNTED else inf
 
 
 def _log_ways(kinds: Sequence[Hashable]) -> float:

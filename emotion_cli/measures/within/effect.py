@@ -41,9 +41,10 @@ def d_prime(contrast: Contrast, grams: Sequence[Gram]) -> Curves:
         values[i], boots[i] = _pooled(parts), _pooled(resampled)
 
     def interval(value: float, drawn: np.ndarray) -> Interval:
-        return widened(value, interval_of(drawn), draws.n_units, float(np.sqrt(1 + variance_of_refits(len(folds)))))
+        return widened(value, interval_of(drawn), draws.n_scarcest, float(np.sqrt(1 + variance_of_refits(len(folds)))))
 
-    return Curves(values, draws.n_units, boots, interval, is_zero)
+    is_unequal = np.array([draws.is_unequal(gram) for gram in grams])
+    return Curves(values, draws.n_units, boots, interval, is_zero, is_unequal=is_unequal, **contrast.test._asdict())
 
 
 def _projections(gram: Gram, weights: np.ndarray, train: np.ndarray, test: np.ndarray, zero: float) -> np.ndarray:
@@ -98,6 +99,6 @@ def squared_distance(contrast: Contrast, grams: Sequence[Gram]) -> Curves:
     values = np.where(is_zero[:, None], np.nan, np.array(products)[:, :, 0, 0])
 
     def interval(value: float, drawn: np.ndarray) -> Interval:
-        return widened(value, interval_of(drawn), draws.n_units)
+        return widened(value, interval_of(drawn), draws.n_scarcest)
 
     return Curves(values, draws.n_units, values[:, 1:], interval, np.ones(len(grams), bool), null=NO_DISTANCE)

@@ -16,6 +16,7 @@ from emotion_cli.measures.labels import Labels, emotions_of
 from emotion_cli.measures.measure import Measure
 from emotion_cli.measures.within.bag_of_words import Texts
 from emotion_cli.measures.within.centroids import centroid_accuracy
+from emotion_cli.measures.within.classifier import logistic_auroc, logistic_heldout
 from emotion_cli.measures.within.curves import Curves
 from emotion_cli.measures.within.effect import d_prime, squared_distance
 from emotion_cli.measures.within.reliability import split_half
@@ -219,24 +220,51 @@ MEASURES_OF_ALL_LABELS = (Measure("centroid_accuracy", Tail.UPPER, lambda case: 
 """The measures of an emotion among all labels; stored after the measures of directions."""
 
 
-def qualities(material: Material) -> list[Quality]:
+class Measures(NamedTuple):
+    """What is measured of each emotion: on the training set's own prompts, on test sets, among all labels, and over rivals."""
+
+    own: Sequence[Measure]
+    on_test_sets: Sequence[Measure]
+    of_all_labels: Sequence[Measure] = ()
+    over_rivals: bool = False
+
+
+OF_A_DIRECTION = Measures(MEASURES, MEASURES_ON_TEST_SETS, MEASURES_OF_ALL_LABELS, over_rivals=True)
+
+OF_A_READING = OF_A_DIRECTION._replace(own=tuple(measure for measure in MEASURES if measure.name != "squared_distance"))
+"""What is measured in the metric of the prompts' covariance, in which distances say nothing of the activations."""
+
+
+def _classified_heldout(case: Case) -> dict[str, Curves | None]:
+    grams = [case.material.grams[layer] for layer in case.material.layers]
+    return {test.name: logistic_heldout(case.contrast, grams, test, case.material.testing) for test in case.tests}
+
+
+OF_A_CLASSIFIER = Measures(
+    (Measure("auroc", Tail.UPPER, lambda case: logistic_auroc(case.contrast, case.grams)),),
+    (Measure("auroc_heldout", Tail.UPPER, _classified_heldout),),
+)
+"""What is measured where no direction is made."""
+
+
+def qualities(material: Material, measures: Measures = OF_A_DIRECTION) -> list[Quality]:
     """Every measure of every emotion's direction."""
     rows = []
     for emotion in material.labels.emotions:
         # a case at a time, so that the inner products of one emotion are in memory
         case = Case(material, emotion)
-        for measure in MEASURES:
+        for measure in measures.own:
             rows += _rows(case, measure, measure.run(case))
-        for measure in MEASURES_ON_TEST_SETS:
+        for measure in measures.on_test_sets:
             for name, curves in measure.run(case).items():
                 rows += _rows(case, measure, curves, name)
-        for control, rival in case.rivals.items():
+        for control, rival in case.rivals.items() if measures.over_rivals else ():
             rows += _rows(case, GAIN, GAIN.run(case, rival), control=control)
             for name, curves in GAIN_ON_TEST_SETS.run(case, rival).items():
                 rows += _rows(case, GAIN_ON_TEST_SETS, curves, name, control)
     for emotion in material.labels.emotions:
         case = Case(material, emotion)
-        rows += [row for measure in MEASURES_OF_ALL_LABELS for row in _rows(case, measure, measure.run(case))]
+        rows += [row for measure in measures.of_all_labels for row in _rows(case, measure, measure.run(case))]
     return rows
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from emotion_cli.reporting.report.facts import Facts, Row, grouped, listed
 from emotion_cli.reporting.report.markdown import Markdown, items, say
+from emotion_cli.wording import counted
 
 CHANCE_DEVIATIONS = 1.96
 """Half the width of a 95 % band, in standard deviations of a normal distribution."""
@@ -20,6 +21,12 @@ NEAR = 0.05
 
 HIGH = 0.9
 """The mean cosine above which two vectors are called nearly one direction."""
+
+MISSED = "not shown by mean_difference, shown by "
+"""How a verdict on methods begins where another method shows a direction."""
+
+CONCENTRATED, MIXED = 0.5, 0.02
+"""As in `emotion_cli.measures.profile`, which this package does not read; a test holds them equal."""
 
 POWER = 0.8
 """Probability with which a study shows the smallest effects of the queries."""
@@ -242,12 +249,58 @@ def _shared_reference(rows: Sequence[Row]) -> Numbers | None:
     return {"reference": min(references)} if references and references != {"others"} else None
 
 
+def _missed(rows: Sequence[Row]) -> Numbers | None:
+    at_layers = [row for row in rows if row["layer"] is not None and row["verdict"] is not None]
+    missed = [row for row in at_layers if row["verdict"].startswith(MISSED)]
+    if not missed:
+        return None
+    methods = listed(dict.fromkeys(row["verdict"].removeprefix(MISSED) for row in missed))
+    layers = sorted({row["layer"] for row in missed})
+    return {"missed": len(missed), "total": len(at_layers), "methods": methods, "first": layers[0], "last": layers[-1]}
+
+
+def _unusual(rows: Sequence[Row]) -> Numbers | None:
+    shares = [row["top3_variance_share"] for row in rows if (row["top3_variance_share"] or 0) > CONCENTRATED]
+    parts = (
+        [f"three dimensions hold up to {max(shares):.0%} of the variance (at {counted(len(shares), 'layer')})"] if shares else []
+    )
+    for name, how in (("sink_share", "far longer"), ("low_outlier_share", "far shorter")):
+        mixed = [row[name] for row in rows if row[name] is not None and MIXED < row[name] < 1 - MIXED]
+        if mixed:
+            parts.append(
+                f"up to {max(mixed):.0%} of the pooled tokens are {how} than the others (at {counted(len(mixed), 'layer')})"
+            )
+    return {"what": listed(parts)} if parts else None
+
+
 def _summary(rows: Sequence[Row]) -> Numbers | None:
     emotions = sorted({row[name] for row in rows for name in ("emotion_a", "emotion_b")})
     datasets, models = (list(dict.fromkeys(row[name] for row in rows)) for name in ("dataset", "model"))
     counts = _beyond_the_null(rows)
     return {"emotions": listed(emotions), "datasets": listed(datasets), "models": listed(models), **counts} if counts else None
 
+
+PROFILES = (
+    Rule(
+        "layer_profiles",
+        "{dataset}, {model}: {what}. There the mean difference may see little. Compare it with method whitened, or extract "
+        "with --pooling content.",
+        _unusual,
+        by=("dataset", "model"),
+    ),
+)
+"""Said of a model's activations, on the first page."""
+
+METHODS = (
+    Rule(
+        "direction_quality_by_method",
+        "{model}, {emotion}: at {missed} of {total} layers ({first} to {last}) mean_difference shows no direction, where one is "
+        "shown by {methods}. No direction by mean_difference does not mean that there is none.",
+        _missed,
+        by=("model", "emotion"),
+    ),
+)
+"""Said where another method finds what the mean difference misses."""
 
 _BY_MODEL = "within_model_similarity_by_model"
 _SHIFT = "dataset_shift_by_layer"

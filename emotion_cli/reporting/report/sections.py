@@ -11,9 +11,11 @@ from emotion_cli.reporting.report.pairs import carried, pair_sentences
 from emotion_cli.reporting.report.rules import (
     CONCLUSION,
     KEY_FINDINGS,
+    METHODS,
     NEXT_STEPS,
     NOTES,
     OBSERVATIONS,
+    PROFILES,
     SHIFTS,
     VERDICTS,
     reads,
@@ -27,6 +29,7 @@ SHIFT = "dataset_shift_by_layer"
 NORMS = "vector_norms_by_layer"
 ALIGNMENT = "cross_model_alignment_by_emotion"
 BEST = "best_layers_by_emotion"
+BY_METHOD = "direction_quality_by_method"
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,7 @@ def overview(facts: Facts) -> Iterable[Markdown]:
         **{name: code(value) for name, value in facts.variant.items()},
     )
     yield from (say("{note}", note=note) for note in facts.notes)
+    yield from sentence_list(PROFILES, facts)
     yield heading("Models and extractions")
     yield table(
         facts.of("extractions"),
@@ -205,6 +209,34 @@ def directions_and_words(facts: Facts) -> Iterable[Markdown]:
         yield say("The quality of the directions has not been measured.")
 
 
+def methods(facts: Facts) -> Iterable[Markdown]:
+    """For each dataset: AUROC of the mean difference, means over layers, beside those of the other methods."""
+    for dataset in facts.distinct(BY_METHOD, "dataset"):
+        rows = [row for row in facts.of(BY_METHOD, dataset=dataset) if row["layer"] is None]
+        if any(row["whitened"] is not None or row["logistic"] is not None for row in rows):
+            yield heading(f"{dataset}: means over layers")
+            yield table(
+                rows,
+                (
+                    Column("model", "model"),
+                    Column("emotion", "emotion"),
+                    Column("mean_difference", "mean difference", ".3f"),
+                    Column("mean_difference_ci_low", "from", ".3f"),
+                    Column("mean_difference_ci_high", "to", ".3f"),
+                    Column("whitened", "whitened", ".3f"),
+                    Column("whitened_ci_low", "from", ".3f"),
+                    Column("whitened_ci_high", "to", ".3f"),
+                    Column("logistic", "logistic", ".3f"),
+                    Column("logistic_ci_low", "from", ".3f"),
+                    Column("logistic_ci_high", "to", ".3f"),
+                ),
+                BY_METHOD,
+            )
+        yield from sentence_list(METHODS, facts, dataset=dataset)
+    if not facts.of(BY_METHOD):
+        yield say("The quality of the directions has not been measured.")
+
+
 def verdicts(facts: Facts) -> Iterable[Markdown]:
     """What may be said of each two emotions, in the words of `within_model_verdicts_by_layer`, and nothing more."""
     rows = facts.of(BY_MODEL)
@@ -275,11 +307,15 @@ def shared_directions(facts: Facts) -> Iterable[Markdown]:
                 Column("way", "carried"),
                 Column("aligned_cosine", "aligned cosine", ".3f"),
                 Column("null_high", "null 97.5 %", ".3f"),
-                Column("p_value", "p", ".2g"),
+                Column("q_value", "q", ".2g"),
+                Column("smallest_effect", "could be shown", ".3f"),
                 Column("ceiling", "ceiling", ".3f"),
                 Column("specificity", "specificity", ".3f"),
                 Column("specificity_low", "from", ".3f"),
                 Column("specificity_high", "to", ".3f"),
+                Column("others_cosine", "against others", ".3f"),
+                Column("others_low", "from", ".3f"),
+                Column("others_high", "to", ".3f"),
                 Column("transfer_auroc", "transfer AUROC", ".3f"),
                 Column("transfer_null_high", "its null 97.5 %", ".3f"),
                 Column("own_auroc", "own AUROC", ".3f"),
@@ -369,10 +405,11 @@ def conclusion(facts: Facts) -> Iterable[Markdown]:
 
 SECTIONS = (
     Section("Execution date", ("extractions",), execution_date),
-    Section("Overview", ("extractions", "prompt_counts_by_emotion"), overview),
+    Section("Overview", ("extractions", "prompt_counts_by_emotion", *reads(PROFILES)), overview),
     Section("Commands used", ("extractions",), commands),
     Section("Emotion vectors", (NORMS, BY_MODEL, "extractions", *reads(NOTES)), vectors_and_similarities),
     Section("Directions and words", (BEST,), directions_and_words),
+    Section("Other methods", (BY_METHOD, *reads(METHODS)), methods),
     Section("What may be said of two emotions", (BY_MODEL, *reads(VERDICTS)), verdicts),
     Section("Cross-model similarities", (NORMS, BY_EMOTION, *reads(KEY_FINDINGS)), cross_model),
     Section("Shared directions", (ALIGNMENT,), shared_directions),
