@@ -226,8 +226,8 @@ def _beside_controls(facts: Facts, dataset: str, best: Sequence[Mapping[str, Any
         return
     yield heading(f"{dataset}: controls that know words only")
     yield say(
-        "Of {total} comparisons at the best layers, {more} show more than words; on test sets {more_tests} of {tests}. There the "
-        "intervals of all three differences lie above 0: from TF-IDF, from random vectors of words, and from the model's embeddings.",
+        "Of {total} comparisons at the best layers, {more} show more than words; on test sets {more_tests} of {tests}. There "
+        "the intervals of three differences lie above 0: from TF-IDF, from random vectors of words, from the model's embeddings.",
         source=BEYOND,
         total=len(rows),
         more=sum(row["more_than_words"] is True for row in rows),
