@@ -87,6 +87,7 @@ def test_a_control_is_measured_but_never_counts_as_a_model(place):
     own = sql(place, "select measure from vector_quality where model = 'words:0' and measure like '%gain%'")
     assert own == []
     page = (place / "store" / "report.md").read_text(encoding="utf-8")
+    assert "controls that know words only" in page and "| random words |" in page
     assert "| words:0 |" not in page and "| untrained:tiny-a |" not in page
     assert {path.name for path in (place / "store" / "figures" / "mine").iterdir()} == {*MODELS, "cross_model"}
     assert sql(place, "select * from consensus_statistics") == []
@@ -95,11 +96,16 @@ def test_a_control_is_measured_but_never_counts_as_a_model(place):
 
 
 def test_gains_stand_beside_each_direction(place):
-    rows = sql(place, "select * from more_than_words_by_layer where model = 'tiny-a' and layer = 2")
+    rows = sql(
+        place, "select * from more_than_words_by_layer where model = 'tiny-a' and layer = 2 and method = 'mean_difference'"
+    )
     assert {(row["measure"], row["test_set"]) for row in rows} == {("auroc", ""), ("auroc_heldout", "exam")}
     for row in rows:
         assert all(row[name] for name in ("auroc", "tfidf", "random_words", "embeddings", "untrained", "more_than_words"))
-    words = sql(place, "select emotion, value from vector_quality where model = 'words:0' and measure = 'auroc'")
+    words = sql(
+        place,
+        "select emotion, value from vector_quality where model = 'words:0' and measure = 'auroc' and method = 'mean_difference'",
+    )
     of_words = {row["emotion"]: float(row["value"]) for row in words}
     for row in rows:
         if row["measure"] == "auroc":

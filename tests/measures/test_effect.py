@@ -65,9 +65,8 @@ def test_d_prime_has_no_unit_and_is_not_defined_where_nothing_varies():
     curves = d_prime(contrast, [gram(used), gram(1000 * used + 5), gram(same), gram(only)])
     assert curves.values[1] == pytest.approx(curves.values[0])
     assert np.isnan(curves.values[2:, 0]).all() and np.isnan(curves.bootstrap[2]).all()
-    (_, mean) = curves._replace(values=curves.values[:3], bootstrap=curves.bootstrap[:3], is_zero=curves.is_zero[:3]).statistics(
-        [1, 2, 3], [1, 2, 3], Tail.UPPER
-    )[-1]
+    layers = d_prime(contrast, [gram(used), gram(1000 * used + 5), gram(same)])
+    _, mean = layers.statistics([1, 2, 3], [1, 2, 3], Tail.UPPER)[-1]
     assert mean.value == pytest.approx(curves.values[0, 0])  # the layer without a direction is left out
 
 

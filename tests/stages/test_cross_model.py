@@ -109,7 +109,9 @@ def test_what_one_emotion_shares_is_found_there_and_nowhere_else(shared):
     assert rate(found["anger"]) > 0.9
     assert np.mean([row["value"] for row in found["anger"]]) > 0.6
     said = shared.dicts("cross_model_alignment_by_layer", fit=["ridge"], layer_a=range(16, 24))
-    assert np.mean([row["verdict"] == SAME for row in said if row["emotion"] == "anger"]) > 0.5
+    # most of the family is of layers that share nothing else, so 200 draws leave no q below 0.05
+    above = [row["specificity_low"] > 0 and row["others_low"] > 0 for row in said if row["emotion"] == "anger"]
+    assert np.mean(above) > 0.7
     assert np.mean([row["verdict"] == SAME for row in said if row["emotion"] != "anger"]) <= 0.07
     assert rate([*found["apology"], *found["gratitude"]]) <= 0.2
 

@@ -5,8 +5,7 @@ from collections.abc import Iterable
 from emotion_cli.reporting.figures.style import COLOURS, Row, canvas, grouped, layer_axis, legend, line, number, saved
 
 MARKS = (
-    (1.0, "1: one direction"),
-    (0.8, "an interval above 0.8: the same direction"),
+    (0.8, "whole interval above 0.8: the same direction"),
     (0.0, "0: unrelated directions"),
 )
 """Heights at which a line says what it means."""
@@ -32,6 +31,7 @@ def dataset_shift(rows: Iterable[Row], title: str) -> dict[str, bytes]:
             for pick, name in ((min, "null_low"), (max, "null_high"))
         )
         axes.fill_between(layers, lows, highs, color="#999999", alpha=0.2, linewidth=0)
+    axes.axhline(1.0, color="#444444", linewidth=1.0, dashes=(6, 3), zorder=1)
     for height, text in MARKS:
         axes.axhline(height, color="#444444", linewidth=1.0, dashes=(6, 3), zorder=1)
         axes.annotate(

@@ -91,13 +91,15 @@ def similarity_heatmap(rows: Iterable[Row], title: str) -> dict[str, bytes]:
         for x, value in enumerate(cells):
             text = f"{value:.3f}" if value == value else NOT_DEFINED
             colour = "white" if abs(value) > 0.7 else "black"
-            axes.text(x, y, text, ha="center", va="center", color=colour)
             pair = (min(emotions[x], emotions[y]), max(emotions[x], emotions[y]))
-            if pair in verdicts and says_neither(verdicts[pair]):
+            is_hatched = pair in verdicts and says_neither(verdicts[pair])
+            axes.text(x, y - 0.25 * is_hatched, text, ha="center", va="center", color=colour)
+            if is_hatched:
                 axes.add_patch(
                     Rectangle((x - 0.5, y - 0.5), 1, 1, fill=False, hatch="///", edgecolor=colour, alpha=0.5, linewidth=0)
                 )
-                axes.text(x, y + 0.2, fill(verdicts[pair] or undefined, 18), ha="center", va="top", color=colour, fontsize=6.5)
+                said = fill(verdicts[pair] or undefined, 18)
+                axes.text(x, y - 0.08, said, ha="center", va="top", color=colour, fontsize=6.5)
     axes.grid(visible=False)
     axes.set_xticks(range(len(emotions)), emotions, rotation=30, ha="right", rotation_mode="anchor")
     axes.set_yticks(range(len(emotions)), emotions)

@@ -1,7 +1,7 @@
 """The sections of the report: each is one function from facts to blocks of Markdown, and one line in `SECTIONS`."""
 
 import shlex
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,6 +29,10 @@ SHIFT = "dataset_shift_by_layer"
 NORMS = "vector_norms_by_layer"
 ALIGNMENT = "cross_model_alignment_by_emotion"
 BEST = "best_layers_by_emotion"
+BEYOND = "more_than_words_by_layer"
+ANSWERS = {True: "yes", False: "not shown", None: "not known"}
+"""How the report says whether a direction holds more than words."""
+
 BY_METHOD = "direction_quality_by_method"
 
 
@@ -205,8 +209,48 @@ def directions_and_words(facts: Facts) -> Iterable[Markdown]:
                 ),
                 BEST,
             )
+        yield from _beside_controls(facts, dataset, once)
     if not facts.of(BEST):
         yield say("The quality of the directions has not been measured.")
+
+
+def _beside_controls(facts: Facts, dataset: str, best: Sequence[Mapping[str, Any]]) -> Iterable[Markdown]:
+    """Each direction at its best layer beside what knows words only: on the folds, and on each test set."""
+    layers = {(row["model"], row["emotion"]): row["layer"] for row in best}
+    rows = [
+        {**row, "prompts": row["test_set"] or "folds", "more": ANSWERS[row["more_than_words"]]}
+        for row in facts.of(BEYOND, dataset=dataset)
+        if row["random_words"] is not None and layers.get((row["model"], row["emotion"])) == row["layer"]
+    ]
+    if not rows:
+        return
+    yield heading(f"{dataset}: controls that know words only")
+    yield say(
+        "Of {total} comparisons at the best layers, {more} show more than words; on test sets {more_tests} of {tests}. There "
+        "the intervals of three differences lie above 0: from TF-IDF, from random vectors of words, from the model's embeddings.",
+        source=BEYOND,
+        total=len(rows),
+        more=sum(row["more_than_words"] is True for row in rows),
+        tests=sum(row["test_set"] is not None for row in rows),
+        more_tests=sum(row["more_than_words"] is True and row["test_set"] is not None for row in rows),
+    )
+    yield table(
+        sorted(rows, key=lambda row: (row["model"], row["emotion"], row["test_set"] or "")),
+        (
+            Column("model", "model"),
+            Column("emotion", "emotion"),
+            Column("layer", "best layer", "d"),
+            Column("prompts", "prompts"),
+            Column("auroc", "AUROC", ".3f"),
+            Column("tfidf", "TF-IDF", ".3f"),
+            Column("random_words", "random words", ".3f"),
+            Column("embeddings", "embeddings", ".3f"),
+            Column("untrained", "untrained", ".3f"),
+            Column("gain_ci_low", "least lower end", ".3f"),
+            Column("more", "more than words"),
+        ),
+        BEYOND,
+    )
 
 
 def methods(facts: Facts) -> Iterable[Markdown]:
@@ -408,7 +452,7 @@ SECTIONS = (
     Section("Overview", ("extractions", "prompt_counts_by_emotion", *reads(PROFILES)), overview),
     Section("Commands used", ("extractions",), commands),
     Section("Emotion vectors", (NORMS, BY_MODEL, "extractions", *reads(NOTES)), vectors_and_similarities),
-    Section("Directions and words", (BEST,), directions_and_words),
+    Section("Directions and words", (BEST, BEYOND), directions_and_words),
     Section("Other methods", (BY_METHOD, *reads(METHODS)), methods),
     Section("What may be said of two emotions", (BY_MODEL, *reads(VERDICTS)), verdicts),
     Section("Cross-model similarities", (NORMS, BY_EMOTION, *reads(KEY_FINDINGS)), cross_model),
