@@ -109,8 +109,11 @@ class _Sums:
 
     def means(self) -> Carried:
         """Means over the splits."""
-        means = (None if total is None else total / n for total, n in zip(self._totals, self._counts, strict=True))
-        return Carried(*means, k=self.k)
+        cosines, others, *more = (
+            None if total is None else total / n for total, n in zip(self._totals, self._counts, strict=True)
+        )
+        assert cosines is not None and others is not None
+        return Carried(cosines, others, *more, k=self.k)
 
     def of_splits(self) -> dict[str, np.ndarray]:
         """Values [..., split] of the first trial by measure."""
@@ -308,7 +311,7 @@ def _carried_both_ways(
             squares = np.where(is_defined, squares, np.nan)
             with_aurocs = paired is not None and fit.decides
             carried = _met(alpha @ ends[j].fit_to_target, squares, trials, lengths[j], with_aurocs=with_aurocs)
-            if with_aurocs and len(paired):
+            if with_aurocs and paired is not None and len(paired):
                 carried = carried._replace(unpaired=_unpaired(ends[j], design, split, trials, alpha[:, 0], paired))
             if axes:
                 parts = _parts(axes[j], ends[j], trials, alpha[:, 0], np.sqrt(squares[:, 0]), lengths[j], carried, design)
@@ -394,7 +397,7 @@ def _rotated(ends: Sequence["_End"], fit: Fit, source: np.ndarray, rows: Rows) -
     if k == 0:
         return [_Map(np.full((len(source), len(end.fit)), np.nan), np.full(len(source), np.nan), 0) for end in ends]
     points = [end.fit @ part.basis[:, :k] for end, part in zip(ends, learnt, strict=True)]
-    turns = rotations(*points, rows)
+    turns = rotations(points[0], points[1], rows)
     maps = []
     for (_, i, j), turn in zip(_WAYS, (turns, turns.transpose(0, 2, 1)), strict=True):
         start = source @ (ends[i].source_to_fit @ learnt[i].basis[:, :k])
