@@ -27,8 +27,8 @@
 -- Column over_embeddings: aligned_cosine less that of the carried model's own embeddings of tokens; of the fit `ridge`
 -- Column over_untrained: aligned_cosine less that of the carried model with random weights; of the fit `ridge`
 -- Column gain_ci_low: the lower of the lower ends of the first two differences' 95 % intervals, topics left out in pairs
--- Column more_than_words: whether both intervals lie above 0; NULL where a control is not there
--- Column embeddings_together: aligned cosine of both models' embeddings with each other, which decides nothing
+-- Column more_than_words: whether both intervals lie above 0, and that of aligned_cosine above embeddings_together; NULL without controls
+-- Column embeddings_together: aligned cosine of both models' embeddings with each other
 -- Column untrained_together: aligned cosine of both models with random weights, at the same layers, which decides nothing
 -- Column verdict: what may be said, in words; "and more than words give" needs more_than_words
 with wide as (
@@ -142,7 +142,7 @@ select
     gains.over_embeddings,
     gains.over_untrained,
     gains.gain_ci_low,
-    gains.more_than_words,
+    gains.more_than_words and wide.ci_low > embeddings.value as more_than_words,
     embeddings.value as embeddings_together,
     untrained.value as untrained_together,
     case
@@ -154,12 +154,12 @@ select
             and wide.others_q_value < 0.05
             then concat(
                 'the same emotion in both models or a contrast that is stronger for this emotion in both',
-                case when gains.more_than_words then ', and more than words give' end
+                case when gains.more_than_words and wide.ci_low > embeddings.value then ', and more than words give' end
             )
         when wide.q_value < 0.05
             then concat(
                 'a shared contrast with the reference, not shown to be this emotion',
-                case when gains.more_than_words then ', and more than words give' end
+                case when gains.more_than_words and wide.ci_low > embeddings.value then ', and more than words give' end
             )
         when wide.null_kind = 'too_few' then 'too few dimensions to tell'
         else 'nothing shown to be shared'

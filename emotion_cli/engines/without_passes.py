@@ -48,7 +48,7 @@ def write(
     job: "Job", extraction: Extraction, partition: Partition, prompts: dict[str, list], made: ControlRows
 ) -> list[FileEntry]:
     """The rows as parts; a text of which the control knows nothing has none, which a note says."""
-    is_known = np.isfinite(made.rows).all(axis=1)
+    is_known = np.asarray(np.isfinite(made.rows).all(axis=1))
     if not is_known.all():
         absent = counted(int((~is_known).sum()), "prompt")
         job.listener.note(f"{extraction.subject}: {absent} of {len(is_known)} have no word or token and are left out")
