@@ -187,7 +187,7 @@ def directions_and_words(facts: Facts) -> Iterable[Markdown]:
             yield heading(f"{dataset}: {prompts}")
             yield say(
                 "TF-IDF of the words reaches an AUROC of {least:.3f} to {most:.3f}. Of {total} directions, {more} separate "
-                "better than it: the interval of the difference lies above 0. (Below are harder rivals, where the store has them.)",
+                "better than it: the interval of the difference lies above 0. (Harder rivals are below, where there are any.)",
                 source=BEST,
                 least=min(row[words] for row in rows),
                 most=max(row[words] for row in rows),
