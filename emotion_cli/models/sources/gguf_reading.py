@@ -1,7 +1,7 @@
 """GGUF metadata read in seconds: vocabularies as whole arrays, and each file once.
 
-transformers opens a file for its configuration, its weights and its tokenizer, and the package `gguf` makes several memory maps of
-each of 262,144 tokens: a minute of Python for a small model.
+transformers opens a file for its configuration, its weights and its tokenizer, and the package `gguf` makes several views
+of each of 262,144 tokens: a minute of Python for a small model.
 """
 
 import struct
