@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from emotion_cli import __version__, recipes
-from emotion_cli.cli.options import Start, takes
+from emotion_cli.cli.options import ROWS, Start, takes
 from emotion_cli.settings import SETTINGS, recipes_in
 
 PACKAGES = (
@@ -29,7 +29,7 @@ PACKAGES = (
 Recipes = Annotated[bool, typer.Option("--recipes", help="List the recipes instead, and what each sets.")]
 
 
-@takes("recipe", "store", "format")
+@takes("recipe", "store", *ROWS)
 def info(start: Start, recipes_: Recipes = False) -> None:
     """Print versions, and every setting with its source."""
     if recipes_:

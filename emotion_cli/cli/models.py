@@ -2,14 +2,16 @@
 
 import typer
 
-from emotion_cli.cli.options import Start, takes
+from emotion_cli.cli.completion import SUGGESTIONS
+from emotion_cli.cli.help import help_if_alone
+from emotion_cli.cli.options import ROWS, Start, takes
 from emotion_cli.errors import CheckFailedError
 
-app = typer.Typer(name="models", no_args_is_help=True, help="List and check models.")
+app = typer.Typer(name="models", help="List and check models.")
 
 
 @app.command("list")
-@takes("store", "format", needs_store="if named")
+@takes("store", *ROWS, needs_store="if named")
 def list_(start: Start) -> None:
     """List the aliases of embedded models, and the models that the store has activations or a check of."""
     from emotion_cli.job.model_checks import verdicts
@@ -47,8 +49,11 @@ def list_(start: Start) -> None:
 @app.command()
 @takes(
     *("model", "name", "revision", "device", "dtype", "trust_remote_code", "cache", "store"),
-    *("format", "output", "overwrite", "quiet"),
-    model=typer.Argument(..., help="Hub id, folder, .gguf file or alias.", show_default=False),
+    *ROWS,
+    "quiet",
+    model=typer.Argument(
+        ..., help="Hub id, folder, .gguf file or alias.", show_default=False, autocompletion=SUGGESTIONS["model"]
+    ),
 )
 def check(start: Start) -> None:
     """Check that activations are read correctly: layers, tokens, padding, batches, number format; keeps the verdict."""
@@ -78,6 +83,7 @@ def check(start: Start) -> None:
     console.note(f"all checks passed; next: emo run -m {settings.model[0]}")
 
 
-@app.callback()
-def root() -> None:
+@app.callback(invoke_without_command=True)
+def root(context: typer.Context) -> None:
     """List and check models; any Hub id, model folder or .gguf file can be given with --model, too."""
+    help_if_alone(context)

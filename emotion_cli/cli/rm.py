@@ -7,12 +7,19 @@ from typing import Annotated
 
 import typer
 
+from emotion_cli.cli.completion import SUGGESTIONS
 from emotion_cli.cli.options import Start, takes
 from emotion_cli.errors import UsageError
 
-Dataset = Annotated[list[str] | None, typer.Option("--dataset", "-d", help="Prompt set to remove, repeatable.")]
+Dataset = Annotated[
+    list[str] | None,
+    typer.Option("--dataset", "-d", help="Prompt set to remove, repeatable.", autocompletion=SUGGESTIONS["dataset"]),
+]
 Model = Annotated[
-    list[str] | None, typer.Option("--model", "-m", help="Model to remove; with -d, only its data of that dataset.")
+    list[str] | None,
+    typer.Option(
+        "--model", "-m", help="Model to remove; with -d, only its data of that dataset.", autocompletion=SUGGESTIONS["model"]
+    ),
 ]
 Extraction = Annotated[list[str] | None, typer.Option("--extraction", help="Extraction by (the start of) its id, repeatable.")]
 Version = Annotated[
@@ -22,7 +29,7 @@ Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="List what would be removed, and remove nothing.")]
 
 
-@takes("store", "format", "quiet", needs_store="yes")
+@takes("store", "format", "columns", "everything", "quiet", needs_store="yes")
 def rm(
     start: Start,
     dataset: Dataset = None,

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from emotion_cli.cli.filters import rows_of_vectors
-from emotion_cli.cli.options import VECTORS, Force, Start, takes
+from emotion_cli.cli.options import REDO, ROWS, VECTORS, Start, takes
 
 BEST = "best_layers_by_emotion"
 COLUMNS = (
@@ -39,13 +39,13 @@ COLUMNS = (
 Best = Annotated[bool, typer.Option("--best", help="Print the layer that separates each emotion best, with its statistics.")]
 
 
-@takes(*VECTORS, "seed", "draws", "format", needs_store="yes")
-def vectors(start: Start, best: Best = False, force: Force = False) -> None:
+@takes(*VECTORS, "seed", "draws", *ROWS, needs_store="yes", overwrite=REDO)
+def vectors(start: Start, best: Best = False) -> None:
     """Make each emotion's direction at every layer of the stored activations."""
     settings, console, store, rows = start.settings, start.console, start.store, start.rows
     from emotion_cli import pipeline
 
-    job = pipeline.job_in_store(store, settings, console, forced={"vectors", "quality"} if force else ())
+    job = pipeline.job_in_store(store, settings, console, forced={"vectors", "quality"} if start.is_forced else ())
     outcome = pipeline.run(job, pipeline.stages("vectors", "quality" if best else "vectors"))
     if best:
         from warehouse.catalog import Catalog
