@@ -15,7 +15,7 @@ from emotion_cli.cli.compare import compare
 from emotion_cli.cli.console import Console
 from emotion_cli.cli.export import export
 from emotion_cli.cli.extract import extract
-from emotion_cli.cli.help import help_if_alone
+from emotion_cli.cli.help import Command, Group, help_if_alone
 from emotion_cli.cli.import_ import import_
 from emotion_cli.cli.info import info
 from emotion_cli.cli.next_step import store_of
@@ -24,6 +24,7 @@ from emotion_cli.cli.plot import plot
 from emotion_cli.cli.report import report
 from emotion_cli.cli.rm import rm
 from emotion_cli.cli.run import run
+from emotion_cli.cli.show import show
 from emotion_cli.cli.sql import sql
 from emotion_cli.cli.tables import tables
 from emotion_cli.cli.track import track
@@ -35,12 +36,13 @@ from warehouse.errors import NameInvalidError, NotInStoreError, QueryError, Stor
 
 app = typer.Typer(
     name="emo",
+    cls=Group,
     pretty_exceptions_enable=False,
     help="Find emotion directions in language models, measure them against their nulls, and query them with SQL.",
 )
-for command in (run, extract, vectors, compare, plot, track, report, sql, tables, export, verify, rm, info):
-    app.command()(command)
-app.command("import")(import_)
+for command in (run, extract, vectors, compare, plot, track, report, show, sql, tables, export, verify, rm, info):
+    app.command(cls=Command)(command)
+app.command("import", cls=Command)(import_)
 app.add_typer(datasets.app, name="datasets")
 app.add_typer(models.app, name="models")
 

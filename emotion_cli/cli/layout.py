@@ -183,7 +183,7 @@ def _table(columns: Sequence[_Column], widths: Sequence[int]) -> list[str]:
     lines = [_line(parts, columns, widths) for parts in zip(*header, strict=True)]
     lines.append(GAP.join("-" * width for width in widths))
     for i in range(len(columns[0].cells)):
-        cells = [_wrapped(column.cells[i], width) for column, width in zip(columns, widths, strict=True)]
+        cells = [wrapped(column.cells[i], width) for column, width in zip(columns, widths, strict=True)]
         lines += [_line(parts, columns, widths) for parts in zip_longest(*cells, fillvalue="")]
     return lines
 
@@ -204,7 +204,7 @@ def _records(columns: Sequence[_Column], kept: int, n_rows: int, width: int) -> 
         lines.append(f"record {i + 1:,} of {n_rows:,}")
         for column in columns:
             name = _wrapped_name(column.name, indent)
-            value = _wrapped(column.cells[i], max(width - indent - len(GAP), 1))
+            value = wrapped(column.cells[i], max(width - indent - len(GAP), 1))
             for part, text in zip_longest(name, value, fillvalue=""):
                 lines.append(f"{part}{' ' * (indent - _width(part))}{GAP}{text}".rstrip())
         lines.append("")
@@ -215,7 +215,7 @@ def _heading(constants: Sequence[tuple[str, str]], width: int) -> list[str]:
     if not constants:
         return []
     text = "the same in every row: " + ", ".join(f"{name} = {value}" for name, value in constants)
-    return [*_wrapped(text, width), ""]
+    return [*wrapped(text, width), ""]
 
 
 def _foot(n_columns: int, shown: int, n_rows: int, kept: int, fit: Fit) -> list[str]:
@@ -224,10 +224,10 @@ def _foot(n_columns: int, shown: int, n_rows: int, kept: int, fit: Fit) -> list[
     if not parts:
         return []
     ways = [way for way in fit.ways if shown < n_columns or not way.startswith("--columns")]
-    return ["", *_wrapped(f"{'; '.join(parts)}; more: {', '.join(ways)}", fit.width or 80)]
+    return ["", *wrapped(f"{'; '.join(parts)}; more: {', '.join(ways)}", fit.width or 80)]
 
 
-def _wrapped(text: str, width: int) -> list[str]:
+def wrapped(text: str, width: int) -> list[str]:
     """The lines of a text at a width, broken between words, and inside words that are too long."""
     lines = []
     for line in text.split("\n"):

@@ -3,14 +3,14 @@
 import typer
 
 from emotion_cli.cli.completion import SUGGESTIONS
-from emotion_cli.cli.help import help_if_alone
+from emotion_cli.cli.help import Command, Group, help_if_alone
 from emotion_cli.cli.options import ROWS, Start, takes
 from emotion_cli.errors import CheckFailedError
 
-app = typer.Typer(name="models", help="List and check models.")
+app = typer.Typer(name="models", cls=Group)
 
 
-@app.command("list")
+@app.command("list", cls=Command)
 @takes("store", *ROWS, needs_store="if named")
 def list_(start: Start) -> None:
     """List the aliases of embedded models, and the models that the store has activations or a check of."""
@@ -46,7 +46,7 @@ def list_(start: Start) -> None:
     )
 
 
-@app.command()
+@app.command(cls=Command)
 @takes(
     *("model", "name", "revision", "device", "dtype", "trust_remote_code", "cache", "store"),
     *ROWS,

@@ -14,6 +14,7 @@ TAKE_A_STORE = (
     "plot",
     "track",
     "report",
+    "show",
     "sql",
     "tables",
     "export",

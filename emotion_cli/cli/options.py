@@ -55,7 +55,9 @@ OF_ROWS_AND_NOTES: dict[str, tuple[Any, Any]] = {
             "--format",
             "-f",
             show_default=False,
-            help="How rows are written; table and markdown round. If not given, the ending of --output says it, else table.",
+            metavar="FORMAT",
+            help=f"How rows are written: {', '.join(Format)}; table and markdown round. "
+            "If not given, the ending of --output says it, else table.",
         ),
     ),
     "columns": (
@@ -207,7 +209,7 @@ def _of_setting(name: str, instead: Any) -> Parameter:
             None,
             *flags,
             help=instead or _help(name),
-            metavar=metadata["metavar"] or ("N" if is_number else None),
+            metavar=metadata["metavar"] or ("N" if is_number else name.rpartition("_")[2].upper()),
             autocompletion=SUGGESTIONS.get(name),
         )
     return _parameter(name, list[str] | None if is_list else _KINDS.get(TYPES[name], TYPES[name]) | None, instead)

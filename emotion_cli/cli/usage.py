@@ -11,7 +11,7 @@ from emotion_cli.suggestions import did_you_mean, unknown
 
 _WORDING = {
     r"No such command '(?P<value>.*?)'\..*": "{value!r} is no command of {path}",
-    r"Got unexpected extra argument\(s\) \((?P<value>.*)\)": "{path}: {value!r} is one argument too many; quote texts with blanks",
+    r"Got unexpected extra argument\(s\) \((?P<value>.*)\)": "{path}: {value!r} is too much; quote a text with blanks",
     r"Option '(?P<value>.*)' requires an argument\.": "{value}: a value is missing",
     r"Option '(?P<value>.*)' does not take a value\.": "{value}: it takes no value",
 }
