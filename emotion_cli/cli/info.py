@@ -1,6 +1,5 @@
 """`emo info`: versions, places, and where each setting came from."""
 
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Annotated
 
@@ -51,6 +50,9 @@ def info(start: Start, recipes_: Recipes = False) -> None:
 
 
 def _version(package: str) -> str:
+    # here, for only this command needs it
+    from importlib.metadata import PackageNotFoundError, version
+
     try:
         return version(package)
     except PackageNotFoundError:

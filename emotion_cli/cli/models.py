@@ -1,5 +1,7 @@
 """`emo models`: which models can be read, and whether their activations are read correctly."""
 
+from shlex import quote
+
 import typer
 
 from emotion_cli.cli.completion import SUGGESTIONS
@@ -80,7 +82,7 @@ def check(start: Start) -> None:
             f"{len(failed)} checks failed: {', '.join(failed)}; emo extract refuses a model that failed",
             hint="emo models check MODEL --dtype float32",
         )
-    console.note(f"all checks passed; next: emo run -m {settings.model[0]}")
+    console.note(f"all checks passed; next: emo run -m {quote(settings.model[0])}")
 
 
 @app.callback(invoke_without_command=True)
