@@ -86,7 +86,7 @@ class Catalog:
         # DuckDB runs a PIVOT as several statements
         if kind == kinds.SELECT or (kind == kinds.MULTI and re.search(r"\bpivot(_wider)?\b", sql, re.IGNORECASE)):
             return
-        explained = re.match(r"\s*explain\b(.*)", sql, re.IGNORECASE | re.DOTALL)
+        explained = re.match(r"(?:\s|--[^\n]*\n|/\*.*?\*/)*explain\b(.*)", sql, re.IGNORECASE | re.DOTALL)
         if kind == kinds.EXPLAIN and explained:
             # what follows EXPLAIN must be a statement by itself: with ANALYZE it is none
             with contextlib.suppress(duckdb.Error):

@@ -28,7 +28,7 @@ COMMANDS = {
 
 OPTIONS = {
     "What to work on": ("dataset", "model", "extraction", "emotion", "layer"),
-    "How directions are made and measured": (
+    "How directions are measured": (
         *("pooling", "recipe", "words", "method", "reference", "over_layers", "neutral", "controls", "no_controls"),
         *("seed", "draws", "all_layers", "subspaces"),
     ),
@@ -36,7 +36,7 @@ OPTIONS = {
         *("name", "revision", "device", "dtype", "bos", "strategy", "attention", "batch_tokens", "max_length", "truncate"),
         *("chat_template", "trust_remote_code", "cache"),
     ),
-    "How columns of files are called": (
+    "Names of columns": (
         *("text_column", "label_column", "topic_column", "cluster_column", "label_names", "label_columns"),
         "ignore_other_columns",
     ),

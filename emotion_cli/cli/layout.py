@@ -13,6 +13,9 @@ from emotion_cli.wording import counted
 
 GAP = "  "
 LEFT_OUT = "..."
+EMPTY = "''"
+"""How an empty text is written where a blank would not be seen."""
+
 NARROWEST = 24
 """A column of text is never wrapped to less than this."""
 
@@ -66,6 +69,7 @@ def lay_out(names: Sequence[str], rows: Sequence[Sequence[Any]], fit: Fit) -> li
     """The lines of a table; the first and the last say what was left out of it, and which option shows it."""
     if not names:
         return []
+    names = [for_people(name) for name in names]
     if fit.width is None or not rows:
         columns = _columns(names, rows, whole=True)
         return _table(columns, [column.natural for column in columns])
@@ -119,8 +123,11 @@ def _columns(names: Sequence[str], rows: Sequence[Sequence[Any]], *, whole: bool
 
 
 def is_numeric(values: Iterable[Any]) -> bool:
-    """Whether a column is aligned to the right: numbers and NULL only."""
-    return all(value is None or (isinstance(value, int | float | Decimal) and not isinstance(value, bool)) for value in values)
+    """Whether a column is aligned to the right: numbers, and NULL beside them."""
+    values = list(values)
+    return any(value is not None for value in values) and all(
+        value is None or (isinstance(value, int | float | Decimal) and not isinstance(value, bool)) for value in values
+    )
 
 
 def _constant(rows: Sequence[Sequence[Any]], n_columns: int) -> list[int]:
@@ -214,7 +221,7 @@ def _records(columns: Sequence[_Column], kept: int, n_rows: int, width: int) -> 
 def _heading(constants: Sequence[tuple[str, str]], width: int) -> list[str]:
     if not constants:
         return []
-    text = "the same in every row: " + ", ".join(f"{name} = {value}" for name, value in constants)
+    text = "the same in every row: " + ", ".join(f"{name} = {value or EMPTY}" for name, value in constants)
     return [*wrapped(text, width), ""]
 
 
