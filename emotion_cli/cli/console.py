@@ -133,4 +133,5 @@ def _has_colours() -> bool:
 
 
 def _is_terminal() -> bool:
-    return sys.stderr.isatty()
+    # as Rich, which draws the bar, takes it
+    return {"1": True, "0": False}.get(os.environ.get("TTY_COMPATIBLE", ""), sys.stderr.isatty())

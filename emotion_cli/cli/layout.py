@@ -124,10 +124,8 @@ def _columns(names: Sequence[str], rows: Sequence[Sequence[Any]], *, whole: bool
 
 def is_numeric(values: Iterable[Any]) -> bool:
     """Whether a column is aligned to the right: numbers, and NULL beside them."""
-    values = list(values)
-    return any(value is not None for value in values) and all(
-        value is None or (isinstance(value, int | float | Decimal) and not isinstance(value, bool)) for value in values
-    )
+    given = [value for value in values if value is not None]
+    return bool(given) and all(isinstance(value, int | float | Decimal) and not isinstance(value, bool) for value in given)
 
 
 def _constant(rows: Sequence[Sequence[Any]], n_columns: int) -> list[int]:

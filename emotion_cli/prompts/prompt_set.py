@@ -205,7 +205,7 @@ def _faults_of(row: Row) -> list[str]:
 
 def _in_order_of_lines(fault: str) -> tuple[bool, str, int]:
     """Faults of lines by file and line, then those of the whole set as they were met."""
-    place = re.match(r"(?P<file>.*?):(?P<line>\d+):", fault)
+    place = re.match(r"(?P<file>.*?):(?: row )?(?P<line>\d+):", fault)
     return (False, place["file"], int(place["line"])) if place else (True, "", 0)
 
 
