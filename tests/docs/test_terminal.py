@@ -9,6 +9,8 @@ import pytest
 from command import emo
 
 from emotion_cli.cli.layout import Fit, lay_out
+from emotion_cli.cli.show import BEST, CHANCE, FOLDS, screen_of
+from emotion_cli.cli.spark import BLOCKS
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted((ROOT / "docs").glob("*.md"))
@@ -102,6 +104,40 @@ def _value(cell: str) -> object:
         return float(cell) if not cell.isdecimal() else int(cell)
     except ValueError:
         return cell
+
+
+def test_the_screen_of_the_tutorial_is_drawn_as_emo_show_does_it():
+    ((_, screen),) = [shown for shown in commands(ROOT / "docs" / "tutorial.md", "emo") if shown[0].startswith("emo show")]
+    lines = screen.splitlines()
+    model, dataset, method, reference, pooling = re.fullmatch(
+        r"(.*), directions of (.*) \((.*), reference (.*), (.*)\)", lines[0]
+    ).groups()
+    rows = []
+    for line in lines[3:]:
+        if match := re.fullmatch(r"(\w+), best layer in training: (\d+)", line):
+            emotion, layer = match[1], int(match[2])
+            continue
+        test_set, auroc, words, chance, curve, verdict = re.split(r"  +", line.strip())
+        rows.append(
+            {
+                "model": model,
+                "dataset": dataset,
+                "method": method,
+                "reference": reference,
+                "pooling": pooling,
+                "emotion": emotion,
+                "layer": layer,
+                "test_set": None if test_set == FOLDS else test_set,
+                "auroc": float(auroc),
+                "words": float(words),
+                "chance": float(chance),
+                "verdict": verdict,
+                # the middle of what each block stands for
+                "auroc_by_layer": [CHANCE + (BEST - CHANCE) * (BLOCKS.index(block) + 0.5) / len(BLOCKS) for block in curve],
+            }
+        )
+        assert auroc > chance if verdict != "not above chance" else auroc <= chance
+    assert len(rows) == 9 and screen_of(rows, WIDTH, BLOCKS) == lines
 
 
 def test_every_page_with_a_table_is_looked_at():
