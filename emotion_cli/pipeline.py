@@ -124,7 +124,8 @@ def plan(job: Job, stages: Sequence[Stage]) -> list[Step]:
 
 
 def run(job: Job, stages: Sequence[Stage]) -> Outcome:
-    """Do what is stale, stage by stage; a task's staleness is decided when the stages before it are done."""
+    """Finish what killed commands left, then do what is stale, stage by stage: what is so is decided after the stages before."""
+    job.store.finish()
     done: list[Task] = []
     left: list[Task] = []
     for stage in stages:

@@ -1,5 +1,6 @@
-"""From an earlier schema to this one: rows are rewritten step by step, and derived results stay valid."""
+"""From an earlier schema or layout to this one: rows are rewritten step by step, and derived results stay valid."""
 
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -9,8 +10,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from warehouse import protocol, schema
-from warehouse.lock import held
+from warehouse.disk import TEMPORARY, make_folder, move, naming, remove_empty, sync_folder
+from warehouse.lock import LOCK_FILES, held
 from warehouse.parquet import table_of
+from warehouse.protocol import MANIFEST, PROGRESS
 from warehouse.schema import TABLES
 from warehouse.store import Partition, Store
 
@@ -52,8 +55,35 @@ A new version adds its step here, and old stores can be read for ever.
 """
 
 
+def is_of_earlier_layout(partition: Partition) -> bool:
+    """Whether a partition's folder holds a manifest, a note or a lock: up to emo 0.4 they lay beside the parts."""
+    return any(os.path.lexists(partition.folder / name) for name in (MANIFEST, PROGRESS, *LOCK_FILES))
+
+
+def move_notes(partition: Partition) -> None:
+    """Bring a partition of the earlier layout into this one; HeldError when a process of either layout is writing it.
+
+    Parts that neither its manifest nor its note lists are removed, as they were by the repair of that layout. A crash leaves a
+    partition of the earlier layout, or this one with a lock that is no longer used; the same again ends it.
+    """
+    with held(partition.folder), held(partition.control):
+        # the manifest last: from then on commands read the partition
+        for name in (PROGRESS, MANIFEST):
+            if os.path.lexists(partition.folder / name):
+                make_folder(partition.control)
+                move(partition.folder / name, partition.control / name)
+                sync_folder(partition.control)
+        partition.finish()
+        with naming(partition.folder):
+            for path in sorted(partition.folder.iterdir()):
+                if path.name in LOCK_FILES or path.name.startswith(TEMPORARY):
+                    os.unlink(path)  # noqa: PTH108 - the system calls of the protocol are spelled out
+            sync_folder(partition.folder)
+    remove_empty(partition.folder, partition.root)
+
+
 def migrate(store: Store) -> None:
-    """Rewrite every partition of an earlier version; old files stay until they are cleaned up."""
+    """Rewrite every partition of an earlier version."""
     renamed: dict[str, str] = {}
     for table in TABLES:
         for partition in store.partitions(table):
@@ -62,7 +92,7 @@ def migrate(store: Store) -> None:
                 with partition.hold():
                     files = [
                         replace(
-                            partition.write(_rows(partition, partition.folder / entry.name, manifest.schema_version)),
+                            partition.write(_rows(partition, partition.path_of(entry), manifest.schema_version)),
                             part=entry.part,
                             cost=entry.cost,
                             recipe=entry.recipe,
@@ -76,7 +106,7 @@ def migrate(store: Store) -> None:
                         former, current = manifest.fingerprint_of(name), made.fingerprint_of(name)
                         if former and current:
                             renamed[former] = current
-    for folder in _folders(store):
+    for folder in (folders.control for folders in store.all_folders()):
         manifest = protocol.read_manifest(folder)
         if manifest and any(value in renamed for value in manifest.inputs.values() if isinstance(value, str)):
             inputs = {
@@ -84,10 +114,6 @@ def migrate(store: Store) -> None:
             }
             with held(folder):
                 protocol.commit(folder, replace(manifest, inputs=inputs))
-
-
-def _folders(store: Store) -> list[Path]:
-    return [partition.folder for table in TABLES for partition in store.partitions(table)] + store.artifact_folders()
 
 
 def _rows(partition: Partition, path: Path, version: int) -> Iterator[pa.Table]:
