@@ -134,14 +134,38 @@ def declare(connection: duckdb.DuckDBPyConnection, store: Store, *, comments: bo
 
     A partition that cannot be read makes the queries fail that ask for its rows, and no others.
     """
+    for _ in range(TRIES - 1):
+        read: list[Path] = []
+        try:
+            _declare_all(connection, store, read, comments=comments)
+        except duckdb.Error:
+            if all(path.exists() for path in read):
+                raise
+        else:
+            return read
+        # a writer has moved or removed a file since its manifest was read
+    read = []
+    _declare_all(connection, store, read, comments=comments)
+    return read
+
+
+def _declare_all(connection: duckdb.DuckDBPyConnection, store: Store, read: list[Path], *, comments: bool) -> None:
     declare_macros(connection)
-    read: list[Path] = []
     for table in TABLES.values():
-        read += _declared(connection, store, table)
+        paths, broken = _sorted_out(store.partitions(table.name))
+        try:
+            _declare_table(connection, table, paths, broken)
+        except duckdb.Error:
+            # a file is not a Parquet file: look at each
+            paths, broken = _sorted_out(store.partitions(table.name), footers=True)
+            read += paths
+            _declare_table(connection, table, paths, broken)
+        else:
+            read += paths
         if comments:
             _comment(connection, table.name, table.doc, {column.name: column.doc for column in table.columns})
     for query in queries().values():
-        connection.execute(f'create view "{query.name}" as {query.sql}')
+        connection.execute(f'create or replace view "{query.name}" as {query.sql}')
         if comments:
             # a name means the same everywhere, unless a query, or one that it reads, says what it means there
             inherited = [queries()[source].columns for source in query.reads if source in queries()]
@@ -150,22 +174,6 @@ def declare(connection: duckdb.DuckDBPyConnection, store: Store, *, comments: bo
                 known.update(columns)
             names = [row[0] for row in connection.execute(f'describe "{query.name}"').fetchall()]
             _comment(connection, query.name, query.doc, {name: known[name] for name in names if name in known})
-    return read
-
-
-def _declared(connection: duckdb.DuckDBPyConnection, store: Store, table: Table) -> list[Path]:
-    """Create the view of one table; return the files that it reads."""
-    for footers in [False] + [True] * (TRIES - 1):
-        paths, broken = _sorted_out(store.partitions(table.name), footers=footers)
-        try:
-            _declare_table(connection, table, paths, broken)
-        except duckdb.Error:
-            # a file is not a Parquet file, or has gone meanwhile: look at each
-            if footers and all(path.exists() for path in paths):
-                raise
-        else:
-            return paths
-    raise StoreError(f"the files of {table.name} change all the time", hint="run the same command again")
 
 
 def declare_macros(connection: duckdb.DuckDBPyConnection) -> None:
@@ -178,7 +186,7 @@ def _declare_table(
 ) -> None:
     selects = [table_select(table, paths)] if paths or not broken else []
     selects += [_failing(partition, message) for partition, message in broken.items()]
-    connection.execute(f'create view "{table.name}" as {" union all ".join(selects)}')
+    connection.execute(f'create or replace view "{table.name}" as {" union all ".join(selects)}')
 
 
 class _Sorted(NamedTuple):

@@ -235,10 +235,11 @@ class Unfinished:
     to_pending: tuple[Path, ...]
     superseded: tuple[Path, ...]
     leftovers: tuple[Path, ...]
+    temporary: tuple[Path, ...]
     stale_notes: tuple[str, ...]
 
     def __bool__(self) -> bool:
-        return any((self.to_data, self.to_pending, self.superseded, self.leftovers, self.stale_notes))
+        return any(vars(self).values())
 
 
 def unfinished(folders: Folders, manifest: Manifest | None) -> Unfinished:
@@ -251,11 +252,8 @@ def unfinished(folders: Folders, manifest: Manifest | None) -> Unfinished:
         to_data=tuple(path for path in pending if path.name in listed),
         to_pending=tuple(path for path in strays if path.name in names),
         superseded=tuple(path for path in strays if manifest and path.name not in names),
-        leftovers=tuple(
-            path
-            for path in (*pending, *_files(folders.control))
-            if path.name.startswith(TEMPORARY) or (is_part(path) and path.name not in listed | names)
-        ),
+        leftovers=tuple(path for path in pending if is_part(path) and path.name not in listed | names),
+        temporary=tuple(path for path in (*data, *pending, *_files(folders.control)) if path.name.startswith(TEMPORARY)),
         stale_notes=tuple(sorted(names & listed)),
     )
 
@@ -267,7 +265,7 @@ def finish(folders: Folders, manifest: Manifest | None) -> None:
         save_progress(folders.control, [entry for entry in noted(folders.control) if entry.name not in left.stale_notes])
     _move(left.to_data, folders.data)
     _move(left.to_pending, folders.pending)
-    for path in (*left.superseded, *left.leftovers):
+    for path in (*left.superseded, *left.leftovers, *left.temporary):
         with naming(path):
             os.unlink(path)  # noqa: PTH108
     if left.superseded:

@@ -81,7 +81,7 @@ def verify(store: Store, *, note: Callable[[str], None] = lambda _: None) -> lis
             if not {fault.check for fault in of_partition} & {"layout", "manifest", "newer", "older"}:
                 sound.append(partition)
     note("checking rows against each other")
-    bad = {fault.file for fault in faults}
+    bad = {fault.file for fault in faults if fault.check != "unmoved"}
     with memory_of_duckdb():
         faults += _unless_changed(partial(_of_rows, sound, bad))
     faults += _of_artifacts(store)
@@ -120,7 +120,8 @@ def _sentences(partition: Partition) -> Iterator[str]:
     n_parts = sum(entry.name not in listed for entry in partition.progress())
     if n_parts or (partition.has_progress and not listed):
         yield f"incomplete, {n_parts} parts are stored; next: rerun the same emo extract"
-    left = protocol.unfinished(partition.folders, manifest).leftovers
+    unfinished = protocol.unfinished(partition.folders, manifest)
+    left = [path for path in (*unfinished.leftovers, *unfinished.temporary) if path.parent != partition.folder]
     if left and not _has_writer(partition.control):
         yield (
             f"{len(left)} files of a killed command are in {partition.control}; "
@@ -146,8 +147,9 @@ def _of_files(partition: Partition) -> list[Fault]:
     if manifest and manifest.schema_version < schema.SCHEMA_VERSION:
         older = f"schema {manifest.schema_version}, not {schema.SCHEMA_VERSION}"
         return [*faults, Fault("older", partition.control / MANIFEST, older)]
-    paths = partition.paths()
-    for path, entry in zip(paths, manifest.files if manifest else (), strict=True):
+    entries = manifest.files if manifest else ()
+    paths = [partition.path_of(entry) for entry in entries]
+    for path, entry in zip(paths, entries, strict=True):
         faults += _of_file(partition.table, path, entry)
     if any(fault.check in ("missing", "checksum") for fault in faults) and partition.paths() != paths:
         raise FileNotFoundError(partition.folder)
@@ -160,15 +162,20 @@ def _strays(folders: Folders, manifest: Manifest | None) -> Iterator[Fault]:
     faults = [Fault("unmoved", path, KINDS["unmoved"].doc) for path in left.to_data if not (folders.data / path.name).exists()]
     faults += [Fault("superseded", path, KINDS["superseded"].doc) for path in (*left.superseded, *left.to_pending)]
     listed = {entry.name for entry in manifest.files} if manifest else set()
-    done = {fault.file for fault in faults} | {*left.to_data, *left.leftovers}
+    done = {fault.file for fault in faults} | {*left.to_data}
     for folder in folders.all:
         for path in sorted(folder.iterdir()):
-            if path in done or path.name in listed or (folder != folders.data and (path.name in KNOWN_FILES or is_part(path))):
+            if path in done or path.name in listed or (folder != folders.data and _is_known(path)):
                 continue
             check = _kind_of_stray(path)
             faults.append(Fault(check, path, KINDS[check].doc))
     if faults and not _has_writer(folders.control):
         yield from faults
+
+
+def _is_known(path: Path) -> bool:
+    """Whether a file in a control folder is of emo, if of a killed command."""
+    return path.name in KNOWN_FILES or is_part(path) or path.name.startswith(TEMPORARY)
 
 
 def _kind_of_stray(path: Path) -> str:

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from command import emo, emo_ok
+from earlier_layout import as_before
 from workplaces import run_options
 
 from warehouse import lock, migrations, schema
@@ -254,9 +255,9 @@ def test_an_older_store_is_refused_and_migrated(store, monkeypatch):
     assert {row["emotion"] for row in Catalog(store).dicts("vectors")} == {"rage (2)", "thanks (2)"}
 
 
-@pytest.mark.parametrize("version", [1, 2])
-def test_a_store_of_an_earlier_version_is_migrated(store, monkeypatch, version):
-    """As that version wrote it: of what it knew nothing, nothing is known afterwards."""
+@pytest.mark.parametrize(("version", "layout"), [(1, "beside"), (2, "beside"), (2, "this")])
+def test_a_store_of_an_earlier_version_is_migrated(store, monkeypatch, version, layout):
+    """As that version wrote it, with its notes beside the data: of what it knew nothing, nothing is known afterwards."""
     added = {name: {*migrations.NEW_IN_3.get(name, ()), *migrations.SUBJECTS_IN_3} for name in schema.TABLES}
     if version == 1:
         added["extractions"] |= {*migrations.NEW_IN_2}
@@ -276,6 +277,8 @@ def test_a_store_of_an_earlier_version_is_migrated(store, monkeypatch, version):
                 written = partition.write([rows.replace_schema_metadata(versioned)])
                 files.append(dataclasses.replace(written, part=entry.part, cost=entry.cost, recipe=entry.recipe))
             partition.commit(files, manifest.inputs, reads=manifest.reads)
+    if layout == "beside":
+        as_before(store.root)
     with pytest.raises(OlderError, match="older emo"):
         store.partitions("extractions")[0].read(["layers"])
     repair(store, verify(store))
