@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from warehouse import protocol, schema
+from warehouse.artifacts import WHOLE_STORE
 from warehouse.catalog import declare_macros, table_select
 from warehouse.disk import TEMPORARY, file_sha256
 from warehouse.errors import HeldError, NewerError, StoreError
@@ -85,7 +86,7 @@ def verify(store: Store, *, note: Callable[[str], None] = lambda _: None) -> lis
     with memory_of_duckdb():
         faults += _unless_changed(partial(_of_rows, sound, bad))
     faults += _of_artifacts(store)
-    faults += _of_origins(store)
+    faults += (fault for fault in _of_origins(store) if not _is_about_all(fault.file))
     return faults
 
 
@@ -106,9 +107,26 @@ class Note(NamedTuple):
 
 
 def notes(store: Store) -> list[Note]:
-    """Incomplete work that a command can resume, and what killed commands left outside of the data folders."""
+    """Incomplete work that a command can resume, what killed commands left outside of the data folders, and outdated pages."""
     partitions = [partition for table in TABLES for partition in store.folders(table)]
-    return [Note(partition.folder, text) for partition in partitions for text in _sentences(partition)]
+    of_partitions = [Note(partition.folder, text) for partition in partitions for text in _sentences(partition)]
+    outdated = dict.fromkeys(fault.file for fault in _of_origins(store) if _is_about_all(fault.file))
+    return of_partitions + [Note(folder, OUTDATED[_kind(folder)]) for folder in outdated]
+
+
+OUTDATED = {
+    "report": "the report was made before the last changes of the store; emo report with the same options updates it",
+    "tracking": "what was logged was made before the last changes of the store; emo track logs a new run",
+}
+
+
+def _is_about_all(folder: Path) -> bool:
+    return _kind(folder) in WHOLE_STORE
+
+
+def _kind(folder: Path) -> str:
+    manifest = _manifest(folder)
+    return manifest.table if manifest else ""
 
 
 def _sentences(partition: Partition) -> Iterator[str]:
