@@ -11,9 +11,6 @@ from warehouse.disk import naming, replace_file, sync_folder
 from warehouse.lock import held
 from warehouse.protocol import MANIFEST, FileEntry, Manifest
 
-WHOLE_STORE = ("report", "tracking")
-"""Kinds about all that is stored: they become stale with every addition, which is no fault, and `emo rm` leaves them."""
-
 
 @dataclass(frozen=True)
 class Artifacts:

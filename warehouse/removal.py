@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from warehouse import protocol
-from warehouse.artifacts import WHOLE_STORE, Artifacts, parts_of
+from warehouse.artifacts import Artifacts, parts_of
 from warehouse.disk import TEMPORARY, naming, remove_empty, sync_folder
 from warehouse.errors import NotInStoreError, StoreError
 from warehouse.lock import LOCK_FILES, held
@@ -21,6 +21,10 @@ from warehouse.schema import TABLES, About
 from warehouse.store import Partition, Store
 
 LIST = 'emo sql "select extraction_id, dataset, model from extractions"'
+
+
+STAY = ("report", "tracking")
+"""Artifacts about the whole store: they become stale, and are not removed."""
 
 
 class Filters(NamedTuple):
@@ -65,7 +69,7 @@ def to_remove(store: Store, filters: Filters) -> list[Removal]:
     for origin in reached:
         place = _place(store, origin)
         for folders, manifest in manifests.items():
-            if place in manifest.origins and manifest.table not in WHOLE_STORE:
+            if place in manifest.origins and manifest.table not in STAY:
                 before[origin].add(folders)
                 if folders not in before:
                     before[folders] = set()
@@ -95,7 +99,7 @@ def left_stale(store: Store) -> list[tuple[str, Path]]:
     return [
         (manifest.table, folder)
         for manifest, folder in committed
-        if manifest and manifest.table in WHOLE_STORE and not all((store.root / place).is_dir() for place in manifest.origins)
+        if manifest and manifest.table in STAY and not all((store.root / place).is_dir() for place in manifest.origins)
     ]
 
 
@@ -189,7 +193,7 @@ def _removed_pages(store: Store, removed: Collection[Folders], manifests: Mappin
     pages = []
     for folders, manifest in manifests.items():
         folder = folders.data
-        for artifacts in parts_of(folder, manifest) if manifest.table in WHOLE_STORE else ():
+        for artifacts in parts_of(folder, manifest) if manifest.table in STAY else ():
             page = artifacts.committed()
             made_of = {place for place in page.origins if place.startswith("vectors/")} if page else set()
             left = {place for place in made_of - places if (store.root / place).is_dir()}

@@ -10,7 +10,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from warehouse import protocol, schema
-from warehouse.artifacts import WHOLE_STORE
 from warehouse.catalog import declare_macros, table_select
 from warehouse.disk import TEMPORARY, file_sha256
 from warehouse.errors import HeldError, NewerError, StoreError
@@ -86,7 +85,8 @@ def verify(store: Store, *, note: Callable[[str], None] = lambda _: None) -> lis
     with memory_of_duckdb():
         faults += _unless_changed(partial(_of_rows, sound, bad))
     faults += _of_artifacts(store)
-    faults += (fault for fault in _of_origins(store) if not _is_about_all(fault.file))
+    tables = [partition.folders for table in TABLES for partition in store.folders(table)]
+    faults += _of_origins(store, tables)
     return faults
 
 
@@ -107,26 +107,16 @@ class Note(NamedTuple):
 
 
 def notes(store: Store) -> list[Note]:
-    """Incomplete work that a command can resume, what killed commands left outside of the data folders, and outdated pages."""
+    """Incomplete work, what killed commands left outside of the data folders, and outdated pages and pictures."""
     partitions = [partition for table in TABLES for partition in store.folders(table)]
     of_partitions = [Note(partition.folder, text) for partition in partitions for text in _sentences(partition)]
-    outdated = dict.fromkeys(fault.file for fault in _of_origins(store) if _is_about_all(fault.file))
-    return of_partitions + [Note(folder, OUTDATED[_kind(folder)]) for folder in outdated]
+    artifacts = [Folders(folder, folder) for folder in store.artifact_folders()]
+    outdated = dict.fromkeys(fault.file for fault in _of_origins(store, artifacts))
+    return of_partitions + [Note(folder, OUTDATED) for folder in outdated]
 
 
-OUTDATED = {
-    "report": "the report was made before the last changes of the store; emo report with the same options updates it",
-    "tracking": "what was logged was made before the last changes of the store; emo track logs a new run",
-}
-
-
-def _is_about_all(folder: Path) -> bool:
-    return _kind(folder) in WHOLE_STORE
-
-
-def _kind(folder: Path) -> str:
-    manifest = _manifest(folder)
-    return manifest.table if manifest else ""
+OUTDATED = "made before the last changes of the store; the same emo run, emo report or emo track makes it again"
+"""Of pictures, pages and records. That is no fault: each new variant and each further model changes what they show a part of."""
 
 
 def _sentences(partition: Partition) -> Iterator[str]:
@@ -325,9 +315,9 @@ def _of_artifacts(store: Store) -> Iterator[Fault]:
             yield from (Fault("temporary", path, KINDS["temporary"].doc) for path in left)
 
 
-def _of_origins(store: Store) -> Iterator[Fault]:
+def _of_origins(store: Store, of: Sequence[Folders]) -> Iterator[Fault]:
     """Derived content whose origin has another fingerprint now than when it was made."""
-    for folders in store.all_folders():
+    for folders in of:
         manifest = _manifest(folders.control)
         for name, read in manifest.reads.items() if manifest else ():
             place, _, part = read.partition("#")

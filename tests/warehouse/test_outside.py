@@ -8,7 +8,6 @@ import duckdb
 import given
 import pytest
 from command import emo_ok
-from workplaces import run_options
 
 from warehouse.catalog import Catalog
 from warehouse.schema import COLUMNS, TABLES, VECTOR
@@ -23,7 +22,7 @@ WITH_VECTORS = {name for name, table in TABLES.items() if any(COLUMNS[column].ty
 def store(workplace, tmp_path_factory):
     """All tables have rows, and some parts are superseded."""
     store = Store(shutil.copytree(workplace.store, tmp_path_factory.mktemp("outside") / "store"))
-    emo_ok("compare", *run_options(workplace._replace(store=store.root))[2:], "--draws", 120)
+    emo_ok("compare", "--reference", "calm", "--neutral", "calm", "--draws", 120, "--store", store.root)
     for table in TABLES:
         if not store.n_rows(table):
             given.write_rows(store, table, [{}])
