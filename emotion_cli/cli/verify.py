@@ -18,7 +18,7 @@ Repair = Annotated[
 
 @takes("store", "format", "output", "overwrite", "quiet", needs_store="yes")
 def verify(start: Start, repair: Repair = False) -> None:
-    """Check every checksum, schema, row count, grain, value, orphan and origin; print the faults and exit with 4 if any."""
+    """Check every checksum, schema, row count, grain, value, stray file and origin; print the faults and exit with 4 if any."""
     console, store, rows = start.console, start.store, start.rows
     from warehouse.repair import repair as repaired
     from warehouse.verify import KINDS, notes
