@@ -1,5 +1,6 @@
 """From an earlier schema or layout to this one: rows are rewritten step by step, and derived results stay valid."""
 
+import json
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -10,10 +11,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from warehouse import protocol, schema
-from warehouse.disk import TEMPORARY, make_folder, move, naming, remove_empty, sync_folder
+from warehouse.disk import TEMPORARY, make_folder, move, naming, remove_empty, replace_file, sync_folder
 from warehouse.lock import LOCK_FILES, held
 from warehouse.parquet import table_of
-from warehouse.protocol import MANIFEST, PROGRESS
+from warehouse.protocol import CONTROL, MANIFEST, PROGRESS, Manifest
 from warehouse.schema import TABLES
 from warehouse.store import Partition, Store
 
@@ -82,9 +83,22 @@ def move_notes(partition: Partition) -> None:
     remove_empty(partition.folder, partition.root)
 
 
+RENAMED = "migration.json"
+"""In the store's `_emo`, while rows are rewritten: the fingerprints of rewritten content, from the old one to the new."""
+
+
+def is_unfinished(store: Store) -> bool:
+    """Whether an earlier `migrate` was killed."""
+    return (store.root / CONTROL / RENAMED).exists()
+
+
 def migrate(store: Store) -> None:
-    """Rewrite every partition of an earlier version."""
-    renamed: dict[str, str] = {}
+    """Rewrite every partition of an earlier version; what was derived from it still counts as made of it.
+
+    After a crash the same again goes on: the note says which fingerprints were changed, and is written before each commit.
+    """
+    note = store.root / CONTROL / RENAMED
+    renamed: dict[str, str] = json.loads(note.read_text(encoding="utf-8")) if note.exists() else {}
     for table in TABLES:
         for partition in store.partitions(table):
             manifest = partition.manifest()
@@ -99,13 +113,9 @@ def migrate(store: Store) -> None:
                         )
                         for entry in manifest.files
                     ]
-                    made = partition.commit(files, manifest.inputs, reads=manifest.reads)
-                renamed[manifest.fingerprint] = made.fingerprint
-                for part in {entry.part for entry in manifest.files}:
-                    for name in (part, part.partition(":")[2]):
-                        former, current = manifest.fingerprint_of(name), made.fingerprint_of(name)
-                        if former and current:
-                            renamed[former] = current
+                    renamed |= _new_fingerprints(manifest, replace(manifest, files=tuple(files)))
+                    replace_file(note, json.dumps(renamed).encode())
+                    partition.commit(files, manifest.inputs, reads=manifest.reads)
     for folder in (folders.control for folders in store.all_folders()):
         manifest = protocol.read_manifest(folder)
         if manifest and any(value in renamed for value in manifest.inputs.values() if isinstance(value, str)):
@@ -114,6 +124,14 @@ def migrate(store: Store) -> None:
             }
             with held(folder):
                 protocol.commit(folder, replace(manifest, inputs=inputs))
+    note.unlink(missing_ok=True)
+
+
+def _new_fingerprints(former: Manifest, current: Manifest) -> dict[str, str]:
+    """From the fingerprints of a partition and its parts to those of the same rows as they are now."""
+    names = {name for entry in former.files for name in (entry.part, entry.part.partition(":")[2])}
+    pairs = [(former.fingerprint_of(name), current.fingerprint_of(name)) for name in sorted(names)]
+    return {former.fingerprint: current.fingerprint} | {before: after for before, after in pairs if before and after}
 
 
 def _rows(partition: Partition, path: Path, version: int) -> Iterator[pa.Table]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from warehouse.disk import make_folder, naming, sync_folder
 from warehouse.errors import HeldError, StoreError
 from warehouse.lock import LOCK_FILES, held
-from warehouse.migrations import migrate, move_notes
+from warehouse.migrations import is_unfinished, migrate, move_notes
 from warehouse.protocol import CONTROL, MANIFEST, PENDING
 from warehouse.schema import TABLES
 from warehouse.store import QUARANTINE, Partition, Store
@@ -38,7 +38,7 @@ def repair(store: Store, faults: Iterable[Fault]) -> list[Fault]:
         except HeldError as error:
             done += [fault._replace(done=f"left: {error}") for fault in members]
     older = [fault for fault in faults if fault.check == "older"]
-    if older:
+    if older or is_unfinished(store):
         migrate(store)
         done += [fault._replace(done="migrated") for fault in older]
     store.finish()

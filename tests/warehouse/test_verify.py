@@ -20,7 +20,7 @@ from warehouse import lock, migrations, schema
 from warehouse.catalog import Catalog
 from warehouse.errors import HeldError, OlderError, StoreError
 from warehouse.repair import repair
-from warehouse.store import QUARANTINE, Store, table_of
+from warehouse.store import QUARANTINE, Partition, Store, table_of
 from warehouse.verify import verify
 
 
@@ -231,8 +231,20 @@ def test_where_no_lock_is_known_a_file_stands_in(store, monkeypatch):
     assert str(marker) in refused.value.hint
 
 
+def dying_at_call(number, method):
+    left = [number]
+
+    def call(*given, **options):
+        left[0] -= 1
+        if not left[0]:
+            raise KeyboardInterrupt
+        return method(*given, **options)
+
+    return call
+
+
 def test_an_older_store_is_refused_and_migrated(store, monkeypatch):
-    """A made-up later version, in which an emotion's label got a mark: what was derived still counts as made of it."""
+    """A made-up later version, in which an emotion's label got a mark: what was derived still counts as made of it, after a kill, too."""
     before = verify(store)
     assert before == []
     newest = schema.SCHEMA_VERSION
@@ -250,8 +262,13 @@ def test_an_older_store_is_refused_and_migrated(store, monkeypatch):
         Catalog(store).rows("select * from vectors")
     faults = verify(store)
     assert {fault.check for fault in faults} == {"older"}
-    repair(store, faults)
-    assert verify(store) == []
+    with monkeypatch.context() as patched:
+        patched.setattr(Partition, "commit", dying_at_call(4, Partition.commit))
+        with pytest.raises(KeyboardInterrupt):
+            repair(store, faults)
+    assert len([fault for fault in verify(store) if fault.check == "older"]) == len(faults) - 3
+    repair(store, verify(store))
+    assert verify(store) == [] and not migrations.is_unfinished(store)
     assert {row["emotion"] for row in Catalog(store).dicts("vectors")} == {"rage (2)", "thanks (2)"}
 
 
