@@ -105,7 +105,7 @@ class Partition:
         return f"{self.place}#{part}" if part else self.place
 
     def manifest(self) -> Manifest | None:
-        """The committed manifest, or None; StoreError when it is damaged, of a newer version or of another folder.
+        """The committed manifest, or None; StoreError when it is damaged, of a newer version, of another folder or of none.
 
         OlderError when it lies where earlier versions kept it.
         """
@@ -116,6 +116,8 @@ class Partition:
                 f"{self.control / MANIFEST}: the manifest is of another folder: {manifest.table} {manifest.keys}",
                 hint="emo verify --repair",
             )
+        if manifest and manifest.files and not self.folder.is_dir():
+            raise StoreError(f"{self.folder}: the folder of committed rows is gone", hint="emo verify --repair")
         return manifest
 
     def extractions(self) -> tuple[str, ...]:

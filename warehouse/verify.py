@@ -50,7 +50,7 @@ KINDS = {
     "unlisted": Kind("a part in a folder that has no manifest", "quarantine", "emo run"),
     "layout": Kind("notes lie beside the data, as an older emo kept them", "migrate", ""),
     "foreign": Kind("a file that emo did not write", "quarantine", ""),
-    "manifest": Kind("a manifest that cannot be read or belongs elsewhere", "quarantine_folder", "emo run"),
+    "manifest": Kind("a manifest that cannot be read, or of another folder or none", "quarantine_folder", "emo run"),
     "missing": Kind("a file that a manifest lists is missing", "drop", "emo run"),
     "checksum": Kind("a file is not as it was committed", "quarantine", "emo run"),
     "schema": Kind("a file has other columns or types than its table", "quarantine", "emo run"),

@@ -221,10 +221,22 @@ def test_damage_in_a_store_of_the_earlier_layout_is_repaired_in_the_same_run(bef
 
 
 def test_where_the_folder_cannot_be_made_nothing_is_committed(store):
-    before, one = partition(store).manifest(), partition(store)
+    one = partition(store)
+    before = (one.control / "_manifest.json").read_bytes()
     entry = one.write([one.read(list(TABLES["vectors"].file_column_names)).slice(0, 1)])
     shutil.rmtree(one.folder)
     one.folder.write_text("a file")
     with pytest.raises(StoreError, match="File exists"):
         one.commit([entry])
-    assert one.manifest() == before
+    assert (one.control / "_manifest.json").read_bytes() == before
+
+
+def test_rows_whose_folder_was_deleted_are_not_called_up_to_date(store):
+    shutil.rmtree(partition(store).folder)
+    with pytest.raises(StoreError, match="the folder of committed rows is gone") as caught:
+        partition(store).manifest()
+    assert caught.value.hint == "emo verify --repair"
+    faults = verify(store)
+    assert [fault.check for fault in faults] == ["manifest"]
+    repair(store, faults)
+    assert verify(store) == [] and partition(store).manifest() is None

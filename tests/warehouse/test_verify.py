@@ -244,7 +244,7 @@ def dying_at_call(number, method):
 
 
 def test_an_older_store_is_refused_and_migrated(store, monkeypatch):
-    """A made-up later version, in which an emotion's label got a mark: what was derived still counts as made of it, after a kill, too."""
+    """A made-up later version with marked labels: what was derived still counts as made of the same, after a kill, too."""
     before = verify(store)
     assert before == []
     newest = schema.SCHEMA_VERSION
