@@ -77,7 +77,8 @@ def _grown(*, topics: int, width: int, layers: int) -> dict:
     from emotion_cli.measures.between.alignment import aligned
     from emotion_cli.measures.between.geometry import MEASURES, Matrices, correlations_of, geometries
     from emotion_cli.measures.between.space import space_of
-    from emotion_cli.measures.inference.relabelling import design_of, kept_without_groups, topic_numbers
+    from emotion_cli.measures.inference.relabelling import design_of, kept_without_groups
+    from emotion_cli.measures.inference.resampling import units_of
     from emotion_cli.measures.inference.sampling import Sampling
     from emotion_cli.measures.labels import Labels
 
@@ -85,7 +86,7 @@ def _grown(*, topics: int, width: int, layers: int) -> dict:
     names = [f"topic {i // len(LABELS)}" for i in range(topics * len(LABELS))]
     models = [[rng.normal(size=(len(names), width)) for _ in range(layers)] for _ in range(2)]
     sampling = Sampling(0, GROWTH_DRAWS, ("x",))
-    groups = kept_without_groups(topic_numbers(names), sampling)
+    groups = kept_without_groups(units_of(names), sampling)
     everything = [(i, j) for i in range(layers) for j in range(layers)]
     seconds = [time.process_time()]
     grams = [[space_of(rows @ rows.T) for rows in model] for model in models]

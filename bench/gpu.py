@@ -271,7 +271,7 @@ def _speed(loaded: Any, ids: list[list[int]], job: Job, budget: int | None) -> R
 
     notes: list[str] = []
     reader = Reader(loaded, Reading(batch_tokens=budget), notify=notes.append)
-    layers, tokens = list(range(loaded.n_layers + 1)), Tokens(ids, [], [[] for _ in ids])
+    layers, tokens = list(range(loaded.n_layers + 1)), Tokens(ids, [], [[] for _ in ids], [[] for _ in ids])
     began = time.perf_counter()
     choice = reader.choose(tokens, layers)
     read = partial(reader.pool, tokens, choice, range(len(ids)), poolings=["last"], layers=layers)

@@ -14,7 +14,11 @@ def ours(loaded: Any, ids: Sequence[list[int]], clock: Callable[[], float] = tim
     from emotion_cli.models.reader import Reader
     from emotion_cli.models.tokens import Tokens
 
-    layers, tokens, reader = list(range(loaded.n_layers + 1)), Tokens(list(ids), [], [[] for _ in ids]), Reader(loaded)
+    layers, tokens, reader = (
+        list(range(loaded.n_layers + 1)),
+        Tokens(list(ids), [], [[] for _ in ids], [[] for _ in ids]),
+        Reader(loaded),
+    )
     began = clock()
     choice = reader.choose(tokens, layers)
     proof = clock() - began

@@ -91,10 +91,12 @@ def read(
     `model` is a Hub id, a folder, a .gguf file or an alias. `settings` are those of `emo extract` by name: `dtype`, `bos`, ...
     UsageError for an argument that cannot be used, and for a text without a token that the pooling reads.
     """
+    from emotion_cli.job.extractions import CONTENT
     from emotion_cli.job.loading import load_model
     from emotion_cli.models.pooling import POOLINGS
     from emotion_cli.models.reader import Reader, Reading
     from emotion_cli.models.sources.finding import find
+    from emotion_cli.prompts.words import last_word
     from emotion_cli.settings import SETTINGS, resolve
 
     poolings = [name for name in POOLINGS if name != "word"]
@@ -107,7 +109,12 @@ def read(
     chosen = resolve(settings)
     loaded = load_model(find(model, cache=chosen.cache, revision=chosen.revision), chosen)
     reading = Reading(**{name: getattr(chosen, name) for name in Reading._fields})
-    pooled = Reader(loaded, reading).read(prompts, poolings=[pooling], layers=_layers(loaded, layers))
+    pooled = Reader(loaded, reading).read(
+        prompts,
+        content=list(map(last_word, prompts)) if pooling == CONTENT else None,
+        poolings=[pooling],
+        layers=_layers(loaded, layers),
+    )
     without = [text for text, present in zip(prompts, pooled.present[pooling], strict=True) if not present]
     if without:
         raise UsageError(f"no token of {without[0]!r} is read by pooling {pooling}", hint="pooling='last'")

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from emotion_cli.errors import UsageError
 from emotion_cli.job.datasets import ensure_imported, known_datasets, newest_version
 from emotion_cli.job.extractions import Extraction, extractions_in_store, planned_extraction, with_activations
 from emotion_cli.job.job import Job, Task
@@ -16,7 +17,8 @@ from emotion_cli.job.known import (
     with_reference,
 )
 from emotion_cli.job.listener import Listener
-from emotion_cli.job.sources import find_sources, refuse_taken_names, template_of
+from emotion_cli.job.sources import find_sources, refuse_taken_names, template_of, with_controls
+from emotion_cli.job.variants import refuse_uncompared
 from emotion_cli.models.sources.embedded import EMBEDDED
 from emotion_cli.settings import Settings
 from emotion_cli.stages import STAGES, Stage
@@ -24,6 +26,9 @@ from emotion_cli.stages.audit import tokens_by_label
 from warehouse.store import Store
 
 FORCED = "forced"
+
+MAKES_ONLY = ("audit", "extract", "vectors", "quality")
+"""Stages that every method has; the others compare and show directions."""
 
 
 class Step(NamedTuple):
@@ -64,10 +69,20 @@ def stages(first: str, last: str, *, without: Collection[str] = ()) -> list[Stag
 
 
 def job_with_models(
-    store: Store, settings: Settings, listener: Listener, *, forced: Collection[str] = (), write: bool = True
+    store: Store,
+    settings: Settings,
+    listener: Listener,
+    *,
+    controls: Sequence[str] = (),
+    forced: Collection[str] = (),
+    write: bool = True,
 ) -> Job:
-    """A job over every dataset and model asked for, in the store or not; `write` imports shipped datasets into it."""
-    sources = find_sources(store, settings, settings.model or tuple(EMBEDDED), listener)
+    """A job over every dataset and model asked for, in the store or not, and these kinds of controls beside them.
+
+    `write` imports shipped datasets into the store.
+    """
+    asked = find_sources(store, settings, settings.model or tuple(EMBEDDED), listener)
+    sources = with_controls(asked, controls)
     refuse_taken_names(store, sources.values())
     templates = {name: template_of(settings, source, listener) for name, source in sources.items()}
     version_of = ensure_imported if write else newest_version
@@ -89,7 +104,8 @@ def job_in_store(
     extractions = extractions_in_store(store, settings)
     refuse_unknown_settings(store, settings, [extraction for extraction in extractions if extraction.role == "train"])
     if settings.sources.get("layer") == "--layer":
-        refuse_unknown_layers(store, settings, extractions)
+        of_models = [extraction for extraction in extractions if extraction.control is None]
+        refuse_unknown_layers(store, settings, of_models or extractions)
     if not vectors_suffice:
         extractions = with_activations(extractions, listener.note)
     return Job(store, settings, with_emotions(store, settings, extractions, listener.note), listener, forced=forced)
@@ -103,6 +119,13 @@ def job_on_prompts(store: Store, settings: Settings, listener: Listener, *, forc
     return Job(store, settings, extractions, listener, sources, forced)
 
 
+def refuse_controls_alone(job: Job) -> None:
+    """UsageError where only controls are asked for: figures, report and record are of models."""
+    if job.controls and not job.with_vectors:
+        names = ", ".join(sorted({extraction.model for extraction in job.controls}))
+        raise UsageError(f"--model: {names}: a control has no figures and no report of its own", hint=f"emo vectors -m {names}")
+
+
 def token_counts(job: Job) -> list[dict[str, Any]]:
     """Tokens of each label's prompts under each of the job's models."""
     return [row for model in job.sources for extraction in job.extractions for row in tokens_by_label(job, extraction, model)]
@@ -110,6 +133,7 @@ def token_counts(job: Job) -> list[dict[str, Any]]:
 
 def plan(job: Job, stages: Sequence[Stage]) -> list[Step]:
     """Each task of the wanted stages and why it must be done, with the consequences of those before it; changes nothing."""
+    _refuse_uncompared(job, stages)
     steps: list[Step] = []
     stale: set[Path] = set()
     for stage in stages:
@@ -123,8 +147,15 @@ def plan(job: Job, stages: Sequence[Stage]) -> list[Step]:
     return steps
 
 
+def _refuse_uncompared(job: Job, stages: Sequence[Stage]) -> None:
+    """UsageError before anything is done, where a stage would compare or show what the method does not give."""
+    if any(stage.name not in MAKES_ONLY for stage in stages):
+        refuse_uncompared(job.settings)
+
+
 def run(job: Job, stages: Sequence[Stage]) -> Outcome:
     """Finish what killed commands left, then do what is stale, stage by stage: what is so is decided after the stages before."""
+    _refuse_uncompared(job, stages)
     job.store.finish()
     done: list[Task] = []
     left: list[Task] = []

@@ -59,9 +59,9 @@ class Settings:
     extraction: Names = _setting((), "extraction by (the start of) its id", otherwise="the newest")
     emotion: Names = _setting((), "label to show", otherwise="all", short="-e")
     layer: Layers = _setting((), "layers, such as 0,3,5-8 or resid_pre; 0 is the embeddings", otherwise="all", metavar="LAYERS")
-    pooling: Names = _setting((), "how tokens become one row: last, mean or word")
+    pooling: Names = _setting((), "how tokens become one row: last, mean, word or content")
     recipe: str = _setting(DEFAULT, "named settings (emo info --recipes), or a .toml file with them", metavar="NAME")
-    method: str = _setting("mean_difference", "how a direction is computed")
+    method: str = _setting("mean_difference", "how a direction is computed; whitened and logistic stand beside the default")
     reference: str = _setting("neutral", "label that directions are measured against, or `others`")
     over_layers: str = _setting(
         "resid_post",
@@ -69,6 +69,12 @@ class Settings:
         tuple(LAYER_RANGES),
     )
     neutral: str = _setting("neutral", "the neutral label")
+    controls: Names = _setting(
+        ("words", "embeddings", "untrained"),
+        "control that a run adds to the models; --no-controls adds none",
+        ("words", "embeddings", "untrained"),
+        otherwise="all three",
+    )
     words: Path | None = _setting(
         None, "TOML file with the words of each label, for pooling word", otherwise="the list that ships", metavar="FILE"
     )

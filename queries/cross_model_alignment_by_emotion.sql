@@ -2,18 +2,34 @@
 -- Grain: extraction_a, extraction_b, dataset, model_a, model_b, method, reference, pooling, emotion, mapping, fit
 -- Reads: cross_model_alignment_by_layer
 -- Column aligned_cosine: mean over the matched layers that both models' averages cover
--- Column null_low: 2.5 % quantile of the same mean when the labels mean nothing and the maps are fitted again
+-- Column null_kind: sign_flips; too_few where fewer than 6 coordinates carry 95 % of the cosine, so that there is no p-value
+-- Column null_low: 2.5 % quantile of the same mean when the signs of the target direction's coordinates are random
 -- Column null_high: 97.5 % quantile of the same
--- Column q_value: Benjamini-Hochberg over all aligned cosines of the dataset
+-- Column q_value: Benjamini-Hochberg over the aligned cosines of the dataset, fit and mapping; means over layers apart from layers
+-- Column smallest_effect: the least cosine that this design would have shown in about 8 of 10 cases: null_high + 0.84 standard errors
+-- Column nearest_other: the largest cosine of the carried direction with another emotion's direction; NULL for one emotion
 -- Column ceiling: geometric mean over the two models of the cosine between two thirds of one model; NULL where not positive
--- Column specificity: that cosine less the largest with another emotion's direction
--- Column specificity_low: lower end of its 95 % interval; the same emotion is only claimed where this is above 0
+-- Column specificity: that cosine less the mean with other emotions, less the mean of other emotions carried, plus the mean of those with each other; NULL below three emotions
+-- Column specificity_low: lower end of its 95 % interval
 -- Column specificity_high: upper end of its 95 % interval
--- Column specificity_null_high: 97.5 % quantile of specificity when emotions are interchangeable
--- Column transfer_auroc: how well the carried direction separates the other model's prompts of unseen topics
+-- Column specificity_null_high: 97.5 % quantile of specificity under the same random signs
+-- Column specificity_q_value: Benjamini-Hochberg over the specificities of the dataset, fit and mapping
+-- Column others_cosine: cosine of the carried direction with the other model's direction against the other emotions
+-- Column others_low: lower end of its 95 % interval
+-- Column others_high: upper end of its 95 % interval
+-- Column others_null_high: 97.5 % quantile of it under the same random signs
+-- Column others_q_value: Benjamini-Hochberg over these cosines of the dataset, fit and mapping
+-- Column transfer_auroc: how well the carried direction separates the other model's prompts of unseen topics; of the fit `ridge`
 -- Column transfer_null_high: 97.5 % quantile of that when the topics of the two models are paired at random
 -- Column own_auroc: the same with the other model's own direction
--- Column verdict: what may be said, in words
+-- Column over_words: aligned_cosine less that of random words in the place of the carried model; of the fit `ridge`
+-- Column over_embeddings: aligned_cosine less that of the carried model's own embeddings of tokens; of the fit `ridge`
+-- Column over_untrained: aligned_cosine less that of the carried model with random weights; of the fit `ridge`
+-- Column gain_ci_low: the lower of the lower ends of the first two differences' 95 % intervals, topics left out in pairs
+-- Column more_than_words: whether both intervals lie above 0; NULL where a control is not there
+-- Column embeddings_together: aligned cosine of both models' embeddings with each other, which decides nothing
+-- Column untrained_together: aligned cosine of both models with random weights, at the same layers, which decides nothing
+-- Column verdict: what may be said, in words; "and more than words give" needs more_than_words
 select * exclude (layer_a, layer_b, relative_depth)
 from cross_model_alignment_by_layer
 where layer_a is null

@@ -5,7 +5,7 @@
 -- Column best_layer: of the other model, chosen most often over random halves of the topics
 -- Column cka_debiased: mean of the debiased CKA at the chosen layers on the halves that did not choose
 -- Column null_high: 97.5 % quantile of it when prompts are paired at random and the layer is chosen again
--- Column q_value: Benjamini-Hochberg over all best depths of the dataset
+-- Column q_value: Benjamini-Hochberg over the best depths of the dataset and mapping
 select
     extraction_a,
     extraction_b,

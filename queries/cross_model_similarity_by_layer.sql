@@ -6,6 +6,7 @@
 with defined as (
     select vectors.*, case when vectors.relative_norm >= 1e-5 then vectors.vector end as direction_vector
     from vectors
+    where vectors.relative_norm is not null
 )
 
 select

@@ -2,13 +2,13 @@
 -- Grain: extraction_a, extraction_b, dataset, model_a, model_b, method, reference, pooling, layer_a, layer_b, emotion, mapping, k
 -- Reads: cross_model_tests_by_layer
 -- Column overlap: mean squared cosine of the principal angles
--- Column overlap_null_mean: of carried subspaces when the fit's prompts are paired at random; else of unrelated subspaces, k / d_model
+-- Column overlap_null_mean: when labels are exchanged; of models as they stand, of unrelated subspaces (k / d_model)
 -- Column overlap_null_high: 97.5 % quantile of that null
--- Column overlap_p_value: of the upper tail of that null
+-- Column overlap_p_value: of the upper tail of that null; within a model of both tails, for an emotion may overlap less with the others
 -- Column first_angle: smallest principal angle, in degrees
 -- Column last_angle: largest principal angle, in degrees
 -- Column explained: share of the emotion's variance in k components; within a model only
--- Column explained_null_high: 97.5 % quantile of that share for as many normal prompts
+-- Column explained_null_high: 97.5 % quantile of that share when labels are exchanged
 -- Column directions_explained: share of all emotions' directions in their first k components (emotion NULL); within a model only
 -- Column directions_explained_null_high: 97.5 % quantile of that share when labels mean nothing
 select

@@ -1,5 +1,5 @@
 -- How alike an emotion's vector is on a dataset and on the rest of another that shares prompts with it, in one model.
--- Grain: extraction_a, extraction_b, dataset_a, dataset_b, model, method, reference, pooling, emotion, layer
+-- Grain: extraction_a, extraction_b, dataset_a, dataset_b, model, control, method, reference, pooling, emotion, layer
 -- Reads: cross_dataset_statistics, vectors, extractions, prompts
 -- Column n_prompts_a: prompts of the emotion in the first dataset
 -- Column n_prompts_b: prompts of the emotion in the second, larger one
@@ -12,6 +12,9 @@
 -- Column ci_high: upper end of that interval
 -- Column null_low: 2.5 % quantile of cosine_unbiased when the rest's labels are permuted within topics
 -- Column null_high: 97.5 % quantile of the same
+-- Column q_value: Benjamini and Hochberg's q over the single layers of one method on these two datasets
+-- Column smallest_effect: smallest cosine_unbiased that a study like this shows with probability 0.8: null_high + 0.84 standard errors
+-- Column verdict: what may be said; the same direction only where the whole interval lies above 0.8
 with labelled as (
     select extractions.extraction_id, prompts.emotion, prompts.prompt_id
     from extractions
@@ -36,9 +39,25 @@ defined as (
     from vectors
 ),
 
-shifts as (
-    select * from cross_dataset_statistics
+layers as (
+    select
+        *,
+        count(p_value) over (partition by dataset_a, dataset_b, method, control) as n_tests,
+        count(p_value) over (partition by dataset_a, dataset_b, method, control order by p_value) as n_as_small
+    from cross_dataset_statistics
     where measure = 'cosine_unbiased' and layer is not null
+),
+
+shifts as (
+    select
+        *,
+        case when p_value is not null then min(least(1, p_value * n_tests / n_as_small)) over (
+            partition by dataset_a, dataset_b, method, control
+            order by p_value range between current row and unbounded following
+        ) end as q_value,
+        -- an interval of 95 % is 2 x 1.96 standard errors wide
+        null_high + 0.84 * (ci_high - ci_low) / (2 * 1.96) as smallest_effect
+    from layers
 )
 
 select
@@ -47,6 +66,7 @@ select
     shifts.dataset_a,
     shifts.dataset_b,
     shifts.model,
+    shifts.control,
     shifts.method,
     shifts.reference,
     shifts.pooling,
@@ -64,7 +84,17 @@ select
     shifts.ci_high,
     shifts.null_low,
     shifts.null_high,
-    shifts.p_value
+    shifts.p_value,
+    shifts.q_value,
+    shifts.smallest_effect,
+    case
+        when shifts.value is null then null
+        when shifts.p_value is null then 'too few topics to tell'
+        when shifts.q_value >= 0.05 or coalesce(shifts.ci_low, 0) <= 0 then 'not shown to be alike'
+        when shifts.ci_low > 0.8 then 'the same direction'
+        when shifts.ci_high < 0.8 then 'a similar direction, and not the same'
+        else 'a similar direction, not shown to be the same'
+    end as verdict
 from shifts
 left join defined as a
     on

@@ -10,6 +10,7 @@
 -- Column first_word_share: share of prompts that begin with the label's most frequent first word
 -- Column own_word_share: share of prompts that hold one of the label's own words
 -- Column complete_topics_share: share of the set's topics that every label has
+-- Column near_duplicate_topics: pairs of topics, not of one cluster, whose texts of the label are nearly the same
 select
     dataset,
     prompts_sha256,
@@ -22,7 +23,8 @@ select
     max(value) filter (where measure = 'final_char_share') as final_char_share,
     max(value) filter (where measure = 'first_word_share') as first_word_share,
     max(value) filter (where measure = 'own_word_share') as own_word_share,
-    max(value) filter (where measure = 'complete_topics_share') as complete_topics_share
+    max(value) filter (where measure = 'complete_topics_share') as complete_topics_share,
+    max(value) filter (where measure = 'near_duplicate_topics')::bigint as near_duplicate_topics
 from prompt_audits
 where emotion_b is null
 group by dataset, prompts_sha256, emotion_a

@@ -1,4 +1,4 @@
--- Length of each emotion's vector at each layer of one model.
+-- Length of each emotion's vector at each layer of one model; directions that are read, not added, have no row.
 -- Grain: extraction_id, dataset, model, method, reference, pooling, emotion, layer
 -- Reads: vectors, extractions
 -- Column relative_depth: layer / n_layers; NULL where the depth of the model is not known
@@ -6,6 +6,7 @@ with vectors_with_depth as (
     select vectors.*, extractions.n_layers
     from vectors
     left join extractions using (extraction_id)
+    where vectors.relative_norm is not null
 )
 
 select

@@ -1,11 +1,14 @@
 -- Cosine similarity of two emotions' vectors at each layer of one model, beside its permutation null.
--- Grain: extraction_id, dataset, model, method, reference, pooling, layer, emotion_a, emotion_b
+-- Grain: extraction_id, dataset, model, control, method, reference, pooling, layer, emotion_a, emotion_b
 -- Reads: vectors, extractions, within_model_statistics, within_model_verdicts_by_layer
 -- Column cosine_similarity: NULL when either vector has zero length (relative norm below 1e-5)
--- Column equidistance: the cosine of two emotions as different from each other as each is from the reference
+-- Column equidistance: the cosine of two emotions at one distance from each other and from the reference
 -- Column unbiased_cosine: cosine without the share of noise; NULL where a vector's unbiased length is not positive
 -- Column ci_low: lower end of the unbiased cosine's 95 % interval
 -- Column ci_high: upper end of the unbiased cosine's 95 % interval
+-- Column distance_ratio: distance of the two directions over the mean of their lengths, without noise; equidistant is sqrt(2 - 2 equidistance)
+-- Column distance_ratio_low: lower end of its 95 % interval
+-- Column distance_ratio_high: upper end of its 95 % interval
 -- Column verdict: what may be said of the two, as in within_model_verdicts_by_layer
 -- Column others_cosine: cosine of the same two emotions against the other emotions; equidistant is -1 / (K - 1)
 -- Column null_low: 2.5 % quantile of the cosine when labels are permuted within topics
@@ -13,6 +16,7 @@
 with defined as (
     select vectors.*, case when vectors.relative_norm >= 1e-5 then vectors.vector end as direction
     from vectors
+    where vectors.relative_norm is not null
 ),
 
 pairs as (
@@ -50,6 +54,7 @@ select
     pairs.extraction_id,
     pairs.dataset,
     pairs.model,
+    extractions.control,
     pairs.method,
     pairs.reference,
     pairs.pooling,
@@ -67,6 +72,9 @@ select
     verdicts.unbiased_cosine,
     verdicts.ci_low,
     verdicts.ci_high,
+    verdicts.distance_ratio,
+    verdicts.distance_ratio_low,
+    verdicts.distance_ratio_high,
     verdicts.verdict,
     verdicts.others_cosine
 from pairs

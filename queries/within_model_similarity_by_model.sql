@@ -1,15 +1,21 @@
 -- Mean over the averaged layers of the cosine similarity of two emotions in one model, beside its permutation null.
--- Grain: extraction_id, dataset, model, method, reference, pooling, emotion_a, emotion_b
+-- Grain: extraction_id, dataset, model, control, method, reference, pooling, emotion_a, emotion_b
 -- Reads: within_model_similarity_by_layer, within_model_statistics, within_model_verdicts_by_layer
 -- Column mean_cosine_similarity: mean over the layers where it is defined, by default the embeddings are left out
 -- Column cosine_stddev_pop: population standard deviation over those layers
 -- Column min_cosine_similarity: least of those cosines
 -- Column max_cosine_similarity: greatest of those cosines
 -- Column n_layers_averaged: how many layers that mean is over
--- Column equidistance: the cosine of two emotions as different from each other as each is from the reference
+-- Column equidistance: the cosine of two emotions at one distance from each other and from the reference
 -- Column mean_unbiased_cosine: mean over the averaged layers of the cosine without the share of noise; NULL unless all define it
 -- Column ci_low: lower end of its 95 % interval
 -- Column ci_high: upper end of its 95 % interval
+-- Column mean_distance_ratio: mean of the distance over the mean length, without noise; equidistant is sqrt(2 - 2 equidistance)
+-- Column distance_ratio_low: lower end of its 95 % interval
+-- Column distance_ratio_high: upper end of its 95 % interval
+-- Column smallest_effect: smallest difference of the unbiased cosine from equidistance that a study like this shows with probability 0.8
+-- Column smallest_auroc: smallest AUROC of both emotions that a study like this shows with probability 0.8
+-- Column shown_by: methods that show a direction of both emotions
 -- Column verdict: what may be said of the two on average over layers, as in within_model_verdicts_by_layer
 -- Column mean_others_cosine: mean cosine of the same two emotions against the other emotions; equidistant is -1 / (K - 1)
 -- Column null_low: 2.5 % quantile of the same mean when labels are permuted within topics
@@ -24,6 +30,7 @@ means as (
         extraction_id,
         dataset,
         model,
+        control,
         method,
         reference,
         pooling,
@@ -48,6 +55,12 @@ select
     verdicts.unbiased_cosine as mean_unbiased_cosine,
     verdicts.ci_low,
     verdicts.ci_high,
+    verdicts.distance_ratio as mean_distance_ratio,
+    verdicts.distance_ratio_low,
+    verdicts.distance_ratio_high,
+    verdicts.smallest_effect,
+    verdicts.smallest_auroc,
+    verdicts.shown_by,
     verdicts.verdict,
     verdicts.others_cosine as mean_others_cosine
 from means

@@ -20,6 +20,7 @@ SUMMARIES = {
         "ci_low",
         "ci_high",
         "verdict",
+        "mean_distance_ratio",
         "mean_others_cosine",
     ),
     "cross_model_similarity_by_emotion": (
@@ -57,11 +58,13 @@ SUMMARIES = {
         "fit",
         "aligned_cosine",
         "null_high",
-        "p_value",
+        "q_value",
         "ceiling",
         "specificity",
         "specificity_low",
-        "transfer_auroc",
+        "others_cosine",
+        "others_low",
+        "smallest_effect",
         "verdict",
     ),
 }
@@ -80,9 +83,9 @@ def compare(start: Start, force: Force = False) -> None:
     catalog = Catalog(store)
     for name in SUMMARIES if rows.for_people else list(SUMMARIES)[:1]:
         more = {"fit": ["ridge"]} if name == "cross_model_alignment_by_emotion" else {}
-        summary = rows_of_vectors(catalog, name, SUMMARIES[name], settings, job.with_vectors, **more)
+        summary = rows_of_vectors(catalog, name, SUMMARIES[name], settings, job.listed, **more)
         if name.startswith(("cross_model", "consensus")) and not summary.num_rows:
-            if name == "cross_model_similarity_by_emotion" and len({extraction.model for extraction in job.with_vectors}) > 1:
+            if name == "cross_model_similarity_by_emotion" and len({extraction.model for extraction in job.listed}) > 1:
                 console.note("raw cosine across models: no two models of one dataset have equal width, so it is not defined")
             continue
         rows.write_heading(name)

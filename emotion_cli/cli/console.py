@@ -21,7 +21,7 @@ class Console(Listener):
 
     def __init__(self, *, quiet: bool = False, verbose: bool = False, store: Path | None = None) -> None:
         self.quiet, self.verbose, self.store = quiet, verbose, store
-        self._rich = RichConsole(file=sys.stderr, highlight=False, soft_wrap=True)
+        self._rich = RichConsole(file=sys.stderr, highlight=False, soft_wrap=True, emoji=False)
         self._said = time.monotonic()
 
     def note(self, text: str) -> None:

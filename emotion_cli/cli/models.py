@@ -13,6 +13,7 @@ app = typer.Typer(name="models", no_args_is_help=True, help="List and check mode
 def list_(start: Start) -> None:
     """List the aliases of embedded models, and the models that the store has activations or a check of."""
     from emotion_cli.job.model_checks import verdicts
+    from emotion_cli.models.sources.controls import kind_of
     from emotion_cli.models.sources.embedded import EMBEDDED, is_installed
 
     stored: dict[str, list[str]] = {}
@@ -29,7 +30,11 @@ def list_(start: Start) -> None:
         [
             {
                 "model": name,
-                "source": f"wheel {EMBEDDED[name].wheel}" if name in EMBEDDED else "hub or folder",
+                "source": f"wheel {EMBEDDED[name].wheel}"
+                if name in EMBEDDED
+                else "control"
+                if kind_of(name)
+                else "hub or folder",
                 "available": is_installed(name) if name in EMBEDDED else None,
                 "extracted": ", ".join(sorted(set(stored.get(name, [])))),
                 "check": checked.get(name, "not checked"),

@@ -12,6 +12,7 @@ def plot(start: Start, force: Force = False) -> None:
 
     forced = {"plot"} if force else ()
     job = pipeline.job_in_store(start.store, start.settings, start.console, forced=forced, vectors_suffice=True)
+    pipeline.refuse_controls_alone(job)
     outcome = pipeline.run(job, pipeline.stages("vectors", "plot"))
     folders = sorted(task.writes for task in outcome.of("plot").tasks)
     manifests = [(folder, Artifacts(folder).manifest()) for folder in folders]

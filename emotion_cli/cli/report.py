@@ -33,6 +33,7 @@ def report(start: Start, output: Page = None, force: Force = False) -> None:
     from emotion_cli import pipeline
 
     job = pipeline.job_in_store(start.store, start.settings, start.console, forced={"report"} if force else ())
+    pipeline.refuse_controls_alone(job)
     if output is not None:
         from emotion_cli.stages.report import pages
 

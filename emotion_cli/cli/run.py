@@ -15,8 +15,13 @@ if TYPE_CHECKING:
 Track = Annotated[bool, typer.Option("--track", help="Log parameters, metrics and figures to MLflow, too.")]
 
 
-@takes(*EXTRACTION, "method", "reference", "over_layers", "neutral", "seed", "draws", model=MODEL_TO_RUN)
-def run(start: Start, track: Track = False, force: Force = False, dry_run: DryRun = False) -> None:
+NoControls = Annotated[bool, typer.Option("--no-controls", help="Add no controls to the models.")]
+
+
+@takes(*EXTRACTION, "method", "reference", "over_layers", "neutral", "controls", "seed", "draws", model=MODEL_TO_RUN)
+def run(
+    start: Start, no_controls: NoControls = False, track: Track = False, force: Force = False, dry_run: DryRun = False
+) -> None:
     """Plan and do whatever is missing: extract, vectors, compare, plot, with --track an MLflow run, and the report."""
     settings, console, store, rows = start.settings, start.console, start.store, start.rows
     from emotion_cli import pipeline
@@ -27,7 +32,8 @@ def run(start: Start, track: Track = False, force: Force = False, dry_run: DryRu
     started = time.monotonic()
     stages = pipeline.stages("audit", "report", without=() if track else ("track",))
     forced = {stage.name for stage in stages} if force else set()
-    job = pipeline.job_with_models(store, settings, console, forced=forced, write=not dry_run)
+    controls = () if no_controls else settings.controls
+    job = pipeline.job_with_models(store, settings, console, controls=controls, forced=forced, write=not dry_run)
     pipeline.refuse_unknown_settings(
         store, settings, [extraction for extraction in job.extractions if extraction.role == "train"]
     )

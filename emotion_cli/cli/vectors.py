@@ -18,6 +18,7 @@ COLUMNS = (
     "auroc",
     "max_null_high",
     "max_p_value",
+    "d_prime",
     "auroc_surface",
     "auroc_words",
     "auroc_gain",
@@ -49,6 +50,6 @@ def vectors(start: Start, best: Best = False, force: Force = False) -> None:
     if best:
         from warehouse.catalog import Catalog
 
-        rows.write(rows_of_vectors(Catalog(store), BEST, COLUMNS, settings, job.with_activations))
+        rows.write(rows_of_vectors(Catalog(store), BEST, COLUMNS, settings, job.listed))
     made = outcome.of("vectors")
     console.note(f"{len(made.done)} done, {len(made.left)} up to date; see: emo sql vector_norms_by_layer")

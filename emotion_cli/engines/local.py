@@ -130,14 +130,16 @@ class PartWriter:
         return {"n_recomputed": sample.n_prompts, "recomputed_error": max(sample.distance, known.get("recomputed_error") or 0.0)}
 
     def _say_absent(self, groups: Sequence[Group]) -> None:
-        """Say which prompts have no row, by label: too short for a pooling, or without an emotion word."""
+        """Say which prompts have no row, by label: too short for a pooling, or without such a word."""
         from emotion_cli.models.pooling import POOLINGS
 
         for pooling in sorted({pooling for group in groups for pooling in group.poolings}):
             labels = Counter(
                 label
-                for label, ids, word in zip(self.prompts["emotion"], self.ids, self.tokens.words, strict=True)
-                if not POOLINGS[pooling](len(ids), word)
+                for label, ids, marks in zip(
+                    self.prompts["emotion"], self.ids, self.tokens.marks(range(len(self.ids))), strict=True
+                )
+                if not POOLINGS[pooling](len(ids), marks)
             )
             if labels:
                 counts = ", ".join(f"{n} {label}" for label, n in sorted(labels.items()))

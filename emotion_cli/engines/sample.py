@@ -49,11 +49,11 @@ def recompute_sample(
     from emotion_cli.models.exactness import positions_of, recompute
 
     sample = sorted(random.Random(seed).sample(range(len(prompt_ids)), min(N_SAMPLED, len(prompt_ids))))
-    ids, words = [tokens.ids[place] for place in sample], [tokens.words[place] for place in sample]
+    ids, marks = [tokens.ids[place] for place in sample], tokens.marks(sample)
     distance, wrong = 0.0, set[int]()
     for group in dict.fromkeys(group_of(entry.part) for entry in files):
         entries = [entry for entry in files if group_of(entry.part) == group and set(sample) & set(chunk_of(entry.part))]
-        positions = positions_of(ids, group.poolings, words)
+        positions = positions_of(ids, group.poolings, marks)
         rows, present = _rows(partition, entries, group, [prompt_ids[place] for place in sample], loaded.d_model)
         for pooling, chosen in positions.items():
             read = np.array([bool(read_positions) for read_positions in chosen])

@@ -44,7 +44,7 @@ def export_vectors(job: Job, folder: Path, kind: str, *, normalize: bool = False
     UsageError when a file already exists and `force` is not given, or when GGUF cannot hold any of the layers asked for.
     """
     planned: dict[Path, _Planned] = {}
-    for extraction in job.with_vectors:
+    for extraction in job.listed:
         for variant in variants_of(job, extraction):
             file = _vectors(job, extraction, variant, normalize=normalize)
             for path, plan in _PLANS[kind](job, extraction, variant, file).items():

@@ -24,6 +24,7 @@ from emotion_cli.exchange.sources import NAMES, Source, reading, sources_of
 from emotion_cli.job.datasets import Version, ensure_imported, known_datasets, newest_version
 from emotion_cli.job.extractions import COMPLETE, Extraction, Pairs
 from emotion_cli.job.listener import Listener, Silence
+from emotion_cli.job.profiles import write_profiles
 from emotion_cli.job.versions import versions
 from emotion_cli.prompts.prompt_set import MOST_FAULTS_SHOWN, ROLES, PromptSet
 from emotion_cli.prompts.shipped import shipped_prompt_set
@@ -253,3 +254,4 @@ def _commit(store: Store, imported: Imported, declared: Declared, parts: _Parts,
         # the row of the extraction comes last: commands look for it
         entry = extractions.write([table_of("extractions", {key: [value] for key, value in row.items()})])
         extractions.commit([entry], {"activations": made.fingerprint}, reads={"activations": activations.place})
+    write_profiles(store, extraction)

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations, combinations_with_replacement, groupby
 from typing import Any, NamedTuple
 
@@ -11,9 +11,11 @@ import numpy as np
 from emotion_cli.errors import UsageError
 from emotion_cli.job.extractions import SAME_SETTINGS, Extraction, pairs_of, prompt_ids
 from emotion_cli.job.job import Job
+from emotion_cli.job.membership import membership_of
 from emotion_cli.job.variants import Variant, refuse_labels, unchecked_labels
 from emotion_cli.measures.between.consensus import MIN_MODELS
-from emotion_cli.measures.inference.relabelling import MIN_TOPICS, Design, design_of, topic_numbers
+from emotion_cli.measures.inference.relabelling import MIN_TOPICS, Design, design_of
+from emotion_cli.measures.inference.resampling import units_of
 from emotion_cli.wording import counted
 from warehouse.store import Partition, Store, content_hash
 
@@ -28,26 +30,25 @@ def cross_model_partitions(job: Job, extractions: Sequence[Extraction]) -> list[
 
 @dataclass(frozen=True)
 class Shared:
-    """The prompts that some models read, in one order: ids, labels, topics (a name or None) and topics as numbers."""
+    """The prompts that some models read, in one order: ids, labels, topics and clusters (a name or None)."""
 
     prompt_ids: Sequence[str]
     labels: Sequence[str]
     topics: Sequence[str | None]
+    clusters: Sequence[str | None] | None
 
     @property
     def numbers(self) -> np.ndarray:
-        """The topics [prompt] as numbers; prompts without one each have their own."""
-        return topic_numbers(self.topics)
+        """What is held out as a whole [prompt], as numbers: clusters, topics in none, prompts without a topic."""
+        return units_of(self.topics, self.clusters)
 
 
 def shared_prompts(job: Job, extractions: Sequence[Extraction], pooling: str) -> Shared:
     """The prompts that all models have with this pooling, in the order of the first model's."""
-    first, *remaining = (_ids_and_labels(job, extraction, pooling) for extraction in extractions)
+    first, *remaining = (_ids_and_labels(job, extraction, extraction.stored_pooling(pooling)) for extraction in extractions)
     common = set(first).intersection(*remaining)
-    prompts = extractions[0].prompts(job.store).read(["prompt_id", "topic"]).to_pydict()
-    topic_of = dict(zip(prompts["prompt_id"], prompts["topic"], strict=True))
     ids = [prompt_id for prompt_id in first if prompt_id in common]
-    return Shared(ids, [first[prompt_id] for prompt_id in ids], [topic_of[prompt_id] for prompt_id in ids])
+    return Shared(ids, [first[prompt_id] for prompt_id in ids], *membership_of([extractions[0].prompts(job.store)], ids))
 
 
 def shared_design(job: Job, shared: Shared, variant: Variant, subject: str, without: str) -> Design | None:
@@ -55,7 +56,7 @@ def shared_design(job: Job, shared: Shared, variant: Variant, subject: str, with
 
     UsageError where the labels make no direction.
     """
-    labels = unchecked_labels(shared.labels, shared.topics, job.settings, variant)
+    labels = replace(unchecked_labels(shared.labels, shared.topics, job.settings, variant), clusters=shared.clusters)
     design = design_of(labels)
     if design.n_topics < MIN_TOPICS:
         job.listener.note(f"{subject}: {counted(design.n_topics, 'topic')} with a prompt of every label, and {without}")

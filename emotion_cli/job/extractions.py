@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from emotion_cli.errors import MissingError, UsageError
 from emotion_cli.job.datasets import Version, _role, known_datasets
+from emotion_cli.models.sources.controls import WITHOUT_PASSES, base_of, kind_of
 from emotion_cli.models.sources.embedded import EMBEDDED
 from emotion_cli.models.sources.finding import find
 from emotion_cli.prompts.shipped import shipped_prompt_set
@@ -26,6 +27,9 @@ Pairs = dict[str, list[int]]
 MADE_WITH = ("bos", "dtype", "chat_template")
 """Settings of an extraction that, where they are given, say which of several extractions is meant."""
 
+
+MEAN = "mean"
+"""The one pooling of controls that run no model."""
 
 COMPLETE, VECTORS_ONLY = "complete", "vectors only"
 """Status of an extraction: its activations are there, or only vectors that were made of them elsewhere."""
@@ -48,6 +52,20 @@ class Extraction:
     def subject(self) -> str:
         """The name in messages."""
         return f"{self.dataset}, {self.model}"
+
+    @property
+    def control(self) -> str | None:
+        """The kind of control that it is of, which its model's name says; None for a model."""
+        return kind_of(self.model)
+
+    @property
+    def has_passes(self) -> bool:
+        """Whether a model reads the tokens; `words` and `embeddings` have one layer and one pooling, the mean over a text."""
+        return self.control not in WITHOUT_PASSES
+
+    def stored_pooling(self, pooling: str) -> str:
+        """The pooling of its rows that stand for a model's rows of this pooling."""
+        return pooling if self.has_passes else MEAN
 
     def partition(self, store: Store, table: str) -> Partition:
         """Its part of a table."""
@@ -177,9 +195,10 @@ class AskedModel(NamedTuple):
 
 def asked_model(store: Store, cache: Path, given: str) -> AskedModel:
     """What `-m GIVEN` stands for in a store: a folder or GGUF file is known by its weights, whatever it is called there."""
-    path = Path(given)
+    base = base_of(given) or given
+    path = Path(base)
     is_file = path.suffix == ".gguf" and path.is_file()
-    if given in EMBEDDED or not (is_file or (path / "config.json").is_file()):
+    if base in EMBEDDED or not (is_file or (path / "config.json").is_file()):
         return AskedModel(given, (given,))
     source = find(given, cache=cache)
     # those of the same name first: a damaged row of another model must not be in the way
@@ -247,11 +266,19 @@ def _role_of(store: Store, row: dict) -> str:
     return _role(store.partition("prompts", dataset=row["dataset"], prompts_sha256=row["prompts_sha256"]))
 
 
-DEFAULT_POOLINGS = ("last",)
+LAST = "last"
+"""The pooling of which each row is one token's state."""
+
+
+DEFAULT_POOLINGS = (LAST,)
 
 
 WORD = "word"
 """The pooling that needs a word list."""
+
+
+CONTENT = "content"
+"""The pooling that reads the last word of a text."""
 
 
 def planned_extraction(
@@ -261,12 +288,9 @@ def planned_extraction(
 
     The names, because two datasets may hold the same texts and two names stand for the same weights: tables are joined by the id.
     """
-    identity = {
-        "dataset": version_.dataset,
-        "model": source.name,
-        "prompts_sha256": version_.prompts_sha256,
-        "weights_sha256": source.weights_sha256,
-        "tokenizer_sha256": source.tokenizer_sha256,
+    has_passes = source.kind not in WITHOUT_PASSES
+    # what changes a forward pass changes nothing where there is none
+    made_with = {
         "dtype": _dtype(settings),
         "bos": settings.bos,
         "chat_template": settings.chat_template,
@@ -274,6 +298,14 @@ def planned_extraction(
         "max_length": settings.max_length,
         "truncate": settings.truncate,
         "trust_remote_code": settings.trust_remote_code,
+    }
+    identity = {
+        "dataset": version_.dataset,
+        "model": source.name,
+        "prompts_sha256": version_.prompts_sha256,
+        "weights_sha256": source.weights_sha256,
+        "tokenizer_sha256": source.tokenizer_sha256,
+        **(made_with if has_passes else {}),
         "schema_version": SCHEMA_VERSION,
     }
     return Extraction(

@@ -41,11 +41,18 @@ class Job:
 
     def loaded(self, model: str) -> "LoadedModel":
         """The model, loaded; the one before it is let go first, so that memory holds one."""
+        return self._load(self.sources[model])
+
+    def loaded_base(self, model: str) -> "LoadedModel":
+        """The model that a control is made of, loaded."""
         source = self.sources[model]
+        return self._load(source.base or source)
+
+    def _load(self, source: "ModelSource") -> "LoadedModel":
         if self._loaded is None or self._loaded.source != source:
             self._loaded = None
             gc.collect()
-            self.listener.note(f"loading {model}")
+            self.listener.note(f"loading {source.name}")
             self._loaded = load_model(source, self.settings, self.listener.note)
         return self._loaded
 
@@ -55,12 +62,31 @@ class Job:
 
     @cached_property
     def with_activations(self) -> list[Extraction]:
-        """The extractions of train sets that have activations, which may make vectors."""
+        """The extractions of train sets under models that have activations, which may make vectors."""
         return [extraction for extraction in self.with_vectors if extraction.has_activations]
 
     @cached_property
     def with_vectors(self) -> list[Extraction]:
-        """The extractions of train sets: `with_activations`, and those of which vectors were imported."""
+        """The extractions of train sets under models: `with_activations`, and those of which vectors were imported."""
+        return [extraction for extraction in self._of_train_sets if extraction.control is None]
+
+    @cached_property
+    def controls(self) -> list[Extraction]:
+        """The extractions of train sets under controls; a control never counts as a model."""
+        return [extraction for extraction in self._of_train_sets if extraction.control and extraction.has_activations]
+
+    @cached_property
+    def measured(self) -> list[Extraction]:
+        """The extractions that make vectors and have statistics: those of models, then those of controls."""
+        return [*self.with_activations, *self.controls]
+
+    @cached_property
+    def listed(self) -> list[Extraction]:
+        """The extractions whose rows a command prints: those of models; of controls where no model was asked for."""
+        return self.with_vectors or self.controls
+
+    @property
+    def _of_train_sets(self) -> list[Extraction]:
         return [extraction for extraction in self.extractions if extraction.role == "train"]
 
 

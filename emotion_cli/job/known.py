@@ -18,7 +18,7 @@ from warehouse.errors import StoreError
 from warehouse.schema import TABLES
 from warehouse.store import Partition, Store
 
-POOLINGS = ("last", "mean", "word")
+POOLINGS = ("last", "mean", "word", "content")
 """As in `emotion_cli.models.pooling`, which needs torch; a test holds them equal."""
 
 

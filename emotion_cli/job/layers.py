@@ -1,6 +1,7 @@
 """Stored activations as arrays and inner products, one layer in memory at a time."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -10,6 +11,7 @@ from emotion_cli.errors import UsageError
 from emotion_cli.job.comparisons import Shared
 from emotion_cli.job.extractions import Extraction, depth, pairs_of
 from emotion_cli.job.job import Job
+from emotion_cli.job.membership import membership_of
 from emotion_cli.job.variants import Variant, checked_labels
 from emotion_cli.measures.between.geometry import Matrices, correlations_of
 from emotion_cli.measures.between.space import Space, space_of
@@ -17,6 +19,7 @@ from emotion_cli.measures.directions import METHODS
 from emotion_cli.measures.gram import Gram, gram
 from emotion_cli.measures.inference.sampling import generator
 from emotion_cli.measures.labels import Labels
+from emotion_cli.measures.whitening import whitened
 from emotion_cli.measures.within.bag_of_words import Texts
 from emotion_cli.measures.within.separability import HeldOut
 from emotion_cli.prompts.scripts import word_tokens
@@ -41,7 +44,7 @@ def read_layer(activations: Partition, pooling: str, layer: int) -> LayerRows:
 
 def prepare(rows: LayerRows, settings: Settings, variant: Variant) -> np.ndarray:
     """The activations of a layer as the variant's method wants them [prompt, d_model], float64."""
-    return METHODS[variant.method](rows.activations, np.asarray(rows.labels) == settings.neutral)
+    return METHODS[variant.method].prepare(rows.activations, np.asarray(rows.labels) == settings.neutral)
 
 
 def averaged_layers(store: Store, settings: Settings, extraction: Extraction, layers: Iterable[int]) -> set[int]:
@@ -80,9 +83,20 @@ class Layers:
 
     def rows(self, layer: int) -> np.ndarray:
         """Prepared activations [prompt, d_model] of a layer, in the order of the shared prompts."""
-        stored = read_layer(self._extraction.partition(self._job.store, "activations"), self._variant.pooling, layer)
+        pooling = self._extraction.stored_pooling(self._variant.pooling)
+        stored = read_layer(self._extraction.partition(self._job.store, "activations"), pooling, layer)
         place = {prompt_id: i for i, prompt_id in enumerate(stored.prompt_ids)}
         return prepare(stored, self._job.settings, self._variant)[[place[prompt_id] for prompt_id in self._shared.prompt_ids]]
+
+    def has_all(self, layers: Collection[int]) -> bool:
+        """Whether every shared prompt has a row at these layers; where no model runs, at the one layer."""
+        extraction, pooling = self._extraction, self._extraction.stored_pooling(self._variant.pooling)
+        partition = extraction.partition(self._job.store, "activations")
+        needed, stored = {*layers} if extraction.has_passes else {0}, pairs_of(partition).get(pooling, [])
+        if not needed <= {*stored}:
+            return False
+        rows = partition.read(["prompt_id"], pooling=pooling, layer=min(needed))
+        return {*self._shared.prompt_ids} <= {*rows["prompt_id"].to_pylist()}
 
     def _read(self, layer: int) -> None:
         if layer not in self._spaces:
@@ -92,12 +106,16 @@ class Layers:
 
 
 class Inner(NamedTuple):
-    """Grams by layer over a training set's prompts, then those of test sets; ids and labels of the first; the test sets."""
+    """Grams by layer over a training set's prompts, then those of test sets; ids and labels of the first; the test sets.
+
+    `all_ids` are those of every prompt in the Grams, each with its dataset.
+    """
 
     grams: dict[int, Gram]
     prompt_ids: list[str]
     labels: Labels
     held_out: list[HeldOut]
+    all_ids: list[tuple[str, str]]
 
 
 def inner_products(
@@ -107,35 +125,37 @@ def inner_products(
 
     UsageError where the training set's labels make no direction.
     """
-    layers = pairs_of(extraction.partition(job.store, "activations"))[variant.pooling]
+    pooling = extraction.stored_pooling(variant.pooling)
+    layers = pairs_of(extraction.partition(job.store, "activations"))[pooling]
     # a test set that lacks a layer takes no part: curves over layers must rest on the same prompts
-    tests = [test for test in tests if set(layers) <= set(_layers(job, test, variant))]
+    tests = [test for test in tests if set(layers) <= set(_layers(job, test, pooling))]
     grams: dict[int, Gram] = {}
     first: list[LayerRows] = []
     gaussian = None
     for layer in layers:
-        sets = [read_layer(source.partition(job.store, "activations"), variant.pooling, layer) for source in (extraction, *tests)]
+        sets = [read_layer(source.partition(job.store, "activations"), pooling, layer) for source in (extraction, *tests)]
         first = first or sets
         n_train, width = sets[0].activations.shape
         if n_random and gaussian is None:
             gaussian = generator(job.settings.seed, "gaussian", str(width)).normal(size=(width, n_random))
-        grams[layer] = gram(_prepared(sets, job, variant), n_train, gaussian)
+        made = gram(_prepared(sets, job, variant), n_train, gaussian)
+        grams[layer] = whitened(made, n_train, width) if METHODS[variant.method].whitens else made
     held_out, start = [], len(first[0].labels)
     for test, rows in zip(tests, first[1:], strict=True):
         places = np.arange(start, start + len(rows.labels))
-        topics, texts = topics_of(job, test, rows.prompt_ids), texts_of(job, test, rows.prompt_ids)
-        held_out.append(HeldOut(test.dataset, places, rows.labels, topics, texts))
+        topics, clusters = membership_of([test.prompts(job.store)], rows.prompt_ids)
+        texts = texts_of(job, test, rows.prompt_ids)
+        held_out.append(HeldOut(test.dataset, places, rows.labels, topics, texts, clusters))
         start += len(rows.labels)
     ids = first[0].prompt_ids
-    topics = topics_of(job, extraction, ids)
-    return Inner(grams, ids, checked_labels(first[0].labels, topics, job.settings, variant, extraction.subject), held_out)
-
-
-def topics_of(job: Job, extraction: Extraction, prompt_ids: Sequence[str]) -> list[str | None]:
-    """The topic of each prompt."""
-    prompts = extraction.prompts(job.store).read(["prompt_id", "topic"]).to_pydict()
-    known = dict(zip(prompts["prompt_id"], prompts["topic"], strict=True))
-    return [known[prompt_id] for prompt_id in prompt_ids]
+    member = membership_of([extraction.prompts(job.store)], ids)
+    labels = checked_labels(first[0].labels, member.topics, job.settings, variant, extraction.subject)
+    all_ids = [
+        (source.dataset, prompt_id)
+        for source, rows in zip((extraction, *tests), first, strict=True)
+        for prompt_id in rows.prompt_ids
+    ]
+    return Inner(grams, ids, replace(labels, clusters=member.clusters), held_out, all_ids)
 
 
 def texts_of(job: Job, extraction: Extraction, prompt_ids: Sequence[str]) -> Texts:
@@ -150,8 +170,8 @@ def bag_of(texts: Sequence[str]) -> Texts:
     return Texts(tuple(texts), tuple(tuple(word_tokens(text)) for text in texts))
 
 
-def _layers(job: Job, extraction: Extraction, variant: Variant) -> list[int]:
-    return pairs_of(extraction.partition(job.store, "activations")).get(variant.pooling, [])
+def _layers(job: Job, extraction: Extraction, pooling: str) -> list[int]:
+    return pairs_of(extraction.partition(job.store, "activations")).get(pooling, [])
 
 
 def _prepared(rows: Sequence[LayerRows], job: Job, variant: Variant) -> np.ndarray:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from urllib.parse import unquote
 
 from emotion_cli.job.comparisons import DatasetPair, consensus_groups, consensus_partition, cross_model_partitions, dataset_pairs
+from emotion_cli.job.controls import controls_of
 from emotion_cli.job.extractions import Extraction
 from emotion_cli.job.job import FIGURES_OF, Job, fingerprint
 from emotion_cli.job.known import with_emotions
@@ -179,7 +180,9 @@ def _partitions_of(job: Job, table: Table) -> list[Partition]:
             models = _distinct(extraction.model for extraction in extractions)
             return [partition for model in models for partition in store.partitions(table.name, model=model)]
         case About.extraction:
-            return [extraction.partition(store, table.name) for extraction in extractions]
+            # what a model's rows stand beside is shown with them
+            beside = [control for extraction in extractions for control in controls_of(store, extraction).values()]
+            return [extraction.partition(store, table.name) for extraction in dict.fromkeys([*extractions, *beside])]
         case About.pair | About.group:
             known = {extraction.extraction_id for extraction in extractions}
             stored = [(partition, partition.extractions()) for partition in store.partitions(table.name)]

@@ -8,6 +8,7 @@ from emotion_cli.job.extractions import DEFAULT_POOLINGS, VECTORS_ONLY, Extracti
 from emotion_cli.job.job import Job
 from emotion_cli.job.known import emotions_in, labels_of, layers_of
 from emotion_cli.job.variants import Variant, variants_of
+from emotion_cli.models.sources.controls import kind_of
 from emotion_cli.settings import Settings, layer_numbers
 from warehouse.artifacts import Artifacts
 from warehouse.errors import StoreError
@@ -106,7 +107,9 @@ def _narrower(selected: Sequence[str], every: Collection[str]) -> list[str]:
 
 
 def _pairs(job: Job, table: str) -> set[tuple[str, str]]:
-    return {(partition.keys["dataset"], partition.keys["model"]) for partition in job.store.partitions(table)}
+    """Dataset and model of each partition of a table that is of a model."""
+    keys = [partition.keys for partition in job.store.partitions(table)]
+    return {(key["dataset"], key["model"]) for key in keys if kind_of(key["model"]) is None}
 
 
 def _models_beside(job: Job, extractions: Sequence[Extraction]) -> set[str]:

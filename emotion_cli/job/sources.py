@@ -1,6 +1,6 @@
 """Requested models: found, named, and compared with those in the store."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from emotion_cli.errors import MissingError, UsageError
 from emotion_cli.job.extractions import asked_model
 from emotion_cli.job.listener import Listener
+from emotion_cli.models.sources.controls import DEFAULT_WORDS, WITHOUT_PASSES, WORDS, Control, control_of
 from emotion_cli.models.sources.embedded import EMBEDDED
-from emotion_cli.models.sources.finding import find
+from emotion_cli.models.sources.finding import find, of_control
 from emotion_cli.settings import Settings
 from emotion_cli.suggestions import nearest, unknown
 from warehouse.store import Store
@@ -27,15 +28,7 @@ def find_sources(store: Store, settings: Settings, models: Sequence[str], listen
         raise UsageError(f"--name: names one model, and {len(models)} are given", hint=f"-m MODEL --name {settings.name}")
     sources: dict[str, ModelSource] = {}
     for model in models:
-        if model not in EMBEDDED and "/" not in model and not Path(model).exists() and nearest(model, EMBEDDED):
-            # no Hub id of an organisation and no place on this machine: an alias was meant
-            raise unknown("--model", model, EMBEDDED)
-        _refuse_name_alone(store, model)
-        source = find(model, name=settings.name, revision=settings.revision, cache=settings.cache, notify=listener.note)
-        names = () if settings.name else asked_model(store, settings.cache, model).names
-        if source.hashes and names and source.name not in names:
-            listener.note(f"{source.given}: called {names[0]}, as in the store")
-            source = replace(source, name=names[0])
+        source = _found(store, settings, model, listener)
         former = sources.setdefault(source.name, source)
         if former.hashes != source.hashes:
             raise UsageError(
@@ -43,6 +36,42 @@ def find_sources(store: Store, settings: Settings, models: Sequence[str], listen
                 hint=f"extract one by itself first: emo extract -m {source.given} --name OTHER-NAME",
             )
     return sources
+
+
+def with_controls(sources: "Mapping[str, ModelSource]", kinds: Sequence[str]) -> "dict[str, ModelSource]":
+    """The sources with the controls of these kinds: one for words, and those of each model behind it."""
+    added: dict[str, ModelSource] = {}
+    for source in sources.values():
+        added[source.name] = source
+        for kind in kinds:
+            if kind != WORDS and source.kind is None:
+                made = of_control(Control(kind, source.name), source)
+                added.setdefault(made.name, made)
+    if WORDS in kinds and added:
+        cache = next(iter(added.values())).cache
+        added.setdefault(DEFAULT_WORDS, find(DEFAULT_WORDS, cache=cache))
+    return added
+
+
+def _found(store: Store, settings: Settings, model: str, listener: Listener) -> "ModelSource":
+    control = control_of(model)
+    if control and control.kind == WORDS:
+        if settings.name:
+            raise UsageError(f"--name: {model} has its own name", hint=f"-m {model}")
+        return find(model, cache=settings.cache)
+    if control:
+        # of the model as it is called in the store
+        return of_control(control, _found(store, settings, control.of, listener))
+    if model not in EMBEDDED and "/" not in model and not Path(model).exists() and nearest(model, EMBEDDED):
+        # no Hub id of an organisation and no place on this machine: an alias was meant
+        raise unknown("--model", model, EMBEDDED)
+    _refuse_name_alone(store, model)
+    source = find(model, name=settings.name, revision=settings.revision, cache=settings.cache, notify=listener.note)
+    names = () if settings.name else asked_model(store, settings.cache, model).names
+    if source.hashes and names and source.name not in names:
+        listener.note(f"{source.given}: called {names[0]}, as in the store")
+        source = replace(source, name=names[0])
+    return source
 
 
 def _refuse_name_alone(store: Store, model: str) -> None:
@@ -64,15 +93,15 @@ def refuse_taken_names(store: Store, sources: Iterable["ModelSource"]) -> None:
         for partition in store.partitions("extractions", model=source.name):
             (weights,) = partition.read(["weights_sha256"])["weights_sha256"].to_pylist()
             if weights not in (None, source.weights_sha256):
-                raise UsageError(
-                    f"{source.given}: the store holds a model called {source.name} with other weights",
-                    hint=f"-m {source.given} --name OTHER-NAME, or first: emo rm -m {source.name}",
-                )
+                problem = f"{source.given}: the store holds a model called {source.name} with other weights"
+                # a control has the name of its model
+                other_name = "" if source.kind else f"-m {source.given} --name OTHER-NAME, or "
+                raise UsageError(problem, hint=f"{other_name}first: emo rm -m {source.name}")
 
 
 def template_of(settings: Settings, source: "ModelSource", listener: Listener) -> str | None:
     """Hash of a text in the model's chat template now; None where the template is not used."""
-    if not settings.chat_template:
+    if not settings.chat_template or source.kind in WITHOUT_PASSES:
         return None
     from emotion_cli.models.loading import load_tokenizer
     from emotion_cli.models.tokens import template_sha256

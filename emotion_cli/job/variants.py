@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from emotion_cli.errors import MissingError, UsageError
-from emotion_cli.job.extractions import DEFAULT_POOLINGS, WORD, Extraction, pairs_of
+from emotion_cli.job.extractions import DEFAULT_POOLINGS, MEAN, WORD, Extraction, pairs_of
 from emotion_cli.job.job import Job
 from emotion_cli.job.known import no_reference
-from emotion_cli.measures.directions import CENTRED, METHODS
+from emotion_cli.measures.directions import CENTRED, DEFAULT_METHODS, METHODS
 from emotion_cli.measures.labels import OTHERS, Labels, emotions_of
+from emotion_cli.models.sources.controls import WITHOUT_PASSES, kind_of
 from emotion_cli.settings import Settings
 from emotion_cli.suggestions import unknown
 from warehouse.store import Partition, Store
@@ -38,13 +39,47 @@ def variant_of(part: str) -> Variant:
     return Variant(method, *reference_and_pooling.rsplit("/", 1))
 
 
-def variants(settings: Settings, activations: Partition) -> list[Variant]:
-    """The variants asked for; every pooling that is there where none was named. UsageError for an unknown one."""
+def methods(settings: Settings) -> tuple[str, ...]:
+    """The method asked for; the default ones where none was. UsageError for an unknown one."""
     if settings.method not in METHODS:
         raise unknown("--method", settings.method, METHODS)
+    is_named = "method" in settings.sources or settings.method != DEFAULT_METHODS[0]
+    return (settings.method,) if is_named else DEFAULT_METHODS
+
+
+def refuse_uncompared(settings: Settings) -> None:
+    """UsageError where the method asked for only says whether there is a direction."""
+    if not any(METHODS[method].is_compared for method in methods(settings)):
+        raise UsageError(
+            f"--method {settings.method}: it says whether there is a direction, and serves `emo vectors` only; "
+            "what is compared, shown, exported or added to activations is mean_difference",
+            hint=f"emo vectors --method {settings.method}, then emo sql direction_quality_by_method",
+        )
+
+
+def variants(settings: Settings, activations: Partition) -> list[Variant]:
+    """The variants asked for whose directions are compared and shown. UsageError where there is none."""
+    refuse_uncompared(settings)
+    return _variants(settings, activations, [method for method in methods(settings) if METHODS[method].is_compared])
+
+
+def variants_with_vectors(job: Job, extraction: Extraction) -> list[Variant]:
+    """The variants asked for that make vectors."""
+    return [variant for variant in variants_measured(job, extraction) if METHODS[variant.method].makes_vectors]
+
+
+def variants_measured(job: Job, extraction: Extraction) -> list[Variant]:
+    """The variants asked for, which all say whether there is a direction; of a control those that models are compared in."""
+    chosen = [method for method in methods(job.settings) if extraction.control is None or METHODS[method].is_compared]
+    return _variants(job.settings, extraction.partition(job.store, "activations"), chosen)
+
+
+def _variants(settings: Settings, activations: Partition, chosen: Sequence[str]) -> list[Variant]:
+    """Some methods with every pooling that is there, where none was named. UsageError for an unknown one."""
     stored = pairs_of(activations)
     refuse_words_against_a_label(settings)
-    poolings = settings.pooling or sorted(stored) or DEFAULT_POOLINGS
+    passes = kind_of(activations.keys["model"]) not in WITHOUT_PASSES
+    poolings = (settings.pooling or sorted(stored) or DEFAULT_POOLINGS) if passes else (MEAN,)
     if settings.reference != OTHERS:
         # a store may hold what this reference cannot use
         poolings = [pooling for pooling in poolings if pooling != WORD]
@@ -53,11 +88,15 @@ def variants(settings: Settings, activations: Partition) -> list[Variant]:
         keys = activations.keys
         hint = f"emo extract -d {keys['dataset']} -m {keys['model']} --pooling {absent[0]}"
         raise MissingError(f"{keys['dataset']}, {keys['model']}: no activations with pooling {absent[0]}", hint=hint)
-    return [Variant(settings.method, settings.reference, pooling) for pooling in poolings]
+    return [Variant(method, settings.reference, pooling) for method in chosen for pooling in poolings]
 
 
 def shared_variants(job: Job, extractions: Sequence[Extraction]) -> list[Variant]:
-    """The variants asked for that all of some extractions have, in the order of the first."""
+    """The variants asked for that all of some extractions have, in the order of the first.
+
+    A control without passes stands for every pooling beside a model.
+    """
+    extractions = [extraction for extraction in extractions if extraction.has_passes] or extractions
     first, *remaining = (variants(job.settings, extraction.partition(job.store, "activations")) for extraction in extractions)
     return [variant for variant in first if all(variant in available for available in remaining)]
 

@@ -13,7 +13,10 @@ ZERO_RELATIVE_NORM = 1e-5
 
 
 class Direction(NamedTuple):
-    """One emotion's direction [d_model], its prompts, and its norms (relative_norm has no unit)."""
+    """One emotion's direction [d_model], its prompts, and its norms.
+
+    `relative_norm` has no unit; it is None for a direction that scores are read along, which has not the unit of activations.
+    """
 
     emotion: str
     vector: np.ndarray
@@ -21,7 +24,7 @@ class Direction(NamedTuple):
     n_reference: int
     l1_norm: float
     l2_norm: float
-    relative_norm: float
+    relative_norm: float | None
 
 
 def directions(activations: np.ndarray, labels: Labels) -> list[Direction]:
@@ -85,16 +88,41 @@ def without_neutral_components(activations: np.ndarray, is_neutral: np.ndarray) 
 NEUTRAL_SHARE = 0.5
 """Share of the neutral prompts' variance that `neutral_pcs_removed` takes away at least."""
 
-METHODS: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
-    "mean_difference": as_they_are,
-    "mean_difference_centred": centred,
-    "neutral_pcs_removed": without_neutral_components,
-}
-"""How activations [prompt, d_model] are prepared before means are taken, by the method's name in the store.
 
-Each is given the activations and which prompts are neutral [prompt]. All that follows, directions and statistics alike, sees
-prepared rows only.
-"""
+class Method(NamedTuple):
+    """How directions are made of a layer's prompts, and what that serves.
+
+    `prepare` is given activations [prompt, d_model] and which prompts are neutral [prompt]. All that follows, directions and
+    statistics alike, sees prepared rows only. One that `whitens` measures in the metric of the prompts' covariance, one that
+    `classifies` fits a classifier.
+    """
+
+    prepare: Callable[[np.ndarray, np.ndarray], np.ndarray] = as_they_are
+    whitens: bool = False
+    classifies: bool = False
+
+    @property
+    def makes_vectors(self) -> bool:
+        """Whether it leaves a direction of its own."""
+        return not self.classifies
+
+    @property
+    def is_compared(self) -> bool:
+        """Whether its directions may be compared: whitening makes any labels equidistant, and a classifier has none."""
+        return not (self.whitens or self.classifies)
+
+
+METHODS = {
+    "mean_difference": Method(),
+    "mean_difference_centred": Method(centred),
+    "neutral_pcs_removed": Method(without_neutral_components),
+    "whitened": Method(whitens=True),
+    "logistic": Method(classifies=True),
+}
+"""The methods by their names in the store."""
+
+DEFAULT_METHODS = ("mean_difference", "whitened", "logistic")
+"""Those of a run that names none. The first is compared and shown; the others say what it may have missed."""
 
 CENTRED = frozenset({"mean_difference_centred"})
 """Methods that take the mean over the width away, which leaves what the model reads as it is under LayerNorm only."""

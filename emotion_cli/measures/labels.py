@@ -1,7 +1,7 @@
 """The inputs of a direction: the labels of prompts, the emotions, and their reference."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -11,12 +11,16 @@ OTHERS = "others"
 
 @dataclass(frozen=True)
 class Labels:
-    """Labels and topics [prompt] (None: no topic); the emotions, each measured against `reference`, a label or `others`."""
+    """Labels and topics [prompt] (None: no topic); the emotions, each measured against `reference`, a label or `others`.
+
+    `clusters` [prompt] are sets of topics that belong together (None: the topic is in none); None where no topic is in one.
+    """
 
     labels: Sequence[str]
     topics: Sequence[str | None]
     emotions: Sequence[str]
     reference: str
+    clusters: Sequence[str | None] | None = None
 
     def labels_used(self, *emotions: str) -> list[str]:
         """The labels that make the directions of some emotions, sorted."""
@@ -25,7 +29,8 @@ class Labels:
     def of(self, rows: np.ndarray) -> "Labels":
         """The same of some prompts."""
         places: list[int] = rows.tolist()
-        return Labels([self.labels[i] for i in places], [self.topics[i] for i in places], self.emotions, self.reference)
+        clusters = None if self.clusters is None else [self.clusters[i] for i in places]
+        return replace(self, labels=[self.labels[i] for i in places], topics=[self.topics[i] for i in places], clusters=clusters)
 
     def with_labels(self, names: Sequence[str]) -> np.ndarray:
         """Rows of the prompts with one of these labels."""

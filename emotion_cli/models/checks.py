@@ -21,6 +21,9 @@ CAUSAL_TOLERANCE = {"float32": 1e-5, "float16": 1e-2, "bfloat16": 2e-2}
 NORM_TOLERANCE = {"float32": 1e-4, "float16": 5e-2, "bfloat16": 5e-2}
 """Largest error over norm that the final norm, applied once more to the top layer, may show in each number format."""
 
+SINK = 5.0
+"""A token this many times as long as the median token of its layer is an attention sink."""
+
 TINY = float(np.finfo(np.float32).tiny)
 
 PROBES = (
@@ -51,7 +54,7 @@ def check_model(loaded: "LoadedModel") -> list[Check]:
     if any(check.name == "vocabulary" and not check.passed for check in checks):
         return checks  # ids without an embedding cannot be run
     ids = _probe_ids(loaded)
-    return [*checks, _padding(loaded, ids), _batches(loaded, ids), dtype_safety(loaded, ids)]
+    return [*checks, _padding(loaded, ids), _batches(loaded, ids), dtype_safety(loaded, ids), token_norms_alike(loaded, ids)]
 
 
 def structure(loaded: "LoadedModel") -> list[Check]:
@@ -183,6 +186,23 @@ def dtype_safety(loaded: "LoadedModel", ids: Sequence[list[int]]) -> Check:
     return Check("dtype_safety", value, bound, value < bound / 2, f"largest component in {loaded.dtype}; {fits}")
 
 
+def token_norms_alike(loaded: "LoadedModel", ids: Sequence[list[int]]) -> Check:
+    """The largest norm of a token after the first over its layer's median; it tells what to expect, and never fails."""
+    states = [_norms_after_the_first(loaded, row) for row in ids if len(row) > 1]
+    norms = [np.concatenate(of_layer) for of_layer in zip(*states, strict=True)]
+    ratios = [_finite(of_layer.max() / max(np.median(of_layer), TINY)) for of_layer in norms]
+    largest = max(ratios, default=1.0)
+    advice = "the mean difference may see little: --method whitened, or --pooling content" if largest > SINK else "none is a sink"
+    where = f"at layer {int(np.argmax(ratios))}, " if ratios else ""
+    detail = f"{where}largest norm of a token over the median of its layer; {advice} (this check never fails)"
+    return Check("token_norms", largest, SINK, True, detail)
+
+
+def _norms_after_the_first(loaded: "LoadedModel", row: Sequence[int]) -> list[np.ndarray]:
+    seen, _ = _states(loaded, row)
+    return [seen[layer][0, 1:].float().norm(dim=-1).cpu().numpy() for layer in sorted(seen)]
+
+
 def _causal(loaded: "LoadedModel", seen: "dict[int, Tensor]") -> Check:
     """Whether the states of the first token stay as they are when the second is another."""
     first, second = TWO_TOKENS
@@ -234,8 +254,11 @@ def _invariance(loaded: "LoadedModel", name: str, groups: Sequence[Sequence[list
 
 
 def _number(value: "Tensor") -> float:
-    number = float(value)
-    return number if np.isfinite(number) else float("inf")
+    return _finite(float(value))
+
+
+def _finite(number: float) -> float:
+    return float(number) if np.isfinite(number) else float("inf")
 
 
 def _probe_ids(loaded: "LoadedModel") -> list[list[int]]:

@@ -15,6 +15,7 @@ from emotion_cli.models.pooling import POOLINGS, NotFiniteError
 from emotion_cli.models.refusals import refusal_of
 from emotion_cli.models.residual import residual_stream
 from emotion_cli.models.rotary import as_it_was
+from emotion_cli.models.tokens import Marks
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -119,11 +120,11 @@ def _shaken(loaded: "LoadedModel", ids: Sequence[Sequence[int]], positions: Posi
 
 
 def positions_of(
-    ids: Sequence[Sequence[int]], poolings: Sequence[str], words: Sequence[Sequence[int]] | None = None
+    ids: Sequence[Sequence[int]], poolings: Sequence[str], marks: Sequence[Marks] | None = None
 ) -> dict[str, list[list[int]]]:
-    """The positions that each pooling reads of each prompt; `words` holds the positions of each prompt's word."""
-    prompts = list(zip(map(len, ids), words or [()] * len(ids), strict=True))
-    return {pooling: [list(POOLINGS[pooling](length, word)) for length, word in prompts] for pooling in poolings}
+    """The positions that each pooling reads of each prompt; `marks` holds the positions of each prompt's words."""
+    prompts = list(zip(map(len, ids), marks or [Marks()] * len(ids), strict=True))
+    return {pooling: [list(POOLINGS[pooling](length, marked)) for length, marked in prompts] for pooling in poolings}
 
 
 def joined(references: Sequence[Reference]) -> Reference:

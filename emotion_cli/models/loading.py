@@ -11,6 +11,7 @@ from typing import Any
 
 from emotion_cli.errors import EmoError, UsageError, short_of_memory
 from emotion_cli.models.loaded import LoadedModel
+from emotion_cli.models.sources.controls import UNTRAINED, UNTRAINED_SEED, WITHOUT_PASSES
 from emotion_cli.models.sources.finding import ModelSource
 from emotion_cli.models.sources.gguf import convert, is_whole
 from emotion_cli.models.sources.kinds import refuse_missing_packages, refuse_other_kinds
@@ -50,6 +51,7 @@ def load(
 
     from emotion_cli.models.checks import prove_structure
 
+    _refuse_without_model(source)
     _convert_if_needed(source, notify)
     refuse_other_kinds(source.name, source.folder, trust_remote_code=trust_remote_code)
     device = _device(device)
@@ -57,25 +59,17 @@ def load(
     # its report of tensors is asked for as data and judged by `refuse_misfit`
     transformers.utils.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
-    causal_models: Any = transformers.AutoModelForCausalLM  # its types know no report
+    read = _untrained if source.kind == UNTRAINED else _trained
     try:
-        causal, report = causal_models.from_pretrained(
-            source.folder,
-            dtype=getattr(torch, dtype),
-            local_files_only=True,
-            use_safetensors=True,
-            trust_remote_code=trust_remote_code,
-            attn_implementation=attention,
-            output_loading_info=True,
-            ignore_mismatched_sizes=True,
-        )
+        causal = read(source, getattr(torch, dtype), attention, trust_remote_code)
+    except EmoError:
+        raise
     except MemoryError as error:
         raise short_of_memory(source.folder, error) from error
     except Exception as error:  # over a damaged config transformers raises what it happens to meet
         # what transformers raises where it has no such kernel for the model
         hint = "--attention auto" if attention and isinstance(error, (ImportError, ValueError)) else _SAVE_AGAIN
         raise EmoError(f"{source.name}: cannot be loaded from {source.folder}: {_said(error)}", hint=hint) from error
-    refuse_misfit(source.name, source.folder, causal, report)
     tokenizer = load_tokenizer(source, trust_remote_code=trust_remote_code)
     config = causal.config.get_text_config()
     model = causal.base_model.to(device).eval().requires_grad_(False)
@@ -105,12 +99,55 @@ def load(
     return loaded
 
 
+def _trained(source: ModelSource, dtype: Any, attention: str | None, trust_remote_code: bool) -> Any:
+    """The model with the weights of its folder; EmoError unless every tensor is read."""
+    import transformers
+
+    causal_models: Any = transformers.AutoModelForCausalLM  # its types know no report
+    causal, report = causal_models.from_pretrained(
+        source.folder,
+        dtype=dtype,
+        local_files_only=True,
+        use_safetensors=True,
+        trust_remote_code=trust_remote_code,
+        attn_implementation=attention,
+        output_loading_info=True,
+        ignore_mismatched_sizes=True,
+    )
+    refuse_misfit(source.name, source.folder, causal, report)
+    return causal
+
+
+def _untrained(source: ModelSource, dtype: Any, attention: str | None, trust_remote_code: bool) -> Any:
+    """The model of the same config with random weights, as transformers initialises it; the draws of torch go on elsewhere."""
+    import torch
+    import transformers
+
+    config = transformers.AutoConfig.from_pretrained(source.folder, local_files_only=True, trust_remote_code=trust_remote_code)
+    causal_models: Any = transformers.AutoModelForCausalLM
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(UNTRAINED_SEED)
+        # drawn in float32 on the CPU, so that number format and device change no weight but by rounding
+        causal = causal_models.from_config(
+            config, dtype=torch.float32, trust_remote_code=trust_remote_code, attn_implementation=attention
+        )
+    return causal.to(dtype)
+
+
+def _refuse_without_model(source: ModelSource) -> None:
+    if source.kind in WITHOUT_PASSES:
+        hint = f"emo models check {source.base.given}" if source.base else f"emo extract -m {source.given}"
+        raise UsageError(f"{source.name}: it is a control that runs no model", hint=hint)
+
+
 def load_tokenizer(
     source: ModelSource, *, trust_remote_code: bool = False, notify: Callable[[str], None] = lambda _: None
 ) -> Any:
     """The tokenizer of a model; EmoError when its files cannot be read."""
     import transformers
 
+    if source.kind and not source.base:
+        _refuse_without_model(source)
     _convert_if_needed(source, notify)
     transformers.utils.logging.set_verbosity_error()
     tokenizers = transformers.PreTrainedTokenizerFast if _is_generic(source.folder) else transformers.AutoTokenizer

@@ -11,6 +11,7 @@ from emotion_cli.models.packing.masks import attention_mask, depths_of, widest_t
 from emotion_cli.models.packing.trees import Batch, halves, pack
 from emotion_cli.models.residual import residual_stream
 from emotion_cli.models.rotary import as_it_was, length_class, regimes
+from emotion_cli.models.tokens import Marks
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -43,15 +44,16 @@ class NotFiniteError(EmoError):
     """Activations overflowed, or were never numbers."""
 
 
-Positions = Callable[[int, Sequence[int]], Sequence[int]]
-"""The positions that a pooling averages over, of a prompt's length and the positions of its word (tokens)."""
+Positions = Callable[[int, Marks], Sequence[int]]
+"""The positions that a pooling averages over, of a prompt's length (tokens) and the positions of its words."""
 
 
 POOLINGS: dict[str, Positions] = {
-    "last": lambda length, word: (length - 1,),
+    "last": lambda length, marks: (length - 1,),
     # position 0 is an attention sink whose norm drowns all others
-    "mean": lambda length, word: range(1, length),
-    "word": lambda length, word: [position for position in word if position > 0],
+    "mean": lambda length, marks: range(1, length),
+    "word": lambda length, marks: [position for position in marks.word if position > 0],
+    "content": lambda length, marks: [position for position in marks.content if position > 0],
 }
 
 
@@ -63,13 +65,13 @@ def pooled_activations(
     layers: Sequence[int],
     batch_tokens: int,
     strategy: str = "sorted",
-    words: Sequence[Sequence[int]] | None = None,
+    marks: Sequence[Marks] | None = None,
     progress: Callable[[int, int], None] = lambda prompts, tokens: None,
     notify: Callable[[str], None] = lambda _: None,
 ) -> Pooled:
     """Pooled residual stream of each prompt at `layers`; memory is bounded by the number of prompts given at once.
 
-    `words` holds the token positions of each prompt's word, for the pooling of that name. Prompts with equal tokens are
+    `marks` holds the token positions of each prompt's words, for the poolings that read them. Prompts with equal tokens are
     computed once.
     """
     unique, _ = distinct(ids)
@@ -80,7 +82,7 @@ def pooled_activations(
         poolings=poolings,
         layers=layers,
         batch_tokens=batch_tokens,
-        words=words,
+        marks=marks,
         progress=progress,
         notify=notify,
     )
@@ -94,7 +96,7 @@ def pooled_batches(
     poolings: Sequence[str],
     layers: Sequence[int],
     batch_tokens: int | None = None,
-    words: Sequence[Sequence[int]] | None = None,
+    marks: Sequence[Marks] | None = None,
     progress: Callable[[int, int], None] = lambda prompts, tokens: None,
     notify: Callable[[str], None] = lambda _: None,
 ) -> Pooled:
@@ -102,8 +104,8 @@ def pooled_batches(
     unique, members = distinct(ids)
     values = {pooling: np.zeros((len(layers), len(ids), loaded.d_model), np.float32) for pooling in poolings}
     positions = [
-        [list(POOLINGS[pooling](len(row), word)) for pooling in poolings]
-        for row, word in zip(ids, words or [()] * len(ids), strict=True)
+        [list(POOLINGS[pooling](len(row), marked)) for pooling in poolings]
+        for row, marked in zip(ids, marks or [Marks()] * len(ids), strict=True)
     ]
     present = {pooling: np.array([bool(pooled[k]) for pooled in positions], dtype=bool) for k, pooling in enumerate(poolings)}
     pending, computed, halved = list(batches[::-1]), 0, False
@@ -196,9 +198,6 @@ def _forward(loaded: "LoadedModel", batch: Batch, reads: Sequence[Read], layers:
     """Mean over the nodes of each read, float32 [layer, read, d_model]."""
     import torch
 
-    ids = np.zeros((len(batch.rows), batch.width), dtype=np.int64)
-    for row, filled in zip(batch.rows, ids, strict=True):
-        filled[: len(row)] = row.tokens
     nodes = torch.tensor([read.row * batch.width + node for read in reads for node in read.nodes], device=loaded.device)
     starts = torch.tensor(np.cumsum([0] + [len(read.nodes) for read in reads[:-1]]), device=loaded.device)
     pooled: dict[int, Tensor] = {}
@@ -210,6 +209,19 @@ def _forward(loaded: "LoadedModel", batch: Batch, reads: Sequence[Read], layers:
         # gathers and averages in one pass; of a single node it is a copy
         pooled[layer] = torch.nn.functional.embedding_bag(nodes, flat, starts, mode="mean")
 
+    run(loaded, batch, layers, pool)
+    with torch.inference_mode():
+        # one copy from the device for all layers
+        return torch.stack([pooled[layer] for layer in layers]).cpu().numpy()
+
+
+def run(loaded: "LoadedModel", batch: Batch, layers: Sequence[int], read: "Callable[[int, Tensor], None]") -> None:
+    """One forward pass up to the last of `layers`; `read` is given each with its states [row, node, d_model]."""
+    import torch
+
+    ids = np.zeros((len(batch.rows), batch.width), dtype=np.int64)
+    for row, filled in zip(batch.rows, ids, strict=True):
+        filled[: len(row)] = row.tokens
     options: dict[str, Any] = {}
     if not batch.is_causal:
         options["attention_mask"] = attention_mask(loaded, batch)
@@ -217,7 +229,5 @@ def _forward(loaded: "LoadedModel", batch: Batch, reads: Sequence[Read], layers:
     with torch.inference_mode():
         # the next batch may be of shorter prompts
         rotary = as_it_was(loaded.model) if regimes(loaded) else nullcontext()
-        with rotary, residual_stream(loaded, layers, pool, stop=True):
+        with rotary, residual_stream(loaded, layers, read, stop=True):
             loaded.model(input_ids=torch.from_numpy(ids).to(loaded.device), use_cache=False, **options)
-        # one copy from the device for all layers
-        return torch.stack([pooled[layer] for layer in layers]).cpu().numpy()

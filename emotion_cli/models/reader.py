@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from emotion_cli.models.packing.proof import Choice, choose_strategy
 from emotion_cli.models.pooling import POOLINGS, Pooled, pooled_activations
-from emotion_cli.models.tokens import Tokens, tokenize
+from emotion_cli.models.tokens import Spans, Tokens, tokenize
 
 if TYPE_CHECKING:
     from emotion_cli.models.loaded import LoadedModel
@@ -44,25 +44,33 @@ class Reader:
     def read(
         self,
         texts: Sequence[str],
-        spans: Sequence[Sequence[tuple[int, int]]] | None = None,
+        spans: Spans | None = None,
         *,
+        content: Spans | None = None,
         poolings: Sequence[str] = tuple(POOLINGS)[:1],
         layers: Sequence[int] | None = None,
     ) -> Pooled:
         """Pooled residual stream of each text, at every layer if `layers` is not given.
 
-        `spans` are the characters of each text that the pooling `word` averages over. UsageError for a text that cannot be
-        read as asked, EmoError when no way of packing is exact.
+        `spans` are the characters of each text that the pooling `word` averages over, `content` those of the pooling of that
+        name. UsageError for a text that cannot be read as asked, EmoError when no way of packing is exact.
         """
         layers = list(range(self.loaded.n_layers + 1)) if layers is None else layers
-        tokens = self.tokens(texts, spans)
+        tokens = self.tokens(texts, spans, content)
         return self.pool(tokens, self.choose(tokens, layers), range(len(texts)), poolings=poolings, layers=layers)
 
-    def tokens(self, texts: Sequence[str], spans: Sequence[Sequence[tuple[int, int]]] | None = None) -> Tokens:
+    def tokens(self, texts: Sequence[str], spans: Spans | None = None, content: Spans | None = None) -> Tokens:
         """Token ids of each text, and the positions of the tokens in its spans."""
         bos, chat_template, max_length, truncate, *_ = self.reading
         return tokenize(
-            self.loaded, texts, bos=bos, chat_template=chat_template, max_length=max_length, truncate=truncate, spans=spans
+            self.loaded,
+            texts,
+            bos=bos,
+            chat_template=chat_template,
+            max_length=max_length,
+            truncate=truncate,
+            spans=spans,
+            content=content,
         )
 
     def choose(self, tokens: Tokens, layers: Sequence[int], chunks: Iterable[Sequence[int]] | None = None) -> Choice:
@@ -94,7 +102,7 @@ class Reader:
             layers=layers,
             batch_tokens=self._fitting,
             strategy=choice.strategy,
-            words=[tokens.words[place] for place in places],
+            marks=tokens.marks(places),
             progress=progress,
             notify=self._notify,
         )

@@ -1,7 +1,7 @@
 """Texts as token ids: the BOS rule, the chat template and the length limit are applied here and nowhere else."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from emotion_cli.errors import EmoError, UsageError, short_of_memory
@@ -17,15 +17,32 @@ TEXTS_AT_ONCE = 4096
 """Texts in one call of a tokenizer, which keeps far more of each than its ids."""
 
 
+Spans = Sequence[Sequence[tuple[int, int]]]
+"""Characters of each text: the index of the first, and one past the last."""
+
+
+class Marks(NamedTuple):
+    """Positions of one prompt's tokens that poolings read: those of its label's words, and those of its last word."""
+
+    word: Sequence[int] = ()
+    content: Sequence[int] = ()
+
+
 class Tokens(NamedTuple):
     """Token ids of each prompt, BOS included, the indices of the prompts that were cut, and the positions of their words.
 
-    `words` holds, for each prompt, the positions of the tokens that overlap one of its spans; empty where none were asked for.
+    `words` and `content` hold, for each prompt, the positions of the tokens that overlap one of its spans; empty where none
+    were asked for.
     """
 
     ids: list[list[int]]
     truncated: list[int]
     words: list[list[int]]
+    content: list[list[int]]
+
+    def marks(self, places: Iterable[int]) -> list[Marks]:
+        """What poolings read of the prompts at these places."""
+        return [Marks(self.words[place], self.content[place]) for place in places]
 
 
 def tokenize(
@@ -36,29 +53,31 @@ def tokenize(
     chat_template: bool = False,
     max_length: int | None = None,
     truncate: bool = False,
-    spans: Sequence[Sequence[tuple[int, int]]] | None = None,
+    spans: Spans | None = None,
+    content: Spans | None = None,
 ) -> Tokens:
     """Ids of each text; UsageError naming texts that are too long (tokens, BOS included), empty, or begin with BOS twice.
 
-    `spans` are the characters of each text whose tokens are to be found.
+    `spans` are the characters of each text whose tokens are to be found; `content` are others, found likewise.
     """
+    sought = [found for found in (spans, content) if found is not None]
     tokenizer = loaded.tokenizer
     plain = texts
     if chat_template:
         texts = wrapped(tokenizer, loaded.source.name, texts)
-    if spans is not None and not tokenizer.is_fast:
+    if sought and not tokenizer.is_fast:
         raise UsageError(
             f"{loaded.source.name}: its tokenizer does not say which characters a token stands for",
             hint="--pooling last, or a model with a tokenizer.json",
         )
-    starts = _starts(plain, texts) if spans is not None else []
+    starts = _starts(plain, texts) if sought else []
     ids: list[list[int]] = []
-    words: list[list[int]] = []
+    marked: list[list[list[int]]] = [[] for _ in sought]
     kept: dict[int, int] = {}
     for begin in range(0, len(texts), TEXTS_AT_ONCE):
         some = slice(begin, begin + TEXTS_AT_ONCE)
         try:
-            encoded = tokenizer(list(texts[some]), add_special_tokens=False, return_offsets_mapping=spans is not None)
+            encoded = tokenizer(list(texts[some]), add_special_tokens=False, return_offsets_mapping=bool(sought))
         except MemoryError as error:
             raise short_of_memory(f"the tokenizer of {loaded.source.name}", error) from error
         except Exception as error:  # the library below raises errors of no kind of its own
@@ -68,12 +87,11 @@ def tokenize(
             ) from error
         # equal numbers are one object: rows of their own take three times the memory
         ids += [[kept.setdefault(token, token) for token in row] for row in encoded["input_ids"]]
-        if spans is not None:
-            words += [
-                _overlapping(offsets, [(start + a, start + b) for a, b in read])
-                for offsets, read, start in zip(encoded["offset_mapping"], spans[some], starts[some], strict=True)
+        for positions, read in zip(marked, sought, strict=True):
+            positions += [
+                _overlapping(offsets, [(start + a, start + b) for a, b in of_text])
+                for offsets, of_text, start in zip(encoded["offset_mapping"], read[some], starts[some], strict=True)
             ]
-    words = words or [[] for _ in ids]
     without_bos = ids
     first = first_token(loaded)
     lost = loaded.bos_of_config if first is None else None
@@ -98,13 +116,19 @@ def tokenize(
         hint = _hint_for_long(max(map(len, ids)), max_length, loaded.max_positions)
         raise UsageError(f"longer than {limit} tokens: {_named([texts[i] for i in long])}", hint=hint)
     # what was put first moves the rest
-    words = [
-        [position + len(row) - len(bare) for position in read] for read, row, bare in zip(words, ids, without_bos, strict=True)
-    ]
-    if limit:
-        ids = [row if len(row) <= limit else row[:limit] for row in ids]
-        words = [[position for position in read if position < limit] for read in words]
-    return Tokens(ids, long, words)
+    moved = [len(row) - len(bare) for row, bare in zip(ids, without_bos, strict=True)]
+    cut = ids if not limit else [row if len(row) <= limit else row[:limit] for row in ids]
+    found = iter(
+        [
+            [
+                [position + by for position in read if position + by < len(row)]
+                for read, by, row in zip(of, moved, cut, strict=True)
+            ]
+            for of in marked
+        ]
+    )
+    words, last = (next(found) if wanted is not None else [[] for _ in ids] for wanted in (spans, content))
+    return Tokens(cut, long, words, last)
 
 
 def told_apart(loaded: "LoadedModel", ids: Sequence[Sequence[int]]) -> list[str]:

@@ -86,7 +86,7 @@ class TextQuestions(NamedTuple):
 
 def questions_of_labels(places: Mapping[str, Sequence[str]], reserved: str) -> list[str]:
     """A sentence for each label, with the places of its rows, that looks like another or a missing value, or holds the unseen."""
-    asked = _twins("label", places)
+    asked = twins("label", places)
     for label, rows in places.items():
         if reserved in meanings(label) and label != reserved:
             asked.append(f"{rows[0]}: the label {shown(label)} looks like {reserved!r}, which means the mean of the other labels")
@@ -95,11 +95,6 @@ def questions_of_labels(places: Mapping[str, Sequence[str]], reserved: str) -> l
         elif _visible(without := _JOINERS.sub("", label)) != without:
             asked.append(f"{rows[0]}: the label {shown(label)} contains invisible characters{_rows(rows[1:])}")
     return asked
-
-
-def questions_of_topics(places: Mapping[str, Sequence[str]]) -> list[str]:
-    """A sentence for each topic, with the places of its rows, that looks like another."""
-    return _twins("topic", places)
 
 
 def questions_of_texts(contexts: Mapping[str, tuple[str, str | None]], places: Mapping[str, str]) -> TextQuestions:
@@ -129,7 +124,8 @@ def shown(text: str) -> str:
     return repr(cut) if text.isascii() else f"{cut!r} = {cut!a}"
 
 
-def _twins(kind: str, places: Mapping[str, Sequence[str]]) -> list[str]:
+def twins(kind: str, places: Mapping[str, Sequence[str]]) -> list[str]:
+    """A sentence for each name of a kind (a label, topic or cluster), with the places of its rows, that looks like another."""
     first: dict[str, str] = {}
     asked = []
     for name, rows in places.items():

@@ -28,6 +28,7 @@ class PromptRow(NamedTuple):
     topic: str | None
     text: str
     n_copies: int
+    cluster: str | None = None
 
     @property
     def n_words(self) -> int:

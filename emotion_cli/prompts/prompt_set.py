@@ -6,18 +6,18 @@ import re
 import shlex
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from emotion_cli.errors import UsageError
-from emotion_cli.prompts.alike import closest, is_blank, questions_of_labels, questions_of_texts, questions_of_topics
+from emotion_cli.prompts.alike import closest, is_blank, questions_of_labels, questions_of_texts, twins
 from emotion_cli.prompts.scripts import words_of
 from emotion_cli.wording import counted
 
 ROLES = ("train", "test")
-KEYS = ("text", "emotion", "topic", "lang")
+KEYS = ("text", "emotion", "topic", "cluster", "lang")
 """Keys of a row of an imported file; `text` and `emotion` are required."""
 
 RESERVED = "others"
@@ -44,6 +44,7 @@ class Prompt:
     topic: str | None = None
     lang: str | None = None
     n_copies: int = 1
+    cluster: str | None = None
 
     @cached_property
     def prompt_id(self) -> str:
@@ -61,7 +62,7 @@ class PromptSet:
 
     @cached_property
     def sha256(self) -> str:
-        """Content hash of texts and labels in any order; topics are not in it, because they change no activation."""
+        """Content hash of texts and labels in any order; topics and clusters are not in it, because they change no activation."""
         ids = sorted(prompt.prompt_id for prompt in self.prompts)
         return hashlib.sha256(json.dumps(ids).encode()).hexdigest()
 
@@ -79,7 +80,7 @@ class PromptSet:
             "text": [prompt.text for prompt in self.prompts],
             "lang": [prompt.lang for prompt in self.prompts],
             "role": [self.role] * len(self.prompts),
-            "cluster": [None] * len(self.prompts),
+            "cluster": [prompt.cluster for prompt in self.prompts],
             "n_copies": [prompt.n_copies for prompt in self.prompts],
             "n_words": [len(words_of(prompt.text)) for prompt in self.prompts],
             "final_char": [prompt.text.rstrip()[-1] for prompt in self.prompts],
@@ -111,15 +112,21 @@ def validated(
     by_text: dict[str, Prompt] = {}
     labels: dict[str, list[str]] = {}
     topics: dict[str, list[str]] = {}
+    clusters: dict[str, list[str]] = {}
+    cluster_of: dict[str, tuple[str | None, str]] = {}
     for row in rows:
         wrong = _faults_of(row)
         if wrong:
             problems += wrong
             continue
-        prompt = Prompt(row.values["text"], row.values["emotion"], row.values.get("topic"), row.values.get("lang"))
+        values = {key: row.values.get(key) for key in KEYS}
+        prompt = Prompt(row.values["text"], row.values["emotion"], values["topic"], values["lang"], cluster=values["cluster"])
         labels.setdefault(prompt.emotion, []).append(row.place)
         if prompt.topic is not None:
             topics.setdefault(prompt.topic, []).append(row.place)
+            problems += _second_cluster(prompt, row.place, cluster_of)
+        if prompt.cluster is not None:
+            clusters.setdefault(prompt.cluster, []).append(row.place)
         earlier = by_text.setdefault(prompt.text, prompt)
         where = first_place.setdefault(prompt.text, row.place)
         if earlier.emotion != prompt.emotion:
@@ -129,7 +136,7 @@ def validated(
         else:
             known = prompts.get((prompt.emotion, prompt.text))
             copies = known.n_copies + 1 if known else 1
-            prompts[prompt.emotion, prompt.text] = Prompt(prompt.text, prompt.emotion, earlier.topic, earlier.lang, copies)
+            prompts[prompt.emotion, prompt.text] = replace(earlier, n_copies=copies)
     counts = Counter(prompt.emotion for prompt in prompts.values())
     problems += [
         f"label {label!r} has {counted(n, 'prompt')}; at least 2 are needed" for label, n in sorted(counts.items()) if n < 2
@@ -144,7 +151,7 @@ def validated(
         problems.append("there are no prompts")
     contexts = {text: (prompt.emotion, prompt.topic) for text, prompt in by_text.items()}
     texts = questions_of_texts(contexts, first_place)
-    asked = [*questions_of_labels(labels, RESERVED), *questions_of_topics(topics), *texts.questions]
+    asked = [*questions_of_labels(labels, RESERVED), *twins("topic", topics), *twins("cluster", clusters), *texts.questions]
     if texts.n_same:
         n_alike = counted(texts.n_same, "text")
         note(f"counted separately, although they look like another prompt with the same label and topic: {n_alike}")
@@ -154,6 +161,15 @@ def validated(
             _listed(name, [*problems, *asked]), hint=_next(shlex.join(map(str, files)) or "FILE", options, bool(asked))
         )
     return PromptSet(name, role, tuple(prompts.values()))
+
+
+def _second_cluster(prompt: Prompt, place: str, cluster_of: dict[str, tuple[str | None, str]]) -> list[str]:
+    """A fault where the prompt's topic was in another cluster earlier; `cluster_of` holds each topic's cluster and place."""
+    earlier, where = cluster_of.setdefault(prompt.topic or "", (prompt.cluster, place))
+    if earlier == prompt.cluster:
+        return []
+    here, there = ("no cluster" if cluster is None else f"cluster {cluster!r}" for cluster in (prompt.cluster, earlier))
+    return [f"{place}: the topic {prompt.topic!r} has {here} here and {there} at {where}"]
 
 
 def _next(files: str, options: Sequence[str], is_asked: bool) -> str:
@@ -182,6 +198,8 @@ def _faults_of(row: Row) -> list[str]:
             wrong.append(f"{row.place}: the label {value!r} has white space at an end")
         elif key == "emotion" and value == RESERVED:
             wrong.append(f"{row.place}: {RESERVED!r} cannot be a label: as a reference it means the mean of the other labels")
+    if row.values.get("cluster") is not None and row.values.get("topic") is None:
+        wrong.append(f"{row.place}: cluster {row.values['cluster']!r} without a topic: a cluster is a set of topics")
     return wrong
 
 

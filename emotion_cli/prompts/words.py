@@ -12,7 +12,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from emotion_cli.errors import UsageError
-from emotion_cli.prompts.scripts import UNSPACED, marks
+from emotion_cli.prompts.scripts import UNSPACED, marks, word_tokens
 
 RULE = 2
 """Raise it when other places of a text are found with the same list, so that rows and audits are made again."""
@@ -41,6 +41,19 @@ class WordList:
     @cached_property
     def _patterns(self) -> dict[str, re.Pattern[str]]:
         return {label: _pattern(words) for label, words in self.words.items()}
+
+
+def last_word(text: str) -> list[Span]:
+    """Where the last word that holds a letter or digit stands in `text`; empty where there is none.
+
+    Words are those of `word_tokens`: without the punctuation around them, and one letter where a script has no spaces.
+    """
+    for word in reversed(word_tokens(text)):
+        if any(map(str.isalnum, word)):
+            # nothing after it holds a letter, so the last place where it stands is its own
+            start = text.rfind(word)
+            return [(start, start + len(word))]
+    return []
 
 
 def read_words(path: Path | None) -> WordList:

@@ -37,12 +37,19 @@ STATISTICS = (
     "cross_dataset_statistics",
 )
 
-REPORTED = ("prompts", "extractions", "vectors", "vector_quality", "within_model_statistics", "cross_dataset_statistics")
+REPORTED = (
+    "prompts",
+    "extractions",
+    "vectors",
+    "vector_quality",
+    "within_model_statistics",
+    "cross_dataset_statistics",
+)
 """What both the MLflow record and the report are made of."""
 
 STAGES = (
     Stage("audit", ("prompts",), ("prompt_audits",), audit.tasks),
-    Stage("extract", ("prompts",), ("extractions", "activations"), extract.tasks),
+    Stage("extract", ("prompts",), ("extractions", "activations", "layer_profiles"), extract.tasks),
     Stage("vectors", ("activations",), ("vectors",), vectors.tasks),
     Stage("quality", ("prompts", "activations"), ("vector_quality",), quality.tasks),
     Stage("compare", ("prompts", "activations"), ("within_model_statistics",), within_model.tasks),
@@ -51,6 +58,6 @@ STAGES = (
     Stage("compare", ("prompts", "activations"), ("cross_dataset_statistics",), dataset_shift.tasks),
     Stage("plot", ("vectors", *STATISTICS), ("figures",), plot.tasks),
     Stage("track", (*REPORTED, "figures"), ("mlflow",), track.tasks),
-    Stage("report", (*REPORTED, "cross_model_statistics", "figures", "mlflow"), ("report",), report.tasks),
+    Stage("report", (*REPORTED, "layer_profiles", "cross_model_statistics", "figures", "mlflow"), ("report",), report.tasks),
 )
 """A new stage is a file here and a line in this tuple."""

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from emotion_cli.job.extractions import Extraction
 from emotion_cli.job.job import Job, Task, fingerprint, why
 from emotion_cli.job.layers import bag_of
-from emotion_cli.job.statistics import sampling_of, statistics_table
+from emotion_cli.job.statistics import MEASURES_VERSION, sampling_of, statistics_table
 from emotion_cli.measures.inference.draws import Contrast, draws_of
 from emotion_cli.measures.inference.sampling import Sampling
 from emotion_cli.measures.inference.statistic import NO_NULL, Statistic, Tail
@@ -27,10 +27,11 @@ from emotion_cli.prompts.audit import (
     told_by_words,
     verdict,
 )
+from emotion_cli.prompts.near_duplicates import near_duplicates
 from emotion_cli.prompts.words import WordList, read_words
 from warehouse.store import Partition, Store
 
-SURFACE, WORDS = "surface_auroc", "words_auroc"
+SURFACE, WORDS, NEAR_DUPLICATES = "surface_auroc", "words_auroc", "near_duplicate_topics"
 
 
 class AuditRow(NamedTuple):
@@ -65,9 +66,11 @@ def _areas_of(partition: Partition, measure: str) -> dict[tuple[str, str], Area]
 
 
 def findings(partition: Partition) -> list[str]:
-    """The sentences of a stored audit on what tells two labels apart."""
-    rows = partition.read(["emotion_a", "emotion_b", "measure", "finding"]).to_pylist()
-    return [row["finding"] for row in rows if row["finding"] and row["emotion_b"]]
+    """The sentences of a stored audit: on the label with most near duplicates, and on what tells two labels apart."""
+    rows = partition.read(["emotion_a", "emotion_b", "measure", "value", "finding"]).to_pylist()
+    alike = [row for row in rows if row["measure"] == NEAR_DUPLICATES and row["finding"]]
+    most = sorted(alike, key=lambda row: -row["value"])[:1]
+    return [row["finding"] for row in [*most, *(row for row in rows if row["emotion_b"])] if row["finding"]]
 
 
 def _task(job: Job, dataset: str, prompts_sha256: str) -> Task:
@@ -79,10 +82,11 @@ def _task(job: Job, dataset: str, prompts_sha256: str) -> Task:
         "draws": job.settings.draws,
         "words": words.sha256,
         "words_draws": WORDS_DRAWS,
+        "measures_version": MEASURES_VERSION,
     }
 
     def run(job: Job) -> None:
-        rows = prompts.read(["emotion", "topic", "text", "n_copies"]).to_pylist()
+        rows = prompts.read([*PromptRow._fields]).to_pylist()
         measured = audit([PromptRow(**row) for row in rows], sampling_of(job, dataset), words)
         with partition.hold(wait=True):
             entry = partition.write([statistics_table("prompt_audits", measured)])
@@ -118,20 +122,29 @@ def audit(rows: Sequence[PromptRow], sampling: Sampling, words: WordList) -> lis
         for measure, name in COUNTS.items():
             statistic = Statistic(float(getattr(counts, name)), NO_NULL, counts.n_prompts)
             measured.append(AuditRow(counts.emotion, None, measure, statistic, details.get(measure)))
+    measured += [_near_duplicates(label, rows) for label in sorted({row.emotion for row in rows})]
     labels, topics = [row.emotion for row in rows], [row.topic for row in rows]
+    clusters = tuple(row.cluster for row in rows) if any(row.cluster is not None for row in rows) else None
     surface = surface_of([row.final_char for row in rows], [first_word(row.text) for row in rows], [row.n_words for row in rows])
     sampling, texts = sampling.about("surface"), bag_of([row.text for row in rows])
     for a, b in combinations(sorted(set(labels)), 2):
-        contrast = Contrast(a, draws_of(labels, topics, [a, b], sampling))
+        contrast = Contrast(a, draws_of(labels, topics, [a, b], sampling, clusters))
         for feature in FEATURES:
             statistic = _without_layer(surface_auroc(contrast, surface, [feature]))
             finding = confound(feature, rows, a, b, _area(statistic))
             measured.append(AuditRow(a, b, f"{feature}_auroc", statistic, finding))
         statistic = _without_layer(surface_auroc(contrast, surface, FEATURES))
         measured.append(AuditRow(a, b, SURFACE, statistic, failure(a, b, _area(statistic))))
-        statistic = _without_layer(curves_of_words(Words(texts, tuple(labels), tuple(topics), a, (a, b), sampling)).auroc)
+        words_of_pair = Words(texts, tuple(labels), tuple(topics), a, (a, b), sampling, clusters)
+        statistic = _without_layer(curves_of_words(words_of_pair).auroc)
         measured.append(AuditRow(a, b, WORDS, statistic, told_by_words(a, b, _area(statistic))))
     return measured
+
+
+def _near_duplicates(label: str, rows: Sequence[PromptRow]) -> AuditRow:
+    told = [row for row in rows if row.emotion == label and row.topic is not None]
+    found = near_duplicates([row.text for row in told], [row.topic or "" for row in told], [row.cluster for row in told])
+    return AuditRow(label, None, NEAR_DUPLICATES, Statistic(float(found.n_pairs), NO_NULL, found.n_topics), found.finding(label))
 
 
 def tokens_by_label(job: Job, extraction: Extraction, model: str) -> list[dict[str, Any]]:

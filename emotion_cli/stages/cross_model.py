@@ -16,22 +16,30 @@ from emotion_cli.job.comparisons import (
     shared_design,
     shared_prompts,
 )
+from emotion_cli.job.controls import control_pairs, rivals_of
 from emotion_cli.job.extractions import Extraction, depth, pairs_of
 from emotion_cli.job.job import Job, Task
 from emotion_cli.job.layers import Layers, averaged_layers, matrix
 from emotion_cli.job.statistics import sampling_of, statistics_table, statistics_task
 from emotion_cli.job.threads import in_threads
 from emotion_cli.job.variants import Variant, shared_variants, variant_of
-from emotion_cli.measures.between.alignment import aligned, ceilings
+from emotion_cli.measures.between.alignment import aligned, aligned_cosines, ceilings
 from emotion_cli.measures.between.cosine import raw_cosine
-from emotion_cli.measures.between.geometry import BEST_DEPTH, MEASURES, best_depths, geometries
+from emotion_cli.measures.between.dissimilarity import dissimilarities, dissimilarity_ceilings
+from emotion_cli.measures.between.gains import EXCEEDS_NOTHING, aligned_gains, carried_cosines
+from emotion_cli.measures.between.geometry import BEST_DEPTH, MEASURES, best_depths, geometries, residual_measures
 from emotion_cli.measures.between.result import MAPPINGS, Each, Result
 from emotion_cli.measures.between.subspaces import subspaces_of_model, subspaces_of_pair
 from emotion_cli.measures.directions import ZERO_RELATIVE_NORM
 from emotion_cli.measures.inference.relabelling import MIN_TOPICS, N_SPLITS, Design, kept_without_groups
 from emotion_cli.measures.inference.sampling import Sampling
 from emotion_cli.measures.inference.statistic import Statistic, mean_of
+from emotion_cli.measures.measure import Measure
+from emotion_cli.models.sources.controls import CONTROLS
 from warehouse.store import Partition
+
+CONTROL_SPLITS = 15
+"""Splits of the topics for two controls: they stand beside a value, and decide nothing."""
 
 
 class Row(NamedTuple):
@@ -50,13 +58,16 @@ class Row(NamedTuple):
 
 
 def tasks(job: Job) -> list[Task]:
-    """One task for every two models with the same dataset, and one for each model of them with itself.
+    """One task for every two models with the same dataset, one for each model of them with itself, and those with controls.
 
     UsageError when two models' extractions were not made alike.
     """
     together = []
-    for _, members in groupby(job.with_activations, key=lambda extraction: extraction.dataset):
-        extractions = sorted(members, key=lambda extraction: extraction.model)
+    for dataset in dict.fromkeys(extraction.dataset for extraction in job.measured):
+        extractions, controls = (
+            sorted((member for member in members if member.dataset == dataset), key=lambda extraction: extraction.model)
+            for members in (job.with_activations, job.controls)
+        )
         if len({extraction.model for extraction in extractions}) > 1:
             pairs = [(a, b) for a, b in combinations(extractions, 2) if a.model != b.model]
             for a, b in pairs:
@@ -64,6 +75,8 @@ def tasks(job: Job) -> list[Task]:
                     subject = f"{a.dataset}, {a.model} and {b.model}"
                     job.listener.note(f"{subject}: {name} of one of them is unknown; assumed equal")
             together += [_ceiling_task(job, extraction) for extraction in extractions] + [_task(job, *pair) for pair in pairs]
+        if len({extraction.model for extraction in extractions}) != 1:
+            together += [_control_task(job, *pair) for pair in control_pairs(job.store, controls)]
     return together
 
 
@@ -73,6 +86,11 @@ def _task(job: Job, a: Extraction, b: Extraction) -> Task:
         for name, extraction in (("a", a), ("b", b))
         for table in ("vectors", "activations")
     }
+    reads |= {
+        f"{kind}_{name}": control.partition(job.store, "activations")
+        for kind, controls in rivals_of(job.store, CONTROLS, a, b).items()
+        for name, control in zip(("a", "b"), controls, strict=True)
+    }
     families = [""] + ["layers:"] * job.settings.all_layers + ["subspaces:"] * job.settings.subspaces
     return statistics_task(
         job,
@@ -81,6 +99,20 @@ def _task(job: Job, a: Extraction, b: Extraction) -> Task:
         _partition(job, a, b),
         reads=reads | {"prompts": a.prompts(job.store)},
         part_names=[f"{family}{variant.part}" for variant in shared_variants(job, (a, b)) for family in families],
+        make=lambda job, part: _part(job, a, b, part),
+    )
+
+
+def _control_task(job: Job, a: Extraction, b: Extraction) -> Task:
+    """Two controls of one kind: aligned cosines only."""
+    return statistics_task(
+        job,
+        "compare",
+        f"{a.dataset}, {a.model} and {b.model}",
+        _partition(job, a, b),
+        reads={f"activations_{name}": part.partition(job.store, "activations") for name, part in (("a", a), ("b", b))}
+        | {"prompts": a.prompts(job.store)},
+        part_names=[f"controls:{variant.part}" for variant in shared_variants(job, (a, b))],
         make=lambda job, part: _part(job, a, b, part),
     )
 
@@ -106,9 +138,11 @@ def _part(job: Job, a: Extraction, b: Extraction, part: str) -> pa.Table:
     family, _, variant_part = part.partition(":")
     variant = variant_of(variant_part if family in FAMILIES else part)
     measured = FAMILIES.get(family, _matched)
+    rows = measured(_Models(job, a, b, variant))
+    kind = a.control or b.control
     return statistics_table(
         "cross_model_statistics",
-        measured(_Models(job, a, b, variant)),
+        [row._replace(control=kind) for row in rows] if kind else rows,
         extraction_a=a.extraction_id,
         extraction_b=b.extraction_id,
         model_a=a.model,
@@ -127,7 +161,10 @@ class _Models:
         self.subject = a.subject if self.alone else f"{a.dataset}, {a.model} and {b.model}"
         self.sampling: Sampling = sampling_of(job, a.dataset)
         self.depths = depth(job.store, a), depth(job.store, b)
-        self.stored = [pairs_of(extraction.partition(job.store, "activations"))[variant.pooling] for extraction in (a, b)]
+        self.stored = [
+            pairs_of(extraction.partition(job.store, "activations"))[extraction.stored_pooling(variant.pooling)]
+            for extraction in (a, b)
+        ]
 
     @cached_property
     def shared(self) -> Shared:
@@ -142,9 +179,14 @@ class _Models:
 
     @property
     def matched(self) -> list[tuple[int, int]]:
-        """Pairs of layers at the same relative depth, each layer with itself in one model; none where a depth is unknown."""
+        """Pairs of layers at the same relative depth, each layer with itself in one model; none where a depth is unknown.
+
+        Controls without passes have one layer.
+        """
         if self.alone:
             return [(layer, layer) for layer in self.stored[0]]
+        if not any(extraction.has_passes for extraction in self.extractions):
+            return [(0, 0)]
         depth_a, depth_b = self.depths
         return [] if depth_a is None or depth_b is None else matched(depth_a, depth_b, *self.stored)
 
@@ -152,7 +194,7 @@ class _Models:
         """Which pairs of layers the means over layers cover: those of two layers that are both averaged."""
         job = self.job
         a, b = (
-            averaged_layers(job.store, job.settings, extraction, [pair[i] for pair in pairs])
+            averaged_layers(job.store, job.settings, extraction, [pair[i] for pair in pairs]) if extraction.has_passes else {0}
             for i, extraction in enumerate((self.a, self.b))
         )
         return [i in a and j in b for i, j in pairs]
@@ -180,10 +222,58 @@ def _matched(models: _Models) -> list[Row]:
         return rows
     averaged = models.averaged(pairs)
     rows += _geometry(models, pairs, averaged)
+    residual = residual_measures(len(design.labels))
+    rows += _geometries(models, residual, design.rows, design.topic, pairs, averaged)
     spaces = [(models.layers[0].space(i), models.layers[1].space(j)) for i, j in pairs]
-    each = models.each("aligned directions", N_SPLITS)
+    each = models.each("aligned directions", N_SPLITS + 1)
     results = aligned(spaces, design, models.sampling, neutral=models.job.settings.neutral, each=each)
-    return rows + _rows(results, pairs, averaged, design.n_topics)
+    gains = _gains(models, results, pairs, averaged, design)
+    results += dissimilarities(spaces, design, models.sampling, each=models.each("distances between labels"))
+    return rows + _rows(results, pairs, averaged, design.n_topics) + gains
+
+
+def _gains(
+    models: _Models,
+    results: Sequence[Result],
+    pairs: Sequence[tuple[int, int]],
+    averaged: Sequence[bool],
+    design: Design,
+) -> list[Row]:
+    """What the carried model gives beyond a control in its place, for each control that has all prompts."""
+    job, rows = models.job, []
+    for kind, controls in rivals_of(job.store, CONTROLS, models.a, models.b).items():
+        sides = [Layers(job, control, models.variant, models.shared) for control in controls]
+        lacking = [
+            control.model
+            for control, side, layers in zip(controls, sides, models.stored, strict=True)
+            if not side.has_all(layers)
+        ]
+        if lacking:
+            job.listener.note(
+                f"{models.subject}: {' and '.join(lacking)} lack some of the prompts or layers, so they are no rivals"
+            )
+            continue
+        each = models.each(f"aligned directions of {kind}", 2 * N_SPLITS)
+        of_controls = []
+        for source, target in ((0, 1), (1, 0)):
+            layers = [(pair[source] if controls[source].has_passes else 0, pair[target]) for pair in pairs]
+            spaces = [(sides[source].space(i), models.layers[target].space(j)) for i, j in layers]
+            of_controls.append(carried_cosines(spaces, design, models.sampling, each=each))
+        made = _rows(aligned_gains(results, of_controls, design.emotions), pairs, averaged, design.n_topics)
+        rows += [row._replace(control=kind, statistic=row.statistic._replace(null=EXCEEDS_NOTHING)) for row in made]
+    return rows
+
+
+def _beside(models: _Models) -> list[Row]:
+    """Aligned cosines of two controls, without a null."""
+    pairs = models.matched if None not in models.depths else []
+    design = models.design() if pairs else None
+    if design is None:
+        return []
+    spaces = [(models.layers[0].space(i), models.layers[1].space(j)) for i, j in pairs]
+    each = models.each("aligned directions", CONTROL_SPLITS)
+    results = aligned_cosines(spaces, design, models.sampling, each=each, splits=CONTROL_SPLITS)
+    return _rows(results, pairs, models.averaged(pairs), design.n_topics)
 
 
 def _all_layers(models: _Models) -> list[Row]:
@@ -207,6 +297,7 @@ def _ceilings(models: _Models) -> list[Row]:
         return []
     spaces = [models.layers[0].space(layer) for layer in models.stored[0]]
     results = ceilings(spaces, design, models.sampling, each=models.each("ceilings", N_SPLITS))
+    results += dissimilarity_ceilings(spaces, design, models.sampling, each=models.each("distances between labels"))
     return _rows(results, models.matched, models.averaged(models.matched), design.n_topics)
 
 
@@ -219,8 +310,7 @@ def _subspaces(models: _Models) -> list[Row]:
     a, b = models.layers
     each = models.each("subspaces")
     if models.alone:
-        width = a.rows(pairs[0][0]).shape[1]
-        results = subspaces_of_model([a.space(layer) for layer, _ in pairs], design, width, models.sampling, each)
+        results = subspaces_of_model([a.space(layer) for layer, _ in pairs], design, models.sampling, each)
     else:
         spaces = [(a.space(i), b.space(j)) for i, j in pairs]
         results = subspaces_of_pair(
@@ -229,37 +319,63 @@ def _subspaces(models: _Models) -> list[Row]:
     return [_row(result, pairs[result.pair], design.n_topics) for result in results]
 
 
-FAMILIES: Mapping[str, Callable[[_Models], list[Row]]] = {"subspaces": _subspaces, "layers": _all_layers, "ceilings": _ceilings}
+FAMILIES: Mapping[str, Callable[[_Models], list[Row]]] = {
+    "subspaces": _subspaces,
+    "layers": _all_layers,
+    "ceilings": _ceilings,
+    "controls": _beside,
+}
 """What is measured besides the matched layers; a part for every variant, so that one is added without the others."""
 
 
 def _geometry(models: _Models, pairs: Sequence[tuple[int, int]], averaged: Sequence[bool]) -> list[Row]:
+    """CKA and RSA over all shared prompts; each prompt is a unit."""
+    numbers = models.shared.numbers
+    units = np.arange(len(numbers))[:, None]
+    return _geometries(models, MEASURES, units, numbers, pairs, averaged)
+
+
+def _geometries(
+    models: _Models,
+    measures: Sequence[Measure],
+    units: np.ndarray,
+    topics: np.ndarray,
+    pairs: Sequence[tuple[int, int]],
+    averaged: Sequence[bool],
+) -> list[Row]:
+    """Measures of how prompts are arranged, by units [unit, prompt] about topics [unit]."""
     if not pairs:
         return []
-    numbers = models.shared.numbers
-    groups = kept_without_groups(numbers, models.sampling)
+    groups = kept_without_groups(topics, models.sampling)
     a, b = ({layer: side.matrices(layer) for layer in {pair[i] for pair in pairs}} for i, side in enumerate(models.layers))
     rows = []
-    for measure in MEASURES:
-        results = geometries(measure, a, b, pairs, groups, models.sampling.fewer(), models.each(measure.name, 2))
-        rows += _rows(results, pairs, averaged, len(set(numbers.tolist())))
+    for measure in measures:
+        each = models.each(measure.name, 2)
+        results = geometries(measure, a, b, pairs, groups, models.sampling.fewer(), each, rows=units)
+        rows += _rows(results, pairs, averaged, len(set(topics.tolist())))
     return rows
 
 
 def _rows(results: Sequence[Result], pairs: Sequence[tuple[int, int]], averaged: Sequence[bool], n: int) -> list[Row]:
-    """Rows of each pair of layers, then the mean over the averaged ones, by emotion, measure, direction and fit."""
+    """Rows of each pair of layers, then the mean over the averaged ones, by emotion, measure, mapping and fit.
+
+    A mean has the number of components that all its layers have, or NULL where they differ.
+    """
     rows = []
     for _, group in groupby(sorted(results, key=_key), _key):
         members = list(group)
         rows += [_row(result, pairs[result.pair], n) for result in members]
-        mean = mean_of([result.sampled for result in members if averaged[result.pair]])
+        in_mean = [result for result in members if averaged[result.pair]]
+        mean = mean_of([result.sampled for result in in_mean])
         if mean is not None:
-            rows.append(_row(members[0]._replace(sampled=mean), (None, None), n))
+            components = {result.k for result in in_mean if np.isfinite(result.sampled.value)}
+            k = components.pop() if len(components) == 1 else None
+            rows.append(_row(members[0]._replace(sampled=mean, k=k), (None, None), n))
     return rows
 
 
-def _key(result: Result) -> tuple[str, str, str, str]:
-    return result.emotion or "", result.measure, result.mapping or "", result.fit or ""
+def _key(result: Result) -> tuple[str, ...]:
+    return tuple(name or "" for name in (result.emotion, result.target_emotion, result.measure, result.mapping, result.fit))
 
 
 def _row(result: Result, layers: tuple[int | None, int | None], n: int) -> Row:

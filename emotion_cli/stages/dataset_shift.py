@@ -9,6 +9,7 @@ from emotion_cli.job.comparisons import DatasetPair, dataset_pairs
 from emotion_cli.job.extractions import pairs_of, prompt_ids
 from emotion_cli.job.job import Job, Task
 from emotion_cli.job.layers import averaged_layers, prepare, read_layer
+from emotion_cli.job.membership import membership_of
 from emotion_cli.job.statistics import sampling_of, statistics_table, statistics_task
 from emotion_cli.job.variants import Variant, checked_labels, shared_variants, variant_of
 from emotion_cli.measures.gram import gram
@@ -54,14 +55,9 @@ def _shifts(job: Job, pair: DatasetPair, variant: Variant) -> list[Shift]:
     settings = job.settings
     activations = [extraction.partition(job.store, "activations") for extraction in pair]
     known = prompt_ids(job.store, pair.a)
-    topic_of = {
-        row["prompt_id"]: row["topic"]
-        for extraction in pair
-        for row in extraction.prompts(job.store).read(["prompt_id", "topic"]).to_pylist()
-    }
     held_a, held_b = (pairs_of(partition)[variant.pooling] for partition in activations)
     layers = [layer for layer in held_a if layer in held_b]
-    grams, labels, topics, n_a = {}, [], [], 0
+    grams, labels, ids, n_a = {}, [], [], 0
     for layer in layers:
         a, b = (read_layer(partition, variant.pooling, layer) for partition in activations)
         rest = [i for i, prompt_id in enumerate(b.prompt_ids) if prompt_id not in known]
@@ -70,10 +66,12 @@ def _shifts(job: Job, pair: DatasetPair, variant: Variant) -> list[Shift]:
         if not labels:
             n_a = len(a.labels)
             labels = a.labels + [b.labels[i] for i in rest]
-            topics = [topic_of[prompt_id] for prompt_id in a.prompt_ids + [b.prompt_ids[i] for i in rest]]
+            ids = a.prompt_ids + [b.prompt_ids[i] for i in rest]
     in_rest = {*labels[n_a:]}
+    topics, clusters = membership_of([extraction.prompts(job.store) for extraction in pair], ids)
     of_a = checked_labels(labels[:n_a], topics[:n_a], settings, variant, pair.a.subject)
-    on_both = replace(of_a, labels=labels, topics=topics, emotions=[emotion for emotion in of_a.emotions if emotion in in_rest])
+    emotions = [emotion for emotion in of_a.emotions if emotion in in_rest]
+    on_both = replace(of_a, labels=labels, topics=topics, clusters=clusters, emotions=emotions)
     if variant.reference not in in_rest if variant.reference != OTHERS else len(on_both.emotions) < 2:
         return []
     is_rest = [i >= n_a for i in range(len(labels))]

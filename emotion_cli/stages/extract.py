@@ -1,18 +1,24 @@
 """Prompts to activations: what is missing of each dataset under each model, streamed to Parquet part by part."""
 
 import json
-from collections.abc import Sequence
+import random
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from emotion_cli.engines import without_passes
 from emotion_cli.engines.local import PartWriter, chunks_of
 from emotion_cli.engines.parts import as_pairs, as_set, group_of, groups_of, work
 from emotion_cli.engines.stopping import stop_between_parts
 from emotion_cli.errors import UsageError
-from emotion_cli.job.extractions import COMPLETE, DEFAULT_POOLINGS, WORD, Extraction, Pairs, pairs_of
+from emotion_cli.job.extractions import COMPLETE, CONTENT, DEFAULT_POOLINGS, LAST, MEAN, WORD, Extraction, Pairs, pairs_of
 from emotion_cli.job.job import NOT_THERE, Job, Task, fingerprint
+from emotion_cli.job.profiles import SAMPLED, TokenNorms, write_profiles
 from emotion_cli.job.versions import versions
-from emotion_cli.prompts.words import WordList, read_words
+from emotion_cli.measures.profile import said
+from emotion_cli.prompts.words import WordList, last_word, read_words
 from emotion_cli.settings import Layers, Settings, layer_numbers
 from emotion_cli.suggestions import unknown
 from emotion_cli.wording import counted
@@ -21,13 +27,14 @@ from warehouse.store import FileEntry, Partition, table_of
 if TYPE_CHECKING:
     from emotion_cli.models.loaded import LoadedModel
     from emotion_cli.models.packing.proof import Choice
+    from emotion_cli.models.reader import Reader
     from emotion_cli.models.tokens import Tokens
 
 
 def tasks(job: Job) -> list[Task]:
     """One task a extraction, those of one model together, so that it is loaded once."""
     return [
-        _task(job, extraction)
+        (_task if extraction.has_passes else _task_without_passes)(job, extraction)
         for extraction in sorted(job.extractions, key=lambda extraction: list(job.sources).index(extraction.model))
     ]
 
@@ -39,8 +46,8 @@ def _task(job: Job, extraction: Extraction) -> Task:
     for pooling in poolings:
         if pooling not in POOLINGS:
             raise unknown("--pooling", pooling, POOLINGS)
-    partition = extraction.partition(job.store, "activations")
-    reason = _reason(partition, extraction.partition(job.store, "extractions"), poolings, job.settings.layer)
+    partition, described, profiles = _partitions(job, extraction)
+    reason = _reason(partition, described, profiles, poolings, job.settings.layer)
     if not reason and _words_changed(partition, poolings, read_words(job.settings.words)):
         reason = "changed: words"
     return Task(
@@ -53,7 +60,62 @@ def _task(job: Job, extraction: Extraction) -> Task:
     )
 
 
-def _reason(activations: Partition, extractions: Partition, poolings: Sequence[str], layers: Layers) -> str:
+def _task_without_passes(job: Job, extraction: Extraction) -> Task:
+    partition, described, profiles = _partitions(job, extraction)
+    return Task(
+        "extract",
+        extraction.subject,
+        (extraction.prompts(job.store).folder,),
+        partition.folder,
+        _reason(partition, described, profiles, (MEAN,), ()),
+        lambda job: _run_without_passes(job, extraction),
+    )
+
+
+def _run_without_passes(job: Job, extraction: Extraction) -> None:
+    prompts = _in_order(extraction.prompts(job.store).read(["prompt_id", "text", "emotion"]).to_pydict())
+    made = without_passes.control_rows(job, extraction, prompts["text"])
+    source = job.sources[extraction.model]
+    partition, target = (extraction.partition(job.store, table) for table in ("activations", "extractions"))
+    with partition.hold(), target.hold():
+        files = without_passes.write(job, extraction, partition, prompts, made)
+        committed = partition.commit(files, {"pairs": without_passes.PAIRS, "words_sha256": None, "recomputed": {}})
+        known = {
+            "control": extraction.control,
+            "prompts_sha256": extraction.prompts_sha256,
+            "revision": source.revision,
+            "weights_sha256": source.weights_sha256,
+            "tokenizer_sha256": source.tokenizer_sha256,
+            "architecture": made.architecture,
+            "n_layers": 0,
+            "d_model": made.rows.shape[1],
+            "poolings": [MEAN],
+            "layers": [0],
+            "n_prompts": len(prompts["text"]),
+            "n_tokens": sum(made.sizes),
+            "versions": json.dumps(versions(), sort_keys=True),
+            "created_at": datetime.now(UTC),
+            "status": COMPLETE,
+        }
+        _commit_row(target, known, {"activations": committed.fingerprint}, partition)
+    write_profiles(job.store, extraction)
+
+
+def _partitions(job: Job, extraction: Extraction) -> tuple[Partition, Partition, Partition]:
+    return (
+        extraction.partition(job.store, "activations"),
+        extraction.partition(job.store, "extractions"),
+        extraction.partition(job.store, "layer_profiles"),
+    )
+
+
+def _commit_row(target: Partition, known: Mapping[str, Any], inputs: Mapping[str, Any], activations: Partition) -> None:
+    """Write the row of an extraction; columns that are not `known` are NULL."""
+    entry = target.write([table_of("extractions", {name: [known.get(name)] for name in target.table.file_column_names})])
+    target.commit([entry], inputs, reads={"activations": activations.place})
+
+
+def _reason(activations: Partition, extractions: Partition, profiles: Partition, poolings: Sequence[str], layers: Layers) -> str:
     stored, row = pairs_of(activations), extractions.manifest()
     if not stored:
         return "incomplete" if activations.has_progress else NOT_THERE
@@ -61,6 +123,9 @@ def _reason(activations: Partition, extractions: Partition, poolings: Sequence[s
         return NOT_THERE
     if row.inputs.get("activations") not in (None, fingerprint(activations)):
         return "its row in extractions is out of date"
+    described = profiles.manifest()
+    if described is None or described.inputs.get("activations") != fingerprint(activations):
+        return "its layer profiles are out of date"
     n_layers = extractions.read(["n_layers"])["n_layers"][0].as_py()
     requested = layer_numbers(layers, n_layers) or (range(n_layers + 1) if n_layers is not None else ())
     lacking = [pooling for pooling in poolings if pooling not in stored or not set(requested) <= set(stored[pooling])]
@@ -95,11 +160,13 @@ def _run(job: Job, extraction: Extraction, poolings: Sequence[str]) -> None:
         raise UsageError(
             f"--layer {too_high[0]}: {extraction.model} has layers 0 to {loaded.n_layers}", hint=f"--layer 0-{loaded.n_layers}"
         )
-    spans = None
+    spans = content = None
     if WORD in poolings:
         spans = [words.spans(text, label) for text, label in zip(prompts["text"], prompts["emotion"], strict=True)]
+    if CONTENT in poolings:
+        content = [last_word(text) for text in prompts["text"]]
     reader = Reader(loaded, Reading(*(getattr(settings, name) for name in Reading._fields)), notify=listener.note)
-    tokens = reader.tokens(prompts["text"], spans)
+    tokens = reader.tokens(prompts["text"], spans, content)
     if settings.chat_template and template_sha256(loaded.tokenizer, extraction.model) != extraction.template_sha256:
         raise UsageError(
             f"{extraction.model}: the chat template gives another text now than when this run was planned",
@@ -149,8 +216,42 @@ def _run(job: Job, extraction: Extraction, poolings: Sequence[str]) -> None:
                 files, {"pairs": pairs, "words_sha256": words_sha256, "recomputed": recomputed}, unfinished=todo.left
             )
             row = _extraction_row(extraction, loaded, settings, pairs, files, choice, tokens, words_sha256) | recomputed
-            entry = target.write([table_of("extractions", {key: [value] for key, value in row.items()})])
-            target.commit([entry], {"activations": made.fingerprint}, reads={"activations": partition.place})
+            _commit_row(target, row, {"activations": made.fingerprint}, partition)
+    sampled = _token_norms(reader, choice, prompts, pairs, words, settings.neutral, extraction.extraction_id)
+    for sentence in said(write_profiles(job.store, extraction, sampled)):
+        listener.note(f"{extraction.subject}: {sentence}")
+
+
+def _token_norms(
+    reader: "Reader", choice: "Choice", prompts: dict[str, list], pairs: Pairs, words: WordList, neutral: str, seed: str
+) -> TokenNorms:
+    """Norms of single tokens of a few prompts, which are read once more: neutral ones, or any where there are none."""
+    from emotion_cli.models.norms import token_norms
+    from emotion_cli.models.pooling import POOLINGS
+
+    chance, every = random.Random(seed), range(len(prompts["text"]))
+    is_neutral = [place for place in every if prompts["emotion"][place] == neutral] or every
+    of_median, of_pooled = (sorted(chance.sample(places, min(SAMPLED, len(places)))) for places in (is_neutral, every))
+    several = [pooling for pooling in pairs if pooling != LAST]
+    places = sorted({*of_median, *(of_pooled if several else ())})
+    texts = [prompts["text"][place] for place in places]
+    spans = [words.spans(prompts["text"][place], prompts["emotion"][place]) for place in places] if WORD in pairs else None
+    tokens = reader.tokens(texts, spans, list(map(last_word, texts)) if CONTENT in pairs else None)
+    layers = sorted({layer for of_pooling in pairs.values() for layer in of_pooling})
+    norms = token_norms(reader.loaded, tokens.ids, layers=layers, strategy=choice.strategy, batch_tokens=reader.batch_tokens)
+    of_place = dict(zip(places, zip(norms, tokens.marks(range(len(places))), strict=True), strict=True))
+    medians = np.median(np.concatenate([of_place[place][0][:, 1:] for place in of_median], axis=1), axis=1)
+    pooled = {
+        pooling: np.concatenate(
+            [read[:, list(POOLINGS[pooling](read.shape[1], marks))] for read, marks in (of_place[place] for place in of_pooled)],
+            axis=1,
+        )
+        for pooling in several
+    }
+    return TokenNorms(
+        dict(zip(layers, medians.tolist(), strict=True)),
+        {pooling: dict(zip(layers, read, strict=True)) for pooling, read in pooled.items()},
+    )
 
 
 def _in_order(prompts: dict[str, list]) -> dict[str, list]:
@@ -181,8 +282,8 @@ def _extraction_row(
     from emotion_cli.models.centring import ignores_mean
 
     return {
+        "control": extraction.control,
         "prompts_sha256": extraction.prompts_sha256,
-        "control": None,
         "revision": loaded.source.revision,
         "weights_sha256": loaded.source.weights_sha256,
         "tokenizer_sha256": loaded.source.tokenizer_sha256,

@@ -1,23 +1,27 @@
 """Activations to directions: one part for each method, reference and pooling."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pyarrow as pa
 
 from emotion_cli.job.extractions import Extraction, pairs_of
 from emotion_cli.job.job import Job, Task, parts_task
 from emotion_cli.job.layers import averaged_layers, prepare, read_layer
-from emotion_cli.job.variants import Variant, caveat, checked_labels, variant_of, variants
-from emotion_cli.measures.directions import Direction, directions
+from emotion_cli.job.variants import Variant, caveat, checked_labels, variant_of, variants_with_vectors
+from emotion_cli.measures.directions import METHODS, Direction, directions
+from emotion_cli.measures.whitening import as_read
 from emotion_cli.settings import Settings
 from warehouse.store import Partition, table_of
 
 
 def tasks(job: Job) -> list[Task]:
-    """One task for each extraction with activations."""
-    return [_task(job, extraction) for extraction in job.with_activations]
+    """One task for each extraction with activations, those of controls too; none where no method asked for makes vectors."""
+    tasks_with_parts = ((extraction, variants_with_vectors(job, extraction)) for extraction in job.measured)
+    return [_task(job, extraction, chosen) for extraction, chosen in tasks_with_parts if chosen]
 
 
-def _task(job: Job, extraction: Extraction) -> Task:
+def _task(job: Job, extraction: Extraction, chosen: Sequence[Variant]) -> Task:
     activations = extraction.partition(job.store, "activations")
     return parts_task(
         "vectors",
@@ -25,7 +29,7 @@ def _task(job: Job, extraction: Extraction) -> Task:
         extraction.partition(job.store, "vectors"),
         reads={"activations": activations},
         inputs={"neutral": job.settings.neutral, "over_layers": job.settings.over_layers},
-        part_names=[variant.part for variant in variants(job.settings, activations)],
+        part_names=[variant.part for variant in chosen],
         make=lambda job, part: _part(job, extraction, variant_of(part)),
     )
 
@@ -34,7 +38,9 @@ def _directions(activations: Partition, layer: int, settings: Settings, variant:
     rows = read_layer(activations, variant.pooling, layer)
     # a direction needs no topics
     labels = checked_labels(rows.labels, [None] * len(rows.labels), settings, variant, subject)
-    return directions(prepare(rows, settings, variant), labels)
+    prepared = prepare(rows, settings, variant)
+    made = directions(prepared, labels)
+    return as_read(prepared, made) if METHODS[variant.method].whitens else made
 
 
 def _part(job: Job, extraction: Extraction, variant: Variant) -> pa.Table:

@@ -2,17 +2,19 @@
 
 import pyarrow as pa
 
+from emotion_cli.job.controls import grams_of_controls, rivals_of
 from emotion_cli.job.extractions import Extraction
 from emotion_cli.job.job import Job, Task
 from emotion_cli.job.layers import averaged_layers, inner_products
 from emotion_cli.job.statistics import sampling_of, statistics_table, statistics_task
 from emotion_cli.job.variants import Variant, variant_of, variants
 from emotion_cli.measures.within.likeness import comparisons
+from emotion_cli.models.sources.controls import WITHOUT_PASSES
 
 
 def tasks(job: Job) -> list[Task]:
-    """One task for each extraction with activations."""
-    return [_task(job, extraction) for extraction in job.with_activations]
+    """One task for each extraction with activations, those of controls too."""
+    return [_task(job, extraction) for extraction in job.measured]
 
 
 def _task(job: Job, extraction: Extraction) -> Task:
@@ -22,7 +24,11 @@ def _task(job: Job, extraction: Extraction) -> Task:
         "compare",
         extraction.subject,
         extraction.partition(job.store, "within_model_statistics"),
-        reads={"activations": activations, "prompts": extraction.prompts(job.store)},
+        reads={"activations": activations, "prompts": extraction.prompts(job.store)}
+        | {
+            kind: control.partition(job.store, "activations")
+            for kind, (control,) in rivals_of(job.store, WITHOUT_PASSES, extraction).items()
+        },
         part_names=[variant.part for variant in variants(job.settings, activations)],
         make=lambda job, part: _part(job, extraction, variant_of(part)),
     )
@@ -31,5 +37,7 @@ def _task(job: Job, extraction: Extraction) -> Task:
 def _part(job: Job, extraction: Extraction, variant: Variant) -> pa.Table:
     inner = inner_products(job, extraction, variant)
     averaged = averaged_layers(job.store, job.settings, extraction, inner.grams)
-    rows = comparisons(inner.grams, inner.labels, sampling_of(job, extraction.dataset), averaged)
-    return statistics_table("within_model_statistics", rows, **variant._asdict())
+    controls = grams_of_controls(job, extraction, variant, inner.all_ids)
+    rows = comparisons(inner.grams, inner.labels, sampling_of(job, extraction.dataset), averaged, controls)
+    of_control = {"control": extraction.control} if extraction.control else {}
+    return statistics_table("within_model_statistics", rows, **variant._asdict(), **of_control)

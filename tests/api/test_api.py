@@ -18,7 +18,13 @@ from warehouse.store import Store
 def test_vectors_are_those_of_the_store(workplace):
     frame = emo.open(workplace.store).vectors(model="tiny-gpt2", emotion="rage", layer=[1, 3], reference="calm")
     stored = Catalog(Store(workplace.store)).dicts(
-        "vectors", model=["tiny-gpt2"], emotion=["rage"], layer=[1, 3], reference=["calm"], pooling=["last"]
+        "vectors",
+        model=["tiny-gpt2"],
+        emotion=["rage"],
+        layer=[1, 3],
+        reference=["calm"],
+        pooling=["last"],
+        method=["mean_difference"],
     )
     assert frame.to_dicts() == stored and frame["layer"].to_list() == [1, 3]
     matrix = frame["vector"].to_numpy()

@@ -29,7 +29,8 @@ def store(tmp_path_factory):
 
 def rows_of(store, layers):
     query = f"""select measure, layer_a, layer_b, value, p_value from cross_model_statistics
-                where model_a <> model_b and direction is not null and layer_a {layers}"""
+                where model_a <> model_b and mapping is not null and control is null and layer_a {layers}
+                and model_a not like '%:%' and model_b not like '%:%'"""
     return json.loads(emo_ok("sql", query, "--format", "json", "--store", store).out)
 
 

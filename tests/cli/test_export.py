@@ -19,7 +19,7 @@ def test_from_a_store_to_files_to_another_store(tmp_path):
     said = emo_ok("import", *files, "--store", "other", cwd=tmp_path).err
     assert "imported mine, lab/m: 4 vectors" in said and "without activations; next: emo plot" in said
     assert "already" in emo_ok("import", *files, "--store", "other", cwd=tmp_path).err
-    select = "select * from vectors where layer > 1 order by all"
+    select = "select * from vectors where layer > 1 and method = 'mean_difference' order by all"
     stored = [emo_ok("sql", select, "--format", "csv", "--store", store, cwd=tmp_path).out for store in ("store", "other")]
     assert stored[0] == stored[1] and stored[0].count("\n") == 5
     refused = emo("vectors", *CALM, "--store", "other", cwd=tmp_path)

@@ -17,7 +17,7 @@ def test_a_verdict_is_kept_and_heeded(tmp_path):
     emo_ok("datasets", "import", write_prompts(tmp_path / "mine.jsonl"), "--dataset", "mine", *where[:2])
     ran = emo_ok("models", "check", folder, "--format", "json", *where)
     rows = json.loads(ran.out)
-    assert len(rows) == 9 and all(row["passed"] and row["model"] == "tiny" for row in rows)
+    assert len(rows) == 10 and all(row["passed"] and row["model"] == "tiny" for row in rows)
     assert f"next: emo run -m {folder}" in ran.plain
     stored = Catalog(Store(tmp_path / "store")).dicts("model_checks")
     assert {row["check_name"]: row["value"] for row in stored} == {row["check"]: row["value"] for row in rows}

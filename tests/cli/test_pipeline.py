@@ -58,7 +58,9 @@ def test_stored_numbers_follow_from_the_model(workplace):
         for pooling, pool in (("last", lambda s: s[-1]), ("mean", lambda s: s[1:].mean(0))):
             pooled = np.array([pool(state[layer].double().numpy()) for state in states])
             expected = pooled[labels == "rage"].mean(0) - pooled[labels == "calm"].mean(0)
-            (row,) = Catalog(store).dicts("vectors", model=["tiny-gpt2"], emotion=["rage"], layer=[layer], pooling=[pooling])
+            (row,) = Catalog(store).dicts(
+                "vectors", model=["tiny-gpt2"], emotion=["rage"], layer=[layer], pooling=[pooling], method=["mean_difference"]
+            )
             np.testing.assert_allclose(row["vector"], expected, atol=1e-5 * np.abs(pooled).max())
             assert row["l2_norm"] == pytest.approx(np.linalg.norm(expected), rel=1e-4)
 
@@ -282,7 +284,8 @@ def test_test_sets_make_no_vectors(workplace, tmp_path):
     emo_ok("datasets", "import", workplace.prompts, "--dataset", "exam", "--role", "test", "--store", tmp_path)
     emo_ok("run", "-d", "exam", "-m", workplace.models[0], "--store", tmp_path, "--cache", workplace.cache)
     assert Catalog(Store(tmp_path)).dicts("vectors") == []
-    assert Store(tmp_path).n_rows("activations") == 72
+    # of the model, of words, of its embeddings, and of it untrained
+    assert Store(tmp_path).n_rows("activations") == 72 + 18 + 18 + 72
     ran = emo("vectors", "-d", "exam", "--store", tmp_path)
     assert ran.code == 2
     assert "exam is a test set" in ran.err
@@ -298,10 +301,12 @@ def test_the_main_job_on_the_embedded_models(tmp_path, cache):
     layers = {"smollm2-135m": 31, "gemma3-270m": 19}
     prompts = {"baseline": 280, "extended": 400, "heldout": 160, "implicit": 400, "implicit-heldout": 160}
     expected = {(dataset, model, layers[model], prompts[dataset] * layers[model]) for dataset in prompts for model in layers}
+    kinds = {f"embeddings:{model}": 1 for model in layers} | {f"untrained:{model}": n for model, n in layers.items()}
+    expected |= {(dataset, name, n, prompts[dataset] * n) for dataset in prompts for name, n in {**kinds, "words:0": 1}.items()}
     assert {tuple(row.values()) for row in found.to_pylist()} == expected
     vectors = catalog.rows("select distinct dataset, model, emotion from vectors").to_pylist()
-    assert len(vectors) == 3 * 2 * 3
-    within = catalog.dicts("within_model_similarity_by_model")
+    assert len(vectors) == 3 * (2 + 5) * 3
+    within = catalog.dicts("within_model_similarity_by_model", model=list(layers))
     assert len(within) == 3 * 2 * 3
     assert all(-1 <= row["mean_cosine_similarity"] <= 1 and row["null_low"] < row["null_high"] for row in within)
     assert catalog.dicts("cross_model_similarity_by_layer") == []

@@ -88,7 +88,9 @@ def test_three_way_tables(store):
         for model in MODELS
         for a, b in (("anger", "apology"), ("anger", "gratitude"), ("apology", "gratitude"))
     }
-    shapes = rows(store, "select distinct model, count(*) n, min(len(vector)) d from vectors group by dataset, model, emotion")
+    shapes = rows(
+        store, "select distinct model, count(*) n, min(len(vector)) d from vectors group by dataset, model, method, emotion"
+    )
     assert [(row["model"], row["n"], row["d"]) for row in sorted(shapes, key=lambda row: row["model"])] == [
         (model, "13", "768") for model in sorted(MODELS)
     ]

@@ -41,14 +41,14 @@ def test_it_lists_asks_and_removes(place):
     assert ran.code == 2 and "no terminal is available to confirm it" in ran.err and "emo rm -m a/one --yes" in ran.plain
     ran = emo_ok("rm", "-m", "a/one", "--dry-run", "--format", "json", cwd=place)
     rows = json.loads(ran.out)
-    assert [row["place"].split("/")[0] for row in rows] == ["extractions", "activations"]
-    assert [row["rows"] for row in rows] == [1, 24] and all(row["files"] == 2 and row["bytes"] > 1000 for row in rows)
-    assert "25 rows in 4 files" in ran.err and "would be removed" in ran.err
+    assert [row["place"].split("/")[0] for row in rows] == ["layer_profiles", "extractions", "activations"]
+    assert [row["rows"] for row in rows] == [2, 1, 24] and all(row["files"] == 2 and row["bytes"] > 1000 for row in rows)
+    assert "27 rows in 6 files" in ran.err and "would be removed" in ran.err
     code, err = answered(place, "n", "rm", "-m", "a/one")
     assert code == 0 and "nothing was removed" in err
     assert models(place) == {"a/one", "two"}
     code, err = answered(place, "y", "rm", "-m", "a/one")
-    assert code == 0 and "removed 25 rows" in err
+    assert code == 0 and "removed 27 rows" in err
     assert models(place) == {"two"}
     emo_ok("verify", cwd=place)
     emo_ok("rm", "-d", "mine", "--yes", "-q", cwd=place)

@@ -64,7 +64,7 @@ def test_layers_beyond_the_model(workplace, command):
     ("options", "said"),
     [
         ((*CALM, "--method", "mean_diference"), "did you mean mean_difference?"),
-        ((*CALM, "--pooling", "lst"), "--pooling: 'lst' is not one of last, mean, word; did you mean last?"),
+        ((*CALM, "--pooling", "lst"), "--pooling: 'lst' is not one of last, mean, word, content; did you mean last?"),
         (("--reference", "clam", "--neutral", "calm"), "did you mean calm?"),
         (("--reference", "calm", "--neutral", "clam"), "--neutral: 'clam' is not one of calm, rage, thanks; did you mean calm?"),
         ((*CALM, "--recipe", "conceps"), "--recipe: 'conceps' is not one of default, report, concepts; did you mean concepts?"),

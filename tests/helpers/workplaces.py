@@ -52,6 +52,7 @@ def run_options(place: Workplace) -> list[object]:
     return [
         "-d",
         "mine",
+        "--no-controls",
         *models,
         "--reference",
         "calm",

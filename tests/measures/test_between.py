@@ -3,13 +3,22 @@
 import numpy as np
 import pytest
 
-from emotion_cli.measures.between.alignment import aligned, ceilings
-from emotion_cli.measures.between.geometry import MEASURES, Matrices, best_depths, correlations_of, geometries, hsic_pattern
+from emotion_cli.measures.between.alignment import aligned, aligned_cosines, ceilings
+from emotion_cli.measures.between.flips import signs_of
+from emotion_cli.measures.between.geometry import (
+    MEASURES,
+    Matrices,
+    best_depths,
+    correlations_of,
+    geometries,
+    hsic_pattern,
+    residual_measures,
+)
 from emotion_cli.measures.between.maps import ridge, rotations, rows_of
 from emotion_cli.measures.between.space import space_of, spectrum_of, strength_of
-from emotion_cli.measures.inference.relabelling import as_labelled, design_of, exchanged, groups_left_out, thirds_of
+from emotion_cli.measures.inference.relabelling import as_labelled, design_of, groups_left_out, thirds_of
 from emotion_cli.measures.inference.sampling import Sampling, generator
-from emotion_cli.measures.inference.statistic import Tail, jackknife_interval, null_of
+from emotion_cli.measures.inference.statistic import Sampled, Tail, jackknife_interval, n_carrying, null_of
 from emotion_cli.measures.labels import Labels
 
 LABELS = ["anger", "apology", "gratitude", "neutral"]
@@ -68,37 +77,114 @@ def test_rotations_are_procrustes():
     np.testing.assert_allclose(turn, orthogonal_procrustes(*centred)[0], atol=1e-10)
 
 
+def met(x, y, design, trial, split, *, emotion, target):
+    """The cosine of one split, with explicit maps, vectors and means; `target` is weights [label] of the target's direction."""
+    label, kept = trial.label[0], np.repeat(trial.kept[0][:, None], 4, 1)
+    number = LABELS.index(emotion)
+    fit = design.rows[split.fit].ravel()
+    strength = strength_of(spectrum_of(x[fit] @ x[fit].T, 4), y[fit] @ y[fit].T, len(fit) - 4)
+    used = ((label[split.fit] != number) & kept[split.fit]).ravel()
+    carry = plain_map(x[fit][used], y[fit][used], label[split.fit].ravel()[used], strength)
+    vectors = []
+    for rows, third, weights in ((x, split.source, design.coefficients(emotion)), (y, split.target, target)):
+        of = [rows[design.rows[third][(label[third] == i) & kept[third]]].mean(0) for i in range(4)]
+        vectors.append(weights @ np.array(of))
+    moved = vectors[0] @ carry
+    return moved, vectors[1], moved @ vectors[1] / np.linalg.norm(moved) / np.linalg.norm(vectors[1])
+
+
+def scaled(rows):
+    return (rows - rows.mean(0)) / np.sqrt(((rows - rows.mean(0)) ** 2).sum(1).mean())
+
+
+def by_name(results, **equal):
+    """The samples of the results that have these values, by emotion and target emotion."""
+    return {
+        (one.emotion, one.target_emotion): one.sampled
+        for one in results
+        if all(getattr(one, name) == value for name, value in equal.items())
+    }
+
+
 @pytest.mark.parametrize("reference", ["neutral", "others"])
 def test_aligned_cosines_follow_from_the_activations(reference):
-    """Value, one relabelling and one jackknife replicate once more: explicit maps, vectors and means."""
+    """The whole matrix, the directions against others, and one jackknife replicate once more, in plain numpy."""
     (x, y), labels, topics = sample(2)
     design = design_of(Labels(labels, topics, EMOTIONS, reference))
     sampling = Sampling(0, 20, ("d",))
-    curves = aligned([(space_of(x @ x.T), space_of(y @ y.T))], design, sampling, neutral="neutral", each=each)
-    one = next(c for c in curves if (c.emotion, c.measure, c.mapping, c.fit) == ("apology", "aligned_cosine", "a_to_b", "ridge"))
-    x, y = ((m - m.mean(0)) / np.sqrt(((m - m.mean(0)) ** 2).sum(1).mean()) for m in (x, y))
-    swapped = EMOTIONS if reference == "others" else ["apology", "neutral"]
-    trials = [
-        as_labelled(design),
-        exchanged(design, swapped, sampling).part(slice(0, 1)),
-        groups_left_out(design, sampling).part(slice(0, 1)),
-    ]
-    for trial, expected in zip(trials, (one.sampled.value, one.sampled.draws[0], one.sampled.groups[0]), strict=True):
-        label, kept = trial.label[0], np.repeat(trial.kept[0][:, None], 4, 1)
-        cosines = []
-        for split in thirds_of(design, sampling):
-            fit = design.rows[split.fit].ravel()
-            strength = strength_of(spectrum_of(x[fit] @ x[fit].T, 4), y[fit] @ y[fit].T, len(fit) - 4)
-            used = ((label[split.fit] != 1) & kept[split.fit]).ravel()
-            carry = plain_map(x[fit][used], y[fit][used], label[split.fit].ravel()[used], strength)
-            weights = design.coefficients("apology")
-            vectors = []
-            for rows, third in ((x, split.source), (y, split.target)):
-                of = [rows[design.rows[third][(label[third] == i) & kept[third]]].mean(0) for i in range(4)]
-                vectors.append(weights @ np.array(of))
-            moved = vectors[0] @ carry
-            cosines.append(moved @ vectors[1] / np.linalg.norm(moved) / np.linalg.norm(vectors[1]))
-        assert expected == pytest.approx(np.mean(cosines), abs=1e-7)
+    spaces = [(space_of(x @ x.T), space_of(y @ y.T))]
+    results = aligned(spaces, design, sampling, neutral="neutral", each=each, splits=6)
+    x, y = scaled(x), scaled(y)
+    splits = thirds_of(design, sampling, 6)
+    where = {"mapping": "a_to_b", "fit": "ridge"}
+    cells = by_name(results, measure="carried_cosine", **where)
+    trials = as_labelled(design), groups_left_out(design, sampling).part(slice(0, 1))
+    others = design._replace(reference="others").coefficients("apology")
+    against_others = by_name(results, measure="aligned_cosine_others", **where)["apology", None]
+    for i, trial in enumerate(trials):
+        for target in EMOTIONS:
+            weights = design.coefficients(target)
+            cosines = [met(x, y, design, trial, split, emotion="apology", target=weights)[2] for split in splits]
+            one = cells["apology", target]
+            assert (one.value, *one.groups)[i] == pytest.approx(np.mean(cosines), abs=1e-7)
+            if i == 0:
+                np.testing.assert_allclose(one.splits, cosines, atol=1e-7)
+                assert one.mc_error == pytest.approx(np.std(cosines, ddof=1) / np.sqrt(6), abs=1e-6)
+        cosines = [met(x, y, design, trial, split, emotion="apology", target=others)[2] for split in splits]
+        assert (against_others.value, *against_others.groups)[i] == pytest.approx(np.mean(cosines), abs=1e-7)
+    diagonal = by_name(results, measure="aligned_cosine", **where)["apology", None]
+    assert diagonal.value == cells["apology", "apology"].value
+    alone = by_name(aligned_cosines(spaces, design, sampling, each=each, splits=6), mapping="a_to_b")["apology", None]
+    assert alone.draws is None and alone.value == pytest.approx(diagonal.value, abs=1e-12)
+    np.testing.assert_allclose(alone.groups, diagonal.groups, atol=1e-12)
+
+
+def test_signs_are_flipped_in_the_components_of_the_target_s_prompts():
+    """Each draw once more: coordinates of both directions in principal components, label means removed, with random signs."""
+    (x, y), labels, topics = sample(5)
+    design = design_of(Labels(labels, topics, EMOTIONS, "neutral"))
+    sampling = Sampling(0, 20, ("d",))
+    spaces = [(space_of(x @ x.T), space_of(y @ y.T))]
+    results = aligned(spaces, design, sampling, neutral="neutral", each=each, splits=4)
+    x, y = scaled(x), scaled(y)
+    table = design.rows
+    within = (y[table] - y[table].mean(0)).reshape(table.size, -1)
+    axes = np.linalg.svd(within, full_matrices=False)[2]
+    signs = signs_of(design, sampling)
+    parts = {}
+    for emotion in EMOTIONS:
+        for target in EMOTIONS:
+            of_splits = []
+            for split in thirds_of(design, sampling, 4):
+                weights = design.coefficients(target)
+                moved, goal, cosine = met(x, y, design, as_labelled(design), split, emotion=emotion, target=weights)
+                along = (axes @ moved) * (axes @ goal) / np.linalg.norm(moved) / np.linalg.norm(goal)
+                of_splits.append(np.concatenate([[cosine - along.sum()], along]))
+            parts[emotion, target] = np.mean(of_splits, axis=0)
+    where = {"mapping": "a_to_b", "fit": "ridge"}
+    one = by_name(results, measure="aligned_cosine", **where)["anger", None]
+    flipped = signs[:, : len(axes) + 1] @ parts["anger", "anger"]
+    np.testing.assert_allclose(one.draws, flipped, atol=1e-7)
+    assert one.parts.sum() == pytest.approx(one.value)
+    one = by_name(results, measure="aligned_specificity", **where)["anger", None]
+    mixed = parts["anger", "anger"] - (parts["anger", "apology"] + parts["anger", "gratitude"]) / 2
+    mixed = mixed - (parts["apology", "anger"] + parts["gratitude", "anger"]) / 2
+    mixed = mixed + np.mean([parts[a, b] for a in EMOTIONS[1:] for b in EMOTIONS[1:]], axis=0)
+    np.testing.assert_allclose(one.draws, signs[:, : len(axes) + 1] @ mixed, atol=1e-7)
+    assert one.value == pytest.approx(mixed.sum(), abs=1e-7)
+
+
+@pytest.mark.parametrize(("parts", "n"), [([1, 0, 0], 1), ([-1, 1, 1, 1], 4), ([95, -5, 0], 1), ([94, -6], 2)])
+def test_coordinates_that_carry_a_value_are_counted(parts, n):
+    assert n_carrying(np.array(parts, float)) == n
+
+
+def test_a_value_on_few_coordinates_has_no_p_value():
+    signs = np.random.default_rng(0).choice([-1.0, 1.0], size=(50, 6))
+    for n, kind in ((5, "too_few"), (6, "sign_flips")):
+        parts = np.repeat([0.1, 0.0], [n, 6 - n])
+        statistic = Sampled(parts.sum(), signs @ parts, parts=parts, kind="sign_flips").statistic(9)
+        assert statistic.null.kind == kind and (statistic.null.p_value is None) == (n < 6)
 
 
 def test_no_topic_is_in_two_thirds():
@@ -139,7 +225,63 @@ def geometry(name, x, y, draws=20, groups=None):
     (measure,) = (measure for measure in MEASURES if measure.name == name)
     groups = ~np.eye(len(x), dtype=bool)[:3] if groups is None else groups
     sampling = Sampling(0, draws, ("d",))
-    return geometries(measure, {0: matrices(x)}, {3: matrices(y)}, [(0, 3)], groups, sampling, each)[0].sampled
+    units = np.arange(len(x))[:, None]
+    return geometries(measure, {0: matrices(x)}, {3: matrices(y)}, [(0, 3)], groups, sampling, each, rows=units)[0].sampled
+
+
+def residual(name, x, y, draws=20):
+    """Debiased CKA of 4 labels without their means, each block left out in turn."""
+    (measure,) = (measure for measure in residual_measures(4) if measure.name == name)
+    units = np.arange(len(x)).reshape(-1, 4)
+    groups = ~np.eye(len(units), dtype=bool)[:3]
+    sampling = Sampling(0, draws, ("d",))
+    return geometries(measure, {0: matrices(x)}, {3: matrices(y)}, [(0, 3)], groups, sampling, each, rows=units)[0].sampled
+
+
+def test_residual_cka_is_hsic_of_blocks_summed_over_labels():
+    """Once more in plain numpy: unbiased HSIC with a block as one sample, for every two labels."""
+    rng = np.random.default_rng(11)
+    x, y = rng.normal(size=(40, 6)), rng.normal(size=(40, 9))
+
+    def pattern(rows, *, without_topics):
+        shaped = (rows - rows.mean(0)).reshape(10, 4, -1)
+        shaped = shaped - shaped.mean(1, keepdims=True) if without_topics else shaped
+        found = {}
+        for k in range(4):
+            for m in range(4):
+                bare = shaped[:, k] @ shaped[:, m].T * (1 - np.eye(10))
+                ends = np.ones(10)
+                along, down = bare @ ends / 8, ends @ bare / 8
+                found[k, m] = (bare - along[:, None] - down + bare.sum() / 72) * (1 - np.eye(10))
+        return np.array([found[pair] for pair in sorted(found)]).ravel()
+
+    for name, without_topics in (("cka_labels_removed", False), ("cka_labels_topics_removed", True)):
+        a, b = (pattern(rows, without_topics=without_topics) for rows in (x, y))
+        expected = a @ b / np.linalg.norm(a) / np.linalg.norm(b)
+        assert residual(name, x, y).value == pytest.approx(expected)
+        # whole blocks are paired at random, and left out
+        order = generator(0, "d", "pairing", "0").permutation(10)
+        moved = pattern(x.reshape(10, 4, -1)[order].reshape(40, -1), without_topics=without_topics)
+        assert residual(name, x, y).draws[0] == pytest.approx(moved @ b / np.linalg.norm(a) / np.linalg.norm(b))
+
+
+def test_what_labels_and_topics_share_drops_out_of_residual_cka():
+    """Models that share labels only, or topics only, and have noise of their own: what is left is 0, without bias."""
+    rng = np.random.default_rng(12)
+    values = {(what, name): [] for what in ("labels", "topics") for name in ("cka_labels_removed", "cka_labels_topics_removed")}
+    plain = []
+    for _ in range(30):
+        labels, topics = np.tile(3 * rng.normal(size=(4, 8)), (15, 1)), np.repeat(2 * rng.normal(size=(15, 8)), 4, axis=0)
+        for what, shared in (("labels", labels), ("topics", topics)):
+            x, y = (shared @ rng.normal(size=(8, 30)) + 3 * rng.normal(size=(60, 30)) for _ in range(2))
+            plain.append(geometry("cka_debiased", x, y, draws=1).value)
+            for name in ("cka_labels_removed", "cka_labels_topics_removed"):
+                values[what, name].append(residual(name, x, y, draws=1).value)
+    means = {key: np.mean(found) for key, found in values.items()}
+    assert min(plain) > 0.3
+    assert abs(means["labels", "cka_labels_removed"]) < 0.03
+    assert means["topics", "cka_labels_removed"] > 0.3
+    assert abs(means["labels", "cka_labels_topics_removed"]) < 0.03 and abs(means["topics", "cka_labels_topics_removed"]) < 0.03
 
 
 def test_rsa_is_the_rank_correlation_of_distances():

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from emotion_cli.measures.between.cosine import raw_cosine
 from emotion_cli.measures.directions import directions
 from emotion_cli.measures.gram import gram
-from emotion_cli.measures.inference.resampling import permutations_within
+from emotion_cli.measures.inference.exchange import Exchange
 from emotion_cli.measures.inference.sampling import Sampling, generator
 from emotion_cli.measures.inference.statistic import Tail, null_of
 from emotion_cli.measures.labels import OTHERS, Labels
@@ -53,7 +53,8 @@ def test_the_mean_is_taken_in_double_precision():
 
 @given(st.lists(st.sampled_from(["a", "b", "c", None]), min_size=1, max_size=30), st.integers(0, 99))
 def test_permutations_stay_within_blocks(blocks, seed):
-    permuted = permutations_within(blocks, 5, np.random.default_rng(seed))
+    # labels that all differ, so that no permutation stands for another
+    permuted = Exchange(np.arange(len(blocks)), blocks).orders(5, np.random.default_rng(seed))
     shared = {block for block in blocks if block is not None and blocks.count(block) > 1}
     for draw in permuted:
         assert sorted(draw) == list(range(len(blocks)))
@@ -71,7 +72,7 @@ def test_p_values_count_the_value_itself_among_the_draws():
     assert null_of(2.0, draws, Tail.BOTH).p_value == pytest.approx(2 / 100)
     assert null_of(0.5, draws, Tail.BOTH).p_value == 1.0
     assert null_of(None, draws, Tail.BOTH).p_value is None
-    assert null_of(0.5, np.full(3, np.nan), Tail.BOTH) == (None, None, None, None, 0)
+    assert null_of(0.5, np.full(3, np.nan), Tail.BOTH) == (None, None, None, None, 0, "permuted")
 
 
 def cosines(rows_by_layer, labels, blocks, measure="cosine", *, reference="calm", seed=0, draws=200):
@@ -109,7 +110,9 @@ def test_the_null_draws_equal_directions_of_permuted_labels():
     rows, labels, blocks = sample(rng, topics=6)
     one = cosines({1: rows}, labels, blocks, draws=50)[0]
     used = [i for i, label in enumerate(labels) if label in ("calm", "joy", "rage")]
-    draws = permutations_within([blocks[i] for i in used], 50, generator(0, "test", "cosine", "calm", "calm", "joy", "rage"))
+    codes = np.array([["calm", "joy", "rage"].index(labels[i]) for i in used])
+    exchange = Exchange(codes, [blocks[i] for i in used])
+    draws = exchange.orders(50, generator(0, "test", "cosine", "calm", "calm", "joy", "rage"))
     found = []
     for draw in draws:
         shuffled = [labels[used[i]] for i in draw]

@@ -10,13 +10,13 @@ from emotion_cli.measures.gram import gram
 from emotion_cli.measures.inference import auroc as areas_by_ranks
 from emotion_cli.measures.inference.auroc import area_interval, areas, areas_of_kinds, resampled_areas
 from emotion_cli.measures.inference.draws import Contrast, draws_of
-from emotion_cli.measures.inference.resampling import blocks_of, dealt, resampled, strata_of, units_of
+from emotion_cli.measures.inference.resampling import blocks_of, dealt, kinds_of, units_of
 from emotion_cli.measures.inference.sampling import Sampling
 from emotion_cli.measures.inference.statistic import Tail, interval_of, null_of
 from emotion_cli.measures.labels import OTHERS, Labels, labels_used
 from emotion_cli.measures.within import surface as surfaces
 from emotion_cli.measures.within.centroids import centroid_accuracy
-from emotion_cli.measures.within.likeness import equidistance, label_products, mixtures_of, unbiased_cosines
+from emotion_cli.measures.within.likeness import direction_products, equidistance, geometry_of, label_products, mixtures_of
 from emotion_cli.measures.within.quality import Material, qualities
 from emotion_cli.measures.within.reliability import spearman_brown, split_half
 from emotion_cli.measures.within.separability import HeldOut, auroc, heldout_auroc, random_auroc
@@ -204,13 +204,11 @@ def test_splits_and_resamples_keep_strata():
     assert len(np.unique(blocks_of(codes, [None] * 10, rng))) == 5
     units = units_of(["a", "a", None, None, "b", "b", "b", "a", None, None])
     assert units[0] == units[1] == units[7] and len(np.unique(units)) == 6
-    strata = strata_of(codes, units)
-    hands = dealt(strata, 2, rng)
-    counts = resampled(strata, 50, rng)
-    for stratum in np.unique(strata):
-        members = strata == stratum
+    kinds = kinds_of(codes, units)
+    hands = dealt(kinds, 2, rng)
+    for kind in np.unique(kinds):
+        members = kinds == kind
         assert abs(np.sum(hands[members] == 0) - members.sum() / 2) <= 0.5
-        assert (counts[:, members].sum(1) == members.sum()).all()
 
 
 def test_upper_tail_and_intervals():
@@ -306,9 +304,10 @@ def test_unbiased_inner_products_are_means_over_pairs_of_topics(how, reference):
             full = differences[a] @ differences[b].T
             return (full.sum() - np.trace(full)) / (len(full) * (len(full) - 1))
 
-        cosines = unbiased_cosines(gram(rows).inner, codes, units, counts, mixtures)
+        products = direction_products(gram(rows).inner, codes, units, counts, mixtures)
+        cosines = geometry_of(products[:, 0, 0], products[:, 1, 1], products[:, 0, 1]).cosine
         squares = product("joy", "joy") * product("rage", "rage")
-        assert cosines[0, 0, 1] == pytest.approx(product("joy", "rage") / np.sqrt(squares))
+        assert cosines[0] == pytest.approx(product("joy", "rage") / np.sqrt(squares))
 
 
 def test_the_equidistance_value():

@@ -186,9 +186,9 @@ def test_texts_without_topics_or_with_few_of_them():
 
 def test_an_area_of_one_leaves_the_gain_as_uncertain_as_that_area():
     bound = 0.025 ** (1 / 40)
-    both = gain_interval(0.0, np.zeros(99), of_words=1.0, n_units=40, refits=1.0)
+    both = gain_interval(0.0, np.zeros(99), of_rival=1.0, n_units=40, refits=1.0)
     assert both == pytest.approx((bound - 1, 1 - bound))
-    direction = gain_interval(0.01, np.full(99, 0.01), of_words=0.99, n_units=40, refits=1.0)
+    direction = gain_interval(0.01, np.full(99, 0.01), of_rival=0.99, n_units=40, refits=1.0)
     assert direction.low == pytest.approx(bound - 0.99) and direction.high == pytest.approx(0.01)
 
 

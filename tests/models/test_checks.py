@@ -23,6 +23,7 @@ NAMES = [
     "padding_invariance",
     "batch_invariance",
     "dtype_safety",
+    "token_norms",
 ]
 
 
@@ -124,3 +125,14 @@ def test_numbers_near_the_end_of_a_format_are_seen(tmp_path):
     checks = {check.name: check for check in check_model(half)}
     assert checks["dtype_safety"].value == float("inf") and checks["dtype_safety"].bound == torch.finfo(torch.float16).max
     assert {"padding_invariance", "batch_invariance", "dtype_safety"} <= set(failed(checks.values()))
+
+
+def test_a_token_that_is_far_longer_than_the_others_is_said_and_fails_nothing(loaded):
+    """The embedding of the full stop, which ends most probes, is made a hundred times as long."""
+    (usual,) = [check for check in check_model(loaded) if check.name == "token_norms"]
+    assert usual.passed and 1 <= usual.value <= 5 == usual.bound and "none is a sink" in usual.detail
+    with torch.no_grad():
+        loaded.model.get_input_embeddings().weight[3] *= 100
+    (sink,) = [check for check in check_model(loaded) if check.name == "token_norms"]
+    assert sink.passed and sink.value > 20
+    assert "at layer 0" in sink.detail and "--method whitened" in sink.detail and "--pooling content" in sink.detail

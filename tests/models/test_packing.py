@@ -16,6 +16,7 @@ from emotion_cli.models.packing.proof import choose_strategy, prove
 from emotion_cli.models.packing.trees import STRATEGIES, Batch, common_prefix, pack, tree_rows
 from emotion_cli.models.pooling import pooled_activations
 from emotion_cli.models.sources.finding import find
+from emotion_cli.models.tokens import Marks
 
 WITHOUT_TREES = ("bloom", "falcon-alibi", "mamba", "lfm2", "openai-gpt", "recurrent_gemma", "rwkv")
 """Architectures whose positions are places in the sequence (distances, a state), or that take no mask of a tree (GPT-1)."""
@@ -64,8 +65,10 @@ def ids_of(subject, rows):
 def test_every_strategy_that_is_exact_gives_the_plain_numbers(subject, data):
     ids = ids_of(subject, data.draw(prompts))
     budget = data.draw(st.sampled_from([1, 7, 30, 512]))
-    poolings = data.draw(st.sampled_from([["last"], ["word"], ["last", "mean", "word"]]))
-    words = [data.draw(st.lists(st.integers(0, len(row) - 1), max_size=2, unique=True)) for row in ids]
+    poolings = data.draw(st.sampled_from([["last"], ["word"], ["last", "mean", "word", "content"]]))
+    words, content = (
+        [data.draw(st.lists(st.integers(0, len(row) - 1), max_size=2, unique=True)) for row in ids] for _ in range(2)
+    )
     for strategy in STRATEGIES:
         if not prove(subject.loaded, ids, strategy=strategy, batch_tokens=budget).exact:
             assert strategy == "tree" and subject.architecture in WITHOUT_TREES
@@ -77,10 +80,11 @@ def test_every_strategy_that_is_exact_gives_the_plain_numbers(subject, data):
             layers=subject.layers,
             batch_tokens=budget,
             strategy=strategy,
-            words=words,
+            marks=list(map(Marks, words, content)),
         )
         for i, row in enumerate(ids):
-            positions = {"last": [len(row) - 1], "mean": list(range(1, len(row))), "word": [p for p in words[i] if p > 0]}
+            positions = {"last": [len(row) - 1], "mean": list(range(1, len(row)))}
+            positions |= {name: [p for p in read[i] if p > 0] for name, read in (("word", words), ("content", content))}
             for name in poolings:
                 chosen = positions[name]
                 assert pooled.present[name][i] == bool(chosen)
@@ -182,7 +186,7 @@ def test_a_batch_of_which_nothing_is_read_is_not_run(llama):
         poolings=["word"],
         layers=[1],
         batch_tokens=64,
-        words=[[], []],
+        marks=[Marks(), Marks()],
         progress=lambda *done: said.append(done),
     )
     assert pooled.n_tokens_computed == 0 and not pooled.present["word"].any() and said == [(2, 4)]

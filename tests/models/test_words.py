@@ -10,7 +10,7 @@ from emotion_cli.models import tokens as tokenizing
 from emotion_cli.models.loading import load
 from emotion_cli.models.sources.finding import find
 from emotion_cli.models.tokens import tokenize
-from emotion_cli.prompts.words import WordList
+from emotion_cli.prompts.words import WordList, last_word
 
 TEXT = "I am furious, so FURIOUS!"
 SPANS = [(5, 12), (17, 24)]
@@ -78,3 +78,23 @@ def test_words_of_scripts_without_spaces_are_read_at_their_tokens(loaded):
     for text, label, word in (("とても嬉しいです。", "joy", "嬉しい"), ("我很高兴！", "高", "高兴")):
         tokens = tokenize(loaded, [text], spans=[words.spans(text, label)])
         assert words_of(loaded, tokens) == [word]
+
+
+@pytest.mark.parametrize("bos", ["auto", "never"])
+def test_the_last_word_is_read_without_the_full_stop_after_it(loaded, bos):
+    texts = ["I am furious.", "It is 7 (so)!", "...", "I am"]
+    tokens = tokenize(loaded, texts, content=list(map(last_word, texts)), bos=bos)
+    read = [
+        loaded.tokenizer.decode([ids[position] for position in positions])
+        for ids, positions in zip(tokens.ids, tokens.content, strict=True)
+    ]
+    assert read == [" furious", "so", "", "am"]
+    assert tokens.words == [[], [], [], []]
+
+
+def test_both_kinds_of_words_are_found_in_one_call(loaded):
+    both = tokenize(loaded, [TEXT], spans=[SPANS[:1]], content=[last_word(TEXT)])
+    assert both.words == tokenize(loaded, [TEXT], spans=[SPANS[:1]]).words
+    assert both.content == tokenize(loaded, [TEXT], spans=[SPANS[1:]]).words
+    (marks,) = both.marks([0])
+    assert (marks.word, marks.content) == (both.words[0], both.content[0])

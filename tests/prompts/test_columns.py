@@ -67,7 +67,7 @@ def test_columns_of_other_names_are_read_and_others_only_left_out_when_asked(tmp
 
 def test_without_other_columns_nothing_changes(tmp_path):
     path = written(tmp_path, ".csv", [{"text": a, "label": b, "topic": c, "n": 1} for a, b, c in ROWS])
-    assert faults(path) == ["set.csv:1: unknown column 'n'; known are text, emotion, topic, lang"]
+    assert faults(path) == ["set.csv:1: unknown column 'n'; known are text, emotion, topic, cluster, lang"]
     assert read(path, ignore_others=True) == ROWS
     with pytest.raises(UsageError, match="'a' is used twice in the options"):
         Columns(text="a", label="a")

@@ -103,6 +103,24 @@ def test_function_words_stand_as_often_in_each_label_of_an_implicit_set(name):
         assert sum((count - mean) ** 2 for count in counts) <= 16.27 * mean, (word, counts)
 
 
+def test_the_order_of_the_words_and_not_the_words_tells_the_labels_of_implicit_heldout():
+    by_topic = defaultdict(dict)
+    in_texts = defaultdict(Counter)
+    for prompt in shipped_prompt_set("implicit-heldout").prompts:
+        assert 11 <= len(prompt.text.split()) <= 20
+        assert re.fullmatch(r"[^.!?]+\.", prompt.text), prompt.text
+        words = Counter(re.findall(r"[\w']+", prompt.text.lower()))
+        by_topic[prompt.topic][prompt.emotion] = words
+        in_texts[prompt.emotion] += words
+    for topic, words in by_topic.items():
+        assert words["gratitude"] == words["anger"] == words["apology"], topic
+        assert (words["anger"] - words["neutral"]).total() <= 2, topic
+        assert (words["neutral"] - words["anger"]).total() <= 2, topic
+    for word in set().union(*in_texts.values()):
+        counts = [in_texts[emotion][word] for emotion in in_texts]
+        assert max(counts) - min(counts) <= 2, (word, counts)
+
+
 def rows(*values):
     return [Row(f"f.jsonl:{i}", value) for i, value in enumerate(values, start=1)]
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from emotion_cli.errors import UsageError
 from emotion_cli.prompts.shipped import shipped_prompt_set
-from emotion_cli.prompts.words import WordList, read_words
+from emotion_cli.prompts.words import WordList, last_word, read_words
 
 LIST = WordList({"rage": ("mad", "seeing red"), "thanks": ("thank you", "thank")})
 
@@ -55,3 +55,36 @@ def test_the_shipped_list_has_words_for_every_shipped_label_but_the_neutral_one(
         prompts = shipped_prompt_set(name).prompts
         found = {prompt.emotion for prompt in prompts if words.spans(prompt.text, prompt.emotion)}
         assert found == {prompt.emotion for prompt in prompts} - {"neutral"}
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("The bus is late.", "late"),
+        ("You broke it again (I'm sure)!!", "sure"),
+        ("They don't!", "don't"),
+        ("It cost 7 €.", "7"),
+        ("again and again", "again"),
+        ("snake_case_", "snake_case_"),
+        ("我很高兴！", "兴"),
+        ("バスが遅いバス。", "バス"),
+        ("cafe\u0301 .", "cafe\u0301"),
+        ("?!", ""),
+        ("", ""),
+    ],
+)
+def test_the_last_word_holds_a_letter_or_digit(text, word):
+    assert "".join(text[start:stop] for start, stop in last_word(text)) == word
+    if word:
+        ((start, stop),) = last_word(text)
+        # the last place of all
+        assert not any(map(str.isalnum, text[stop:])) and text.rfind(word) == start
+
+
+@given(st.text(max_size=30))
+def test_the_last_word_ends_where_the_last_letter_does(text):
+    letters = [i for i, character in enumerate(text) if character.isalnum()]
+    spans = last_word(text)
+    assert bool(spans) == bool(letters)
+    for start, stop in spans:
+        assert start <= letters[-1] < stop

@@ -36,10 +36,10 @@ WITHIN = [
         "ci_high": None if layer == 1 else 1.2,
         "verdict": (
             None,
-            "no direction",
-            "no verdict",
-            "as different from each other as from the reference",
-            "more alike than that",
+            "no direction shown",
+            "undecided",
+            "as similar as their shared reference makes them",
+            "more similar than their shared reference makes them",
         )[layer],
     }
     for b, sign in (("rage", -1), ("s$hame_", 1))
@@ -61,6 +61,9 @@ QUALITY = [
         "auroc_surface": 0.5,
         "auroc_words": 0.75 if emotion == "joy" else 0.85,
         "split_half": -0.2,
+        "verdict": (None, "no direction shown", "too few topics to tell", "a direction", "a direction", None)[
+            5 if layer is None else layer
+        ],
         "split_half_null_high": None if layer == 0 else 0.3,
     }
     for emotion in ("joy", "rage")
@@ -128,7 +131,7 @@ def texts(svg: bytes) -> set[str]:
             {"title", "joy", "rage", "L2 norm of the emotion vector", "layer (decoder blocks applied)", "embeddings"},
         ),
         ("emotion_distances", {"joy and rage", "joy and s$hame_", "cosine similarity", "unbiased cosine"}),
-        ("similarity_heatmap", {"0.500", "1.000", "no direction", "hatched: no verdict above or below"}),
+        ("similarity_heatmap", {"0.500", "1.000", "no direction shown", "hatched: neither more nor less similar"}),
         (
             "direction_quality",
             {

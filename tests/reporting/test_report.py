@@ -10,14 +10,17 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from emotion_cli.measures import profile
 from emotion_cli.reporting import report
-from emotion_cli.reporting.report import html, markdown
+from emotion_cli.reporting.report import html, markdown, rules
 from emotion_cli.reporting.report.markdown import Column, Markdown, code, heading, items, listing, picture, say, table
-from emotion_cli.reporting.report.rules import CONCLUSION, KEY_FINDINGS, NEXT_STEPS, NOTES, OBSERVATIONS
+from emotion_cli.reporting.report.rules import CONCLUSION, KEY_FINDINGS, NEXT_STEPS, NOTES, OBSERVATIONS, VERDICTS
 from emotion_cli.reporting.report.sections import SECTIONS
 
 NASTY = "a|b <script>alert(1)</script> `c` _d_ *e* [f](g) & $h$\n# i"
 ONE_LINE = " ".join(NASTY.split())
+ENDS = ("", "_ci_low", "_ci_high")
+SHOWN, MISSED = "shown by mean_difference", "not shown by mean_difference, shown by "
 SVG = (
     b'<?xml version="1.0"?>\n<svg xmlns="http://www.w3.org/2000/svg" width="4pt" height="4pt" viewBox="0 0 4 4">'
     b'<metadata>x</metadata><!-- y --><defs><path id="p"/></defs><use href="#p"/><g clip-path="url(#p)"/></svg>'
@@ -62,6 +65,7 @@ def facts(models=(("m1", 8), ("m2", 8)), emotions=("joy", "rage", "shame"), mean
                     "emotion": emotion,
                     "layer": 2,
                     "auroc": 0.95,
+                    "d_prime": 2.3,
                     "auroc_words": 0.9 - 0.1 * i,
                     "auroc_gain": 0.05 + 0.1 * i,
                     "gain_ci_low": 0.1 * i - 0.05,
@@ -75,6 +79,28 @@ def facts(models=(("m1", 8), ("m2", 8)), emotions=("joy", "rage", "shame"), mean
                 }
                 for i, emotion in enumerate(emotions)
             ]
+            rows["direction_quality_by_method"] += [
+                {
+                    **scope,
+                    "emotion": emotion,
+                    "layer": layer,
+                    **{f"{method}{end}": 0.7 for method in ("mean_difference", "whitened", "logistic") for end in ENDS},
+                    "verdict": verdict,
+                }
+                for emotion in emotions
+                for layer, verdict in ((None, SHOWN), (1, SHOWN), (2, MISSED + "whitened"), (3, MISSED + "logistic"))
+            ]
+            rows["layer_profiles"] += [
+                {
+                    **scope,
+                    "layer": layer,
+                    "top3_variance_share": share,
+                    "sink_share": sinks,
+                    "low_outlier_share": None,
+                    "norm_bimodality": 9.0,
+                }
+                for layer, share, sinks in ((0, 0.1, 0.0), (1, 0.97, 0.4), (2, 0.6, 1.0))
+            ]
             for a, b in [(emotions[0], emotions[1]), (emotions[0], emotions[2])]:
                 pair = {
                     **scope,
@@ -83,7 +109,17 @@ def facts(models=(("m1", 8), ("m2", 8)), emotions=("joy", "rage", "shame"), mean
                     "equidistance": 0.5,
                     "null_low": 0.2,
                     "null_high": 0.55,
-                    "verdict": "more alike than that",
+                    "method": "mean_difference",
+                    "mean_unbiased_cosine": 0.7,
+                    "ci_low": 0.6,
+                    "ci_high": 0.8,
+                    "mean_distance_ratio": 0.8,
+                    "distance_ratio_low": 0.7,
+                    "distance_ratio_high": 0.9,
+                    "smallest_effect": 0.14,
+                    "smallest_auroc": 0.62,
+                    "shown_by": None,
+                    "verdict": "more similar than their shared reference makes them",
                 }
                 rows["within_model_similarity_by_model"].append(
                     {
@@ -131,7 +167,9 @@ def facts(models=(("m1", 8), ("m2", 8)), emotions=("joy", "rage", "shame"), mean
                 "ci_high": 1.02,
                 "null_low": -0.2,
                 "null_high": 0.2,
-                "p_value": 0.002,
+                "q_value": 0.002,
+                "smallest_effect": 0.25,
+                "verdict": "a similar direction, not shown to be the same" if layer else None,
             }
             for emotion in emotions
             for layer in range(3)
@@ -194,7 +232,7 @@ def test_every_section_is_on_both_pages_with_its_contents():
     text = pages["report.md"].decode()
     assert "2026-01-02" in text and "(3 layers, 8 dimensions)" in text
     assert "| joy | rage | 0.6000 | 0.2000 | 0.5500 | 0.0019 | 0.5 | 2 |" in text
-    assert "| m1 | rage | 2 | 0.950 | 0.800 | 0.150 | 0.050 | 0.250 |" in text
+    assert "| m1 | rage | 2 | 0.950 | 2.30 | 0.800 | 0.150 | 0.050 | 0.250 |" in text
     assert "Words alone reach an AUROC of 0.700 to 0.900. Of 6 directions, 4 separate better than words" in text
     assert "one: held-out folds of the training topics" in text and "one: test sets" not in text
     assert "| joy | m1 ↔ m2 | 0.012500 | 0.100000 | -0.100000 | 0.125000 | 0.353553 |" in text
@@ -248,7 +286,8 @@ def test_a_bar_in_a_name_adds_no_column():
     pages = report.pages(facts(models=((NASTY, 8), ("m2", 8)), emotions=(NASTY, "rage", "{shame}")))
     outside_code = outside_code_of(pages["report.md"].decode())
     cells = {len(re.findall(r"(?<!\\)\|", line)) for line in outside_code.splitlines() if line.startswith("| a\\|b")}
-    assert cells == {8, 9, 10}  # 7 columns across models, 8 within one, 9 of shifts; a bar in a name adds none
+    # columns: 7 across models, 8 within one, 9 of directions, 10 of shifts, 11 of methods; a name adds none
+    assert cells == {8, 9, 10, 11, 12}
 
 
 BLOCKS = {
@@ -321,12 +360,16 @@ def said(**changes):
         ({"mean": 0.6}, "1 of 2 means lie above", {"mean": 0.2}),
         ({"mean": 0.6}, "(0.5100)", {"mean": 0.8}),
         ({"mean": 0.995}, "Every mean is above 0.9 (0.9050 to 0.9950)", {"mean": 0.98}),
-        ({"mean": 0.6}, "Most alike: joy and rage (0.6000); least alike: joy and shame (0.5100)", {"mean": 0.61}),
+        ({"mean": 0.6}, "Highest mean cosine: joy and rage (0.6000); lowest: joy and shame (0.5100)", {"mean": 0.61}),
         ({"models": (("m1", 8), ("m2", 9))}, "No two models have equal width: m1 (8 dimensions) and m2 (9 dimensions)", {}),
         ({}, "6 of 6 cosines at single layers (100%) lie within 0.6930 of 0", {"models": (("m1", 8), ("m2", 9))}),
-        ({}, "The order of the pairs from least to most alike is the same in all 4", {"models": ()}),
+        ({}, "The order of the pairs from lowest to highest cosine is the same in all 4", {"models": ()}),
         ({"models": (("m1", 8),)}, "Add a second model to compare m1 with", {}),
-        ({}, "m1: 70% of two is in one, too; against the rest and without noise, 6 of 6 intervals", {"models": (("m3", 8),)}),
+        (
+            {},
+            "m1: 70% of two is in one, too. Against the rest and without noise, at 6 single layers: a similar direction",
+            {"models": (("m3", 8),)},
+        ),
         ({}, "at layer 0 a vector has no length", {"models": ()}),
         (
             {
@@ -374,11 +417,75 @@ def test_cosines_outside_the_band_are_said():
     assert "more lie outside than unrelated directions" in report.pages(given_facts)["report.md"].decode()
 
 
+def judged(**changes):
+    """The report where the first pair of the first model and dataset has these values."""
+    given_facts = facts()
+    given_facts.rows["within_model_similarity_by_model"][0].update(changes)
+    return report.pages(given_facts)["report.md"].decode()
+
+
+def test_a_verdict_that_shows_nothing_names_what_was_tested_and_what_could_have_been_shown():
+    text = judged(verdict="no direction shown")
+    assert "m1 on one: mean_difference shows no direction of one emotion or both in joy and rage. " in text
+    assert "With probability 0.8 such a study shows an AUROC of 0.62 or more." in text and "are shown by" not in text
+    text = judged(verdict="no direction shown", shown_by="whitened")
+    assert "Both directions of joy and rage are shown by whitened." in text
+    assert "So few topics can show nothing." in judged(verdict="no direction shown", smallest_auroc=1.02)
+    text = judged(verdict="undecided")
+    assert "m1 on one: the similarity of joy and rage is undecided. " in text
+    assert "With probability 0.8 such a study shows a cosine that is 0.14 or more away from 0.5." in text
+    assert "What could have been shown is not known." in judged(verdict="undecided", smallest_effect=None)
+
+
+def test_verdicts_are_counted_in_their_own_words():
+    text = judged(verdict="undecided")
+    assert (
+        "Verdicts on 8 pairs of emotions in one model: more similar than their shared reference makes them (7); undecided (1)."
+        in text
+    )
+    assert "| one | m1 | joy | rage | undecided | 0.700 | 0.600 | 0.800 | 0.5 | 0.800 | 0.700 | 0.900 |" in text
+    assert "| joy | rage | not measured |" in judged(verdict=None)
+    assert "| joy | rage | -1 by construction |" in judged(verdict=None, equidistance=-1.0)
+
+
+def test_a_shift_that_is_not_shown_says_what_could_have_been():
+    given_facts = facts()
+    given_facts.rows["dataset_shift_by_layer"][1]["verdict"] = "not shown to be alike"
+    text = report.pages(given_facts)["report.md"].decode()
+    assert "a similar direction, not shown to be the same (5); not shown to be alike (1). With probability 0.8" in text
+    assert "shows a cosine of 0.25 or more." in text
+
+
 def test_every_number_names_a_query_that_is_read():
-    for rule in (*NOTES, *KEY_FINDINGS, *OBSERVATIONS, *NEXT_STEPS, *CONCLUSION):
+    for rule in (*NOTES, *VERDICTS, *KEY_FINDINGS, *OBSERVATIONS, *NEXT_STEPS, *CONCLUSION):
         assert rule.query in report.READS
     text = said()
     assert set(re.findall(r"`emo sql (\w+)`", text)) <= set(report.READS)
     assert {query for section in SECTIONS for query in section.reads} == set(report.READS)
     for item in re.findall(r"^(?:-|\d+\.) (.*\d.*)$", text, flags=re.MULTILINE):
         assert "`emo sql " in item
+
+
+def test_what_another_method_shows_is_said():
+    page = report.pages(facts())["report.md"].decode()
+    assert "m1, joy: at 2 of 3 layers (2 to 3)" in page
+    assert "shows no direction, where one is shown by whitened and logistic." in page
+    found = facts()
+    for row in found.rows["direction_quality_by_method"]:
+        row["verdict"] = SHOWN
+    assert "shows no direction, where" not in report.pages(found)["report.md"].decode()
+
+
+def test_massive_activations_are_said_on_the_first_page():
+    page = report.pages(facts())["report.md"].decode()
+    assert "three dimensions hold up to 97% of the variance (at 2 layers)" in page
+    assert "up to 40% of the pooled tokens are far longer than the others (at 1 layer)" in page
+    assert page.index("97% of the variance") < page.index("## Commands used")
+    found = facts()
+    for row in found.rows["layer_profiles"]:
+        row |= {"top3_variance_share": 0.1, "sink_share": None}
+    assert "of the variance (at" not in report.pages(found)["report.md"].decode()
+
+
+def test_thresholds_are_those_of_the_extraction():
+    assert (rules.CONCENTRATED, rules.MIXED) == (profile.CONCENTRATED, profile.MIXED)

@@ -17,6 +17,7 @@ OPTIONS = {
         None, "--label-column", help="The column or key that holds labels, if not `emotion` or `label`."
     ),
     "topic_column": typer.Option(None, "--topic-column", help="The column or key that holds topics, if not `topic`."),
+    "cluster_column": typer.Option(None, "--cluster-column", help="The column or key that holds clusters, if not `cluster`."),
     "label_names": typer.Option(
         None,
         "--label-names",
@@ -49,6 +50,7 @@ def _columns(
     text_column: str | None,
     label_column: str | None,
     topic_column: str | None,
+    cluster_column: str | None,
     label_names: str | None,
     label_columns: str | None,
     ignore_other_columns: bool,
@@ -63,4 +65,5 @@ def _columns(
         names_of(label_names) if label_names is not None else (),
         distinct("--label-columns", label_columns.split(",")) if label_columns is not None else (),
         ignore_other_columns,
+        cluster_column,
     )

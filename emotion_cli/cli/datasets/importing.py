@@ -20,7 +20,7 @@ Files = Annotated[
     list[Path],
     typer.Argument(
         help="Prompts as .jsonl, .csv, .tsv, .parquet or .json, or a folder of such files: text, emotion (or label), "
-        "and if known topic and lang.",
+        "and if known topic, cluster and lang.",
         show_default=False,
     ),
 ]
@@ -122,7 +122,11 @@ def _refuse_shipped(dataset: str, *, replace: bool) -> None:
 
 
 def _summary(prompt_set: "PromptSet") -> str:
-    return f"{counted(len(prompt_set.prompts), 'prompt')}, labels {', '.join(prompt_set.emotions)}, role {prompt_set.role}"
+    n_clusters = len({prompt.cluster for prompt in prompt_set.prompts} - {None})
+    clusters = f", {counted(n_clusters, 'cluster')}" if n_clusters else ""
+    return (
+        f"{counted(len(prompt_set.prompts), 'prompt')}, labels {', '.join(prompt_set.emotions)}{clusters}, role {prompt_set.role}"
+    )
 
 
 def _next(prompt_set: "PromptSet", given: str | None, settings: Settings) -> str:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from warehouse.store import Store
 
 SHOWN = ["emotion", "topic", "text", "n_copies"]
+CLUSTER = "cluster"
+"""A column that is shown where a prompt is in one."""
 
 Name = Annotated[str, typer.Argument(help="The dataset's name, or a file or folder of prompts.")]
 
@@ -53,9 +55,11 @@ def show(start: Start, columns: "Columns", dataset: Name) -> None:
 
     if Path(dataset).suffix.lower() in READERS or Path(dataset).is_dir():
         prompt_set = read_prompt_set([Path(dataset)], dataset, columns=columns, accept_labels=True, note=start.console.note)
-        start.rows.write(table_of("prompts", prompt_set.columns()).select(SHOWN))
-        return
-    start.rows.write(_prompts(start.store, newest_version(start.store, dataset), SHOWN))
+        prompts = table_of("prompts", prompt_set.columns())
+    else:
+        prompts = _prompts(start.store, newest_version(start.store, dataset), [*SHOWN, CLUSTER])
+    is_clustered = prompts[CLUSTER].null_count < len(prompts)
+    start.rows.write(prompts.select([*SHOWN[:2], CLUSTER, *SHOWN[2:]] if is_clustered else SHOWN))
 
 
 def _prompts(store: "Store", version: "Version", columns: list[str]) -> "pa.Table":

@@ -1,7 +1,7 @@
 """Are prompts that are alike in one model alike in the other? Debiased CKA and RSA, over prompts that both models read.
 
-Both compare two symmetric patterns over pairs of prompts by an inner product of unit vectors, so they share their null (the
-pairing of prompts permuted: it tests only that both models read the same texts) and their interval.
+All compare two symmetric patterns over pairs of prompts by an inner product of unit vectors, so they share their null (the
+pairing permuted: it tests only that both models read the same texts) and their interval.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -11,7 +11,7 @@ import numpy as np
 
 from emotion_cli.measures.between.result import MAPPINGS, Each, Result
 from emotion_cli.measures.inference.sampling import Sampling
-from emotion_cli.measures.inference.statistic import Sampled, Tail
+from emotion_cli.measures.inference.statistic import PAIRED, Sampled, Tail
 from emotion_cli.measures.measure import Measure
 
 N_HALVES = 5
@@ -43,14 +43,33 @@ Pattern = Callable[[np.ndarray], np.ndarray]
 
 def hsic_pattern(gram: np.ndarray) -> np.ndarray:
     """U-centred inner products [prompt, prompt]; their products are unbiased HSIC but for a factor (Song et al. 2012)."""
-    n = len(gram)
+    return _u_centred(gram)
+
+
+def _u_centred(products: np.ndarray) -> np.ndarray:
+    """Products [..., sample, sample] with the means of rows and columns removed, the diagonal apart, which becomes 0."""
+    n = products.shape[-1]
     if n < 4:
-        return np.full_like(gram, np.nan)
-    bare = gram - np.diag(np.diag(gram))
-    rows = bare.sum(0) / (n - 2)
-    centred = bare - rows - rows[:, None] + bare.sum() / ((n - 1) * (n - 2))
-    np.fill_diagonal(centred, 0)
-    return centred
+        return np.full_like(products, np.nan)
+    off = 1 - np.eye(n)
+    bare = products * off
+    along, down = bare.sum(-1, keepdims=True), bare.sum(-2, keepdims=True)
+    return (bare - (along + down) / (n - 2) + bare.sum((-2, -1), keepdims=True) / ((n - 1) * (n - 2))) * off
+
+
+def residual_pattern(gram: np.ndarray, n_labels: int, *, without_topics: bool) -> np.ndarray:
+    """U-centred inner products [block x label, block x label] with each label's mean removed, and each block's where asked.
+
+    For every two labels, the products of blocks are U-centred: that is unbiased HSIC with a block as one sample, so the means
+    are removed without bias. Pairs of prompts of one block count for nothing.
+    """
+    blocks = len(gram) // n_labels
+    shaped = gram.reshape(blocks, n_labels, blocks, n_labels)
+    if without_topics:
+        shaped = shaped - shaped.mean(1, keepdims=True)
+        shaped = shaped - shaped.mean(3, keepdims=True)
+    by_labels = shaped.transpose(1, 3, 0, 2)
+    return _u_centred(by_labels).transpose(2, 0, 3, 1).reshape(gram.shape)
 
 
 def rank_codes(correlations: np.ndarray) -> np.ndarray:
@@ -101,6 +120,20 @@ MEASURES = (Measure("cka_debiased", Tail.UPPER, cka), Measure("rsa", Tail.UPPER,
 """How a layer's prompts are arranged, as patterns of any part of them; two models' patterns are compared by their product."""
 
 
+def residual_measures(n_labels: int) -> tuple[Measure, ...]:
+    """Debiased CKA of what is left without label means, and without label and topic means; of prompts by block and label."""
+
+    def residual(*, without_topics: bool) -> Callable[[Matrices], Pattern]:
+        return lambda layer: (
+            lambda rows: residual_pattern(layer.inner[np.ix_(rows, rows)], n_labels, without_topics=without_topics)
+        )
+
+    return (
+        Measure("cka_labels_removed", Tail.UPPER, residual(without_topics=False)),
+        Measure("cka_labels_topics_removed", Tail.UPPER, residual(without_topics=True)),
+    )
+
+
 def geometries(
     measure: Measure,
     a: Mapping[int, Matrices],
@@ -109,20 +142,23 @@ def geometries(
     groups: np.ndarray,
     sampling: Sampling,
     each: Each,
+    *,
+    rows: np.ndarray,
 ) -> list[Result]:
     """A measure of pairs of layers of two models, from the matrices of each layer.
 
-    `groups` [group, prompt] says which prompts stay when a group of topics is left out. The value is NaN where a layer's
-    prompts do not differ.
+    `rows` [unit, prompt] are the prompts that count; whole units are paired at random for the null, and left out: `groups`
+    [group, unit] says which stay when a group of topics is left out. The value is NaN where a layer's prompts do not differ.
     """
     used = [sorted({pair[i] for pair in pairs}) for i in (0, 1)]
     index = np.array([used[0].index(i) for i, _ in pairs]), np.array([used[1].index(j) for _, j in pairs])
     patterns = [[measure.run(model[layer]) for layer in layers] for model, layers in zip((a, b), used, strict=True)]
-    everyone = np.arange(groups.shape[1])
+    everyone = rows.ravel()
     left, right = (_Patterns(np.array([pattern(everyone) for pattern in model])) for model in patterns)
     values = _products(left.unit, right.unit, index)
     null = np.empty((sampling.draws, len(pairs)))
-    orders = [sampling.generator("pairing", str(draw)).permutation(len(everyone)) for draw in range(sampling.draws)]
+    places = np.arange(rows.size).reshape(rows.shape)
+    orders = [places[sampling.generator("pairing", str(draw)).permutation(len(rows))].ravel() for draw in range(sampling.draws)]
 
     def draw(i: int) -> None:
         null[i] = _products(left.permuted(orders[i]), right.unit, index)
@@ -131,13 +167,14 @@ def geometries(
     without = np.empty((len(groups), len(pairs)))
 
     def leave_out(i: int) -> None:
-        rows = np.flatnonzero(groups[i])
-        part_a, part_b = (_unit(_triangles(np.array([pattern(rows) for pattern in model]))) for model in patterns)
+        kept = rows[groups[i]].ravel()
+        part_a, part_b = (_unit(_triangles(np.array([pattern(kept) for pattern in model]))) for model in patterns)
         without[i] = _products(part_a, part_b, index)
 
     each(leave_out, range(len(groups)))
     return [
-        Result(i, measure.name, Sampled(float(value), null[:, i], measure.tail, without[:, i])) for i, value in enumerate(values)
+        Result(i, measure.name, Sampled(float(value), null[:, i], measure.tail, without[:, i], PAIRED))
+        for i, value in enumerate(values)
     ]
 
 
@@ -187,7 +224,7 @@ def best_depths(
             layer,
             int(np.bincount(choices[way][:, layer]).argmax()),
             mapping,
-            Sampled(float(values[way][layer]), np.array([drawn[way][layer] for drawn in null])),
+            Sampled(float(values[way][layer]), np.array([drawn[way][layer] for drawn in null]), kind=PAIRED),
         )
         for way, mapping in enumerate(MAPPINGS)
         for layer in range(len(values[way]))

@@ -69,8 +69,13 @@ def strength_of(source: Spectrum, target: np.ndarray, n: int) -> float:
     return float(strengths[np.argmin(scores)])
 
 
+def basis_of(spectrum: Spectrum, n_labels: int, k: int) -> np.ndarray:
+    """The first k principal components as weights [fitted prompt, k] of the prompts that they were fitted on."""
+    vectors = spectrum.vectors[:, :k]
+    shaped = vectors.reshape(len(vectors) // n_labels, n_labels, -1)
+    return (shaped - shaped.mean(0)).reshape(len(vectors), -1) / np.sqrt(spectrum.values[:k])
+
+
 def coordinates_of(towards: np.ndarray, spectrum: Spectrum, n_labels: int, k: int) -> np.ndarray:
     """Coordinates [prompt, k] in the principal components of fitted prompts, from inner products `towards` [prompt, fitted]."""
-    shaped = spectrum.vectors[:, :k].reshape(towards.shape[1] // n_labels, n_labels, -1)
-    free = (shaped - shaped.mean(0)).reshape(towards.shape[1], -1)
-    return towards @ free / np.sqrt(spectrum.values[:k])
+    return towards @ basis_of(spectrum, n_labels, k)

@@ -5,15 +5,16 @@ principal angles (Bjorck and Golub 1973). Bases are kept as coefficients of prom
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
 from emotion_cli.measures.between.maps import ridge, rows_of
 from emotion_cli.measures.between.result import MAPPINGS, Each, Result
-from emotion_cli.measures.between.space import Space, spectrum_of, strength_of
+from emotion_cli.measures.between.space import Space, basis_of, spectrum_of, strength_of
 from emotion_cli.measures.inference.relabelling import Design, Thirds, as_labelled, exchanged, joined, thirds_of
 from emotion_cli.measures.inference.sampling import Sampling
-from emotion_cli.measures.inference.statistic import Sampled, Tail
+from emotion_cli.measures.inference.statistic import GAUSSIAN, Sampled, Tail, mean_of
 from emotion_cli.measures.labels import OTHERS
 from emotion_cli.measures.measure import Measure
 
@@ -34,36 +35,67 @@ MEASURES = (
 """Summaries of the cosines of principal angles [..., k], descending; angles are in degrees, and small ones mean overlap."""
 
 
-def explained(space: Space, design: Design, width: int, sampling: Sampling) -> list[Result]:
-    """Share of the variance of an emotion's prompts in their first k components; null: the same number of normal prompts."""
-    n = len(design.rows)
-    rng = sampling.generator("isotropic", str(width))
-    noise = np.array([_shares(rows @ rows.T) for rows in rng.normal(size=(sampling.draws, n, width))])
+def explained(space: Space, design: Design, sampling: Sampling) -> list[Result]:
+    """Share of the variance of an emotion's prompts in their first k components; null: all labels exchanged within blocks."""
+    if space.flat:
+        return []
     results = []
     for emotion in design.emotions:
-        rows = design.rows[:, design.column(emotion)]
-        shares = _shares(space.gram[np.ix_(rows, rows)])
+        column = design.column(emotion)
+        tables = _tables(design, sampling)
+        shares = np.array([_shares(space.gram[np.ix_(table[:, column], table[:, column])]) for table in tables])
         results += [
-            Result(0, "subspace_explained", Sampled(float(shares[k - 1]), noise[:, k - 1]), emotion, k=k)
+            Result(0, "subspace_explained", Sampled(float(shares[0, k - 1]), shares[1:, k - 1], Tail.BOTH), emotion, k=k)
             for k in DIMENSIONS
-            if k < n and not space.flat
+            if k < len(design.rows)
         ]
     return results
 
 
-def overlaps_within(space: Space, design: Design, width: int, sampling: Sampling) -> list[Result]:
-    """Overlap of an emotion's subspace with that of all other labels' prompts; null: unrelated subspaces (mean k / width)."""
-    results: list[Result] = []
+def overlaps_within(space: Space, design: Design, sampling: Sampling) -> list[Result]:
+    """Overlap of an emotion's subspace with that of all other labels' prompts; null: all labels exchanged within blocks.
+
+    Prompts about the same topics in one model overlap whatever their labels; an emotion with a subspace of its own overlaps less
+    than exchanged labels, so both tails count.
+    """
+    if space.flat:
+        return []
+    results = []
     for emotion in design.emotions:
-        if space.flat:
-            continue
         column = design.column(emotion)
-        rows, other_rows = design.rows[:, column], np.delete(design.rows, column, 1).ravel()
-        a = _basis(space.gram[np.ix_(rows, rows)], 1, max(DIMENSIONS))
-        b = _basis(space.gram[np.ix_(other_rows, other_rows)], len(design.labels) - 1, max(DIMENSIONS))
-        products = a.T @ space.gram[np.ix_(rows, other_rows)] @ b
-        spanned = [k for k in DIMENSIONS if k <= min(*products.shape, width)]
-        results += _beside_unrelated(emotion, {k: products[:k, :k] for k in spanned}, width, sampling)
+        products = [_between_labels(space, table, column) for table in _tables(design, sampling)]
+        size = min(min(matrix.shape) for matrix in products)
+        results += _summaries(np.array([matrix[:size, :size] for matrix in products]), emotion, Tail.BOTH)
+    return results
+
+
+def _between_labels(space: Space, table: np.ndarray, column: int) -> np.ndarray:
+    """Products [component, component] of the basis of one label's prompts with that of all others; table [block, label]."""
+    rows, other_rows = table[:, column], np.delete(table, column, 1).ravel()
+    a = _basis(space.gram[np.ix_(rows, rows)], 1, max(DIMENSIONS))
+    b = _basis(space.gram[np.ix_(other_rows, other_rows)], table.shape[1] - 1, max(DIMENSIONS))
+    return a.T @ space.gram[np.ix_(rows, other_rows)] @ b
+
+
+def _tables(design: Design, sampling: Sampling) -> np.ndarray:
+    """The prompts by block and assigned label [1 + draw, block, label]: as labelled, then with all labels exchanged."""
+    label = joined([as_labelled(design), exchanged(design, design.labels, sampling)]).label
+    return np.take_along_axis(np.broadcast_to(design.rows, label.shape), np.argsort(label, axis=2), 2)
+
+
+def _summaries(
+    products: np.ndarray, emotion: str, tail: Tail | None = None, mapping: str | None = None, fit: str | None = None
+) -> list[Result]:
+    """Every measure of products [1 + draw, component, component] of two bases, by dimension; the first is the value."""
+    results = []
+    for k in DIMENSIONS:
+        if k > products.shape[1]:
+            continue
+        cosines = np.clip(np.linalg.svd(products[:, :k, :k], compute_uv=False), 0, 1)
+        for measure in MEASURES:
+            values = measure.run(cosines)
+            sampled = Sampled(float(values[0]), values[1:], tail or measure.tail)
+            results.append(Result(0, measure.name, sampled, emotion, mapping, fit, k))
     return results
 
 
@@ -82,7 +114,7 @@ def overlaps_unaligned(a: np.ndarray, b: np.ndarray, design: Design, sampling: S
     return results
 
 
-def explained_directions(space: Space, design: Design, width: int, sampling: Sampling) -> list[Result]:
+def explained_directions(space: Space, design: Design, sampling: Sampling) -> list[Result]:
     """Share of all emotions' directions (their squared lengths) in their first k components about zero, the reference.
 
     Null: all labels that make the directions exchanged within blocks. For k below the number that explains all by construction.
@@ -110,7 +142,13 @@ def _beside_unrelated(emotion: str, products: Mapping[int, np.ndarray], width: i
         unrelated = np.linalg.qr(bases)[0][:, :k]
         cosines, chance = (np.clip(np.linalg.svd(inner, compute_uv=False), 0, 1) for inner in (matrix, unrelated))
         results += [
-            Result(0, measure.name, Sampled(float(measure.run(cosines)), measure.run(chance), measure.tail), emotion, k=k)
+            Result(
+                0,
+                measure.name,
+                Sampled(float(measure.run(cosines)), measure.run(chance), measure.tail, kind=GAUSSIAN),
+                emotion,
+                k=k,
+            )
             for measure in MEASURES
         ]
     return results
@@ -123,58 +161,67 @@ def _axes(rows: np.ndarray) -> np.ndarray:
 
 
 def overlaps_between(a: Space, b: Space, design: Design, sampling: Sampling) -> list[Result]:
-    """Overlap of one model's subspace, carried by ridge, with the other's; null: the fit's prompts paired at random.
+    """Overlap of one model's subspace, carried by ridge, with the other's; null: all labels exchanged, the map fitted again.
 
     The map is fitted on topics F without the emotion, the bases come from topics A and B. Carried bases are orthonormalised
-    before angles are taken; random pairings stay within a label.
+    before angles are taken. Labels are exchanged within blocks, in both models alike: prompts that both models read overlap
+    whatever their labels.
     """
     if a.flat or b.flat:
         return []
-    sums: dict[tuple[str, str, int, Measure], np.ndarray] = {}
+    tables = _tables(design, sampling)
     splits = thirds_of(design, sampling, N_SPLITS)
-    for number, split in enumerate(splits):
-        for mapping, source, target in zip(MAPPINGS, (a, b), (b, a), strict=True):
-            for emotion in design.emotions:
-                rng = sampling.generator("pairings", str(number))
-                cosines = _carried(source, target, design, split, emotion, sampling.draws, rng)
-                for k in DIMENSIONS:
-                    if k > cosines.shape[1]:
-                        continue
-                    angles = np.clip(np.linalg.svd(cosines[:, :k, :k], compute_uv=False), 0, 1)
-                    for measure in MEASURES:
-                        total = sums.setdefault((emotion, mapping, k, measure), np.zeros(sampling.draws + 1))
-                        total += measure.run(angles) / len(splits)
-    return [
-        Result(0, measure.name, Sampled(float(values[0]), values[1:], measure.tail), emotion, mapping, "ridge", k)
-        for (emotion, mapping, k, measure), values in sums.items()
-    ]
+    results = []
+    for mapping, source, target in zip(MAPPINGS, (a, b), (b, a), strict=True):
+        ends = [_fitted(source, target, design, split) for split in splits]
+        for emotion in design.emotions:
+            by_split = [
+                _summaries(_carried(source, target, tables, split, end, design.column(emotion)), emotion, None, mapping, "ridge")
+                for split, end in zip(splits, ends, strict=True)
+            ]
+            fewest = min(len(summaries) for summaries in by_split)
+            for of_splits in zip(*(summaries[:fewest] for summaries in by_split), strict=True):
+                mean = mean_of([result.sampled for result in of_splits])
+                assert mean is not None
+                values = np.array([result.sampled.value for result in of_splits])
+                results.append(of_splits[0]._replace(sampled=mean._replace(splits=values)))
+    return results
 
 
-def _carried(
-    source: Space, target: Space, design: Design, split: Thirds, emotion: str, draws: int, rng: np.random.Generator
-) -> np.ndarray:
-    """Inner products [1 + draw, k, k] of the carried basis with the target's; the first is with prompts paired as they are."""
-    column, n = design.column(emotion), len(design.labels)
-    fit = design.rows[split.fit].ravel()
-    from_rows, to_rows = design.rows[split.source, column], design.rows[split.target, column]
-    basis = _basis(source.gram[np.ix_(from_rows, from_rows)], 1, max(DIMENSIONS))
-    other_basis = _basis(target.gram[np.ix_(to_rows, to_rows)], 1, max(DIMENSIONS))
-    size = min(basis.shape[1], other_basis.shape[1])
-    label = as_labelled(design).label[0][split.fit].ravel()
-    marks = np.array([label == i for i in range(n) if i != column], float)
-    rows = rows_of(np.repeat(marks[None], size, 0))
-    gram = source.gram[np.ix_(fit, fit)]
-    strength = strength_of(spectrum_of(gram, n), target.gram[np.ix_(fit, fit)], len(fit) - n)
-    towards = basis[:, :size].T @ source.gram[np.ix_(from_rows, fit)]
-    alpha = ridge(gram, np.linalg.inv(gram + strength * np.eye(len(fit))), strength, towards, rows)
-    places = np.tile(np.arange(len(fit)).reshape(-1, n), (draws + 1, 1, 1))
-    places[1:] = rng.permuted(places[1:], axis=1)
-    paired = np.zeros((draws + 1, size, len(fit)))
-    np.put_along_axis(paired, np.repeat(places.reshape(draws + 1, 1, -1), size, 1), np.repeat(alpha[None], draws + 1, 0), 2)
-    lengths = paired @ target.gram[np.ix_(fit, fit)] @ paired.transpose(0, 2, 1)
-    ridge_ = 1e-12 * np.trace(lengths, axis1=1, axis2=2)[:, None, None] / max(size, 1) * np.eye(size)
-    lower = np.linalg.cholesky(lengths + ridge_)
-    return np.linalg.solve(lower, paired @ target.gram[np.ix_(fit, to_rows)] @ other_basis[:, :size])
+class _Fitted(NamedTuple):
+    """What all maps of a split share: the ridge strength, and the inverse of the source's Gram of the fitted third with it."""
+
+    strength: float
+    inverse: np.ndarray
+
+
+def _fitted(source: Space, target: Space, design: Design, split: Thirds) -> _Fitted:
+    rows, n = design.rows[split.fit].ravel(), len(design.labels)
+    strength = strength_of(spectrum_of(source.gram[np.ix_(rows, rows)], n), target.gram[np.ix_(rows, rows)], len(rows) - n)
+    rows = np.sort(rows)
+    return _Fitted(strength, np.linalg.inv(source.gram[np.ix_(rows, rows)] + strength * np.eye(len(rows))))
+
+
+def _carried(source: Space, target: Space, tables: np.ndarray, split: Thirds, fitted: _Fitted, column: int) -> np.ndarray:
+    """Inner products [1 + draw, k, k] of the carried basis with the target's, for the prompts of each table [block, label]."""
+    fit = np.sort(tables[0, split.fit].ravel())
+    gram, target_gram = source.gram[np.ix_(fit, fit)], target.gram[np.ix_(fit, fit)]
+    products = []
+    for table in tables:
+        from_rows, to_rows = table[split.source, column], table[split.target, column]
+        basis = _basis(source.gram[np.ix_(from_rows, from_rows)], 1, max(DIMENSIONS))
+        other_basis = _basis(target.gram[np.ix_(to_rows, to_rows)], 1, max(DIMENSIONS))
+        size = min(basis.shape[1], other_basis.shape[1])
+        of_labels = np.delete(table[split.fit], column, 1).T
+        marks = np.array([np.isin(fit, rows) for rows in of_labels], float)
+        towards = basis[:, :size].T @ source.gram[np.ix_(from_rows, fit)]
+        alpha = ridge(gram, fitted.inverse, fitted.strength, towards, rows_of(np.repeat(marks[None], size, 0)))
+        lengths = alpha @ target_gram @ alpha.T
+        slack = 1e-12 * np.trace(lengths) / max(size, 1) + np.finfo(float).tiny
+        lower = np.linalg.cholesky(lengths + slack * np.eye(size))
+        products.append(np.linalg.solve(lower, alpha @ target.gram[np.ix_(fit, to_rows)] @ other_basis[:, :size]))
+    size = min(len(matrix) for matrix in products)
+    return np.array([matrix[:size, :size] for matrix in products])
 
 
 def _shares(gram: np.ndarray) -> np.ndarray:
@@ -186,20 +233,17 @@ def _shares(gram: np.ndarray) -> np.ndarray:
 
 def _basis(gram: np.ndarray, n_labels: int, k: int) -> np.ndarray:
     """Coefficients [prompt, k] of an orthonormal basis of the first k components, label means removed."""
-    spectrum = spectrum_of(gram, n_labels)
-    vectors = spectrum.vectors[:, :k] / np.sqrt(spectrum.values[:k])
-    shaped = vectors.reshape(len(gram) // n_labels, n_labels, -1)
-    return (shaped - shaped.mean(0)).reshape(len(gram), -1)
+    return basis_of(spectrum_of(gram, n_labels), n_labels, k)
 
 
 OF_A_MODEL = (explained, overlaps_within, explained_directions)
 """The measures of one layer of one model."""
 
 
-def subspaces_of_model(spaces: Sequence[Space], design: Design, width: int, sampling: Sampling, each: Each) -> list[Result]:
+def subspaces_of_model(spaces: Sequence[Space], design: Design, sampling: Sampling, each: Each) -> list[Result]:
     """Explained variance, of prompts and of directions, and overlap with the other labels, at every layer of one model."""
     fewer = sampling.at_most(DRAWS)
-    return _for_each(len(spaces), each, lambda i: [row for run in OF_A_MODEL for row in run(spaces[i], design, width, fewer)])
+    return _for_each(len(spaces), each, lambda i: [row for run in OF_A_MODEL for row in run(spaces[i], design, fewer)])
 
 
 def subspaces_of_pair(

@@ -110,10 +110,10 @@ def area_interval(value: float | None, drawn: np.ndarray, n_units: int, n_folds:
     return wide if wide.low is None or wide.high is None else Interval(max(0.0, wide.low), min(1.0, wide.high))
 
 
-def gain_interval(value: float, drawn: np.ndarray, *, of_words: float, n_units: int, refits: float) -> Interval:
-    """95 % interval of an AUROC minus that of words, from bootstrap draws of the difference over the same topics.
+def gain_interval(value: float, drawn: np.ndarray, *, of_rival: float, n_units: int, refits: float) -> Interval:
+    """95 % interval of an AUROC minus that of a rival, from bootstrap draws of the difference over the same topics.
 
-    The draws refit neither the direction nor the words: `refits` is the variance that this would add, as a share of theirs.
+    The draws refit neither the direction nor the rival: `refits` is the variance that this would add, as a share of theirs.
     Where one of the two wins or loses all pairs its draws do not vary: the end where that matters goes as far as the bound
     of that one alone reaches.
     """
@@ -121,12 +121,12 @@ def gain_interval(value: float, drawn: np.ndarray, *, of_words: float, n_units: 
     if wide.low is None or wide.high is None:
         return NO_INTERVAL
     low, high = wide.low, wide.high
-    direction = round(value + of_words, TIE)
+    direction = round(value + of_rival, TIE)
     if direction in (0.0, 1.0):
         least, most = _where_nothing_varies(direction, n_units)
-        low, high = min(low, least - of_words), max(high, most - of_words)
-    if of_words in (0.0, 1.0):
-        least, most = _where_nothing_varies(of_words, n_units)
+        low, high = min(low, least - of_rival), max(high, most - of_rival)
+    if of_rival in (0.0, 1.0):
+        least, most = _where_nothing_varies(of_rival, n_units)
         low, high = min(low, direction - most), max(high, direction - least)
     return Interval(low, high)
 

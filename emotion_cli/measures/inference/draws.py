@@ -1,14 +1,26 @@
 """One emotion against its reference: the prompts, the permuted labels, folds, halves and resampled topics of all its nulls."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
 from emotion_cli.measures.gram import Gram
-from emotion_cli.measures.inference.resampling import blocks_of, dealt, permutations_within, resampled, strata_of, units_of
+from emotion_cli.measures.inference.exchange import Exchange
+from emotion_cli.measures.inference.resampling import (
+    Names,
+    blocks_of,
+    dealt,
+    kinds_of,
+    n_of_scarcest,
+    resampled,
+    strata_of,
+    units_of,
+)
 from emotion_cli.measures.inference.sampling import Sampling
+from emotion_cli.measures.inference.spreads import is_unequal
+from emotion_cli.measures.inference.statistic import EXACT, PERMUTED, Test
 from emotion_cli.measures.labels import OTHERS, coefficients, prompt_weights
 
 FOLDS = 5
@@ -17,19 +29,24 @@ FOLDS = 5
 SPLITS = 100
 
 
+TIE = 12
+"""Decimals in which two weights are compared."""
+
+
 @dataclass(frozen=True)
 class Draws:
     """Prompts of the labels concerned, and draws that serve every layer, pooling and model.
 
     `used` [prompt] are their rows; `codes` [prompt] number their labels; `permuted` [1 + draw, prompt] are the codes as they
-    are, then permuted within blocks; `folds` [prompt]; `halves` [split, block] are -1 or 1; `counts` [draw, unit] say how
-    often each unit of `units` [prompt] is drawn.
+    are, then permuted as `exchange` allows; `folds` [prompt]; `halves` [split, block] are -1 or 1; `counts` [draw, unit] say
+    how often each unit of `units` [prompt] is drawn. No cluster is in two folds or in both halves.
     """
 
     names: tuple[str, ...]
     used: np.ndarray
     codes: np.ndarray
     blocks: np.ndarray
+    exchange: Exchange
     permuted: np.ndarray
     folds: np.ndarray
     halves: np.ndarray
@@ -43,6 +60,10 @@ class Draws:
         np.add.at(sizes, (self.blocks, self.codes), 1)
         return bool((sizes == 1).all())
 
+    def is_unequal(self, gram: Gram) -> bool:
+        """Whether the labels differ in number and in spread, given the Gram of the prompts used."""
+        return is_unequal(self.codes, self.exchange, gram.inner)
+
     def split(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Places of each fold's prompts, and of all others."""
         for fold in np.unique(self.folds):
@@ -50,26 +71,56 @@ class Draws:
 
     @property
     def n_units(self) -> int:
-        """Topics, or prompts without one, that the labels rest on."""
+        """Clusters, topics in none, and prompts without a topic, that the labels rest on."""
         return int(self.units.max()) + 1
 
+    @cached_property
+    def n_scarcest(self) -> int:
+        """How many of them hold the label that the fewest hold."""
+        return n_of_scarcest(self.codes, self.units)
 
-def draws_of(labels: Sequence[str], topics: Sequence[str | None], concerned: Sequence[str], sampling: Sampling) -> Draws:
+    @cached_property
+    def is_all(self) -> bool:
+        """Whether the permutations are all that there are."""
+        return self.exchange.n == len(self.permuted) - 1
+
+    def test(self, roles: Sequence[Hashable], mirrored: Sequence[Hashable] = ()) -> Test:
+        """The test of a measure by these permutations, given the `roles` of labels in it (`Exchange.share_alike`)."""
+        return Test(EXACT if self.is_all else PERMUTED, self.exchange.share_alike(roles, mirrored))
+
+
+def draws_of(
+    labels: Sequence[str], topics: Names, concerned: Sequence[str], sampling: Sampling, clusters: Names | None = None
+) -> Draws:
     """The draws of one comparison of the labels `concerned`."""
     rng = sampling.generator(*concerned)
     names = np.asarray(labels)
     used = np.flatnonzero(np.isin(names, concerned))
     codes = np.searchsorted(np.asarray(concerned), names[used]).astype(np.int16)
     used_topics = [topics[i] for i in used.tolist()]
-    blocks = blocks_of(codes, used_topics, rng)
-    strata = strata_of(codes, blocks)
-    folds = dealt(strata, min(FOLDS, len(strata)), rng)[blocks]
-    halves = 2 * np.array([dealt(strata, 2, rng) for _ in range(SPLITS)]) - 1
-    block_names = [str(block) for block in blocks.tolist()]
-    permuted = np.vstack([codes, permutations_within(block_names, sampling.draws, rng, codes)])
-    units = units_of(used_topics)
-    counts = resampled(strata_of(codes, units), sampling.draws, rng)
-    return Draws(tuple(concerned), used, codes, blocks, permuted, folds, halves, units, counts)
+    used_clusters = None if clusters is None else [clusters[i] for i in used.tolist()]
+    blocks = blocks_of(codes, used_topics, rng, used_clusters)
+    groups = _groups_of(blocks, used_clusters)
+    kinds = kinds_of(codes, groups[blocks])
+    folds = dealt(kinds, min(FOLDS, len(kinds)), rng)[groups][blocks]
+    halves = 2 * np.array([dealt(kinds, 2, rng)[groups] for _ in range(SPLITS)]) - 1
+    exchange = Exchange(codes, [str(block) for block in blocks.tolist()], used_clusters)
+    permuted = np.vstack([codes, codes[exchange.orders(sampling.draws, rng)]])
+    units = units_of(used_topics, used_clusters)
+    counts = resampled(strata_of(codes, units, used_topics), sampling.draws, rng)
+    return Draws(tuple(concerned), used, codes, blocks, exchange, permuted, folds, halves, units, counts)
+
+
+def _groups_of(blocks: np.ndarray, clusters: Names | None) -> np.ndarray:
+    """Number of what each block [block] is held out with: its cluster, or itself alone."""
+    n_blocks = int(blocks.max()) + 1
+    if clusters is None:
+        return np.arange(n_blocks)
+    names = [f"={block}" for block in range(n_blocks)]
+    for block, cluster in zip(blocks.tolist(), clusters, strict=True):
+        if cluster is not None:
+            names[block] = f"+{cluster}"
+    return np.unique(names, return_inverse=True)[1]
 
 
 @dataclass(frozen=True)
@@ -95,7 +146,23 @@ class Contrast:
         if not sizes.all():
             return None
         codes = self.draws.permuted[:, members]
-        return prompt_weights(coefficients(self.draws.names, self.emotion, self.draws.names, OTHERS), codes, sizes[codes])
+        return prompt_weights(self.coefficients, codes, sizes[codes])
+
+    @cached_property
+    def coefficients(self) -> np.ndarray:
+        """Weight of each label's mean [label] in the direction."""
+        return coefficients(self.draws.names, self.emotion, self.draws.names, OTHERS)
+
+    @cached_property
+    def test(self) -> Test:
+        """The test by permuted labels; a direction that points the other way separates as well, and has halves as alike."""
+        roles = [round(weight, TIE) for weight in (self.coefficients / np.bincount(self.draws.codes)).tolist()]
+        return self.draws.test(roles, [-role for role in roles])
+
+    @cached_property
+    def test_of_scores(self) -> Test:
+        """The same where the direction stays as it is, and only labels of the prompts that it scores are permuted."""
+        return self.draws.test([name == self.emotion for name in self.draws.names])
 
     @cached_property
     def everyone(self) -> np.ndarray | None:

@@ -1,7 +1,8 @@
 """Who is compared with whom: blocks of prompts that differ in label only, random thirds of topics, and relabellings.
 
-A block holds one prompt of every label about one topic. What is resampled is always a whole topic; what is relabelled are the
-prompts within a block. Both are drawn once and serve every layer, every pair of layers and every pair of models.
+A block holds one prompt of every label about one topic. What is resampled is always a whole topic, or the cluster that it is in;
+what is relabelled are the prompts within a block, in all blocks of a cluster alike. Both are drawn once and serve every layer,
+every pair of layers and every pair of models.
 """
 
 from collections.abc import Sequence
@@ -13,7 +14,7 @@ import numpy as np
 from emotion_cli.measures.inference.sampling import Sampling
 from emotion_cli.measures.labels import Labels, coefficients, labels_used, prompt_weights
 
-N_SPLITS = 15
+N_SPLITS = 60
 """Random divisions of the topics into thirds, over which aligned measures are averaged."""
 
 
@@ -28,18 +29,20 @@ MIN_TOPICS = 6
 class Design(NamedTuple):
     """Prompts by block and label, the emotions and their reference.
 
-    `rows` [block, label] index the prompts, `topic` [block] numbers the topics; `emotions` are measured against `reference`.
+    `rows` [block, label] index the prompts, `topic` [block] numbers the topics (a cluster counts as one), `exchange` [block]
+    what is relabelled alike: a block, or all blocks of a cluster. `emotions` are measured against `reference`.
     """
 
     labels: tuple[str, ...]
     rows: np.ndarray
     topic: np.ndarray
+    exchange: np.ndarray
     emotions: Sequence[str]
     reference: str
 
     @property
     def n_topics(self) -> int:
-        """How many topics the blocks are about."""
+        """How many topics, or clusters of them, the blocks are about."""
         return len(np.unique(self.topic))
 
     def column(self, label: str) -> int:
@@ -112,7 +115,13 @@ def design_of(labels: Labels) -> Design:
         topic_of += [topic if name else next(number) for _ in blocks]
         rows += blocks
     table = np.array(rows, int).reshape(-1, len(names))
-    return Design(names, table, np.array(topic_of, int), labels.emotions, labels.reference)
+    topics, exchange = np.array(topic_of, int), np.arange(len(rows))
+    if labels.clusters is not None:
+        cluster_of = [labels.clusters[row] for row in table[:, 0].tolist()]
+        for cluster in {cluster for cluster in cluster_of if cluster is not None}:
+            together = np.array([other == cluster for other in cluster_of])
+            topics[together], exchange[together] = topics[together].min(), exchange[together].min()
+    return Design(names, table, topics, exchange, labels.emotions, labels.reference)
 
 
 def thirds_of(design: Design, sampling: Sampling, splits: int = N_SPLITS) -> list[Thirds]:
@@ -146,19 +155,12 @@ def kept_without_groups(topics: np.ndarray, sampling: Sampling) -> np.ndarray:
     return np.array([~np.isin(topics, group) for group in groups])
 
 
-def topic_numbers(topics: Sequence[str | None]) -> np.ndarray:
-    """Topics [item] as numbers; items without one each have a number of their own."""
-    names = {name: i for i, name in enumerate(sorted({topic for topic in topics if topic is not None}))}
-    free = count(len(names))
-    return np.array([next(free) if topic is None else names[topic] for topic in topics], int)
-
-
 def exchanged(design: Design, labels: Sequence[str], sampling: Sampling) -> Relabelling:
-    """The named labels permuted within each block, in both models alike: the null that they mean nothing."""
+    """The named labels permuted within each block, in both models and all blocks of a cluster alike: they mean nothing."""
     blocks, n_labels = design.rows.shape
     columns = np.array([design.column(label) for label in labels], int)
     rng = sampling.generator("exchanged", *sorted(labels))
     order = rng.permuted(np.tile(np.arange(len(columns)), (sampling.draws, blocks, 1)), axis=2)
     taken = np.tile(np.arange(n_labels), (sampling.draws, blocks, 1))
-    taken[:, :, columns] = columns[order]
+    taken[:, :, columns] = columns[order[:, design.exchange]]
     return Relabelling(taken, np.ones((sampling.draws, blocks), bool))

@@ -18,6 +18,18 @@ class Tail(Enum):
 PERMUTED, PAIRED, GAUSSIAN, FIXED = "permuted", "paired", "gaussian", "fixed"
 """What a value is compared with: permuted labels, topics paired at random, Gaussian directions, one stated value."""
 
+EXACT, UNEQUAL = "exact", "unequal_spreads"
+"""Of permuted labels: all permutations that there are; labels that differ in spread and size."""
+
+SIGN_FLIPS = "sign_flips"
+"""Random signs of a direction's coordinates."""
+
+TOO_FEW = "too_few"
+"""Too few permutations, or coordinates whose signs flip, for a p-value of LEVEL."""
+
+LEVEL = 0.05
+"""Where no permutation could give so small a p-value, none is given."""
+
 
 class Null(NamedTuple):
     """The value under the null: mean, 2.5 and 97.5 % quantiles, p-value; None where not defined.
@@ -72,20 +84,35 @@ def defined(value: float) -> float | None:
     return float(value) if np.isfinite(value) else None
 
 
-def null_of(value: float | None, draws: np.ndarray, tail: Tail, kind: str = PERMUTED) -> Null:
-    """Band and permutation p-value of a tail (Phipson and Smyth 2010): (r + 1) / (n + 1), twice the smaller for both tails."""
+class Test(NamedTuple):
+    """How labels were permuted: `kind` of null, and the share of permutations that give the value itself by construction."""
+
+    kind: str = PERMUTED
+    alike: float = 0.0
+
+
+def null_of(value: float | None, draws: np.ndarray, tail: Tail, kind: str = PERMUTED, alike: float = 0.0) -> Null:
+    """Band and permutation p-value of a tail (Phipson and Smyth 2010): (r + 1) / (n + 1), twice the smaller for both tails.
+
+    Where draws are EXACT, all permutations, it is r / n, for the labels as they are stand among them. `alike` is the share of
+    permutations that give the value whatever the prompts are: p is not below it, and None (TOO_FEW) where that is above LEVEL.
+    """
+    tails = 2 if tail is Tail.BOTH else 1
+    is_too_few = tails * alike > LEVEL
     known = draws[np.isfinite(draws)]
     n = len(known)
     if n == 0:
-        return Null(None, None, None, None, 0, kind)
+        return Null(None, None, None, None, 0, TOO_FEW if is_too_few else kind)
     low, high = np.quantile(known, [0.025, 0.975])
     p_value = None
-    if value is not None:
+    if value is not None and not is_too_few:
         # a draw that equals the value but for rounding is as far out as the value
         slack = 1e-12 * max(1.0, abs(value))
-        above, below = (np.sum(known >= value - slack) + 1) / (n + 1), (np.sum(known <= value + slack) + 1) / (n + 1)
-        p_value = float({Tail.UPPER: above, Tail.LOWER: below, Tail.BOTH: min(1.0, 2 * min(above, below))}[tail])
-    return Null(float(known.mean()), float(low), float(high), p_value, n, kind)
+        itself = 0 if kind == EXACT else 1
+        above, below = ((np.sum(extreme) + itself) / (n + itself) for extreme in (known >= value - slack, known <= value + slack))
+        smaller = {Tail.UPPER: above, Tail.LOWER: below, Tail.BOTH: min(above, below)}[tail]
+        p_value = min(1.0, tails * float(max(smaller, alike)))
+    return Null(float(known.mean()), float(low), float(high), p_value, n, TOO_FEW if is_too_few else kind)
 
 
 def interval_of(draws: np.ndarray) -> Interval:
@@ -132,39 +159,74 @@ def mean_where_defined(curves: np.ndarray) -> np.ndarray:
     return np.where(is_defined.any(0), total / np.maximum(is_defined.sum(0), 1), np.nan)
 
 
+FEW_COORDINATES = 6
+"""Where fewer coordinates than this carry a value, signs flip in too few ways: the least p-value would be above 0.03."""
+
+CARRIED_SHARE = 0.95
+"""The share of the absolute parts that coordinates must have together to carry a value."""
+
+
+def n_carrying(parts: np.ndarray) -> int:
+    """How many of the largest coordinates carry 95 % of what all of them [coordinate] add, signs apart."""
+    reached = np.sort(np.abs(parts))[::-1].cumsum()
+    return int(np.searchsorted(reached, CARRIED_SHARE * reached[-1])) + 1
+
+
 class Sampled(NamedTuple):
-    """A value (NaN where not defined), its draws from the null [draw], and which tail of the null counts.
+    """A value (NaN where not defined), its draws from the null [draw] (None: no null), and which tail of the null counts.
 
     `groups` [group] are replicates without each group of topics; None where there is no interval. `kind` is that of the null.
+    `splits` [split] are the values of random splits whose mean the value is. `parts` [coordinate] add up to the value where the
+    null flips their signs.
     """
 
     value: float
-    draws: np.ndarray
+    draws: np.ndarray | None
     tail: Tail = Tail.UPPER
     groups: np.ndarray | None = None
     kind: str = PERMUTED
-    mc_error: float | None = None
+    splits: np.ndarray | None = None
+    parts: np.ndarray | None = None
+
+    @property
+    def mc_error(self) -> float | None:
+        """Standard error of a mean over random splits; None where nothing is split, or a split has no value."""
+        if self.splits is None or len(self.splits) < 2:
+            return None
+        return defined(self.splits.std(ddof=1) / np.sqrt(len(self.splits)))
+
+    @property
+    def null(self) -> Null:
+        """The value's null; without a p-value where too few coordinates carry the value."""
+        if self.draws is None:
+            return NO_NULL
+        null = null_of(defined(self.value), self.draws, self.tail, self.kind)
+        if self.parts is not None and np.isfinite(self.value) and n_carrying(self.parts) < FEW_COORDINATES:
+            return null._replace(p_value=None, kind=TOO_FEW)
+        return null
 
     def statistic(self, n: int) -> Statistic:
         """The value beside its null and its jackknife interval; `n` counts topics or prompts."""
         value = defined(self.value)
         interval = NO_INTERVAL if self.groups is None else jackknife_interval(value, self.groups)
-        return Statistic(value, null_of(value, self.draws, self.tail, self.kind), n, interval, self.mc_error)
+        return Statistic(value, self.null, n, interval, self.mc_error)
 
 
 def mean_of(samples: Sequence[Sampled]) -> Sampled | None:
-    """The mean of some values where defined, with null and replicates from the same draws; None where none is defined."""
+    """The mean of some values where defined, with null, replicates and splits of the same draws; None where none is defined."""
     known = [sample for sample in samples if np.isfinite(sample.value)]
     if not known:
         return None
-    groups = [sample.groups for sample in known if sample.groups is not None]
-    errors = [sample.mc_error for sample in known if sample.mc_error is not None]
-    return Sampled(
-        float(np.mean([sample.value for sample in known])),
-        np.mean([sample.draws for sample in known], axis=0),
-        known[0].tail,
-        np.mean(groups, axis=0) if groups else None,
-        known[0].kind,
-        # splits are shared by the layers, so their errors may all point one way
-        float(np.mean(errors)) if errors else None,
+    return known[0]._replace(
+        value=float(np.mean([sample.value for sample in known])),
+        draws=_mean_of_arrays([sample.draws for sample in known]),
+        groups=_mean_of_arrays([sample.groups for sample in known]),
+        splits=_mean_of_arrays([sample.splits for sample in known]),
+        parts=_mean_of_arrays([sample.parts for sample in known]),
     )
+
+
+def _mean_of_arrays(arrays: Sequence[np.ndarray | None]) -> np.ndarray | None:
+    """The mean of equally long arrays; None where one of them is not there."""
+    there = [array for array in arrays if array is not None]
+    return np.mean(there, axis=0) if len(there) == len(arrays) else None

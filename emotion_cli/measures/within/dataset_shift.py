@@ -11,9 +11,10 @@ import numpy as np
 
 from emotion_cli.measures.directions import ZERO_RELATIVE_NORM
 from emotion_cli.measures.gram import Gram
-from emotion_cli.measures.inference.resampling import permutations_within
+from emotion_cli.measures.inference.exchange import Exchange
+from emotion_cli.measures.inference.resampling import resampled, strata_of, units_of
 from emotion_cli.measures.inference.sampling import Sampling
-from emotion_cli.measures.inference.statistic import Statistic, Tail, interval_of
+from emotion_cli.measures.inference.statistic import EXACT, PERMUTED, Statistic, Tail, interval_of
 from emotion_cli.measures.labels import Labels
 from emotion_cli.measures.measure import Measure
 from emotion_cli.measures.within.curves import Curves
@@ -49,15 +50,17 @@ def dataset_shifts(
 def unbiased_cosine(grams: Sequence[Gram], labels: Labels, is_rest: np.ndarray, emotion: str, sampling: Sampling) -> Curves:
     """Unbiased cosine of one emotion's direction on the two sets.
 
-    Interval: topics of both resampled, pairs within a topic dropped always. Null: labels of the rest permuted within topics,
-    with the lengths as they are: a direction that has nothing to do with the first one.
+    Interval: topics (or clusters) of both resampled, pairs within one dropped always. Null: labels of the rest permuted within
+    topics, with the lengths as they are: a direction that has nothing to do with the first one.
     """
-    blocks = np.array([f"{i}" if topic is None else f"={topic}" for i, topic in enumerate(labels.topics)])
+    blocks = units_of(labels.topics, labels.clusters)
     used = labels.with_labels(labels.labels_used(emotion))
     first, rest = used[~is_rest[used]], used[is_rest[used]]
     rng = sampling.generator(labels.reference, emotion)
     sides = [_Side(labels.of(rows), blocks[rows], emotion, sampling.draws, rng) for rows in (first, rest)]
-    permuted = permutations_within([labels.topics[i] for i in rest.tolist()], sampling.draws, rng)
+    of_rest = labels.of(rest)
+    exchange = Exchange(sides[1].codes, of_rest.topics, of_rest.clusters)
+    permuted = exchange.orders(sampling.draws, rng)
     products = [_Product(sides[i], sides[j]) for i, j in ((0, 0), (1, 1), (0, 1))]
     curves = [_curve(gram, first, rest, products, permuted) for gram in grams]
     values, drawn, nulls = (np.array(columns) for columns in zip(*curves, strict=True))
@@ -67,6 +70,8 @@ def unbiased_cosine(grams: Sequence[Gram], labels: Labels, is_rest: np.ndarray, 
         drawn,
         lambda value, draws: interval_of(draws),
         is_zero=~np.isfinite(values),
+        kind=EXACT if exchange.is_all(sampling.draws) else PERMUTED,
+        alike=exchange.share_alike(sides[1].roles),
     )
 
 
@@ -83,10 +88,16 @@ class _Side:
         self.weights = labels.weights(emotion)
         self.coefficients = np.array([self.weights[members].sum() for members in self.members])
         self.is_reference = labels.is_reference(emotion)
-        known, place = np.unique(blocks, return_inverse=True)
-        counts = rng.multinomial(len(known), np.full(len(known), 1 / len(known)), size=draws)
+        self.codes = np.unique(labels.labels, return_inverse=True)[1]
+        place = np.unique(blocks, return_inverse=True)[1]
+        counts = resampled(strata_of(self.codes, place, labels.topics), draws, rng)
         # the first row is every topic once
-        self.repeats = np.vstack([np.ones(len(known)), counts])[:, place]
+        self.repeats = np.vstack([np.ones(counts.shape[1]), counts])[:, place]
+
+    @property
+    def roles(self) -> list[float]:
+        """The weight of a prompt of each label [label] in the direction."""
+        return [float(self.weights[members[0]]) for members in self.members if len(members)]
 
 
 class _Product:

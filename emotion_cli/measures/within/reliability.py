@@ -45,7 +45,8 @@ def split_half(contrast: Contrast, grams: Sequence[Gram]) -> Curves:
             cosines = np.where(is_defined, (total - difference) / lengths, np.nan)
             values[i, chunk] = cosines.mean(1)
     # a direction that is zero has no halves: means over layers leave it out, as those of cosines do
-    return Curves(spearman_brown(values), draws.n_units, is_zero=np.array([contrast.is_zero(gram) for gram in grams]))
+    is_zero = np.array([contrast.is_zero(gram) for gram in grams])
+    return Curves(spearman_brown(values), draws.n_units, is_zero=is_zero, **contrast.test._asdict())
 
 
 def spearman_brown(r: np.ndarray) -> np.ndarray:

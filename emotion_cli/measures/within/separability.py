@@ -10,6 +10,7 @@ from emotion_cli.measures.gram import Gram
 from emotion_cli.measures.inference.auroc import area_interval, areas, resampled_areas, settled
 from emotion_cli.measures.inference.draws import Contrast, draws_of
 from emotion_cli.measures.inference.sampling import Sampling
+from emotion_cli.measures.inference.spreads import error_over_folds, error_over_prompts, is_unequal, studentised
 from emotion_cli.measures.inference.statistic import GAUSSIAN, mean_where_defined
 from emotion_cli.measures.within.bag_of_words import Texts
 from emotion_cli.measures.within.curves import Curves
@@ -17,15 +18,19 @@ from emotion_cli.measures.within.curves import Curves
 TIES = 9
 """Decimals in which two layers' AUROC are compared."""
 
+LEAST_FOLDS = 3
+"""Fewer folds do not tell how much they differ."""
+
 
 class HeldOut(NamedTuple):
-    """A test set under the same model: its name, rows [prompt] in each Gram, labels, topics and texts."""
+    """A test set under the same model: its name, rows [prompt] in each Gram, labels, topics, texts and clusters."""
 
     name: str
     rows: np.ndarray
     labels: Sequence[str]
     topics: Sequence[str | None]
     texts: Texts | None = None
+    clusters: Sequence[str | None] | None = None
 
 
 def auroc(contrast: Contrast, grams: Sequence[Gram]) -> Curves:
@@ -51,10 +56,16 @@ def auroc(contrast: Contrast, grams: Sequence[Gram]) -> Curves:
     if not folds:
         return Curves(np.full((len(grams), n_draws), np.nan), draws.n_units)
     values, boots = np.mean(folds, axis=0), mean_where_defined(np.array(resamples))
+    is_unequal = np.array([draws.is_unequal(gram) for gram in grams])
+    if len(folds) >= LEAST_FOLDS:
+        for i in np.flatnonzero(is_unequal):
+            values[i] = studentised(values[i], error_over_folds(np.array(folds)[:, i]))
+        is_unequal[:] = False
     for i, gram in enumerate(grams):
         if contrast.is_zero(gram):
             values[i, 0], boots[i] = 0.5, np.nan
-    return Curves(values, draws.n_units, boots, partial(area_interval, n_units=draws.n_units, n_folds=len(folds)))
+    interval = partial(area_interval, n_units=draws.n_scarcest, n_folds=len(folds))
+    return Curves(values, draws.n_units, boots, interval, is_unequal=is_unequal, **contrast.test._asdict())
 
 
 def random_auroc(contrast: Contrast, grams: Sequence[Gram], values: np.ndarray) -> Curves:
@@ -74,23 +85,24 @@ def heldout_auroc(contrast: Contrast, grams: Sequence[Gram], test: HeldOut, samp
 
     The Grams are of all prompts, those of the test set too.
     """
-    weights = contrast.everyone
-    test_contrast = Contrast(contrast.emotion, draws_of(test.labels, test.topics, contrast.draws.names, sampling))
-    n_topics = test_contrast.draws.n_units
+    of_test = Contrast(contrast.emotion, draws_of(test.labels, test.topics, contrast.draws.names, sampling, test.clusters))
+    draws, weights, train = of_test.draws, contrast.everyone, contrast.draws.used
     if weights is None:
-        return Curves(np.full((len(grams), 1 + sampling.draws), np.nan), n_topics)
-    train = contrast.draws.used
-    rows = np.asarray(test.rows)[test_contrast.draws.used]
-    positive, negative = test_contrast.places(np.arange(len(rows)))
-    units = test_contrast.draws.units[positive[0]], test_contrast.draws.units[negative[0]]
-    values, boots = [], []
-    for gram in grams:
+        return Curves(np.full((len(grams), len(draws.permuted)), np.nan), draws.n_units)
+    rows = np.asarray(test.rows)[draws.used]
+    positive, negative = of_test.places(np.arange(len(rows)))
+    units = draws.units[positive[0]], draws.units[negative[0]]
+    values, boots = np.empty((len(grams), len(draws.permuted))), np.empty((len(grams), len(draws.counts)))
+    for i, gram in enumerate(grams):
         scores = np.zeros(len(rows))
         if not contrast.is_zero(gram.of(train)):
             scores = settled(gram.inner[np.ix_(rows, train)] @ weights[0], float(np.mean(gram.norms**2)))
-        values.append(areas(scores[positive], scores[negative]))
-        boots.append(resampled_areas(scores[positive[0]], scores[negative[0]], units, test_contrast.draws.counts))
-    return Curves(np.array(values), n_topics, np.array(boots), partial(area_interval, n_units=n_topics))
+        p, n = scores[positive], scores[negative]
+        values[i], boots[i] = areas(p, n), resampled_areas(p[0], n[0], units, draws.counts)
+        if is_unequal(draws.codes, draws.exchange, np.outer(scores, scores)):
+            values[i] = studentised(values[i], error_over_prompts(p, n))
+    interval = partial(area_interval, n_units=draws.n_scarcest)
+    return Curves(values, draws.n_units, boots, interval, **of_test.test_of_scores._asdict())
 
 
 def best_auroc(curves: Curves, layers: Sequence[int]) -> Curves | None:
@@ -100,4 +112,6 @@ def best_auroc(curves: Curves, layers: Sequence[int]) -> Curves | None:
         return None
     # rounded, so that the choice does not hang on the last bit
     best = int(np.argmax(np.round(values[:, 0], TIES)))
-    return Curves(np.concatenate([values[best, :1], values[:, 1:].max(0)])[None], curves.n, layers=[layers[best]])
+    highest = np.concatenate([values[best, :1], values[:, 1:].max(0)])[None]
+    unequal = None if curves.is_unequal is None else np.array([curves.is_unequal.any()])
+    return Curves(highest, curves.n, layers=[layers[best]], kind=curves.kind, alike=curves.alike, is_unequal=unequal)

@@ -105,10 +105,8 @@ def surface_auroc(contrast: Contrast, surface: Surface, features: Collection[str
         boots.append(resampled_areas(scores[positive], scores[negative], (units[positive], units[negative]), draws.counts))
     if not values:
         return Curves(np.full((1, len(is_emotion)), np.nan), draws.n_units, layers=[None])
-    interval = partial(area_interval, n_units=draws.n_units, n_folds=len(values))
-    return Curves(
-        np.mean(values, axis=0)[None], draws.n_units, mean_where_defined(np.array(boots))[None], interval, layers=[None]
-    )
+    interval, boots = partial(area_interval, n_units=draws.n_scarcest, n_folds=len(values)), mean_where_defined(np.array(boots))
+    return Curves(np.mean(values, axis=0)[None], draws.n_units, boots[None], interval, layers=[None], **contrast.test._asdict())
 
 
 def _areas(

@@ -12,7 +12,7 @@ from threadpoolctl import threadpool_limits
 from emotion_cli.measures.inference.auroc import area_interval, areas, gain_interval, resampled_areas, settled
 from emotion_cli.measures.inference.draws import Contrast, draws_of
 from emotion_cli.measures.inference.sampling import Sampling
-from emotion_cli.measures.inference.statistic import FIXED, Null, mean_where_defined
+from emotion_cli.measures.inference.statistic import FIXED, PERMUTED, Null, Test, mean_where_defined
 from emotion_cli.measures.within.bag_of_words import CLASSIFIERS, MOST_PROMPTS, Classifier, Counts, Texts, best_classifier
 from emotion_cli.measures.within.curves import Curves
 
@@ -27,18 +27,20 @@ EXCEEDS_NOTHING = Null(0.0, None, None, None, None, FIXED)
 
 
 class HeldOutTexts(NamedTuple):
-    """Texts, labels and topics [prompt] of a test set."""
+    """Texts, labels, topics and clusters [prompt] of a test set."""
 
     texts: Texts
     labels: tuple[str, ...]
     topics: tuple[str | None, ...]
+    clusters: tuple[str | None, ...] | None = None
 
 
 @dataclass(frozen=True)
 class Words:
     """The words of a training set as rivals of one direction, that of `emotion` among the labels `concerned`.
 
-    `labels` and `topics` [prompt] are those of `texts`. Folds and permuted labels are the direction's, by `sampling`.
+    `labels`, `topics` and `clusters` [prompt] are those of `texts`. Folds and permuted labels are the direction's, by
+    `sampling`.
     """
 
     texts: Texts
@@ -47,11 +49,12 @@ class Words:
     emotion: str
     concerned: tuple[str, ...]
     sampling: Sampling
+    clusters: tuple[str | None, ...] | None = None
 
     @cached_property
     def contrast(self) -> Contrast:
         """The emotion against its reference, as for the direction."""
-        return Contrast(self.emotion, draws_of(self.labels, self.topics, self.concerned, self.sampling))
+        return Contrast(self.emotion, draws_of(self.labels, self.topics, self.concerned, self.sampling, self.clusters))
 
     @cached_property
     def is_emotion(self) -> np.ndarray:
@@ -116,25 +119,36 @@ class Words:
             boots.append(_resampled(scores[0], self.is_emotion[0, test], draws.units[test], draws.counts))
         if not values:
             return Curves(np.full((1, len(self.is_emotion)), np.nan), draws.n_units, layers=[None])
-        interval = partial(area_interval, n_units=draws.n_units, n_folds=len(values))
-        return Curves(
-            np.mean(values, axis=0)[None], draws.n_units, mean_where_defined(np.array(boots))[None], interval, layers=[None]
+        interval, boots = (
+            partial(area_interval, n_units=draws.n_scarcest, n_folds=len(values)),
+            mean_where_defined(np.array(boots)),
         )
+        test = _of_first(self.contrast.test, len(draws.permuted))
+        return Curves(np.mean(values, axis=0)[None], draws.n_units, boots[None], interval, layers=[None], **test._asdict())
 
     def heldout_auroc(self, test: HeldOutTexts, sampling: Sampling) -> Curves:
         """AUROC on test prompts, trained on the whole training set; labels permuted within test topics."""
-        contrast = Contrast(self.emotion, draws_of(test.labels, test.topics, self.contrast.draws.names, sampling))
-        n_topics = contrast.draws.n_units
+        contrast = Contrast(self.emotion, draws_of(test.labels, test.topics, self.contrast.draws.names, sampling, test.clusters))
+        draws = contrast.draws
         train = np.arange(len(self.contrast.draws.used))
         if not self.has_all(train):
-            return Curves(np.full((1, len(self.is_emotion)), np.nan), n_topics, layers=[None])
+            return Curves(np.full((1, len(self.is_emotion)), np.nan), draws.n_units, layers=[None])
         classifier = self.classifiers[best_classifier(mean_where_defined(self.inner_areas))]
-        terms = self.counts.weighed(train, test.texts.of(contrast.draws.used))
+        terms = self.counts.weighed(train, test.texts.of(draws.used))
         scores = settled(classifier(terms, self.is_emotion[:1])[0], 1.0)
         is_emotion = contrast.is_emotion[: 1 + DRAWS]
         values = areas(*_by_label(np.tile(scores, (len(is_emotion), 1)), is_emotion))
-        boots = _resampled(scores, is_emotion[0], contrast.draws.units, contrast.draws.counts)
-        return Curves(values[None], n_topics, boots[None], partial(area_interval, n_units=n_topics), layers=[None])
+        boots = _resampled(scores, is_emotion[0], draws.units, draws.counts)
+        of_first, interval = (
+            _of_first(contrast.test_of_scores, len(draws.permuted)),
+            partial(area_interval, n_units=draws.n_scarcest),
+        )
+        return Curves(values[None], draws.n_units, boots[None], interval, layers=[None], **of_first._asdict())
+
+
+def _of_first(test: Test, n: int) -> Test:
+    """A test by the first of `n` values: not exact where those are not all."""
+    return test if n <= 1 + DRAWS else test._replace(kind=PERMUTED)
 
 
 def _by_label(scores: np.ndarray, is_emotion: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -163,14 +177,14 @@ def curves_of_words(
         return CurvesOfWords(words.auroc(), [words.heldout_auroc(test, sampling_of_tests or words.sampling) for test in tests])
 
 
-def gain(direction: Curves, words: Curves, refits: float) -> Curves:
-    """AUROC of a direction minus that of words at each layer, paired: both have the same prompts and the same drawn topics.
+def gain(direction: Curves, rival: Curves, refits: float) -> Curves:
+    """AUROC of a direction minus that of a rival without layers, paired: both have the same prompts and the same drawn topics.
 
     `refits`: what making both again from other training topics adds to the variance, as a share of that of the test topics.
     """
-    of_words = float(words.values[0, 0])
+    of_rival = float(rival.values[0, 0])
     boots = None
-    if direction.bootstrap is not None and words.bootstrap is not None:
-        boots = direction.bootstrap - words.bootstrap
-    interval = partial(gain_interval, of_words=of_words, n_units=direction.n, refits=refits)
-    return Curves(direction.values[:, :1] - of_words, direction.n, boots, interval, null=EXCEEDS_NOTHING)
+    if direction.bootstrap is not None and rival.bootstrap is not None:
+        boots = direction.bootstrap - rival.bootstrap
+    interval = partial(gain_interval, of_rival=of_rival, n_units=direction.n, refits=refits)
+    return Curves(direction.values[:, :1] - of_rival, direction.n, boots, interval, null=EXCEEDS_NOTHING)

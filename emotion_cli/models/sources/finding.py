@@ -3,12 +3,21 @@
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from emotion_cli.errors import MissingError, UsageError
 from emotion_cli.models.sources import embedded, fingerprint
+from emotion_cli.models.sources.controls import (
+    WORDS,
+    Control,
+    control_of,
+    hash_of,
+    hashes_of_words,
+    kind_of,
+    refuse_as_name,
+)
 from emotion_cli.models.sources.gguf import CONVERSION_VERSION, converted_folder
 from emotion_cli.models.sources.headers import safetensors_header
 from emotion_cli.models.sources.weights import refuse_adapter
@@ -36,6 +45,13 @@ class ModelSource:
     given: str
     cache: Path
     gguf: Path | None = None
+    base: "ModelSource | None" = None
+    """Of a control, the model that it is made of."""
+
+    @property
+    def kind(self) -> str | None:
+        """The kind of control that it is; None for a model."""
+        return kind_of(self.name)
 
     @property
     def hashes(self) -> tuple[str, str]:
@@ -53,8 +69,15 @@ def find(
 ) -> ModelSource:
     """The model that `given` names: an alias, a .gguf file, a folder, else a Hub id; MissingError when it is not there.
 
-    `name` is what to call it in the store; else the alias, the Hub id, or the name of the folder or file.
+    `name` is what to call it in the store; else the alias, the Hub id, or the name of the folder or file. Of a control that
+    is made of a model, it is what to call that model.
     """
+    refuse_as_name(name)
+    control = control_of(given)
+    if control and control.kind == WORDS:
+        return ModelSource(given, Path(), None, *hashes_of_words(control), given, cache)
+    if control:
+        return of_control(control, find(control.of, cache=cache, name=name, revision=revision, notify=notify))
     path = Path(given)
     if given in embedded.EMBEDDED or path.suffix == ".gguf":
         gguf = embedded.locate(given, cache) if given in embedded.EMBEDDED else path
@@ -73,6 +96,14 @@ def find(
     _refuse_unreadable(folder)
     weights, tokenizer = fingerprint.weights_sha256(folder, cache), fingerprint.tokenizer_sha256(folder, cache)
     return ModelSource(name or usual, folder, revision, weights, tokenizer, given, cache)
+
+
+def of_control(control: Control, base: ModelSource) -> ModelSource:
+    """The source of a control that is made of a model; its files are the model's. UsageError for one of another control."""
+    if base.kind:
+        raise UsageError(f"{control.name}: a control is made of a model, not of another control", hint="emo models list")
+    name, given = (f"{control.kind}:{of}" for of in (base.name, base.given))
+    return replace(base, name=name, weights_sha256=hash_of(control.kind, base.hashes), given=given, base=base)
 
 
 def _refuse_unreadable(folder: Path) -> None:

@@ -86,8 +86,8 @@ def prompt_files(paths: Sequence[Path]) -> list[Path]:
 def _never_seen(contents: Sequence[Contents], columns: Columns) -> list[str]:
     """A fault for each named column that no row has."""
     seen = {key for file in contents for row in file.rows for key in row.values}
-    names = {"text": "text", "emotion": "label", "topic": "topic"}
-    asked = {name: names[key] for key, name in columns.named.items()} | dict.fromkeys(columns.label_columns, "label")
+    names = {"emotion": "label"}
+    asked = {name: names.get(key, key) for key, name in columns.named.items()} | dict.fromkeys(columns.label_columns, "label")
     return [f"no row has the {key} column {name!r}" for name, key in asked.items() if seen and name not in seen]
 
 

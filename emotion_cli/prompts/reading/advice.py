@@ -7,7 +7,7 @@ from typing import Any
 from emotion_cli.prompts.reading.columns import Columns, off_or_on
 from emotion_cli.prompts.reading.contents import Contents
 
-OPTIONS = {"text": "--text-column", "emotion": "--label-column", "topic": "--topic-column"}
+OPTIONS = {"text": "--text-column", "emotion": "--label-column", "topic": "--topic-column", "cluster": "--cluster-column"}
 """The option that names the column of each key."""
 
 FEWEST_LABELS = 2
@@ -48,7 +48,7 @@ def _values(contents: Sequence[Contents], name: str) -> list[Any]:
 def _meant(name: str, columns: Columns) -> str | None:
     """The key that a column in other letters, or in the plural, was probably meant for."""
     plain = name.strip().casefold().removesuffix("s")
-    key = {"text": "text", "emotion": "emotion", "label": "emotion", "topic": "topic"}.get(plain)
+    key = {"text": "text", "emotion": "emotion", "label": "emotion", "topic": "topic", "cluster": "cluster"}.get(plain)
     return key if name not in columns.keys else None
 
 

@@ -1,4 +1,4 @@
-"""Which columns or keys of a file hold a prompt's text, label and topic, and what a label may look like."""
+"""Which columns or keys of a file hold a prompt's text, label, topic and cluster, and what a label may look like."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from emotion_cli.errors import UsageError
 from emotion_cli.prompts.prompt_set import KEYS, Row
 from emotion_cli.prompts.reading.contents import Header
 
-USUAL = {"text": "text", "emotion": "emotion", "label": "emotion", "topic": "topic", "lang": "lang"}
+USUAL = {"text": "text", "emotion": "emotion", "label": "emotion", "topic": "topic", "cluster": "cluster", "lang": "lang"}
 """Default names of columns or keys, and the key of a prompt that each holds."""
 
 OFF_ON = {0: False, 1: True, "0": False, "1": True, "0.0": False, "1.0": True}
@@ -19,7 +19,7 @@ OFF_ON = {0: False, 1: True, "0": False, "1": True, "0.0": False, "1.0": True}
 
 @dataclass(frozen=True)
 class Columns:
-    """The columns that hold text, label and topic where they have other names; the others have their default names.
+    """The columns that hold text, label, topic and cluster where they have other names; the others have their default names.
 
     `label_names` are the labels by number, from 0; `label_columns` hold 0 or 1, one column a label.
     """
@@ -30,9 +30,10 @@ class Columns:
     label_names: tuple[str, ...] = ()
     label_columns: tuple[str, ...] = ()
     ignore_others: bool = False
+    cluster: str | None = None
 
     def __post_init__(self) -> None:
-        named = [*filter(None, (self.text, self.label, self.topic)), *self.label_columns]
+        named = [*filter(None, (self.text, self.label, self.topic, self.cluster)), *self.label_columns]
         twice = sorted({name for name in named if named.count(name) > 1})
         if twice:
             raise UsageError(f"column {twice[0]!r} is used twice in the options")
@@ -42,7 +43,7 @@ class Columns:
     @property
     def named(self) -> dict[str, str]:
         """The names that were given, by the key that they stand for."""
-        given = {"text": self.text, "emotion": self.label, "topic": self.topic}
+        given = {"text": self.text, "emotion": self.label, "topic": self.topic, "cluster": self.cluster}
         return {key: name for key, name in given.items() if name}
 
     @cached_property

@@ -8,7 +8,7 @@ from emotion_cli.reporting.figures.norms import layer_norms
 from emotion_cli.reporting.figures.quality import direction_quality, test_sets
 from emotion_cli.reporting.figures.within_model import emotion_distances, similarity_heatmap
 
-FIGURES_VERSION = 5
+FIGURES_VERSION = 6
 """Raise it when a figure is drawn differently, so that stored figures are drawn again."""
 
 __all__ = [

@@ -1,18 +1,27 @@
 """One emotion's direction carried from one model to another, and how alike the models' prompts are arranged."""
 
 from collections.abc import Iterable, Sequence
+from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
-from emotion_cli.reporting.figures.style import COLOURS, Row, canvas, legend, line, number, saved
+from emotion_cli.reporting.figures.style import COLOURS, MARKERS, Row, canvas, legend, line, number, saved
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+
+ARRANGEMENTS = (
+    ("cka_debiased", "cka", "debiased CKA"),
+    ("rsa", "rsa", "RSA"),
+    ("cka_labels_removed", "cka_labels", "CKA without label means"),
+    ("cka_labels_topics_removed", "cka_labels_topics", "CKA without label and topic means"),
+)
+"""Columns of `cross_model_geometry_by_layer`, what their intervals' names begin with, and what they are called."""
 
 DEPTH = "relative depth (0: the embeddings, 1: after the last block)"
 
 
 def aligned_cosine(rows: Sequence[Row], title: str) -> dict[str, bytes]:
-    """Aligned cosine of one emotion over relative depth, both directions: interval, null band, ceiling, nearest other emotion.
+    """Aligned cosine of one emotion over relative depth, both ways: interval, null band, ceiling, nearest other emotion, verdict.
 
     `rows` of `cross_model_alignment_by_layer`, of one emotion, pair of models and fit.
     """
@@ -22,11 +31,9 @@ def aligned_cosine(rows: Sequence[Row], title: str) -> dict[str, bytes]:
         axes.fill_between(x, low, high, color=COLOURS[i], alpha=0.12, linewidth=0)
         line(axes, i, x, [row["aligned_cosine"] for row in members], _arrow(members[0]))
         axes.vlines(x, _values(members, "ci_low"), _values(members, "ci_high"), color=COLOURS[i], linewidth=1.0, alpha=0.7)
-        aligned, margins = (_values(members, name) for name in ("aligned_cosine", "specificity"))
-        nearest = [cosine - margin for cosine, margin in zip(aligned, margins, strict=True)]
         axes.plot(
             x,
-            nearest,
+            _values(members, "nearest_other"),
             color=COLOURS[i],
             linewidth=1.0,
             linestyle=":",
@@ -36,11 +43,31 @@ def aligned_cosine(rows: Sequence[Row], title: str) -> dict[str, bytes]:
         )
         if mapping == "a_to_b":
             axes.plot(x, _values(members, "ceiling"), color="#444444", linestyle=(0, (5, 2)), linewidth=1.2, label="ceiling")
+    _mark_verdicts(axes, rows)
     _over_depth(axes)
     axes.axhline(0, color="#999999", linewidth=0.8)
     axes.set_ylabel("aligned cosine")
-    legend(axes, note="bars: 95 % intervals; shaded: 95 % when labels mean nothing; ceiling: two thirds of one model")
+    legend(axes, note="bars: 95 % intervals; shaded: 95 % with random signs; ceiling: two thirds of one model; below: verdicts")
     return saved(figure)
+
+
+def _mark_verdicts(axes: "Axes", rows: Sequence[Row]) -> None:
+    """Marks at the foot of the axes, one kind for each verdict of a layer, one row for each mapping."""
+    verdicts = sorted({row["verdict"] for row in rows})
+    foot = axes.get_ylim()[0]
+    step = 0.04 * (1.02 - foot)
+    for i, (_, members) in enumerate(_lines(rows, "mapping")):
+        for verdict in verdicts:
+            x = _depths([row for row in members if row["verdict"] == verdict])
+            axes.scatter(
+                x,
+                [foot - (i + 1) * step] * len(x),
+                color=COLOURS[i],
+                marker=MARKERS[verdicts.index(verdict) % len(MARKERS)],
+                s=12,
+            )
+    for i, verdict in enumerate(verdicts):
+        axes.scatter([], [], color="#444444", marker=MARKERS[i % len(MARKERS)], s=14, label=fill(verdict, 38))
 
 
 def transfer_auroc(rows: Sequence[Row], title: str) -> dict[str, bytes]:
@@ -103,19 +130,19 @@ def layer_by_layer(rows: Iterable[Row], column: str, name: str, title: str) -> d
 
 
 def geometry(rows: Iterable[Row], title: str) -> dict[str, bytes]:
-    """Debiased CKA and RSA at the matched layers, with intervals and the edge of their nulls."""
+    """Debiased CKA, whole and without what labels and topics explain, and RSA at the matched layers, beside their nulls."""
     figure, axes = canvas(title, width=7.0, height=4.2)
     members = sorted((row for row in rows if row["layer_a"] is not None), key=lambda row: (row["layer_a"], row["layer_b"]))
     deepest = max((row["layer_a"] for row in members), default=0) or 1
     x = [row["layer_a"] / deepest for row in members]
-    for i, (column, short, label) in enumerate((("cka_debiased", "cka", "debiased CKA"), ("rsa", "rsa", "RSA"))):
+    for i, (column, short, label) in enumerate(ARRANGEMENTS):
         line(axes, i, x, [row[column] for row in members], label)
         axes.vlines(x, _values(members, f"{short}_low"), _values(members, f"{short}_high"), color=COLOURS[i], linewidth=1.0)
         axes.plot(x, _values(members, f"{short}_null_high"), color=COLOURS[i], linewidth=0.9, linestyle=":")
     _over_depth(axes)
     axes.axhline(0, color="#999999", linewidth=0.8)
     axes.set_ylabel("similarity of the prompts' arrangement")
-    legend(axes, note="bars: 95 % intervals; dotted: 97.5 % with prompts paired at random (only: both read the same texts)")
+    legend(axes, note="bars: 95 % intervals; dotted: 97.5 % when paired at random (only: both read the same texts)")
     return saved(figure)
 
 
@@ -150,7 +177,7 @@ def subspace_overlap(rows: Sequence[Row], title: str) -> dict[str, bytes]:
     axes.set_ylim(0, 1.02)
     axes.set_xlabel("components (k)")
     axes.set_ylabel("overlap, mean over layers")
-    legend(axes, note="dotted: 97.5 % of the overlaps with the fit's prompts paired at random")
+    legend(axes, note="dotted: 97.5 % of the overlaps with labels exchanged")
     return saved(figure)
 
 

@@ -4,6 +4,12 @@ from collections.abc import Iterable
 
 from emotion_cli.reporting.figures.style import COLOURS, Row, canvas, grouped, layer_axis, legend, line, number, saved
 
+MARKS = (
+    (0.8, "whole interval above 0.8: the same direction"),
+    (0.0, "0: unrelated directions"),
+)
+"""Heights at which a line says what it means."""
+
 
 def dataset_shift(rows: Iterable[Row], title: str) -> dict[str, bytes]:
     """Cosine without noise of each emotion's direction on a dataset and on the rest of another, by layer, with its interval.
@@ -25,7 +31,8 @@ def dataset_shift(rows: Iterable[Row], title: str) -> dict[str, bytes]:
             for pick, name in ((min, "null_low"), (max, "null_high"))
         )
         axes.fill_between(layers, lows, highs, color="#999999", alpha=0.2, linewidth=0)
-    for height, text in ((1.0, "1: the same direction"), (0.0, "0: unrelated directions")):
+    axes.axhline(1.0, color="#444444", linewidth=1.0, dashes=(6, 3), zorder=1)
+    for height, text in MARKS:
         axes.axhline(height, color="#444444", linewidth=1.0, dashes=(6, 3), zorder=1)
         axes.annotate(
             text,

@@ -6,6 +6,7 @@ from emotion_cli.reporting.figures.style import (
     COLOURS,
     Row,
     band,
+    crosses,
     grouped,
     layer_axis,
     legend,
@@ -22,12 +23,15 @@ LEVELS = (
 )
 """What the texts give without a model: the column, its name and the dashes of its line; the largest of the emotions' is drawn."""
 
+NONE_SHOWN = ("no direction shown", "too few topics to tell")
+"""Verdicts of which no direction follows."""
+
 
 def direction_quality(rows: Iterable[Row], title: str) -> dict[str, bytes]:
     """AUROC and split-half reliability of each emotion's direction by layer (rows of `direction_quality_by_layer`).
 
-    Above, AUROC on held-out folds with its interval, with lines for what the texts alone give; below, split-half reliability.
-    The grey bands are what chance gives, the widest of the emotions' at each layer.
+    Above, AUROC on held-out folds with its interval, crossed out where no direction is shown, with lines for what the texts
+    alone give; below, split-half reliability. The grey bands are what chance gives, the widest of the emotions' at each layer.
     """
     figure, separation, reliability = panels(title)
     emotions = grouped([row for row in rows if row["layer"] is not None], "emotion")
@@ -36,6 +40,8 @@ def direction_quality(rows: Iterable[Row], title: str) -> dict[str, bytes]:
         x = [row["layer"] for row in members]
         line(separation, i, x, [row["auroc"] for row in members], emotion)
         band(separation, i, x, [row["auroc_ci_low"] for row in members], [row["auroc_ci_high"] for row in members], alpha=0.25)
+        unmarked = [row for row in members if row["verdict"] in NONE_SHOWN]
+        crosses(separation, [row["layer"] for row in unmarked], [row["auroc"] for row in unmarked])
         line(reliability, i, x, [row["split_half"] for row in members], emotion)
     for axes, low, high in ((separation, "auroc_null_low", "auroc_null_high"), (reliability, None, "split_half_null_high")):
         widest = [[row for _, members in emotions for row in members if row["layer"] == layer] for layer in layers]
@@ -88,7 +94,8 @@ def direction_quality(rows: Iterable[Row], title: str) -> dict[str, bytes]:
     reliability.set_ylabel("split-half reliability")
     legend(
         reliability,
-        note="grey: up to 97.5 % of the values when labels are permuted within topics; coloured: 95 % interval",
+        note="grey: up to 97.5 % of the values when labels are permuted within topics; coloured: 95 % interval\n"
+        "crossed out: no direction shown",
     )
     return saved(figure)
 

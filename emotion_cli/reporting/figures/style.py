@@ -103,6 +103,11 @@ def line(axes: "Axes", i: int, x: Sequence[Any], y: Sequence[Any], label: str) -
     )
 
 
+def crosses(axes: "Axes", x: Sequence[Any], y: Sequence[Any]) -> None:
+    """Cross out points of a line; None is left out."""
+    axes.plot([number(value) for value in x], [number(value) for value in y], "x", color="#000000", markersize=6, zorder=4)
+
+
 def layer_axis(axes: "Axes") -> None:
     """Mark x as layers, with layer 0 as the embeddings."""
     from matplotlib.ticker import FuncFormatter, MaxNLocator

@@ -4,12 +4,14 @@ A rule's `numbers` gets the rows of one group (its `by` columns have one value e
 None where the rule has nothing to say. A sentence is never written without the numbers that it rests on.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from emotion_cli.reporting.report.facts import Facts, Row, grouped, listed
 from emotion_cli.reporting.report.markdown import Markdown, items, say
+from emotion_cli.wording import counted
 
 CHANCE_DEVIATIONS = 1.96
 """Half the width of a 95 % band, in standard deviations of a normal distribution."""
@@ -19,6 +21,15 @@ NEAR = 0.05
 
 HIGH = 0.9
 """The mean cosine above which two vectors are called nearly one direction."""
+
+MISSED = "not shown by mean_difference, shown by "
+"""How a verdict on methods begins where another method shows a direction."""
+
+CONCENTRATED, MIXED = 0.5, 0.02
+"""As in `emotion_cli.measures.profile`, which this package does not read; a test holds them equal."""
+
+POWER = 0.8
+"""Probability with which a study shows the smallest effects of the queries."""
 
 Numbers = dict[str, Any]
 
@@ -92,10 +103,44 @@ def _all_high(rows: Sequence[Row]) -> Numbers | None:
     return {"low": min(means), "high": max(means)} if means and min(means) > HIGH else None
 
 
-def _above_equidistance(rows: Sequence[Row]) -> Numbers | None:
-    means = _means(rows)
-    above = sum(row["mean_cosine_similarity"] > row["equidistance"] for row in means)
-    return {"count": above, "total": len(means), "equidistance": means[0]["equidistance"]} if means else None
+def _counts(verdicts: Sequence[str]) -> Numbers:
+    """How many there are, and of each how many."""
+    each = Counter(verdicts).most_common()
+    return {"total": len(verdicts), "counts": "; ".join(f"{verdict} ({count})" for verdict, count in each)}
+
+
+def _tally(rows: Sequence[Row]) -> Numbers | None:
+    known = [row["verdict"] for row in rows if row["verdict"] is not None]
+    return _counts(known) if known else None
+
+
+def _not_shown(rows: Sequence[Row]) -> Numbers | None:
+    members = [row for row in rows if row["verdict"] == "no direction shown"]
+    if not members:
+        return None
+    elsewhere = grouped([row for row in members if row["shown_by"]], ("shown_by",))
+    power = _power("an AUROC of {} or more", [row["smallest_auroc"] for row in members], most=1.0)
+    others = [f"Both directions of {listed(map(_pair, of_one))} are shown by {key['shown_by']}." for key, of_one in elsewhere]
+    return {"method": members[0]["method"], "pairs": "; ".join(map(_pair, members)), "shown": " ".join([power, *others])}
+
+
+def _undecided(rows: Sequence[Row]) -> Numbers | None:
+    members = [row for row in rows if row["verdict"] == "undecided"]
+    if not members:
+        return None
+    least = [row["smallest_effect"] for row in members]
+    power = _power(f"a cosine that is {{}} or more away from {members[0]['equidistance']:.4g}", least, most=1.5)
+    return {"pairs": "; ".join(map(_pair, members)), "shown": power}
+
+
+def _power(what: str, smallest: Sequence[float | None], most: float) -> str:
+    """What such a study shows with probability 0.8, given the smallest effect of each row and the most that there can be."""
+    known = [value for value in smallest if value is not None]
+    if not known:
+        return "What could have been shown is not known."
+    if min(known) > most:
+        return "So few topics can show nothing."
+    return f"With probability {POWER:g} such a study shows {what.format(f'{min(max(known), most):.2f}')}."
 
 
 def _between_datasets(rows: Sequence[Row]) -> Numbers | None:
@@ -163,11 +208,17 @@ def _longest(rows: Sequence[Row]) -> Numbers | None:
 
 
 def _same_on_both(rows: Sequence[Row]) -> Numbers | None:
-    known = [row for row in rows if row["averaged"] and row["ci_low"] is not None]
-    holds = sum(row["ci_low"] <= 1 <= row["ci_high"] for row in known)
-    apart = sum(row["ci_low"] > row["null_high"] for row in known)
-    shares = [row["share_in_common"] for row in rows]
-    return {"total": len(known), "holds": holds, "apart": apart, "share": min(shares)} if known else None
+    known = [row for row in rows if row["averaged"] and row["verdict"] is not None]
+    if not known:
+        return None
+    counts = _counts([row["verdict"] for row in known])
+    missed = [row["smallest_effect"] for row in known if row["verdict"] == "not shown to be alike"]
+    power = [_power("a cosine of {} or more", missed, most=1.0)] if missed else []
+    return {
+        **counts,
+        "told": " ".join([f"{counts['counts']}.", *power]),
+        "share": min(row["share_in_common"] for row in rows),
+    }
 
 
 def _plain_against_noise(rows: Sequence[Row]) -> Numbers | None:
@@ -198,12 +249,58 @@ def _shared_reference(rows: Sequence[Row]) -> Numbers | None:
     return {"reference": min(references)} if references and references != {"others"} else None
 
 
+def _missed(rows: Sequence[Row]) -> Numbers | None:
+    at_layers = [row for row in rows if row["layer"] is not None and row["verdict"] is not None]
+    missed = [row for row in at_layers if row["verdict"].startswith(MISSED)]
+    if not missed:
+        return None
+    methods = listed(dict.fromkeys(row["verdict"].removeprefix(MISSED) for row in missed))
+    layers = sorted({row["layer"] for row in missed})
+    return {"missed": len(missed), "total": len(at_layers), "methods": methods, "first": layers[0], "last": layers[-1]}
+
+
+def _unusual(rows: Sequence[Row]) -> Numbers | None:
+    shares = [row["top3_variance_share"] for row in rows if (row["top3_variance_share"] or 0) > CONCENTRATED]
+    parts = (
+        [f"three dimensions hold up to {max(shares):.0%} of the variance (at {counted(len(shares), 'layer')})"] if shares else []
+    )
+    for name, how in (("sink_share", "far longer"), ("low_outlier_share", "far shorter")):
+        mixed = [row[name] for row in rows if row[name] is not None and MIXED < row[name] < 1 - MIXED]
+        if mixed:
+            parts.append(
+                f"up to {max(mixed):.0%} of the pooled tokens are {how} than the others (at {counted(len(mixed), 'layer')})"
+            )
+    return {"what": listed(parts)} if parts else None
+
+
 def _summary(rows: Sequence[Row]) -> Numbers | None:
     emotions = sorted({row[name] for row in rows for name in ("emotion_a", "emotion_b")})
     datasets, models = (list(dict.fromkeys(row[name] for row in rows)) for name in ("dataset", "model"))
     counts = _beyond_the_null(rows)
     return {"emotions": listed(emotions), "datasets": listed(datasets), "models": listed(models), **counts} if counts else None
 
+
+PROFILES = (
+    Rule(
+        "layer_profiles",
+        "{dataset}, {model}: {what}. There the mean difference may see little. Compare it with method whitened, or extract "
+        "with --pooling content.",
+        _unusual,
+        by=("dataset", "model"),
+    ),
+)
+"""Said of a model's activations, on the first page."""
+
+METHODS = (
+    Rule(
+        "direction_quality_by_method",
+        "{model}, {emotion}: at {missed} of {total} layers ({first} to {last}) mean_difference shows no direction, where one is "
+        "shown by {methods}. No direction by mean_difference does not mean that there is none.",
+        _missed,
+        by=("model", "emotion"),
+    ),
+)
+"""Said where another method finds what the mean difference misses."""
 
 _BY_MODEL = "within_model_similarity_by_model"
 _SHIFT = "dataset_shift_by_layer"
@@ -212,13 +309,8 @@ _CROSS = "cross_model_similarity_by_layer"
 
 NOTES = (
     Rule(_BY_MODEL, "{count} of {total} means lie above the 97.5 % quantile of labels permuted within topics.", _beyond_the_null),
-    Rule(_BY_MODEL, "Most alike: {most} ({most_value:.4f}); least alike: {least} ({least_value:.4f}).", _extremes),
-    Rule(
-        _BY_MODEL,
-        "Within 0.05 of {equidistance:.4g}, the value of labels that are as different from each other as from the "
-        "reference: {pairs}.",
-        _near_equidistance,
-    ),
+    Rule(_BY_MODEL, "Highest mean cosine: {most} ({most_value:.4f}); lowest: {least} ({least_value:.4f}).", _extremes),
+    Rule(_BY_MODEL, "Within 0.05 of {equidistance:.4g}, the cosine of equidistant emotions: {pairs}.", _near_equidistance),
     Rule(
         _BY_MODEL,
         "Every mean is above 0.9 ({low:.4f} to {high:.4f}): the vectors nearly share one direction, so most of what "
@@ -250,6 +342,22 @@ KEY_FINDINGS = (
 )
 """Said of the models of one dataset."""
 
+VERDICTS = (
+    Rule(
+        _BY_MODEL,
+        "{model} on {dataset}: {method} shows no direction of one emotion or both in {pairs}. {shown}",
+        _not_shown,
+        by=("dataset", "model"),
+    ),
+    Rule(
+        _BY_MODEL,
+        "{model} on {dataset}: the similarity of {pairs} is undecided. {shown}",
+        _undecided,
+        by=("dataset", "model"),
+    ),
+)
+"""Said of verdicts that leave a question open: what was tested, and what could have been shown."""
+
 SHIFTS = (
     Rule(
         _SHIFT,
@@ -260,8 +368,7 @@ SHIFTS = (
     ),
     Rule(
         _SHIFT,
-        "{dataset_a} against the rest of {dataset_b}, without noise: of {total} intervals at single layers, {holds} "
-        "hold 1 (the same direction), and {apart} lie above the band of permuted labels.",
+        "{dataset_a} against the rest of {dataset_b}, without noise, at {total} single layers: {told}",
         _same_on_both,
         by=("dataset_a", "dataset_b"),
     ),
@@ -276,13 +383,7 @@ OBSERVATIONS = (
         "where unrelated directions put 95 %: {meaning}.",
         _inside_chance,
     ),
-    Rule(
-        _BY_MODEL,
-        "{count} of {total} mean cosines within a model lie above {equidistance:.4g}, the value of labels that are "
-        "as different from each other as from the reference.",
-        _above_equidistance,
-        by=("reference",),
-    ),
+    Rule(_BY_MODEL, "Verdicts on {total} pairs of emotions in one model: {counts}.", _tally, by=("reference",)),
     Rule(
         _BY_MODEL,
         "{model}: every mean cosine is above 0.9 ({low:.4f} to {high:.4f}), so its emotions differ in a small part "
@@ -290,7 +391,7 @@ OBSERVATIONS = (
         _all_high,
         by=("model",),
     ),
-    Rule(_BY_MODEL, "The order of the pairs from least to most alike {answer}.", _same_order),
+    Rule(_BY_MODEL, "The order of the pairs from lowest to highest cosine {answer}.", _same_order),
     Rule(
         _BY_MODEL,
         "{model}: a pair's mean cosine differs by at most {spread:.4f} between {datasets}.",
@@ -299,8 +400,8 @@ OBSERVATIONS = (
     ),
     Rule(
         _SHIFT,
-        "{model}: {share:.0%} of {dataset_b} is in {dataset_a}, too; against the rest and without noise, {holds} of "
-        "{total} intervals at single layers hold 1 (the same direction), {apart} lie above the band of permuted labels.",
+        "{model}: {share:.0%} of {dataset_b} is in {dataset_a}, too. Against the rest and without noise, at {total} "
+        "single layers: {counts}.",
         _same_on_both,
         by=("model", "dataset_a", "dataset_b"),
     ),
@@ -348,6 +449,7 @@ CONCLUSION = (
         "emotions of a model lie above their permutation null.",
         _summary,
     ),
+    Rule(_BY_MODEL, "Verdicts on {total} pairs of emotions: {counts}.", _tally),
     *KEY_FINDINGS[1:],
 )
 """The outcome in a few sentences."""

@@ -1,7 +1,7 @@
 """The sections of the report: each is one function from facts to blocks of Markdown, and one line in `SECTIONS`."""
 
 import shlex
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,10 +11,13 @@ from emotion_cli.reporting.report.pairs import carried, pair_sentences
 from emotion_cli.reporting.report.rules import (
     CONCLUSION,
     KEY_FINDINGS,
+    METHODS,
     NEXT_STEPS,
     NOTES,
     OBSERVATIONS,
+    PROFILES,
     SHIFTS,
+    VERDICTS,
     reads,
     sentence_list,
     sentences,
@@ -26,6 +29,11 @@ SHIFT = "dataset_shift_by_layer"
 NORMS = "vector_norms_by_layer"
 ALIGNMENT = "cross_model_alignment_by_emotion"
 BEST = "best_layers_by_emotion"
+BEYOND = "more_than_words_by_layer"
+ANSWERS = {True: "yes", False: "not shown", None: "not known"}
+"""How the report says whether a direction holds more than words."""
+
+BY_METHOD = "direction_quality_by_method"
 
 
 @dataclass(frozen=True)
@@ -55,6 +63,7 @@ def overview(facts: Facts) -> Iterable[Markdown]:
         **{name: code(value) for name, value in facts.variant.items()},
     )
     yield from (say("{note}", note=note) for note in facts.notes)
+    yield from sentence_list(PROFILES, facts)
     yield heading("Models and extractions")
     yield table(
         facts.of("extractions"),
@@ -192,6 +201,7 @@ def directions_and_words(facts: Facts) -> Iterable[Markdown]:
                     Column("emotion", "emotion"),
                     Column("layer", "best layer", "d"),
                     Column(auroc, "AUROC", ".3f"),
+                    *([Column("d_prime", "d'", ".2f")] if auroc == "auroc" else []),
                     Column(words, "words", ".3f"),
                     Column(gain, "difference", ".3f"),
                     Column(low, "from", ".3f"),
@@ -199,7 +209,75 @@ def directions_and_words(facts: Facts) -> Iterable[Markdown]:
                 ),
                 BEST,
             )
+        yield from _beside_controls(facts, dataset, once)
     if not facts.of(BEST):
+        yield say("The quality of the directions has not been measured.")
+
+
+def _beside_controls(facts: Facts, dataset: str, best: Sequence[Mapping[str, Any]]) -> Iterable[Markdown]:
+    """Each direction at its best layer beside what knows words only: on the folds, and on each test set."""
+    layers = {(row["model"], row["emotion"]): row["layer"] for row in best}
+    rows = [
+        {**row, "prompts": row["test_set"] or "folds", "more": ANSWERS[row["more_than_words"]]}
+        for row in facts.of(BEYOND, dataset=dataset)
+        if row["random_words"] is not None and layers.get((row["model"], row["emotion"])) == row["layer"]
+    ]
+    if not rows:
+        return
+    yield heading(f"{dataset}: controls that know words only")
+    yield say(
+        "Of {total} comparisons at the best layers, {more} show more than words; on test sets {more_tests} of {tests}. There "
+        "the intervals of three differences lie above 0: from TF-IDF, from random vectors of words, from the model's embeddings.",
+        source=BEYOND,
+        total=len(rows),
+        more=sum(row["more_than_words"] is True for row in rows),
+        tests=sum(row["test_set"] is not None for row in rows),
+        more_tests=sum(row["more_than_words"] is True and row["test_set"] is not None for row in rows),
+    )
+    yield table(
+        sorted(rows, key=lambda row: (row["model"], row["emotion"], row["test_set"] or "")),
+        (
+            Column("model", "model"),
+            Column("emotion", "emotion"),
+            Column("layer", "best layer", "d"),
+            Column("prompts", "prompts"),
+            Column("auroc", "AUROC", ".3f"),
+            Column("tfidf", "TF-IDF", ".3f"),
+            Column("random_words", "random words", ".3f"),
+            Column("embeddings", "embeddings", ".3f"),
+            Column("untrained", "untrained", ".3f"),
+            Column("gain_ci_low", "least lower end", ".3f"),
+            Column("more", "more than words"),
+        ),
+        BEYOND,
+    )
+
+
+def methods(facts: Facts) -> Iterable[Markdown]:
+    """For each dataset: AUROC of the mean difference, means over layers, beside those of the other methods."""
+    for dataset in facts.distinct(BY_METHOD, "dataset"):
+        rows = [row for row in facts.of(BY_METHOD, dataset=dataset) if row["layer"] is None]
+        if any(row["whitened"] is not None or row["logistic"] is not None for row in rows):
+            yield heading(f"{dataset}: means over layers")
+            yield table(
+                rows,
+                (
+                    Column("model", "model"),
+                    Column("emotion", "emotion"),
+                    Column("mean_difference", "mean difference", ".3f"),
+                    Column("mean_difference_ci_low", "from", ".3f"),
+                    Column("mean_difference_ci_high", "to", ".3f"),
+                    Column("whitened", "whitened", ".3f"),
+                    Column("whitened_ci_low", "from", ".3f"),
+                    Column("whitened_ci_high", "to", ".3f"),
+                    Column("logistic", "logistic", ".3f"),
+                    Column("logistic_ci_low", "from", ".3f"),
+                    Column("logistic_ci_high", "to", ".3f"),
+                ),
+                BY_METHOD,
+            )
+        yield from sentence_list(METHODS, facts, dataset=dataset)
+    if not facts.of(BY_METHOD):
         yield say("The quality of the directions has not been measured.")
 
 
@@ -209,17 +287,32 @@ def verdicts(facts: Facts) -> Iterable[Markdown]:
     if not rows:
         yield say("There is only one emotion, so there is no pair to compare.")
         return
+    yield say(
+        "A verdict speaks of similarity of direction: of the unbiased cosine, beside that of equidistant emotions. Distances are "
+        "another question. Their ratio is the distance of two emotions over their mean distance from the reference."
+    )
     yield table(
-        [{**row, "verdict": row["verdict"] or "not measured"} for row in rows],
+        [
+            {**row, "verdict": row["verdict"] or ("-1 by construction" if row["equidistance"] == -1 else "not measured")}
+            for row in rows
+        ],
         (
             Column("dataset", "dataset"),
             Column("model", "model"),
             Column("emotion_a", "emotion"),
             Column("emotion_b", "and"),
             Column("verdict", "verdict"),
+            Column("mean_unbiased_cosine", "unbiased cosine", ".3f"),
+            Column("ci_low", "from", ".3f"),
+            Column("ci_high", "to", ".3f"),
+            Column("equidistance", "equidistant", ".4g"),
+            Column("mean_distance_ratio", "ratio of distances", ".3f"),
+            Column("distance_ratio_low", "from", ".3f"),
+            Column("distance_ratio_high", "to", ".3f"),
         ),
         BY_MODEL,
     )
+    yield from sentence_list(VERDICTS, facts)
 
 
 def cross_model(facts: Facts) -> Iterable[Markdown]:
@@ -258,11 +351,15 @@ def shared_directions(facts: Facts) -> Iterable[Markdown]:
                 Column("way", "carried"),
                 Column("aligned_cosine", "aligned cosine", ".3f"),
                 Column("null_high", "null 97.5 %", ".3f"),
-                Column("p_value", "p", ".2g"),
+                Column("q_value", "q", ".2g"),
+                Column("smallest_effect", "could be shown", ".3f"),
                 Column("ceiling", "ceiling", ".3f"),
                 Column("specificity", "specificity", ".3f"),
                 Column("specificity_low", "from", ".3f"),
                 Column("specificity_high", "to", ".3f"),
+                Column("others_cosine", "against others", ".3f"),
+                Column("others_low", "from", ".3f"),
+                Column("others_high", "to", ".3f"),
                 Column("transfer_auroc", "transfer AUROC", ".3f"),
                 Column("transfer_null_high", "its null 97.5 %", ".3f"),
                 Column("own_auroc", "own AUROC", ".3f"),
@@ -292,7 +389,8 @@ def dataset_shift(facts: Facts) -> Iterable[Markdown]:
                 Column("ci_low", "2.5 %", ".4f"),
                 Column("ci_high", "97.5 %", ".4f"),
                 Column("null_high", "null 97.5 %", ".4f"),
-                Column("p_value", "p", ".2g"),
+                Column("q_value", "q", ".2g"),
+                Column("verdict", "verdict"),
             ),
             SHIFT,
         )
@@ -351,11 +449,12 @@ def conclusion(facts: Facts) -> Iterable[Markdown]:
 
 SECTIONS = (
     Section("Execution date", ("extractions",), execution_date),
-    Section("Overview", ("extractions", "prompt_counts_by_emotion"), overview),
+    Section("Overview", ("extractions", "prompt_counts_by_emotion", *reads(PROFILES)), overview),
     Section("Commands used", ("extractions",), commands),
     Section("Emotion vectors", (NORMS, BY_MODEL, "extractions", *reads(NOTES)), vectors_and_similarities),
-    Section("Directions and words", (BEST,), directions_and_words),
-    Section("What may be said of two emotions", (BY_MODEL,), verdicts),
+    Section("Directions and words", (BEST, BEYOND), directions_and_words),
+    Section("Other methods", (BY_METHOD, *reads(METHODS)), methods),
+    Section("What may be said of two emotions", (BY_MODEL, *reads(VERDICTS)), verdicts),
     Section("Cross-model similarities", (NORMS, BY_EMOTION, *reads(KEY_FINDINGS)), cross_model),
     Section("Shared directions", (ALIGNMENT,), shared_directions),
     Section("The same direction on other texts", (SHIFT, *reads(SHIFTS)), dataset_shift),

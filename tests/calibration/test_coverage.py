@@ -10,7 +10,8 @@ import pytest
 from emotion_cli.measures.between.alignment import aligned
 from emotion_cli.measures.between.geometry import MEASURES, Matrices, correlations_of, geometries
 from emotion_cli.measures.between.space import space_of
-from emotion_cli.measures.inference.relabelling import design_of, kept_without_groups, topic_numbers
+from emotion_cli.measures.inference.relabelling import design_of, kept_without_groups
+from emotion_cli.measures.inference.resampling import units_of
 from emotion_cli.measures.inference.sampling import Sampling
 from emotion_cli.measures.inference.statistic import jackknife_interval
 from emotion_cli.measures.labels import Labels
@@ -57,17 +58,17 @@ def test_intervals_of_aligned_measures_hold_the_expected_value(strength, names):
         for one in aligned([(a, b)], design, SAMPLING, neutral="none", each=each):
             if one.fit == "ridge":
                 found.setdefault((one.measure, one.emotion, one.mapping), []).append((one.sampled.value, one.sampled.groups))
-    for measure in ("aligned_cosine", "aligned_specificity", "transfer_auroc"):
+    for measure in ("aligned_cosine", "aligned_cosine_others", "transfer_auroc"):
         held = np.mean([coverage(values) for key, values in found.items() if key[0] == measure])
         assert held >= 0.9
 
 
 def test_intervals_of_rsa_hold_the_expected_value(names):
-    groups = kept_without_groups(topic_numbers(names), SAMPLING)
+    groups = kept_without_groups(units_of(names), SAMPLING)
     (rsa,) = (measure for measure in MEASURES if measure.name == "rsa")
     found = []
     for models in population(0.4):
         a, b = ({0: Matrices(rows @ rows.T, correlations_of(rows))} for rows in models)
-        one = geometries(rsa, a, b, [(0, 0)], groups, SAMPLING, each)[0].sampled
+        one = geometries(rsa, a, b, [(0, 0)], groups, SAMPLING, each, rows=np.arange(3 * TOPICS)[:, None])[0].sampled
         found.append((one.value, one.groups))
     assert coverage(found) >= 0.85
