@@ -124,9 +124,8 @@ def test_one_version_of_a_dataset(store):
     before = contents(store)
     remove(store, to_remove(store, Filters(["mine"], version=second.keys["prompts_sha256"][:10])))
     gone = set(before) - set(contents(store))
-    assert {place.removeprefix("_emo/").split("/")[0] for place in gone} == {"prompts", "activations", "extractions"} and len(
-        gone
-    ) == 6
+    tables = {place.removeprefix("_emo/").split("/")[0] for place in gone}
+    assert tables == {"prompts", "activations", "extractions", "layer_profiles"} and len(gone) == 8
     assert store.partitions("prompts", dataset="mine")[0].keys == first.keys
     assert verify(store) == []
 
