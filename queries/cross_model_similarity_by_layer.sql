@@ -1,12 +1,13 @@
--- Raw cosine similarity of one emotion's vectors in two models of equal width, at equal layers, beside its chance spread.
+-- Raw cosine similarity of one emotion's vectors in two models (not controls) of equal width, at equal layers, beside its chance spread.
 -- Grain: extraction_a, extraction_b, dataset, model_a, model_b, method, reference, pooling, emotion, layer
--- Reads: vectors
+-- Reads: vectors, extractions
 -- Column cosine_similarity: NULL when either vector has zero length; models of different width have no row
 -- Column chance_stddev: 1 / sqrt(d_model), the spread of the cosine between unrelated directions, whose mean is 0
 with defined as (
     select vectors.*, case when vectors.relative_norm >= 1e-5 then vectors.vector end as direction_vector
     from vectors
-    where vectors.relative_norm is not null
+    left join extractions using (extraction_id)
+    where vectors.relative_norm is not null and extractions.control is null
 )
 
 select

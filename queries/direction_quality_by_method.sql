@@ -5,6 +5,7 @@
 -- Column mean_difference_ci_low: lower end of its 95 % interval
 -- Column mean_difference_ci_high: upper end of its 95 % interval
 -- Column mean_difference_p_value: when labels are permuted within topics, upper tail
+-- Column mean_difference_null_kind: what it is compared with; too_few where no permutation could give p <= 0.05
 -- Column mean_difference_q_value: of that p-value, as in q_values_by_measure
 -- Column whitened: AUROC of the mean difference in the metric of the prompts' covariance
 -- Column whitened_ci_low: lower end of its 95 % interval
@@ -14,7 +15,7 @@
 -- Column logistic: AUROC of logistic regression, which has no null
 -- Column logistic_ci_low: lower end of its 95 % interval
 -- Column logistic_ci_high: upper end of its 95 % interval
--- Column verdict: which method shows a direction: q below 0.05, or for logistic an interval above 0.5; NULL without mean_difference
+-- Column verdict: which method shows a direction: q below 0.05, or for logistic an interval above 0.5; too few topics to tell; NULL without mean_difference
 with tests as (
     select
         quality.*,
@@ -47,6 +48,7 @@ wide as (
         max(ci_low) filter (where method = 'mean_difference') as mean_difference_ci_low,
         max(ci_high) filter (where method = 'mean_difference') as mean_difference_ci_high,
         max(p_value) filter (where method = 'mean_difference') as mean_difference_p_value,
+        max(null_kind) filter (where method = 'mean_difference') as mean_difference_null_kind,
         max(q_value) filter (where method = 'mean_difference') as mean_difference_q_value,
         max(value) filter (where method = 'whitened') as whitened,
         max(ci_low) filter (where method = 'whitened') as whitened_ci_low,
@@ -64,6 +66,7 @@ select
     *,
     case
         when mean_difference is null then null
+        when mean_difference_null_kind = 'too_few' then 'too few topics to tell'
         when mean_difference_q_value < 0.05 then 'shown by mean_difference'
         when whitened_q_value < 0.05 then 'not shown by mean_difference, shown by whitened'
         when logistic_ci_low > 0.5 then 'not shown by mean_difference, shown by logistic'

@@ -1,6 +1,7 @@
 -- How well a direction separates the prompts of each test set, which took no part in making it, beside what words alone reach there.
--- Grain: extraction_id, dataset, model, method, reference, pooling, emotion, layer, test_set
+-- Grain: extraction_id, dataset, model, control, method, reference, pooling, emotion, layer, test_set
 -- Reads: vector_quality
+-- Column control: kind of control that the directions are of; NULL for a model
 -- Column layer: of the direction; NULL is the mean over layers
 -- Column auroc: of the direction of the whole training set, on the prompts of the test set
 -- Column auroc_ci_low: lower end of its 95 % interval, test topics resampled
@@ -39,6 +40,7 @@ wide as (
         emotion,
         layer,
         test_set,
+        max(control) filter (where measure = 'auroc_heldout') as control,
         max(value) filter (where measure = 'auroc_heldout') as auroc,
         max(ci_low) filter (where measure = 'auroc_heldout') as auroc_ci_low,
         max(ci_high) filter (where measure = 'auroc_heldout') as auroc_ci_high,

@@ -24,7 +24,7 @@
 -- Column over_words: unbiased_cosine less that of random words, on the same topics
 -- Column over_embeddings: unbiased_cosine less that of the model's own embeddings of tokens
 -- Column gain_ci_low: the lower of the lower ends of these two differences' 95 % intervals
--- Column more_than_words: whether both intervals lie above 0; NULL where a control is not there
+-- Column more_than_words: whether both intervals lie above 0; NULL where a control is not there, or no direction is shown
 -- Column verdict: what may be said, "more similar" with "and more than words give" where more_than_words is true; NULL where two emotions are each other's reference, or before quality is measured
 with wide as (
     select
@@ -115,7 +115,7 @@ select
     gains.over_words,
     gains.over_embeddings,
     gains.gain_ci_low,
-    gains.more_than_words,
+    case when weakest_q_value < 0.05 then gains.more_than_words end as more_than_words,
     case
         -- two emotions against each other: -1 by construction
         when equidistance = -1 then null

@@ -14,7 +14,7 @@ from warehouse.store import Store
 
 NUMBER = re.compile(r"[+-]?\d+(\.\d+)?|")
 PAGE = Path(__file__).parents[1] / "docs" / "findings.md"
-TABLE = re.compile(r"(?P<sql><!-- sql\n(?P<query>.*?)\n-->\n)(?P<rows>(?:\|.*\n)*)", re.DOTALL)
+TABLE = re.compile(r"(?P<sql><!-- sql\n(?P<query>.*?)\n-->\n)(?P<rows>(?:\|[^\n]*\n)*)", re.DOTALL)
 
 
 def page(text: str, store: Store) -> str:

@@ -131,8 +131,8 @@ def variants_of(job: Job, extraction: Extraction) -> list[Variant]:
 
 
 def caveat(store: Store, extraction: Extraction, method: str) -> str | None:
-    """A warning about a method under a model: centring only has no effect where the model centres, too."""
-    if method not in CENTRED:
+    """A warning about a method under a model: centring only has no effect where the model centres, too. None for a control."""
+    if method not in CENTRED or extraction.control:
         return None
     row = extraction.partition(store, "extractions").read(["architecture", "ignores_mean"]).to_pylist()[0]
     if row["ignores_mean"]:

@@ -88,7 +88,7 @@ NOTHING = [
 
 @pytest.mark.parametrize(("how", "reference"), NOTHING)
 def test_where_there_is_nothing_nothing_is_found(how, reference):
-    p_values, values, null_means, covers = (defaultdict(list) for _ in range(4))
+    p_values, values, differences_of, covers = (defaultdict(list) for _ in range(4))
     repetitions = 300
     for seed in range(repetitions):
         rng = np.random.default_rng([7, seed])
@@ -101,7 +101,7 @@ def test_where_there_is_nothing_nothing_is_found(how, reference):
             values[key].append(np.nan if one.value is None else one.value)
             if one.null.p_value is not None:
                 p_values[key].append(one.null.p_value)
-                null_means[key].append(one.null.mean)
+                differences_of[key].append(values[key][-1] - one.null.mean)
             truth = one.null.mean if measure.startswith("cosine_unbiased") else 0.5
             if one.interval.low is not None:
                 covers[key].append(one.interval.low <= truth <= one.interval.high)
@@ -112,7 +112,7 @@ def test_where_there_is_nothing_nothing_is_found(how, reference):
         if key[0] != "centroid_accuracy":  # a share of few prompts: ties make its p too large, never too small
             assert uniform(found, rng, tails=2 if key[0].startswith("cosine") else 1) > LEAST_P, key
         # the null has the mean that the value has
-        differences = np.array(values[key]) - null_means[key]
+        differences = np.array(differences_of[key])
         assert abs(np.mean(differences)) < 4 * np.std(differences) / np.sqrt(repetitions), key
     for layer in (1, None):
         assert np.mean(values["auroc", layer]) == pytest.approx(0.5, abs=0.03)

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 import shutil
 import signal
 import subprocess
@@ -13,10 +14,12 @@ import tiny
 from command import arguments, emo, emo_ok, environment
 from workplaces import run_options, write_prompts
 
+from tools import findings
 from warehouse.catalog import Catalog
 from warehouse.library import queries
 from warehouse.store import Store
 
+NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 CALM = ("--reference", "calm", "--neutral", "calm")
 
 
@@ -316,3 +319,16 @@ def test_the_main_job_on_the_embedded_models(tmp_path, cache):
     assert "0 tasks done" in emo_ok(*words, "--track").err
     page = (tmp_path / "report.html").read_text()
     assert page.count("<figure>") == 56 and json.loads((tmp_path / "mlflow" / "run.json").read_text())["run_id"] in page
+    written = findings.PAGE.read_text(encoding="utf-8")
+    shown, made = (findings.cells(text) for text in (written, findings.page(written, Store(tmp_path))))
+    pairs = [pair for tables in zip(shown, made, strict=True) for pair in zip(*tables, strict=True)]
+    # another processor may round a layer's value over a limit, but not many of them
+    assert sum(says_the_same(*pair) for pair in pairs) >= 0.9 * len(pairs) > 100
+
+
+def says_the_same(cell, other):
+    """Whether two cells have the same words, and numbers within 0.02."""
+    (words, numbers), (other_words, other_numbers) = (
+        (NUMBER.sub("#", text), list(map(float, NUMBER.findall(text)))) for text in (cell, other)
+    )
+    return words == other_words and all(abs(a - b) <= 0.02 for a, b in zip(numbers, other_numbers, strict=True))

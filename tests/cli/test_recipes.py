@@ -104,7 +104,7 @@ def test_a_run_with_a_recipe_makes_what_it_says_and_answers_to_it(workplace, tmp
     shutil.copytree(workplace.store, store)
     models = ["-m", workplace.models[0], "-m", workplace.models[2]]
     words = ["-d", "mine", "--recipe", "report", "--reference", "calm", "--neutral", "calm", "--store", store]
-    ran = emo_ok("run", *words, *models, "--cache", workplace.cache)
+    ran = emo_ok("run", *words, *models, "--no-controls", "--cache", workplace.cache)
     # the second model has no LayerNorm; that is said, in the report too
     assert "tiny-wide: centred activations" in ran.err and "tiny-gpt2: centred" not in ran.err
     assert "tiny-wide: centred activations" in only_page(store).read_text()

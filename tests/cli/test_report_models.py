@@ -61,7 +61,7 @@ def store(tmp_path_factory):
         tiny.save_config(root / name, config())
     sets = [word for name in TOPICS for word in ("-d", name)]
     models = [word for name in MODELS for word in ("-m", root / name)]
-    emo_ok("run", *sets, *models, "--draws", 100, "--store", root / "store", "--cache", root / "cache")
+    emo_ok("run", *sets, *models, "--no-controls", "--draws", 100, "--store", root / "store", "--cache", root / "cache")
     return root / "store"
 
 

@@ -72,7 +72,7 @@ def test_word_goes_with_reference_others(place):
     ran = emo("run", *base, *words, "--neutral", "calm", "--reference", "calm")
     assert (ran.code, "--reference others" in ran.err) == (2, True)
     assert Catalog(Store(place.store)).dicts("activations") == []
-    emo_ok("run", *base, *words, "--neutral", "calm", "--reference", "others")
+    emo_ok("run", *base, *words, "--neutral", "calm", "--reference", "others", "--no-controls")
     vectors = Catalog(Store(place.store)).dicts("vectors")
     assert {(row["emotion"], row["pooling"], row["n_emotion"]) for row in vectors} == {("rage", "word", 6), ("thanks", "word", 6)}
     # where no pooling is named, those that the reference cannot use are left alone

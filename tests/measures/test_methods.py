@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from emotion_cli.errors import UsageError
 from emotion_cli.measures.directions import METHODS, NEUTRAL_SHARE
 
-centred, removed = METHODS["mean_difference_centred"], METHODS["neutral_pcs_removed"]
+centred, removed = METHODS["mean_difference_centred"].prepare, METHODS["neutral_pcs_removed"].prepare
 
 
 def rows_of(seed, prompts=24, width=10, scale=(9, 5, 1, 1, 1, 1, 1, 1, 1, 1)):

@@ -233,7 +233,7 @@ def test_every_section_is_on_both_pages_with_its_contents():
     assert "2026-01-02" in text and "(3 layers, 8 dimensions)" in text
     assert "| joy | rage | 0.6000 | 0.2000 | 0.5500 | 0.0019 | 0.5 | 2 |" in text
     assert "| m1 | rage | 2 | 0.950 | 2.30 | 0.800 | 0.150 | 0.050 | 0.250 |" in text
-    assert "Words alone reach an AUROC of 0.700 to 0.900. Of 6 directions, 4 separate better than words" in text
+    assert "TF-IDF of the words reaches an AUROC of 0.700 to 0.900. Of 6 directions, 4 separate better than it" in text
     assert "one: held-out folds of the training topics" in text and "one: test sets" not in text
     assert "| joy | m1 ↔ m2 | 0.012500 | 0.100000 | -0.100000 | 0.125000 | 0.353553 |" in text
     assert "emo extract -d one -d two -m m1 -m m2 --pooling last --bos always" in text

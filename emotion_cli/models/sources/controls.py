@@ -37,9 +37,13 @@ class Control(NamedTuple):
 
 
 def control_of(model: str) -> Control | None:
-    """The control that a model's name stands for; None for a model."""
+    """The control that a model's name stands for; None for a model. UsageError where nothing follows the colon."""
     kind, colon, of = model.partition(":")
-    return Control(kind, of) if colon and kind in CONTROLS else None
+    if not colon or kind not in CONTROLS:
+        return None
+    if not of:
+        raise UsageError(f"{model}: no model is named after the colon", hint=f"-m {DEFAULT_WORDS}, -m {UNTRAINED}:NAME")
+    return Control(kind, of)
 
 
 def kind_of(model: str) -> str | None:
