@@ -134,46 +134,46 @@ def declare(connection: duckdb.DuckDBPyConnection, store: Store, *, comments: bo
 
     A partition that cannot be read makes the queries fail that ask for its rows, and no others.
     """
-    for _ in range(TRIES - 1):
-        read: list[Path] = []
-        try:
-            _declare_all(connection, store, read, comments=comments)
-        except duckdb.Error:
-            if all(path.exists() for path in read):
-                raise
-        else:
-            return read
-        # a writer has moved or removed a file since its manifest was read
-    read = []
-    _declare_all(connection, store, read, comments=comments)
-    return read
-
-
-def _declare_all(connection: duckdb.DuckDBPyConnection, store: Store, read: list[Path], *, comments: bool) -> None:
     declare_macros(connection)
+    # queries are bound to empty tables of the same types: that opens no file, so no writer can be in the way
     for table in TABLES.values():
+        _declare_table(connection, table, (), {})
+    for query in queries().values():
+        connection.execute(f'create or replace view "{query.name}" as {query.sql}')
+    paths = [path for table in TABLES.values() for path in _declare_files(connection, store, table)]
+    if comments:
+        _comment_all(connection)
+    return paths
+
+
+def _declare_files(connection: duckdb.DuckDBPyConnection, store: Store, table: Table) -> list[Path]:
+    """Create a table's view over its files, again while a writer moves or removes one of them; the files."""
+    for _ in range(TRIES - 1):
         paths, broken = _sorted_out(store.partitions(table.name))
         try:
             _declare_table(connection, table, paths, broken)
         except duckdb.Error:
-            # a file is not a Parquet file: look at each
-            paths, broken = _sorted_out(store.partitions(table.name), footers=True)
-            read += paths
-            _declare_table(connection, table, paths, broken)
+            if all(path.exists() for path in paths):
+                break
         else:
-            read += paths
-        if comments:
-            _comment(connection, table.name, table.doc, {column.name: column.doc for column in table.columns})
+            return paths
+    # a file is not a Parquet file: look at each
+    paths, broken = _sorted_out(store.partitions(table.name), footers=True)
+    _declare_table(connection, table, paths, broken)
+    return paths
+
+
+def _comment_all(connection: duckdb.DuckDBPyConnection) -> None:
+    for table in TABLES.values():
+        _comment(connection, table.name, table.doc, {column.name: column.doc for column in table.columns})
     for query in queries().values():
-        connection.execute(f'create or replace view "{query.name}" as {query.sql}')
-        if comments:
-            # a name means the same everywhere, unless a query, or one that it reads, says what it means there
-            inherited = [queries()[source].columns for source in query.reads if source in queries()]
-            known: dict[str, str] = {name: column.doc for name, column in COLUMNS.items()}
-            for columns in (*inherited, query.columns):
-                known.update(columns)
-            names = [row[0] for row in connection.execute(f'describe "{query.name}"').fetchall()]
-            _comment(connection, query.name, query.doc, {name: known[name] for name in names if name in known})
+        # a name means the same everywhere, unless a query, or one that it reads, says what it means there
+        inherited = [queries()[source].columns for source in query.reads if source in queries()]
+        known: dict[str, str] = {name: column.doc for name, column in COLUMNS.items()}
+        for columns in (*inherited, query.columns):
+            known.update(columns)
+        names = [row[0] for row in connection.execute(f'describe "{query.name}"').fetchall()]
+        _comment(connection, query.name, query.doc, {name: known[name] for name in names if name in known})
 
 
 def declare_macros(connection: duckdb.DuckDBPyConnection) -> None:

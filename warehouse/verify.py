@@ -1,5 +1,6 @@
 """Is the store what its manifests say? Every file, row and origin is checked, and each fault names its file."""
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -111,8 +112,12 @@ def notes(store: Store) -> list[Note]:
     partitions = [partition for table in TABLES for partition in store.folders(table)]
     of_partitions = [Note(partition.folder, text) for partition in partitions for text in _sentences(partition)]
     artifacts = [Folders(folder, folder) for folder in store.artifact_folders()]
-    outdated = dict.fromkeys(fault.file for fault in _of_origins(store, artifacts))
-    return of_partitions + [Note(folder, OUTDATED) for folder in outdated]
+    outdated = {fault.file for fault in _of_origins(store, artifacts)}
+    # many variants have many folders of figures: one line for all that lie together
+    n_by_kind = Counter(store.root.joinpath(*folder.relative_to(store.root).parts[:1]) for folder in outdated)
+    return of_partitions + [
+        Note(folder, OUTDATED if n == 1 else f"{n} folders in it: {OUTDATED}") for folder, n in sorted(n_by_kind.items())
+    ]
 
 
 OUTDATED = "made before the last changes of the store; the same emo run, emo report or emo track makes it again"
