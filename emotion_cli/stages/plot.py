@@ -24,14 +24,14 @@ Row = dict[str, Any]
 Read = Callable[[str], list[Row]]
 
 PER_MODEL = (
-    ("direction_quality_by_layer", figures.direction_quality),
-    ("test_sets_by_layer", figures.test_sets),
-    ("vector_norms_by_layer", figures.relative_norm),
-    ("vector_norms_by_layer", figures.l2_norm),
-    ("within_model_similarity_by_layer", figures.emotion_similarity),
-    ("within_model_similarity_by_model", figures.similarity_heatmap),
+    ("direction_quality_by_layer", "auroc", figures.direction_quality),
+    ("test_sets_by_layer", "auroc", figures.test_sets),
+    ("vector_norms_by_layer", "relative_norm", figures.relative_norm),
+    ("vector_norms_by_layer", "l2_norm", figures.l2_norm),
+    ("within_model_similarity_by_layer", "cosine_similarity", figures.emotion_similarity),
+    ("within_model_similarity_by_model", "mean_cosine_similarity", figures.similarity_heatmap),
 )
-"""The query that a figure of one model shows, and how it is drawn; the figure is named as the function."""
+"""The query that a figure of one model shows, the column that it needs, and how it is drawn. The function names the figure."""
 
 
 def tasks(job: Job) -> list[Task]:
@@ -64,7 +64,9 @@ class Tables:
                 for row in self._of(query, variant, tuple(where))
                 if all(row[name] in values for name, values in where.items())
                 and (not layers or row.get("layer") in (None, *layers))
-                and (not emotions or {row[name] for name in ("emotion", "emotion_a", "emotion_b") if name in row} <= set(emotions))
+                and (
+                    not emotions or {row[name] for name in ("emotion", "emotion_a", "emotion_b") if name in row} <= set(emotions)
+                )
             ]
 
         return read
@@ -102,8 +104,8 @@ def _files(job: Job, folder: Figures, drawn: Drawn) -> dict[str, bytes]:
     missing = "".join(sorted({character for sheet in drawn.values() for character in sheet.missing}))
     if missing:
         job.listener.note(
-            f"{folder.subject}: no font on this machine has {missing}; the PNGs show boxes there. Install one, such as Noto Sans CJK, and "
-            "draw again with: emo plot --force"
+            f"{folder.subject}: no font on this machine has {missing}; the PNGs show boxes there. Install one, such as "
+            "Noto Sans CJK, and draw again with: emo plot --force"
         )
     return files
 
@@ -121,8 +123,9 @@ def _draw_model(job: Job, tables: Tables, extractions: Sequence[Extraction], var
     (extraction,) = extractions
     read = tables.reader(extractions, variant, extraction_id=[extraction.extraction_id])
     drawn: Drawn = {}
-    for query, draw in PER_MODEL:
-        if rows := read(query):
+    for query, column, draw in PER_MODEL:
+        rows = read(query)
+        if any(row[column] is not None for row in rows):
             drawn[draw.__name__] = draw(rows, f"{extraction.model}, {extraction.dataset}", _variant(variant))
         else:
             job.listener.note(f"{extraction.subject}: {draw.__name__} has no data and is not drawn")
@@ -178,7 +181,8 @@ def _draw_pairs(read: Read, dataset: str, variant: Variant) -> Drawn:
                 drawn[f"{kind}_{name}"] = figures.layer_by_layer(compared, kind, subject, pooling)
             pairs = {(row["layer_a"], row["layer_b"]) for row in directions}
             matched = [row for row in matched if (row["layer_a"], row["layer_b"]) in pairs]
-        drawn[f"geometry_{name}"] = figures.geometry(matched, subject, pooling)
+        if matched:
+            drawn[f"geometry_{name}"] = figures.geometry(matched, subject, pooling)
     return drawn
 
 

@@ -67,7 +67,7 @@ ARRANGEMENT = Measure(
 ARRANGEMENTS = (
     ("cka_debiased", "cka", "debiased CKA"),
     ("cka_labels_removed", "cka_labels", "CKA, labels taken out"),
-    ("cka_labels_topics_removed", "cka_labels_topics", "CKA, labels and topics taken out"),
+    ("cka_labels_topics_removed", "cka_labels_topics", "CKA, both taken out"),
     ("rsa", "rsa", "RSA"),
 )
 """Columns of `cross_model_geometry_by_layer`, what their intervals' names begin with, and what they are called."""

@@ -7,7 +7,7 @@ from emotion_cli.reporting.figures.sheet import Sheet
 
 RAW = Measure(
     "cosine_similarity",
-    "raw cosine at the same layer",
+    "raw cosine",
     COSINE,
     null=("chance_low", "chance_high"),
     null_meaning="95 % of the cosines of unrelated directions",

@@ -20,5 +20,5 @@ SHIFT = Measure(
 
 
 def dataset_shift(rows: Iterable[Row], subject: str, variant: str) -> Sheet:
-    """Cosine without noise of each emotion's direction on a dataset and on the rest of another (rows of `dataset_shift_by_layer`)."""
+    """Cosine without noise of a direction on a dataset and on the rest of another (rows of `dataset_shift_by_layer`)."""
     return profiles(Sheet("dataset_shift", subject, variant), [Strip(SHIFT, list(rows))], ["emotion"], LAYER)

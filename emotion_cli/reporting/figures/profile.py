@@ -2,12 +2,12 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import groupby
+from itertools import groupby, pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from emotion_cli.reporting.figures.marks import Mark, mark_of
 from emotion_cli.reporting.figures.sheet import Entry, Panel, Sheet, ticks
-from emotion_cli.reporting.figures.theme import CHANCE, DASHES, FAINT, GROUND, INK, MARKERS, ON_DARK, ON_LIGHT, SERIES
+from emotion_cli.reporting.figures.theme import CHANCE, DASHES, FAINT, GRID, GROUND, INK, MARKERS, ON_DARK, ON_LIGHT, SERIES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -93,9 +93,11 @@ class Strip(NamedTuple):
     heading: str = ""
 
 
-def profiles(sheet: Sheet, strips: Sequence[Strip], by: Sequence[str], along: Along) -> Sheet:
-    """Draw strips of rows grouped by columns: panels where the groups are few, else maps."""
-    groups = _groups((row for strip in strips for row in strip.rows), by)
+def profiles(
+    sheet: Sheet, strips: Sequence[Strip], by: Sequence[str], along: Along, groups: Sequence[tuple[str, ...]] | None = None
+) -> Sheet:
+    """Draw strips of rows grouped by columns: panels where the groups are few, else maps; `groups` in an order of their own."""
+    groups = groups or _groups((row for strip in strips for row in strip.rows), by)
     if len(groups) > FEW:
         return maps(sheet, strips, by, groups, along)
     sheet.x_label = along.label
@@ -179,6 +181,7 @@ def _map(
     axes.imshow(painted, interpolation="none", aspect="auto", extent=(-0.5, len(places) - 0.5, len(groups) - 0.5, -0.5))
     axes.set_xlim(-0.5, len(places) - 0.5)
     axes.set_ylim(len(groups) - 0.5, -0.5)
+    shade_undefined(axes, [(x, y) for y, x, row in marks if row[measure.value] is None])
     step = max(1, -(-len(places) // int(panel.width / 0.3)))
     panel.x_ticks = [(i, f"{place:.2g}") for i, place in enumerate(places) if i % step == 0]
     panel.framed = False
@@ -194,6 +197,16 @@ def _map(
     for (mark, verdict), symbols in sorted(by_mark.items()):
         stamp(axes, mark, symbols, 3.2)
         sheet.means(Entry(verdict, mark.marker, INK.light, INK.light if mark.is_full else "none"))
+
+
+def shade_undefined(axes: "Axes", cells: Iterable[tuple[float, float]]) -> None:
+    """Give cells (x and y of the middle) a shade that no scale has, so that "not defined" does not look like a value."""
+    from matplotlib.collections import PolyCollection
+
+    half = 0.5
+    squares = [[(x - half, y - half), (x + half, y - half), (x + half, y + half), (x - half, y + half)] for x, y in cells]
+    if squares:
+        axes.add_collection(PolyCollection(squares, facecolor=GRID.light, edgecolor="none", zorder=1.5), autolim=False)
 
 
 def stamp(axes: "Axes", mark: Mark, places: Iterable[tuple[float, float, str]], size: float) -> None:
@@ -273,7 +286,7 @@ def scale_bar(sheet: Sheet, row: int, column: int, width: float, scale: Scale, l
     panel.axes.set_xlim(low, high)
     panel.axes.set_ylim(0, 1)
     if scale.logarithmic:
-        panel.x_ticks = [(at, f"{10**at:.2g}") for at in (low, (low + high) / 2, high)]
+        panel.x_ticks = [(at, f"{float(f'{10**at:.2g}'):g}") for at in (low, (low + high) / 2, high)]
     else:
         panel.x_ticks = ticks(low, high, 4)
     panel.framed = False
@@ -288,7 +301,15 @@ def _profile(sheet: Sheet, axes: "Axes", measure: Measure, rows: Sequence[Row], 
         if any(value == value for value in y):
             alone = [i for i, _ in enumerate(y) if all(not 0 <= j < len(y) or y[j] != y[j] for j in (i - 1, i + 1))]
             axes.plot(
-                x, y, color=FAINT.light, linestyle=beside.dashes, linewidth=1.1, marker=".", markevery=alone, markersize=3, zorder=2.2
+                x,
+                y,
+                color=FAINT.light,
+                linestyle=beside.dashes,
+                linewidth=1.1,
+                marker=".",
+                markevery=alone,
+                markersize=3,
+                zorder=2.2,
             )
             sheet.means(Entry(beside.meaning, colour=FAINT.light, dashes=beside.dashes, width=1.1))
     colour = SERIES[0].light
@@ -324,15 +345,16 @@ def _intervals(sheet: Sheet, axes: "Axes", measure: Measure, rows: Sequence[Row]
         low, high = (row[name] for name in measure.interval)
         if low is None and high is None:
             continue
-        # an interval may have one end only: then it goes on to the edge, and is marked there
-        ends = (number(low) if low is not None else float("-inf"), number(high) if high is not None else float("inf"))
-        bars.append((at, max(ends[0], bottom), min(ends[1], top)))
-        for is_cut, edge, marker in ((ends[0] < bottom, bottom, "v"), (ends[1] > top, top, "^")):
+        # of an interval with one end, what reaches from the value to that end
+        low, high = (number(row[measure.value] if end is None else end) for end in (low, high))
+        bars.append((at, max(low, bottom), min(high, top)))
+        for is_cut, edge, marker in ((low < bottom, bottom, "v"), (high > top, top, "^")):
             if is_cut:
                 axes.plot([at], [edge], marker=marker, color=colour, markersize=4, clip_on=False, linestyle="none", zorder=4)
                 sheet.means(Entry("goes on beyond the figure", "^", colour))
     if bars:
         axes.vlines(*zip(*bars, strict=True), color=colour, linewidth=1.6, alpha=0.45, zorder=2.6)
+        sheet.means(Entry("95 % interval", "|", colour))
     return [row[measure.value] is not None and any(row[name] is None for name in measure.interval) for row in rows]
 
 
@@ -358,23 +380,23 @@ def _null(sheet: Sheet, axes: "Axes", measure: Measure, rows: Sequence[Row], alo
         # half way to the neighbours of the run, and as far at its ends
         edges = [
             places[0][0] - half,
-            *((a[0] + b[0]) / 2 for a, b in zip(places, places[1:], strict=False)),
+            *((a[0] + b[0]) / 2 for a, b in pairwise(places)),
             places[-1][0] + half,
         ]
         upper = [(edge, place[2]) for i, place in enumerate(places) for edge in (edges[i], edges[i + 1])]
         lower = [(edge, place[1]) for i, place in enumerate(places) for edge in (edges[i], edges[i + 1])]
         polygons.append([*upper, *reversed(lower)])
-        if any(place[2] == top or (low and place[1] == bottom) for place in places):
-            sheet.means(Entry("grey at the edge goes on beyond it", shade=CHANCE.light))
     if polygons:
         axes.add_collection(
             PolyCollection(polygons, facecolor=CHANCE.light, edgecolor="none", alpha=0.6, zorder=0.6), autolim=False
         )
         sheet.means(Entry(measure.null_meaning, shade=CHANCE.light))
+        if any(place and (place[2] == top or (low and place[1] == bottom)) for place in known):
+            sheet.means(Entry("grey at the edge goes on beyond it", shade=CHANCE.light))
 
 
 def _half_step(x: Sequence[float]) -> float:
-    gaps = [b - a for a, b in zip(x, x[1:], strict=False) if b > a]
+    gaps = [b - a for a, b in pairwise(x) if b > a]
     return min(gaps) / 2 if gaps else 0.5
 
 

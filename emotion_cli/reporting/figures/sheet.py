@@ -26,7 +26,7 @@ MARGIN = 0.12
 LEAST_WIDTH = 5.2
 """Inches: a title and a key need them."""
 
-TITLE, SUBTITLE, HEADING, LABEL, TICK, KEY, NOTE = 11.0, 8.5, 9.0, 8.5, 7.5, 8.5, 8.0
+TITLE, SUBTITLE, HEADING, LABEL, TICK, KEY, NOTE = 11.0, 8.5, 9.5, 8.5, 7.5, 8.5, 8.0
 """Sizes of text, in points."""
 
 TICK_LENGTH = 0.035
@@ -214,9 +214,14 @@ class _Layout:
     """The places of a sheet's parts, from the top down, in inches."""
 
     def __init__(self, sheet: Sheet, names: tuple[str, ...]) -> None:
+        from matplotlib.transforms import Affine2D
+
         self.sheet, self.names = sheet, names
         assert sheet.drawn
         self.figure = sheet.drawn
+        # inches from the top left corner; the figure's size is known when everything has its place
+        self._to_shares = Affine2D()
+        self._inches = self._to_shares + self.figure.transFigure
 
     def text(self, text: str, size: float, width: float) -> Text:
         """Text in lines of at most `width` inches: broken between words, and inside a word that is longer than a line."""
@@ -248,9 +253,7 @@ class _Layout:
         # across
         widths = {column: max(panel.width for panel in of_column[column]) for column in columns}
         x_labels = {id(panel): self.text(panel.x_label, LABEL, max(panel.width, 1.6)) for panel in sheet.panels if panel.x_label}
-        titles = {
-            id(panel): self.text(panel.title, HEADING, widths[panel.column]) for panel in sheet.panels if panel.title
-        }
+        titles = {id(panel): self.text(panel.title, HEADING, widths[panel.column]) for panel in sheet.panels if panel.title}
         y_labels = {row: self.text(label, LABEL, max(p.height for p in of_row[row])) for row, label in sheet.y_labels.items()}
         x = MARGIN + max((label.height + 0.06 for label in y_labels.values()), default=0.0)
         left = {}
@@ -269,7 +272,7 @@ class _Layout:
         parts: list[tuple[float, float, Text, float, dict[str, Any]]] = []
         y = MARGIN
         for text, size, style in (
-            (sheet.description.title, TITLE, {"fontweight": "normal"}),
+            (sheet.description.title, TITLE, {}),
             (sheet.variant, SUBTITLE, {"color": FAINT.light}),
         ):
             shown = self.text(text, size, inner)
@@ -280,7 +283,7 @@ class _Layout:
         for row in rows:
             if sheet.headings.get(row):
                 heading = self.text(sheet.headings[row], HEADING, inner)
-                parts.append((MARGIN, y, heading, HEADING, {"fontweight": "bold"}))
+                parts.append((MARGIN, y, heading, HEADING, {}))
                 y += heading.height + 0.05
             high = max((titles[id(panel)].height for panel in of_row[row] if id(panel) in titles), default=0.0)
             for panel in of_row[row]:
@@ -326,39 +329,27 @@ class _Layout:
         from matplotlib.transforms import Affine2D
 
         self.figure.set_size_inches(width, height)
-        # inches from the top left corner to shares of the figure
-        self._inches.set_matrix(Affine2D().scale(1 / width, -1 / height).translate(0, 1).get_matrix())
-
-    @property
-    def _inches(self) -> Any:
-        from matplotlib.transforms import Affine2D
-
-        if not hasattr(self, "_transform"):
-            self._transform = Affine2D()
-        return self._transform
+        self._to_shares.set_matrix(Affine2D().scale(1 / width, -1 / height).translate(0, 1).get_matrix())
 
     def _put(self, x: float, y: float, text: str, size: float, **style: Any) -> None:
-        """Text whose upper left corner is x, y inches from the figure's; each line by itself, on the baseline of its neighbours."""
-        transform = self._inches + self.figure.transFigure
+        """Text whose upper left corner is x, y inches from the figure's; each line on the baseline of its neighbours."""
         for i, line in enumerate(text.split("\n")):
             if not line:
                 continue
             baseline = y + i * _line(size) + 0.78 * _line(size)
-            self.figure.text(x, baseline, line, transform=transform, fontsize=size, va="baseline", **{"ha": "left", **style})
+            self.figure.text(x, baseline, line, transform=self._inches, fontsize=size, va="baseline", **{"ha": "left", **style})
 
     def _turned(self, x: float, y: float, line: str, size: float, ha: str) -> None:
         """A line of text that goes up; x is its baseline."""
-        transform = self._inches + self.figure.transFigure
         style = {"rotation": 90, "rotation_mode": "anchor", "va": "baseline", "ha": ha}
         if line:
-            self.figure.text(x, y, line, transform=transform, fontsize=size, **style)
+            self.figure.text(x, y, line, transform=self._inches, fontsize=size, **style)
 
     def _key(self, y: float, inner: float) -> float:
         """The key, entry by entry, in as many lines as it needs; the place below it."""
         from matplotlib.lines import Line2D
         from matplotlib.patches import Rectangle
 
-        transform = self._inches + self.figure.transFigure
         x, tall = MARGIN, 0.0
         for entry in sorted(self.sheet.key, key=_order):
             text = self.text(entry.meaning, KEY, inner - HANDLE - 0.08)
@@ -367,7 +358,9 @@ class _Layout:
                 x, y, tall = MARGIN, y + tall + 0.04, 0.0
             middle = y + _line(KEY) / 2
             if entry.shade:
-                patch = Rectangle((x, middle - 0.055), HANDLE, 0.11, facecolor=entry.shade, edgecolor="none", transform=transform)
+                patch = Rectangle(
+                    (x, middle - 0.055), HANDLE, 0.11, facecolor=entry.shade, edgecolor="none", transform=self._inches
+                )
                 self.figure.add_artist(patch)
             if entry.dashes or entry.marker:
                 line = Line2D(
@@ -378,10 +371,11 @@ class _Layout:
                     linewidth=entry.width,
                     marker=entry.marker or "",
                     markevery=[1],
-                    markersize=4.5,
+                    markersize=9 if entry.marker == "|" else 4.5,
                     markerfacecolor=entry.face or entry.colour,
-                    markeredgewidth=0.9,
-                    transform=transform,
+                    markeredgewidth=1.6 if entry.marker == "|" else 0.9,
+                    alpha=0.45 if entry.marker == "|" else None,
+                    transform=self._inches,
                 )
                 self.figure.add_artist(line)
             self._put(x + HANDLE + 0.08, y, text.lines, KEY)
@@ -400,7 +394,9 @@ class _Layout:
             drawn = LineCollection(lines, colors=colour, linewidths=width, transform=axes.transAxes, zorder=z, clip_on=False)
             axes.add_collection(drawn, autolim=False)
 
-        tick = [[(a, 0), (a, -TICK_LENGTH / panel.height)] for a in across] + [[(0, b), (-TICK_LENGTH / panel.width, b)] for b in up]
+        tick = [[(a, 0), (a, -TICK_LENGTH / panel.height)] for a in across] + [
+            [(0, b), (-TICK_LENGTH / panel.width, b)] for b in up
+        ]
         if panel.framed:
             strokes([[(a, 0), (a, 1)] for a in across] + [[(0, b), (1, b)] for b in up], GRID.light, 0.6, 0.5)
             tick += [[(0, 0), (1, 0)], [(0, 0), (0, 1)]]
@@ -416,7 +412,9 @@ class _Layout:
     def _places(self, panel: Panel, axis: str) -> list[float]:
         """Inches of the ticks from the panel's lower left corner."""
         (low, high), size, ticks = (
-            (panel.axes.get_xlim(), panel.width, panel.x_ticks) if axis == "x" else (panel.axes.get_ylim(), panel.height, panel.y_ticks)
+            (panel.axes.get_xlim(), panel.width, panel.x_ticks)
+            if axis == "x"
+            else (panel.axes.get_ylim(), panel.height, panel.y_ticks)
         )
         return [(at - low) / (high - low) * size for at, _ in ticks]
 

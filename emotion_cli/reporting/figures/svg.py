@@ -14,6 +14,8 @@ CLASS = "emo-figure"
 TAG = re.compile(r"<[^<>]+>")
 NUMBERS = re.compile(r'(?<= )(d|points|x|y|x1|x2|y1|y2|width|height|transform|viewBox)="([^"]*)"')
 STYLE = re.compile(r'(?<= )style="([^"]*)"')
+MARKERS = re.compile(r'<g([^<>]*)>\n((?:<use [^<>]*style="([^"]*)"/>\n)(?:<use [^<>]*style="\3"/>\n)*)</g>')
+"""Markers of one style."""
 REFERENCE = re.compile(r'(href="|url\()#([^")]+)')
 HEAD = re.compile(r'<svg [^>]*data-kind="([^"]*)"[^>]*>\s*<title[^>]*>(.*?)</title>\s*<desc[^>]*>(.*?)</desc>', re.DOTALL)
 
@@ -39,7 +41,7 @@ def finished(svg: str, description: Description) -> bytes:
     """matplotlib's SVG with its description, a second palette for dark grounds, names of its own, and two decimals."""
     body = re.sub(r"<metadata>.*?</metadata>", "", svg[svg.index("<svg") :], count=1, flags=re.DOTALL)
     body = _renamed(TAG.sub(lambda tag: _shorter(tag[0]), body), description)
-    body = re.sub(r">\s+<", ">\n<", body)
+    body = MARKERS.sub(_shared_style, re.sub(r">\s+<", ">\n<", body))
     root, rest = body.split(">", 1)
     name = _name(description)
     return (
@@ -82,6 +84,12 @@ def _style(match: re.Match[str]) -> str:
     style = re.sub(r"([:;]) ", r"\1", match[1])
     style = re.sub(r"font-family:([^;]*)", lambda fonts: f"font-family:{fonts[1].replace(repr(LATIN), SCREEN)},sans-serif", style)
     return f'style="{style}"'
+
+
+def _shared_style(markers: re.Match[str]) -> str:
+    """The style of many markers, once."""
+    style = f' style="{markers[3]}"'
+    return f"<g{markers[1]}{style}>\n{markers[2].replace(style, '')}</g>"
 
 
 def _renamed(body: str, description: Description) -> str:

@@ -17,6 +17,7 @@ from emotion_cli.reporting.figures.profile import (
     paint,
     profiles,
     scale_bar,
+    shade_undefined,
     stamp,
 )
 from emotion_cli.reporting.figures.sheet import Entry, Sheet
@@ -32,8 +33,8 @@ NUMBERED = 7
 def emotion_similarity(rows: Iterable[Row], subject: str, variant: str) -> Sheet:
     """Cosine of every two emotions by layer (rows of `within_model_similarity_by_layer`).
 
-    Above, the unbiased one with its interval and verdict; below, the plain one beside its null. Of more than SHOWN pairs, those at
-    both ends.
+    Above, the unbiased one with its interval and verdict; below, the plain one beside its null. Of more than SHOWN pairs, those
+    at both ends.
     """
     rows = list(rows)
     equidistance = rows[0]["equidistance"] if rows else 0.5
@@ -42,7 +43,7 @@ def emotion_similarity(rows: Iterable[Row], subject: str, variant: str) -> Sheet
         Level(0.0, ""),
         Level(equidistance, f"{equidistance:.2g}: emotions equally far from each other and from the reference"),
     )
-    scale = _centred(equidistance)
+    scale = _centred(equidistance, (row["unbiased_cosine"] for row in rows))
     unbiased = Measure(
         "unbiased_cosine", "cosine without noise", scale, ("ci_low", "ci_high"), levels=level, spans=(0.0, 1.0), verdict="verdict"
     )
@@ -57,42 +58,43 @@ def emotion_similarity(rows: Iterable[Row], subject: str, variant: str) -> Sheet
     )
     pairs = {(row["emotion_a"], row["emotion_b"]) for row in rows}
     if len(pairs) > FEW:
-        shown = _ends(rows)
+        ordered = _ordered(rows)
+        shown = ordered if len(ordered) <= SHOWN else [*ordered[: SHOWN // 2], *ordered[-SHOWN // 2 :]]
         if len(shown) < len(pairs):
             rows = [row for row in rows if (row["emotion_a"], row["emotion_b"]) in shown]
             sheet.notes.append(
-                f"{len(shown)} of {len(pairs)} pairs: half of them are the most similar on average over layers, half the least. Picked "
-                f"ends look more extreme than they are. The heat map shows all pairs."
+                f"{len(shown)} of {len(pairs)} pairs: the {SHOWN // 2} most similar on average over layers, and the {SHOWN // 2} "
+                "least. Picked ends look more extreme than they are. The heat map shows all pairs."
             )
-        return profiles(sheet, [Strip(unbiased, rows)], ["emotion_a", "emotion_b"], LAYER)
+        return profiles(sheet, [Strip(unbiased, rows)], ["emotion_a", "emotion_b"], LAYER, shown)
     return profiles(sheet, [Strip(unbiased, rows), Strip(plain, rows)], ["emotion_a", "emotion_b"], LAYER)
 
 
-def _ends(rows: Iterable[Row]) -> set[tuple[str, str]]:
-    """The most and the least similar pairs, by the mean of their unbiased cosines; those without any come last."""
-    values: dict[tuple[str, str], list[float]] = {}
+def _ordered(rows: Iterable[Row]) -> list[tuple[str, ...]]:
+    """The pairs by the mean of their unbiased cosines, the most similar first, those without any last."""
+    values: dict[tuple[str, ...], list[float]] = {}
     for row in rows:
         of_pair = values.setdefault((row["emotion_a"], row["emotion_b"]), [])
         of_pair += [row["unbiased_cosine"]] if row["unbiased_cosine"] is not None else []
-    ordered = sorted(
-        (pair for pair, known in values.items() if known), key=lambda pair: (sum(values[pair]) / len(values[pair]), pair)
-    )
-    return set(values) if len(values) <= SHOWN else {*ordered[: SHOWN // 2], *ordered[-SHOWN // 2 :]}
+    means = {pair: sum(known) / len(known) for pair, known in values.items() if known}
+    return [*sorted(means, key=lambda pair: (-means[pair], pair)), *sorted(values.keys() - means.keys())]
 
 
-def _centred(equidistance: float) -> Scale:
-    return COSINE._replace(low=2 * equidistance - 1 if equidistance > 0 else -1.0, high=1.0, centre=equidistance)
+def _centred(equidistance: float, values: Iterable[float | None]) -> Scale:
+    """From the mirror image of 1, or what is less, down to -1, to 1."""
+    least = min((value for value in values if value is not None), default=1.0)
+    return COSINE._replace(low=max(-1.0, min(2 * equidistance - 1, least)), centre=equidistance)
 
 
 def similarity_heatmap(rows: Iterable[Row], subject: str, variant: str) -> Sheet:
-    """Mean unbiased cosine over layers of every two emotions (rows of `within_model_similarity_by_model`): value, interval, verdict.
+    """Mean unbiased cosine over layers of every two emotions (rows of `within_model_similarity_by_model`).
 
-    The lower triangle only; colours are centred on the cosine of equidistant emotions.
+    Value, interval and verdict of each pair, in the lower triangle; colours are centred on the cosine of equidistant emotions.
     """
     of_pair = {tuple(sorted((row["emotion_a"], row["emotion_b"]))): row for row in rows}
     emotions = sorted({emotion for pair in of_pair for emotion in pair})
     equidistance = next(iter(of_pair.values()))["equidistance"] if of_pair else 0.5
-    scale = _centred(equidistance)
+    scale = _centred(equidistance, (row["mean_unbiased_cosine"] for row in of_pair.values()))
     sheet = Sheet("similarity_heatmap", subject, variant, many=len(emotions) > NUMBERED)
     n = max(1, len(emotions) - 1)
     cell = 0.98 if n < NUMBERED else max(0.21, min(0.45, 7.0 / n))
@@ -114,6 +116,7 @@ def similarity_heatmap(rows: Iterable[Row], subject: str, variant: str) -> Sheet
     axes.set_ylim(n - 0.5, -0.5)
     panel.framed = False
     symbols: dict[tuple[Mark, str], list[tuple[float, float, str]]] = {}
+    undefined: list[tuple[float, float]] = []
     for y in range(len(emotions) - 1):
         for x in range(y + 1):
             row = of_pair.get((emotions[x], emotions[y + 1]))
@@ -123,22 +126,16 @@ def similarity_heatmap(rows: Iterable[Row], subject: str, variant: str) -> Sheet
             if sheet.many:
                 at = (x, y, colour)
             else:
-                value = row["mean_unbiased_cosine"]
-                axes.text(
-                    x - 0.06,
-                    y - 0.02,
-                    "not defined" if value is None else f"{value:.2f}",
-                    color=colour,
-                    fontsize=8.5,
-                    ha="center",
-                    va="bottom",
-                )
-                axes.text(x, y + 0.06, _interval(row), color=colour, fontsize=7, ha="center", va="top")
-                at = (x + 0.33, y - 0.17, colour)
+                for text, size, below in _cell(row):
+                    axes.text(x, y + below, text, color=colour, fontsize=size, ha="center", va="top" if below > 0 else "bottom")
+                at = (x + 0.36, y - 0.17, colour)
             verdict = row["verdict"] or ("-1 by construction" if equidistance == -1 else "no verdict")
             if row["mean_unbiased_cosine"] is None:
+                undefined.append((x, y))
                 verdict = "not defined"
-            symbols.setdefault((mark_of(verdict), verdict), []).append(at)
+            if sheet.many or verdict != "not defined":
+                symbols.setdefault((mark_of(verdict), verdict), []).append(at)
+    shade_undefined(axes, undefined)
     for (mark, verdict), places in sorted(symbols.items()):
         stamp(axes, mark, places, 4.0 if sheet.many else 5.0)
         sheet.means(Entry(verdict, mark.marker, INK.light, INK.light if mark.is_full else "none"))
@@ -149,8 +146,14 @@ def similarity_heatmap(rows: Iterable[Row], subject: str, variant: str) -> Sheet
     return sheet
 
 
-def _interval(row: Row) -> str:
-    low, high = row["ci_low"], row["ci_high"]
-    if low is None and high is None:
-        return "no interval"
-    return " to ".join("?" if end is None else f"{end:.2f}" for end in (low, high))
+def _cell(row: Row) -> list[tuple[str, float, float]]:
+    """What stands in a cell of a pair: the text, its size, and where, below the middle."""
+    value, low, high = (row[name] for name in ("mean_unbiased_cosine", "ci_low", "ci_high"))
+    if value is None:
+        return [("not defined", 7.0, 0.0)]
+    interval = "no interval" if low is None and high is None else f"{_shown(low)} to {_shown(high)}"
+    return [(_shown(value), 8.5, -0.02), (interval, 7.0, 0.06)]
+
+
+def _shown(value: float | None) -> str:
+    return "?" if value is None else f"{value:.2f}".replace("-", "\N{MINUS SIGN}")
