@@ -44,14 +44,14 @@ def test_the_usual_report_and_figures_have_the_usual_places(place):
     assert figures == {f"figures/mine/{name}/{USUAL}" for name in models}
     assert (place.store / "report.html").is_file() and not (place.store / "reports").exists()
     links = re.findall(r"!\[.*\]\((.*)\)", (place.store / "report.md").read_text())
-    assert len(links) == 13 * 2 and all(link.startswith("figures/mine/") for link in links)
+    assert len(links) == 3 * 5 + 1 + 3 * 3 and all(link.startswith("figures/mine/") for link in links)
 
 
 def test_an_emotion_has_figures_of_its_own(place):
     found = new_ones(place, "plot", *CALM, "-e", "rage")
     assert {path.split("/", 3)[3].rsplit("/", 1)[0] for path in found} == {f"{USUAL}/emotion=rage"}
     # one emotion has no pair: nothing empty is drawn
-    assert not [path for path in found if "emotion_distances" in path] and len([p for p in found if "layer_norms" in p]) == 6
+    assert not [path for path in found if "emotion_similarity" in path] and len([p for p in found if "l2_norm" in p]) == 6
     assert new_ones(place, "plot", *CALM, "-e", "rage") == []
     assert new_ones(place, "plot", *CALM, "-e", "thanks", "-e", "rage") == []  # which is all there are
 
