@@ -1,7 +1,9 @@
 """The store as DuckDB sees it: one view a table over committed files only, the macros, and one view a bundled query."""
 
+import contextlib
 import errno
 import os
+import re
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.resources import files
@@ -59,7 +61,7 @@ class Catalog:
         self.connection.execute("set lock_configuration = true")
 
     def rows(self, sql: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> pa.Table:
-        """The result of one SELECT; QueryError for any other statement or a faulty one."""
+        """The result of one SELECT (or PIVOT, DESCRIBE, SUMMARIZE, EXPLAIN of one); QueryError for any other or a faulty one."""
         # any statement may have had effects, and is not run twice
         for _ in range(0 if self.unsafe else TRIES - 1):
             try:
@@ -73,15 +75,14 @@ class Catalog:
     def _rows(self, sql: str, values: Sequence[Any] | Mapping[str, Any]) -> pa.Table:
         try:
             statements = self.connection.extract_statements(sql)
-            kinds = {statement.type for statement in statements}
             if self.unsafe and statements:
                 return self._last(statements, values)
-            if len(statements) != 1 or kinds != {duckdb.StatementType.SELECT}:
+            if len(statements) != 1:
                 raise QueryError(
-                    f"one SELECT statement is expected, not {len(statements)} statements "
-                    f"({', '.join(kind.name for kind in kinds) or 'none'})",
+                    f"one SELECT is expected, and {len(statements) or 'none'} {'are' if statements else 'is'} given",
                     hint='emo sql "select ..."',
                 )
+            self._refuse_other(sql, statements[0].type)
             return self.connection.sql(sql, params=values).to_arrow_table()
         except (duckdb.Error, UnicodeDecodeError) as error:
             text = str(error).strip()
@@ -94,6 +95,21 @@ class Catalog:
                     f"a file of the store cannot be read: {text}", hint="emo verify, which names every damaged file"
                 ) from error
             raise QueryError(text, hint="emo tables") from error
+
+    def _refuse_other(self, sql: str, kind: duckdb.StatementType) -> None:
+        """QueryError for a statement that is no SELECT, and for an EXPLAIN that is not only that of a SELECT."""
+        kinds = duckdb.StatementType
+        # DuckDB runs a PIVOT as several statements
+        if kind == kinds.SELECT or (kind == kinds.MULTI and re.search(r"\bpivot(_wider)?\b", sql, re.IGNORECASE)):
+            return
+        explained = re.match(r"(?:\s|--[^\n]*\n|/\*.*?\*/)*explain\b(.*)", sql, re.IGNORECASE | re.DOTALL)
+        if kind == kinds.EXPLAIN and explained:
+            # what follows EXPLAIN must be a statement by itself: with ANALYZE it is none
+            with contextlib.suppress(duckdb.Error):
+                if [statement.type for statement in self.connection.extract_statements(explained[1])] == [kinds.SELECT]:
+                    return
+            raise QueryError("EXPLAIN is for a SELECT, without ANALYZE and other options", hint='emo sql "explain select ..."')
+        raise QueryError(f"one SELECT is expected, not a statement of kind {kind.name}", hint='emo sql "select ..."')
 
     def _last(self, statements: Sequence[Any], values: Sequence[Any] | Mapping[str, Any]) -> pa.Table:
         for statement in statements[:-1]:
@@ -112,6 +128,8 @@ class Catalog:
 
 def _is_of_a_file(error: Exception, text: str) -> bool:
     """Whether a file is at fault, not the statement: DuckDB names it, or passes on what its Parquet reader met in a page."""
+    if "extension" in text and not text.startswith("Invalid Input"):
+        return False  # one that is not installed is no damage
     if type(error) is duckdb.Error or isinstance(error, duckdb.IOException | UnicodeDecodeError):
         return True
     return isinstance(error, duckdb.InvalidInputException) and ".parquet" in text

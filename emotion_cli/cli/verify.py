@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from emotion_cli.cli.options import Start, takes
+from emotion_cli.cli.options import ROWS, Start, takes
 from emotion_cli.errors import CheckFailedError
 from emotion_cli.wording import counted
 
@@ -16,7 +16,7 @@ Repair = Annotated[
 ]
 
 
-@takes("store", "format", "output", "overwrite", "quiet", needs_store="yes")
+@takes("store", *ROWS, "quiet", needs_store="yes")
 def verify(start: Start, repair: Repair = False) -> None:
     """Check every checksum, schema, row count, grain, value, stray file and origin; print the faults and exit with 4 if any."""
     console, store, rows = start.console, start.store, start.rows

@@ -264,7 +264,7 @@ REFUSED = [
     "vacuum",
     "begin",
     "create secret s (type s3)",
-    "explain select 1",
+    "explain analyze select 1",
     "insert into vectors select * from vectors",
     "select 1; drop view vectors",
     "copy (select 1) to '{part}'",
