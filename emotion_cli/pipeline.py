@@ -157,8 +157,9 @@ def _refuse_uncompared(job: Job, stages: Sequence[Stage]) -> None:
 
 
 def run(job: Job, stages: Sequence[Stage]) -> Outcome:
-    """Do what is stale, stage by stage; a task's staleness is decided when the stages before it are done."""
+    """Finish what killed commands left, then do what is stale, stage by stage: what is so is decided after the stages before."""
     _refuse_uncompared(job, stages)
+    job.store.finish()
     done: list[Task] = []
     left: list[Task] = []
     for stage in stages:
