@@ -56,9 +56,11 @@ def sql(
     settings = start.settings
     from warehouse.library import queries
 
+    if list_ and statement:
+        raise UsageError("--list: it lists the bundled queries and runs no statement", hint="leave one of them out")
     if list_:
         start.rows.write_records(
-            [{"query": query.name, "about": query.doc, "grain": ", ".join(query.grain)} for query in queries().values()]
+            [{"query": query.name, "about": query.doc, "grain": ", ".join(query.grain)} for _, query in sorted(queries().items())]
         )
         return
     if not statement:
