@@ -184,6 +184,14 @@ def test_two_figures_in_a_page_share_no_name_and_use_only_their_own():
         ) == set(of_figure)
 
 
+def test_a_marker_takes_its_colour_from_where_it_is_used():
+    """Browsers apply no rule of `.emo-figure` to what `<use>` shows, so that a colour there would stay light."""
+    svg = sheet("4 labels, 4 models", "aligned_cosine").files()["svg"].decode()
+    shown = re.findall(r'<defs>\s*<path id="[^"]*" d="[^"]*"([^<>]*)/>', svg)
+    assert len(shown) > 5 and not any("style" in rest for rest in shown)
+    assert all("stroke:#" in style for style in re.findall(r'<g[^<>]*style="([^"]*)">\s*<use', svg))
+
+
 def test_text_stays_text_and_a_dark_ground_changes_every_colour_of_the_palette():
     svg = sheet("long labels", "aligned_cosine").files()["svg"].decode()
     words = {"".join(element.itertext()) for element in ElementTree.fromstring(svg).iter("{http://www.w3.org/2000/svg}text")}

@@ -16,6 +16,8 @@ NUMBERS = re.compile(r'(?<= )(d|points|x|y|x1|x2|y1|y2|width|height|transform|vi
 STYLE = re.compile(r'(?<= )style="([^"]*)"')
 MARKERS = re.compile(r'<g([^<>]*)>\n((?:<use [^<>]*style="([^"]*)"/>\n)(?:<use [^<>]*style="\3"/>\n)*)</g>')
 """Markers of one style."""
+SAME_STYLE = re.compile(r'<path d="([^"]*)"([^<>]*)/>\n(?:<path d="[^"]*"\2/>\n)+')
+"""Lines or bars of one style."""
 REFERENCE = re.compile(r'(href="|url\()#([^")]+)')
 HEAD = re.compile(r'<svg [^>]*data-kind="([^"]*)"[^>]*>\s*<title[^>]*>(.*?)</title>\s*<desc[^>]*>(.*?)</desc>', re.DOTALL)
 
@@ -41,7 +43,10 @@ def finished(svg: str, description: Description) -> bytes:
     """matplotlib's SVG with its description, a second palette for dark grounds, names of its own, and two decimals."""
     body = re.sub(r"<metadata>.*?</metadata>", "", svg[svg.index("<svg") :], count=1, flags=re.DOTALL)
     body = _renamed(TAG.sub(lambda tag: _shorter(tag[0]), body), description)
+    # a marker has the style of what uses it: browsers do not apply a page's rules inside <use>
+    body = re.sub(r'(<path id="[^"]*" d="[^"]*") style="[^"]*"/>', r"\1/>", body)
     body = MARKERS.sub(_shared_style, re.sub(r">\s+<", ">\n<", body))
+    body = SAME_STYLE.sub(_joined, body)
     root, rest = body.split(">", 1)
     name = _name(description)
     return (
@@ -90,6 +95,12 @@ def _shared_style(markers: re.Match[str]) -> str:
     """The style of many markers, once."""
     style = f' style="{markers[3]}"'
     return f"<g{markers[1]}{style}>\n{markers[2].replace(style, '')}</g>"
+
+
+def _joined(paths: re.Match[str]) -> str:
+    """Many paths of one style as one."""
+    data = "".join(re.findall(r' d="([^"]*)"', paths[0]))
+    return f'<path d="{data}"{paths[2]}/>\n'
 
 
 def _renamed(body: str, description: Description) -> str:
