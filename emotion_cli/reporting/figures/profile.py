@@ -10,6 +10,7 @@ from emotion_cli.reporting.figures.sheet import Entry, Panel, Sheet, ticks
 from emotion_cli.reporting.figures.theme import AXIS, CHANCE, DASHES, FAINT, GRID, GROUND, INK, MARKERS, ON_DARK, ON_LIGHT, SERIES
 
 if TYPE_CHECKING:
+    import numpy as np
     from matplotlib.axes import Axes
 
 Row = Mapping[str, Any]
@@ -240,7 +241,7 @@ def _ranged(strip: Strip) -> Scale:
     return scale._replace(low=0.0, high=high)
 
 
-def paint(grid: Sequence[Sequence[float]], scale: Scale) -> Any:
+def paint(grid: "Sequence[Sequence[float] | np.ndarray]", scale: Scale) -> Any:
     """Red, green, blue and opacity (0 to 255) of each value; one that is not a number has no colour."""
     import numpy as np
     from matplotlib import colormaps
