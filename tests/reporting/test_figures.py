@@ -234,5 +234,12 @@ def test_a_script_without_a_font_is_named_and_nothing_is_written_to_stderr(capfd
     assert capfd.readouterr().err == "" and not recwarn.list
 
 
+def test_labels_in_another_script_write_nothing_to_stderr(capfd, recwarn):
+    """Whether or not this machine has a font for them."""
+    for draw in figure_rows.sheets(*CASES["Japanese labels"]).values():
+        draw().files()
+    assert capfd.readouterr().err == "" and not recwarn.list
+
+
 def test_latin_labels_need_no_other_font():
     assert fonts.families(["joy", "naïve", "\N{MINUS SIGN}0.5"]) == ([fonts.LATIN], "")
