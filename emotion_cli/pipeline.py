@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 from typing import Any, NamedTuple
 
 from emotion_cli import workers
@@ -126,7 +127,9 @@ def refuse_controls_alone(job: Job) -> None:
     """UsageError where only controls are asked for: figures, report and record are of models."""
     if job.controls and not job.with_vectors:
         names = ", ".join(sorted({extraction.model for extraction in job.controls}))
-        raise UsageError(f"--model: {names}: a control has no figures and no report of its own", hint=f"emo vectors -m {names}")
+        raise UsageError(
+            f"--model: {names}: a control has no figures and no report of its own", hint=f"emo vectors -m {quote(names)}"
+        )
 
 
 def token_counts(job: Job) -> list[dict[str, Any]]:
@@ -159,11 +162,12 @@ def _refuse_uncompared(job: Job, stages: Sequence[Stage]) -> None:
 
 
 def run(job: Job, stages: Sequence[Stage], finished: Callable[[Task], None] = lambda task: None) -> Outcome:
-    """Do what is stale, stage by stage; a task's staleness is decided when the stages before it are done.
+    """Finish what killed commands left, then do what is stale, stage by stage: what is so is decided after the stages before.
 
     `finished` is called after each task.
     """
     _refuse_uncompared(job, stages)
+    job.store.finish()
     done: list[Task] = []
     left: list[Task] = []
     expected = [stage.seconds for stage, step in _planned(job, stages) if step.reason] if len(stages) > 1 else []
