@@ -134,21 +134,23 @@ class Partition:
 
     def read(self, columns: Sequence[str], **equal: str | int) -> pa.Table:
         """Committed rows of these columns (vectors of fixed size), where each named column has the given value."""
+        return pa.concat_tables(self.read_files(columns, **equal))
+
+    def read_files(self, columns: Sequence[str], **equal: str | int) -> Iterator[pa.Table]:
+        """The same, one committed file at a time."""
         paths = self.paths()
         if not paths:
             raise NotInStoreError(f"{self.folder} is not in the store", hint="emo run")
-        pieces = []
         for path in paths:
             protocol.refuse_link(path)
             try:
-                pieces.append(read_parquet(path, columns, equal))
+                yield read_parquet(path, columns, equal)
             except FileNotFoundError as error:
                 raise NotInStoreError(f"{path} is listed in a manifest but is missing", hint="emo verify --repair") from error
             except MemoryError as error:
                 raise MemoryError(f"{path}: {error}") from error
             except (*UNREADABLE, KeyError) as error:
                 raise StoreError(f"{path}: {error}", hint="emo verify --repair") from error
-        return pa.concat_tables(pieces)
 
     def row_groups(self, entry: FileEntry, columns: Sequence[str]) -> Iterator[pa.Table]:
         """These columns of a file that was written, committed or not, a row group at a time."""
