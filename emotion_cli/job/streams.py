@@ -10,9 +10,9 @@ from typing import NamedTuple
 import numpy as np
 
 from emotion_cli.job.controls import rivals_of
-from emotion_cli.job.extractions import Extraction, pairs_of
+from emotion_cli.job.extractions import Extraction, extractions_of_test_sets, pairs_of
 from emotion_cli.job.job import Job
-from emotion_cli.job.layers import matrix
+from emotion_cli.job.layers import matrix, read_layer, texts_of
 from emotion_cli.job.membership import membership_of
 from emotion_cli.job.variants import Variant, checked_labels
 from emotion_cli.measures.inference.resampling import units_of
@@ -20,6 +20,7 @@ from emotion_cli.measures.labels import Labels
 from emotion_cli.measures.streamed.limits import is_large
 from emotion_cli.measures.streamed.preparing import prepared
 from emotion_cli.measures.streamed.rows import Rows, reading_order
+from emotion_cli.measures.within.separability import HeldOut
 from emotion_cli.models.sources.controls import WITHOUT_PASSES
 from emotion_cli.wording import counted
 from warehouse.store import Partition
@@ -113,6 +114,31 @@ def rows_of_controls(job: Job, extraction: Extraction, variant: Variant, known: 
             else:
                 rows[kind] = stack.enter_context(layer_rows(job, control, variant, known, layer))
         yield rows
+
+
+def tests_with(job: Job, extraction: Extraction, variant: Variant, layers: Sequence[int]) -> list[HeldOut]:
+    """The test sets of an extraction that have all its layers; their rows are given with each layer."""
+    held_out = []
+    for test in extractions_of_test_sets(job.store, extraction):
+        activations, pooling = test.partition(job.store, "activations"), extraction.stored_pooling(variant.pooling)
+        if not {*layers} <= {*pairs_of(activations).get(pooling, [])}:
+            continue
+        prompt_ids, labels = labels_stored(activations, pooling, layers[0])
+        topics, clusters = membership_of([test.prompts(job.store)], prompt_ids)
+        texts = texts_of(job, test, prompt_ids)
+        held_out.append(HeldOut(test.dataset, np.arange(len(labels)), labels, topics, texts, clusters))
+    return held_out
+
+
+def rows_of_tests(
+    job: Job, extraction: Extraction, variant: Variant, tests: Sequence[HeldOut], layer: int
+) -> Iterator[np.ndarray]:
+    """The stored rows of each of these test sets at a layer [prompt, width]."""
+    names = {test.name for test in tests}
+    for test in extractions_of_test_sets(job.store, extraction):
+        if test.dataset in names:
+            activations = test.partition(job.store, "activations")
+            yield read_layer(activations, extraction.stored_pooling(variant.pooling), layer).activations
 
 
 class _Spilled(Rows):

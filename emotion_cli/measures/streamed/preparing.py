@@ -79,6 +79,12 @@ def metric_of(rows: Rows, is_train: np.ndarray) -> Metric:
     return Metric(mean, (vectors * inverse) @ vectors.T, (vectors * np.sqrt(inverse)) @ vectors.T)
 
 
+def whitened(rows: Rows) -> Rows:
+    """Training rows in the metric of their own covariance, about their mean."""
+    metric = metric_of(rows, np.ones(len(rows), bool))
+    return rows.mapped(lambda batch: (batch - metric.mean) @ metric.root)
+
+
 def directions(rows: Rows, labels: Labels, method: str) -> list[Direction]:
     """The directions of a method, of rows that are prepared: the same as of all rows at once."""
     names, codes = np.unique(np.asarray(labels.labels), return_inverse=True)

@@ -48,6 +48,10 @@ class Rows(ABC):
                 taken[run] = self._read(int(places[run[0]]), int(places[run[-1]]) + 1)
         return taken
 
+    def changed(self, rows: np.ndarray) -> np.ndarray:
+        """Other rows as these were changed, from rows [row, width] as they are stored."""
+        return np.asarray(rows, np.float64)
+
     def mapped(self, change: Callable[[np.ndarray], np.ndarray]) -> "Rows":
         """The same rows, each changed by a function of rows [row, width] that keeps the width."""
         return _Mapped(self, change)
@@ -57,6 +61,9 @@ class _Mapped(Rows):
     def __init__(self, rows: Rows, change: Callable[[np.ndarray], np.ndarray]) -> None:
         super().__init__(rows.order, rows.ends, rows.width)
         self._rows, self._change = rows, change
+
+    def changed(self, rows: np.ndarray) -> np.ndarray:
+        return self._change(self._rows.changed(rows))
 
     def _read(self, start: int, stop: int) -> np.ndarray:
         return self._change(np.asarray(self._rows._read(start, stop), np.float64))

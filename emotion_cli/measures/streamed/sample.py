@@ -20,8 +20,15 @@ class Sample(NamedTuple):
     labels: list[str]
 
 
-def sample_of(labels: Sequence[str], topics: Names, most: int, sampling: Sampling, kept: Collection[str] = ()) -> Sample:
-    """At most so many prompts, of at most `MOST_LABELS` labels, those `kept` among them.
+def sample_of(
+    labels: Sequence[str],
+    topics: Names,
+    most: int,
+    sampling: Sampling,
+    kept: Collection[str] = (),
+    most_labels: int = MOST_LABELS,
+) -> Sample:
+    """At most so many prompts, of at most so many labels, those `kept` among them.
 
     One prompt for each topic and label, of as many topics as fit, the most complete ones first; of labels without topics equally
     many prompts.
@@ -33,12 +40,13 @@ def sample_of(labels: Sequence[str], topics: Names, most: int, sampling: Samplin
     with_topic = np.array([topic is not None for topic in topics])
     n_topics = len({topic for topic in topics if topic is not None})
     needed = min(LEAST_TOPICS, n_topics) if n_topics else LEAST_TOPICS
-    n_labels = max(2, min(len(names), MOST_LABELS, most // max(1, needed)))
+    n_labels = max(2, min(len(names), most_labels, most // max(1, needed)))
     chosen = np.isin(names, [*kept])
     others = rng.permutation(np.flatnonzero(~chosen))
     chosen[others[: max(0, n_labels - int(chosen.sum()))]] = True
     order = order[chosen[codes[order]]]
-    places = _by_topic(order, codes, topics, most, rng) if with_topic[order].any() else _by_label(order, codes, most)
+    has_topics = len(np.unique(codes[order[with_topic[order]]])) == int(chosen.sum())
+    places = _by_topic(order, codes, topics, most, rng) if has_topics else _by_label(order, codes, most)
     return Sample(np.sort(places), names[chosen].tolist())
 
 
