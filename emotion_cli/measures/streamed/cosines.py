@@ -84,50 +84,60 @@ def normal_cosines(pool: Pool, exchanged: Exchanged, sampling: Sampling) -> np.n
     effects, offsets = (part @ vectors[:, ::-1] for part in (pool.effects, pool.offsets))
     trio, sizes = exchanged.labels, pool.sizes[exchanged.labels]
     shares = exchanged.shared.transpose(1, 2, 0) / sizes[:, None]
-    roots = _roots(np.einsum("kp,kl->pkl", sizes, np.eye(3)) - exchanged.shared).transpose(1, 2, 0) / sizes[:, None]
-    # of labels [class, label, pair]: the spread of a class's composition is that of labels within groups
-    spread = (roots * sizes[:, None]) / np.sqrt(np.maximum(exchanged.free, 1))
-
-    def inner(left: np.ndarray, right: np.ndarray) -> np.ndarray:
-        return (left @ right.T)[trio[:, None], trio[None]]
-
-    by_effects, by_offsets, crossed = inner(effects, effects), inner(offsets, offsets), inner(offsets, effects)
+    roots = _roots(np.einsum("kp,kl->pkl", sizes, np.eye(3)) - exchanged.shared).transpose(1, 2, 0)
+    # the spread of what a class has of each label is that of labels within groups
+    spread = (roots / np.sqrt(np.maximum(exchanged.free, 1))).astype(np.float32)
+    # of a direction, a class less the reference: weights of noise, expected shares of labels, effects of topics [3, pair] each
+    weights, expected = (
+        [(table[side] - table[2]).astype(np.float32) for side in (0, 1)] for table in (roots / sizes[:, None], shares)
+    )
+    of_effects, of_topics, crossed = (
+        _gathered((left @ right.T)[None].astype(np.float32), trio)
+        for left, right in ((effects, effects), (offsets, offsets), (offsets, effects))
+    )
+    single = effects.T.astype(np.float32), offsets.T.astype(np.float32)
     rng = sampling.generator("normal limit")
-    single = effects.astype(np.float32), offsets.astype(np.float32)
     drawn = []
     for start in range(0, sampling.draws, CHUNK):
         n = min(CHUNK, sampling.draws - start)
         noise = rng.standard_normal((n, len(pool.sizes), len(scale)), np.float32) * scale
-        labels = rng.standard_normal((n, len(pool.sizes), len(pool.sizes)), np.float32)
-        among, to_effects, to_offsets = (
-            np.matmul(noise, other)[:, trio[:, None], trio[None]]
-            for other in (noise.transpose(0, 2, 1), *(part.T for part in single))
-        )
-        composition = shares + np.einsum("ikp,dkmp,lmp->dilp", roots, labels[:, trio[:, None], trio[None]], spread, optimize=True)
-        # a permuted class's mean is noise, what its topics add, and its composition of labels
-        weights = [side - roots[2] for side in (roots[0], roots[1])]
-        mixed = [composition[:, side] - composition[:, 2] for side in (0, 1)]
-
-        def product(
-            i: int,
-            j: int,
-            weights: Sequence[np.ndarray] = weights,
-            mixed: Sequence[np.ndarray] = mixed,
-            among: np.ndarray = among,
-            to_effects: np.ndarray = to_effects,
-            to_offsets: np.ndarray = to_offsets,
-        ) -> np.ndarray:
-            total = np.einsum("kp,dklp,lp->dp", weights[i], among, weights[j], optimize=True)
-            total += np.einsum("dkp,klp,dlp->dp", mixed[i], by_effects, mixed[j], optimize=True)
-            total += by_offsets[i, j] - by_offsets[i, 2] - by_offsets[2, j] + by_offsets[2, 2]
+        labels = _gathered(rng.standard_normal((n, len(pool.sizes), len(pool.sizes)), np.float32), trio)
+        among = _gathered(np.matmul(noise, noise.transpose(0, 2, 1)), trio)
+        to_effects, to_topics = (_gathered(np.matmul(noise, other), trio) for other in single)
+        composed = [[_along(labels[k], spread[label]) for label in range(3)] for k in range(3)]
+        mixed = [
+            [expected[i][label] + _along([composed[k][label] for k in range(3)], weights[i]) for label in range(3)]
+            for i in (0, 1)
+        ]
+        squares_and_product = []
+        for i, j in ((0, 0), (1, 1), (0, 1)):
+            total = _between(weights[i], among, weights[j]) + _between(mixed[i], of_effects, mixed[j])
+            total += of_topics[i][j] - of_topics[i][2] - of_topics[2][j] + of_topics[2][2]
             for a, b in ((i, j), (j, i)):
-                total += np.einsum("kp,dklp,dlp->dp", weights[a], to_effects, mixed[b], optimize=True)
-                total += np.einsum("kp,dkp->dp", weights[a], to_offsets[:, :, b] - to_offsets[:, :, 2])
-                total += np.einsum("lp,dlp->dp", crossed[a] - crossed[2], mixed[b])
-            return total
-
-        drawn.append((product(0, 1) / np.sqrt(product(0, 0) * product(1, 1))).astype(np.float32))
+                total += _between(weights[a], to_effects, mixed[b])
+                total += _along([row[b] - row[2] for row in to_topics], weights[a])
+                total += _along(mixed[b], [crossed[a][label] - crossed[2][label] for label in range(3)])
+            squares_and_product.append(total)
+        square_a, square_b, product = squares_and_product
+        drawn.append(product / np.sqrt(square_a * square_b))
     return np.concatenate(drawn)
+
+
+Table = Sequence[Sequence[np.ndarray]]
+"""Values [draw, pair] for each two of a pair's three labels."""
+
+
+def _gathered(values: np.ndarray, trio: np.ndarray) -> Table:
+    """Values [draw, label, label] of each two labels of each pair; `trio` [3, pair]."""
+    return [[values[:, k, label] for label in trio] for k in trio]
+
+
+def _along(values: Sequence[np.ndarray], weights: Sequence[np.ndarray] | np.ndarray) -> np.ndarray:
+    return values[0] * weights[0] + values[1] * weights[1] + values[2] * weights[2]
+
+
+def _between(left: Sequence[np.ndarray], table: Table, right: Sequence[np.ndarray]) -> np.ndarray:
+    return _along([_along(row, right) for row in table], left)
 
 
 def _roots(matrices: np.ndarray) -> np.ndarray:
