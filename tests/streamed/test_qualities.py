@@ -80,7 +80,7 @@ def test_intervals_and_nulls_agree_with_those_of_all_prompts(kind, reference):
 
 def test_draws_of_a_sample_have_the_spread_of_those_of_all_prompts(monkeypatch):
     # a third of the prompts: without the factor the null would be 1.7 times as wide
-    monkeypatch.setattr(qualities, "MOST_SAMPLED", 80)
+    monkeypatch.setattr(qualities, "MOST_PERMUTED", 80)
     for kind in ("complete", "none"):
         found, expected = _measured(kind, "neutral", Sampling(5, 1000, ("set",)), topics=120, effect=0.15)
         ratios = {"auroc": [], "d_prime": []}

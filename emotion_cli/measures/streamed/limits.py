@@ -10,7 +10,10 @@ MOST_ROWS = 20_000
 """Up to so many prompts (and up to `MOST_LABELS`) the labels of a cosine's null are permuted; else it is the normal limit."""
 
 MOST_SAMPLED = 1_000
-"""Prompts of a sample on which labels are permuted, and on which words compete with a direction."""
+"""Prompts of a sample on which words compete with a direction."""
+
+MOST_PERMUTED = 200
+"""Prompts of a sample on which labels are permuted; what that gives is brought to the number of all prompts."""
 
 PERMUTED_NORMAL = "permuted_normal"
 """Kind of null: labels permuted, in the limit of many prompts, where means of random classes are normal."""

@@ -20,7 +20,7 @@ from emotion_cli.measures.inference.sampling import Sampling
 from emotion_cli.measures.inference.statistic import Interval, Statistic, Tail, interval_of, widened
 from emotion_cli.measures.labels import OTHERS, Labels, emotions_of
 from emotion_cli.measures.streamed.comparisons import Compared
-from emotion_cli.measures.streamed.limits import MOST_SAMPLED, PERMUTED_SAMPLE
+from emotion_cli.measures.streamed.limits import MOST_PERMUTED, MOST_SAMPLED, PERMUTED_SAMPLE
 from emotion_cli.measures.streamed.moments import mean_of, moments
 from emotion_cli.measures.streamed.products import label_products, mixed
 from emotion_cli.measures.streamed.rows import Rows
@@ -54,8 +54,11 @@ from emotion_cli.measures.within.separability import (
 from emotion_cli.measures.within.surface import Surface, surface_auroc
 from emotion_cli.measures.within.words import HeldOutTexts, Words, curves_of_words, gain
 
-LABELS_OF_SAMPLE = 10
-"""Labels of the sample of a direction, its own among them."""
+LABELS_OF_WORDS = 10
+"""Labels of the sample on which words compete with a direction, its own among them."""
+
+LABELS_OF_NULL = 4
+"""The same of the sample on which labels are permuted."""
 
 CENTROID_PROMPTS, CENTROID_DRAWS = 1_000, 100
 """Prompts and draws of the null of centroids, for all labels together."""
@@ -105,7 +108,7 @@ class LayerQualities:
         self._compared = Compared(labels, self._training)
         self._layers: list[int] = []
         self._pieces: dict[tuple[str, str, str | None, str | None], list[Curves]] = {}
-        self._samples: dict[str, Sampled] = {}
+        self._samples: dict[tuple[str, int], Sampled] = {}
         self._rivals: dict[str, dict[str, Rival]] = {}
 
     @cached_property
@@ -346,24 +349,30 @@ class LayerQualities:
         ]
         return np.concatenate(parts)
 
-    def _sample(self, emotion: str) -> Sampled:
-        """The sample of one direction's prompts; what little of it is large is not kept where there are many directions."""
-        if emotion in self._samples:
-            return self._samples[emotion]
+    def _words_sample(self, emotion: str) -> Sampled:
+        return self._sample(emotion, MOST_SAMPLED, LABELS_OF_WORDS)
+
+    def _null_sample(self, emotion: str) -> Sampled:
+        return self._sample(emotion, MOST_PERMUTED, LABELS_OF_NULL)
+
+    def _sample(self, emotion: str, most: int, most_labels: int) -> Sampled:
+        """A sample of one direction's prompts, drawn once."""
+        if (emotion, most) in self._samples:
+            return self._samples[emotion, most]
         by, _ = self._contrasts[emotion]
         used = self._labels.of(by.used)
         sampling = self._training.about(emotion)
         kept = {emotion} if self._labels.reference == OTHERS else {*by.names}
-        chosen = sample_of(used.labels, used.topics, MOST_SAMPLED, sampling, kept, LABELS_OF_SAMPLE)
+        chosen = sample_of(used.labels, used.topics, most, sampling, kept, most_labels)
         places = by.used[chosen.places]
         made_of = self._labels.of(places)
-        contrast = Contrast(emotion, draws_of(made_of.labels, made_of.topics, chosen.labels, self._training, made_of.clusters))
+        draws = draws_of(made_of.labels, made_of.topics, chosen.labels, self._training, made_of.clusters)
         positive, n = int((by.codes == by.names.index(emotion)).sum()), len(by)
         of_sample, n_sample = made_of.labels.count(emotion), len(places)
         shrinks = np.sqrt((of_sample * (n_sample - of_sample) / n_sample) / (positive * (n - positive) / n))
-        made = Sampled(places, contrast, float(shrinks))
-        if len(self._samples) < KEPT:
-            self._samples[emotion] = made
+        # there are many directions: what counts to a few is kept in one byte
+        kept_draws = replace(draws, halves=draws.halves.astype(np.int8), counts=draws.counts.astype(np.int16))
+        made = self._samples[emotion, most] = Sampled(places, Contrast(emotion, kept_draws), float(shrinks))
         return made
 
     def _on_sample(
@@ -376,34 +385,47 @@ class LayerQualities:
         gaussian: np.ndarray | None,
     ) -> None:
         """The nulls of one direction, and what it has over words."""
-        inputs, sample = self._inputs, self._sample(emotion)
-        contrast, n_train = sample.contrast, len(sample.places)
+        sample = self._null_sample(emotion)
+        contrast = sample.contrast
+        grams = [_gram_of([centred.take(sample.places)], [norms[sample.places]], gaussian)]
+        drawn = auroc(contrast, grams).values[0, 1:]
+        self._with_null(emotion, "auroc", 0.5 + (drawn - 0.5) * sample.shrinks)
+        self._with_null(emotion, "d_prime", d_prime(contrast, grams).values[0, 1:] * sample.shrinks)
+        self._with_null(emotion, "split_half", split_half(contrast, grams).values[0, 1:])
+        if gaussian is not None:
+            value = self._pieces[emotion, "auroc", None, None][-1].values[:, 0]
+            n = self._pieces[emotion, "auroc", None, None][-1].n
+            self._keep(emotion, "auroc_random", random_auroc(contrast, grams, value)._replace(n=n))
+        if self._inputs.texts is not None or self._inputs.controls:
+            self._beside_words(emotion, centred, norms, mean, tests)
+
+    def _beside_words(
+        self, emotion: str, centred: Rows, norms: np.ndarray, mean: np.ndarray, tests: Sequence[np.ndarray]
+    ) -> None:
+        """What a direction has over words, both made and measured on a sample."""
+        sample = self._words_sample(emotion)
+        # a gain is compared with no permuted labels
+        contrast, n_train = _as_labelled(sample.contrast), len(sample.places)
         told = [
             (test, rows)
-            for test, rows in zip(inputs.held_out, tests, strict=True)
-            if {*contrast.draws.names} <= {*test.labels} and {*self._contrasts[emotion][0].names} <= {*test.labels}
+            for test, rows in zip(self._inputs.held_out, tests, strict=True)
+            if {*self._contrasts[emotion][0].names} <= {*test.labels}
         ]
         whole = _gram_of(
             [centred.take(sample.places), *(rows - mean for _, rows in told)],
             [norms[sample.places], *(np.linalg.norm(rows, axis=1) for _, rows in told)],
-            gaussian,
+            None,
         )
-        grams = [whole.of(np.arange(n_train))]
-        of_area = auroc(contrast, grams)
-        drawn = of_area.values[0, 1:]
-        self._with_null(emotion, "auroc", 0.5 + (drawn - 0.5) * sample.shrinks)
-        self._with_null(emotion, "d_prime", d_prime(contrast, grams).values[0, 1:] * sample.shrinks)
-        self._with_null(emotion, "split_half", split_half(contrast, grams).values[0, 1:])
-        value = self._pieces[emotion, "auroc", None, None][-1].values[:, 0]
-        if gaussian is not None:
-            self._keep(emotion, "auroc_random", random_auroc(contrast, grams, value)._replace(n=of_area.n))
+        of_area = auroc(contrast, [whole.of(np.arange(n_train))])
         for control, rival in self._rivals_of(emotion, sample, told).items():
             self._keep(emotion, "auroc_gain", gain(of_area, rival.auroc, self._refits(contrast)), None, control or None)
             start = n_train
             for test, rows in told:
                 if test.name in rival.heldout:
                     placed = test._replace(rows=np.arange(start, start + len(rows)))
-                    direction = heldout_auroc(contrast, [whole], placed, self._testing)
+                    # the direction of the sample, whose rows stand first
+                    drawn = replace(contrast.draws, used=np.arange(n_train))
+                    direction = heldout_auroc(Contrast(emotion, drawn), [whole], placed, self._testing)
                     of_test = rival.heldout[test.name]
                     gained = gain(direction, of_test, of_test.n / contrast.draws.n_units)
                     self._keep(emotion, "auroc_gain_heldout", gained, test.name, control or None)
@@ -442,7 +464,7 @@ class LayerQualities:
             curves = curves_of_words(words, tests, self._testing)
             of_tests = {test.name: part for test, part in zip(with_texts, curves.heldout, strict=True)}
             rivals[""] = Rival(curves.auroc, of_tests)
-        as_it_is = Contrast(emotion, replace(contrast.draws, permuted=contrast.draws.permuted[:1]))
+        as_it_is = _as_labelled(contrast)
         for kind, rows in inputs.controls.items():
             rivals[kind] = Rival(auroc(as_it_is, [gram(rows.take(sample.places))]), {})
         self._rivals[emotion] = rivals
@@ -453,7 +475,7 @@ class LayerQualities:
         made: list[Quality] = []
         for (emotion, measure, test_set, control), pieces in self._pieces.items():
             curves = _joined(pieces)
-            n_sampled = len(self._sample(emotion).places) if measure.startswith("auroc_gain") else None
+            n_sampled = len(self._words_sample(emotion).places) if measure.startswith("auroc_gain") else None
             made += self._rows(emotion, measure, curves, n_sampled, test_set, control)
             if measure == "auroc":
                 made += self._best(emotion, curves)
@@ -470,7 +492,10 @@ class LayerQualities:
 
     def _of_texts(self, emotion: str) -> list[Quality]:
         """What surface and words of the texts alone tell, on the sample."""
-        sample, made = self._sample(emotion), []
+        made: list[Quality] = []
+        if self._inputs.surface is None and self._inputs.texts is None:
+            return made
+        sample = self._words_sample(emotion)
         n_sampled = len(sample.places)
         if self._inputs.surface is not None:
             curves = surface_auroc(sample.contrast, self._inputs.surface.of(sample.places))
@@ -500,8 +525,9 @@ class LayerQualities:
         ]
 
 
-KEPT = 32
-"""Directions whose samples are kept; those of more are drawn again at each layer."""
+def _as_labelled(contrast: Contrast) -> Contrast:
+    """A contrast without permuted labels."""
+    return Contrast(contrast.emotion, replace(contrast.draws, permuted=contrast.draws.permuted[:1]))
 
 
 def _joined(pieces: Sequence[Curves]) -> Curves:
