@@ -231,8 +231,6 @@ def consensus(emotions: Sequence[str], models: Sequence[str]) -> list[Row]:
 def sheets(emotions: Sequence[str], models: Sequence[str]) -> dict[str, Callable[[], figures.Sheet]]:
     """Every figure of these labels and models that there is, by name."""
     about = ("gemma3-270m, extended", "mean_difference, reference neutral, pooling last")
-    similar = within(emotions)
-    by_layer, by_model = ([row for row in similar if (row["layer"] is None) == is_mean] for is_mean in (False, True))
     drawn = {
         "direction_quality": lambda: figures.direction_quality(quality(emotions), *about),
         "test_sets": lambda: figures.test_sets(test_sets(emotions), *about),
@@ -242,8 +240,12 @@ def sheets(emotions: Sequence[str], models: Sequence[str]) -> dict[str, Callable
     }
     if len(emotions) > 1:
         drawn |= {
-            "emotion_similarity": lambda: figures.emotion_similarity(by_layer, *about),
-            "similarity_heatmap": lambda: figures.similarity_heatmap(by_model, *about),
+            "emotion_similarity": lambda: figures.emotion_similarity(
+                [row for row in within(emotions) if row["layer"] is not None], *about
+            ),
+            "similarity_heatmap": lambda: figures.similarity_heatmap(
+                [row for row in within(emotions) if row["layer"] is None], *about
+            ),
         }
     if len(models) > 1:
         drawn |= {

@@ -184,6 +184,14 @@ def test_two_figures_in_a_page_share_no_name_and_use_only_their_own():
         ) == set(of_figure)
 
 
+def test_a_marker_takes_its_colour_from_where_it_is_used():
+    """Browsers apply no rule of `.emo-figure` to what `<use>` shows, so that a colour there would stay light."""
+    svg = sheet("4 labels, 4 models", "aligned_cosine").files()["svg"].decode()
+    shown = re.findall(r'<defs>\s*<path id="[^"]*" d="[^"]*"([^<>]*)/>', svg)
+    assert len(shown) > 5 and not any("style" in rest for rest in shown)
+    assert all("stroke:#" in style for style in re.findall(r'<g[^<>]*style="([^"]*)">\s*<use', svg))
+
+
 def test_text_stays_text_and_a_dark_ground_changes_every_colour_of_the_palette():
     svg = sheet("long labels", "aligned_cosine").files()["svg"].decode()
     words = {"".join(element.itertext()) for element in ElementTree.fromstring(svg).iter("{http://www.w3.org/2000/svg}text")}
@@ -223,6 +231,13 @@ def test_a_script_without_a_font_is_named_and_nothing_is_written_to_stderr(capfd
         assert drawn.missing == "".join(sorted(set("".join(figure_rows.JAPANESE))))
     finally:
         fonts._others.cache_clear()
+    assert capfd.readouterr().err == "" and not recwarn.list
+
+
+def test_labels_in_another_script_write_nothing_to_stderr(capfd, recwarn):
+    """Whether or not this machine has a font for them."""
+    for draw in figure_rows.sheets(*CASES["Japanese labels"]).values():
+        draw().files()
     assert capfd.readouterr().err == "" and not recwarn.list
 
 

@@ -175,12 +175,12 @@ CAPTIONS = {
         ),
     ),
     "cka_debiased": Caption(
-        title="Which layers of two models are alike? Debiased CKA",
+        title="Which layers of two models are alike (debiased CKA)?",
         sees="Debiased CKA of every compared pair of layers. A pair that was not compared, or is not defined, has no colour.",
         nothing="Without likeness all values are near 0.",
     ),
     "rsa": Caption(
-        title="Which layers of two models are alike? RSA",
+        title="Which layers of two models are alike (RSA)?",
         sees=(
             "Correlation of the two models' distances between prompts, for every compared pair of layers. A pair that was "
             "not compared, or is not defined, has no colour."
