@@ -167,12 +167,18 @@ COLUMNS = _columns(
     Column("ablate_to", _TEXT, "What ablation leaves of the direction: the mean over neutral training tokens, or zero."),
     Column("positions", _TEXT, "Which tokens were changed: all but the first, or those of the prompt or the continuation."),
     Column("prefix", _TEXT, "What stands before each text; NULL for nothing."),
-    Column("unit", _TEXT, "What alpha multiplies: norm, the mean length of a layer's states, or vector, the vector's own length."),
-    Column("source_extraction", _TEXT, "Extraction of another model whose directions were carried here; NULL for the model's own."),
+    Column(
+        "unit", _TEXT, "What alpha multiplies: norm, the mean length of a layer's states, or vector, the vector's own length."
+    ),
+    Column(
+        "source_extraction", _TEXT, "Extraction of another model whose directions were carried here; NULL for the model's own."
+    ),
     Column("n_texts", _COUNT, "Texts that the model read.", "texts"),
     Column("median", _REAL, "Median length of the states."),
     Column("n_sinks", _COUNT, "Tokens left out of the mean: longer than 5 medians.", "tokens"),
-    Column("direction", _TEXT, "What was added: the direction of `emotion`, or `permuted`: of permuted labels."),
+    Column(
+        "direction", _TEXT, "What was added: an emotion's name, its direction, or `permuted`: a direction of permuted labels."
+    ),
     Column("draw", _COUNT, "Number of the draw; NULL for the direction itself."),
     Column("alpha", _REAL, "How much was added, in multiples of `unit`; NULL for the first-order effect."),
     Column("log_prob", _REAL, "Mean logarithm of the probability of the text's tokens behind the first.", "nats a token"),
@@ -519,7 +525,7 @@ TABLES: dict[str, Table] = {
             ),
             partition_by=_BY_RUN,
             value_columns=("dataset", "model", "log_prob", "log_prob_base", "n_tokens", "kl"),
-            nullable=frozenset({"control", "draw"}),
+            nullable=frozenset({"emotion", "control", "draw"}),
         ),
         _statistics(
             "steering_statistics",

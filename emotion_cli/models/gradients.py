@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Gradients(NamedTuple):
-    """Mean log-probability [passage] of scored tokens, and its gradient summed over changed positions [layer, passage, d_model]."""
+    """Mean log-probability [passage] of scored tokens; its gradient, summed over changed positions [layer, passage, d_model]."""
 
     log_prob: np.ndarray
     summed: np.ndarray
@@ -40,7 +40,8 @@ def gradients(
             log_prob[members], summed[:, members] = _batch(engine, [passages[i] for i in members], [places[i] for i in members])
         except Exception as error:  # a model refuses what it was not made for in ways of its own
             raise EmoError(
-                f"{loaded.source.name}: it cannot be differentiated: {refusal_of(error)}", hint="--attention eager, or no --screen"
+                f"{loaded.source.name}: it cannot be differentiated: {refusal_of(error)}",
+                hint="--attention eager",
             ) from error
         progress(len(members))
     return Gradients(log_prob, summed)

@@ -16,7 +16,7 @@ import numpy as np
 
 from emotion_cli.models.checks import PROBES
 from emotion_cli.models.refusals import RefusedError, refusal_of
-from emotion_cli.models.residual import at_layers
+from emotion_cli.models.residual import at_layers, residual_stream
 from emotion_cli.models.rotary import as_it_was, regimes
 from emotion_cli.models.tokens import tokenize
 
@@ -33,6 +33,10 @@ MOST_TOKENS = 1024
 
 TOLERANCE = {"float32": 1e-4, "float16": 5e-2, "bfloat16": 2e-1}
 """Largest difference of a token's log-probability at which a faster way of running rows counts as equal to the plain one."""
+
+
+FEW_ROWS = 8
+"""Fewer rows than this are run for several texts at once, if need be without a fork."""
 
 
 class Passage(NamedTuple):
@@ -58,10 +62,14 @@ def places_of(passage: Passage, positions: str) -> np.ndarray:
 
 
 class Scores(NamedTuple):
-    """Of each row and passage: mean log-probability of the scored tokens, and mean KL(unchanged || changed), in nats a token."""
+    """Of each row and passage: mean log-probability of the scored tokens, and mean KL(unchanged || changed), in nats a token.
+
+    `unchanged` is the log-probability without a change, from the same batch.
+    """
 
     log_prob: np.ndarray
     kl: np.ndarray
+    unchanged: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -137,7 +145,12 @@ class Engine:
 
     @cached_property
     def forks(self) -> bool:
-        """Whether the blocks below the changed layer may run once for all rows (check `fork`)."""
+        """Whether the blocks below the changed layer may run once for all rows of a text (check `fork`)."""
+        return self._agrees(lambda passages, edit, places: self._scored(passages, edit, places, fork=True, alone=True))
+
+    @cached_property
+    def forks_together(self) -> bool:
+        """The same for several texts in one pass; a mask that is made for each text stands in the way."""
         return self._agrees(lambda passages, edit, places: self._scored(passages, edit, places, fork=True))
 
     @cached_property
@@ -148,20 +161,38 @@ class Engine:
             lambda passages, edit, places: self._continued(passages, edit, places, fork=self.forks)
         )
 
-    def scores(self, passages: Sequence[Passage], edit: Edit, places: Sequence[np.ndarray]) -> Scores:
+    def scores(
+        self,
+        passages: Sequence[Passage],
+        edit: Edit,
+        places: Sequence[np.ndarray],
+        *,
+        progress: Callable[[int], None] = lambda passages: None,
+    ) -> Scores:
         """Scores of every row of `edit` on every passage; `places` [token] of each passage say which positions are changed.
 
         Passages that share what stands before the scored tokens share a cache, where the model is proven to allow that.
         """
-        shared = _shared_beginning(passages, places)
-        if shared > 1 and self.caches:
-            return self._continued(passages, edit, places, fork=self.forks)
-        return self._scored(passages, edit, places, fork=self.forks)
+        if _shared_beginning(passages, places) > 1 and self.caches:
+            return self._continued(passages, edit, places, fork=self.forks, progress=progress)
+        # few rows of many texts fill a pass better than few rows of one
+        alone = not self.forks_together and len(edit) >= FEW_ROWS
+        fork = self.forks if alone else self.forks_together
+        return self._scored(passages, edit, places, fork=fork, alone=alone, progress=progress)
 
-    def _scored(self, passages: Sequence[Passage], edit: Edit, places: Sequence[np.ndarray], *, fork: bool) -> Scores:
-        """One pass over the whole of each passage; many passages and rows at once, padded on the right."""
-        log_prob, kl = (np.full((len(edit), len(passages)), np.nan) for _ in range(2))
-        for rows, members in self._batches(passages, len(edit)):
+    def _scored(
+        self,
+        passages: Sequence[Passage],
+        edit: Edit,
+        places: Sequence[np.ndarray],
+        *,
+        fork: bool,
+        alone: bool = False,
+        progress: Callable[[int], None] = lambda passages: None,
+    ) -> Scores:
+        """One pass over the whole of each passage; many rows and, unless `alone`, passages at once, padded on the right."""
+        scores = _no_scores(len(edit), len(passages))
+        for rows, members in self._batches(passages, len(edit), alone=alone):
             # the unchanged model is a row of each batch
             part = _with_unchanged(edit.rows(rows))
             width = max(len(passages[i].ids) for i in members)
@@ -171,14 +202,24 @@ class Engine:
             logits = self._logits([passages[i].ids for i in members], part, may_change, fork=fork)
             for place, i in enumerate(members):
                 own = logits[place, :, passages[i].first - 1 : len(passages[i].ids) - 1]
-                log_prob[rows, i], kl[rows, i] = self._score(own, passages[i].ids[passages[i].first :])
-        return Scores(log_prob, kl)
+                self._score(scores, rows, i, own, passages[i].ids[passages[i].first :])
+            # the last rows of a passage end its work
+            progress(len(members) if rows[-1] == len(edit) - 1 else 0)
+        return scores
 
-    def _continued(self, passages: Sequence[Passage], edit: Edit, places: Sequence[np.ndarray], *, fork: bool) -> Scores:
+    def _continued(
+        self,
+        passages: Sequence[Passage],
+        edit: Edit,
+        places: Sequence[np.ndarray],
+        *,
+        fork: bool,
+        progress: Callable[[int], None] = lambda passages: None,
+    ) -> Scores:
         """The shared beginning once for each batch of rows, kept in the cache; then each passage behind it, one at a time."""
         import torch
 
-        log_prob, kl = (np.full((len(edit), len(passages)), np.nan) for _ in range(2))
+        scores = _no_scores(len(edit), len(passages))
         shared = _shared_beginning(passages, places)
         longest = max(len(passage.ids) for passage in passages)
         for rows in _chunks(len(edit), max(1, self._tokens_at_once // longest)):
@@ -200,11 +241,12 @@ class Engine:
                         # a pass adds to the cache that it is given
                         output = self.loaded.causal(input_ids=ids, past_key_values=copy.deepcopy(cache), use_cache=True)
                     own = output.logits[:, passage.first - 1 - shared : -1]
-                    log_prob[rows, i], kl[rows, i] = self._score(own, passage.ids[passage.first :])
-        return Scores(log_prob, kl)
+                    self._score(scores, rows, i, own, passage.ids[passage.first :])
+                    progress(int(rows[-1] == len(edit) - 1))
+        return scores
 
-    def _score(self, logits: "Tensor", targets: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
-        """Scores of the rows behind the first, which is the unchanged model's, of logits [row, token, vocabulary]."""
+    def _score(self, scores: Scores, rows: Sequence[int], passage: int, logits: "Tensor", targets: Sequence[int]) -> None:
+        """Fill in rows of a passage, of logits [1 + row, token, vocabulary]; the first row is the unchanged model's."""
         import torch
 
         logits = logits.float()
@@ -215,7 +257,9 @@ class Engine:
         # KL = sum p (x - x') + log Z' - log Z, a row at a time so that no copy of all logits is made
         expected = torch.stack([(base * (logits[0] - row)).sum(-1) for row in logits[1:]])
         divergence = expected + totals[1:] - totals[0]
-        return log_probs[1:].double().mean(-1).cpu().numpy(), divergence.double().mean(-1).clamp(min=0).cpu().numpy()
+        means = log_probs.double().mean(-1).cpu().numpy()
+        scores.log_prob[rows, passage], scores.unchanged[rows, passage] = means[1:], means[0]
+        scores.kl[rows, passage] = divergence.double().mean(-1).clamp(min=0).cpu().numpy()
 
     def _logits(self, rows: Sequence[Sequence[int]], edit: Edit, may_change: np.ndarray, *, fork: bool) -> "Tensor":
         """Logits [text, row, token, vocabulary] of the changed model; texts are padded on the right, which causality hides."""
@@ -233,10 +277,10 @@ class Engine:
             logits = self.loaded.causal(input_ids=given, use_cache=False).logits
         return logits.unflatten(0, (len(rows), n_rows))
 
-    def _batches(self, passages: Sequence[Passage], n_rows: int) -> Iterator[tuple[list[int], list[int]]]:
+    def _batches(self, passages: Sequence[Passage], n_rows: int, *, alone: bool = False) -> Iterator[tuple[list[int], list[int]]]:
         """Rows and passages that run together, passages of like length together; alone where angles depend on the length."""
         order = sorted(range(len(passages)), key=lambda i: (len(passages[i].ids), i))
-        budget, alone = self._tokens_at_once, bool(regimes(self.loaded))
+        budget, alone = self._tokens_at_once, alone or bool(regimes(self.loaded))
         while order:
             rows_at_once = max(1, min(n_rows, budget // len(passages[order[0]].ids) - 1))
             members = [order.pop(0)]
@@ -266,25 +310,43 @@ class Engine:
 
     def _agrees(self, faster: Callable[[Sequence[Passage], Edit, Sequence[np.ndarray]], Scores]) -> bool:
         """Whether a way of running rows gives what passes of whole texts, row by row, give on a few texts."""
-        loaded = self.loaded
-        ids = tokenize(loaded, list(PROBES[:3]), truncate=True).ids
+        loaded, layer = self.loaded, self.loaded.n_layers // 2
+        ids = tokenize(loaded, list(PROBES[:2]), truncate=True).ids
         shortest = min(map(len, ids))
-        # one beginning for all, of which half is changed
-        passages = [Passage((*ids[0][: shortest - 1], *row[1:]), shortest - 1) for row in ids if len(row) > 2]
+        # one beginning for both, of which a part is changed
+        passages = [Passage((*ids[1][: shortest - 1], *row[1:]), shortest - 1) for row in ids if len(row) > 2]
         places = [np.arange(len(passage.ids)) >= max(1, shortest // 2) for passage in passages]
-        chance = np.random.default_rng(0)
         try:
-            for layer in (0, loaded.n_layers // 2, loaded.n_layers):
-                edit = Edit(layer, chance.normal(size=(2, loaded.d_model)))
-                plain = [self._scored(passages, edit.rows([row]), places, fork=False) for row in range(2)]
-                quick = faster(passages, edit, places)
-                expected = np.concatenate([scores.log_prob for scores in plain])
-                if not np.abs(expected - quick.log_prob).max() <= TOLERANCE[loaded.dtype]:
-                    return False
+            edit = Edit(layer, self._probe(passages[0], layer))
+            expected = self._scored(passages, edit, places, fork=False, alone=True)
+            found = faster(passages, edit, places)
+            # not `<`: NaN does not agree
+            return bool(np.abs(expected.log_prob - found.log_prob).max() <= TOLERANCE[loaded.dtype])
         except Exception as error:  # a model refuses what it was not made for in ways of its own
             refusal_of(error)
             return False
-        return True
+
+    def _probe(self, passage: Passage, layer: int) -> np.ndarray:
+        """Two random changes [2, d_model] of a tenth of the length of a passage's states."""
+        import torch
+
+        lengths: list[float] = []
+        with (
+            torch.inference_mode(),
+            residual_stream(
+                self.loaded,
+                [layer],
+                lambda _, state: lengths.append(float(state[0, 1:].float().norm(dim=-1).median())),
+                stop=True,
+            ),
+        ):
+            self.loaded.causal(input_ids=self._tensor([passage.ids]), use_cache=False)
+        directions = np.random.default_rng(0).normal(size=(2, self.loaded.d_model))
+        return 0.1 * lengths[0] * directions / np.linalg.norm(directions, axis=1, keepdims=True)
+
+
+def _no_scores(rows: int, passages: int) -> Scores:
+    return Scores(*(np.full((rows, passages), np.nan) for _ in Scores._fields))
 
 
 def _with_unchanged(edit: Edit) -> Edit:
@@ -305,4 +367,3 @@ def _shared_beginning(passages: Sequence[Passage], places: Sequence[np.ndarray])
 
 def _chunks(n: int, size: int) -> list[list[int]]:
     return [list(range(start, min(n, start + size))) for start in range(0, n, size)]
-

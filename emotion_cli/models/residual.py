@@ -15,9 +15,7 @@ class _Seen(Exception):  # noqa: N818
 
 
 @contextmanager
-def at_layers(
-    loaded: "LoadedModel", layers: Iterable[int], visit: "Callable[[int, Tensor], Tensor | None]"
-) -> Iterator[None]:
+def at_layers(loaded: "LoadedModel", layers: Iterable[int], visit: "Callable[[int, Tensor], Tensor | None]") -> Iterator[None]:
     """While open, each forward pass calls `visit(layer, state)` with [batch, token, d_model]; hooks are always removed.
 
     Layer 0 is what enters block 0, layer k what leaves block k: before the final norm (TransformerLens' hook_resid_pre

@@ -74,7 +74,9 @@ def test_scores_are_those_of_one_row_and_one_text_at_a_time(engine):
         edit = edit_of(engine, layer)
         for passages, positions in ((PASSAGES, "all"), (PREFIXED, "continuation"), (PREFIXED, "prompt"), (PREFIXED, "last")):
             places = [places_of(passage, positions) for passage in passages]
-            expected = np.stack([plain_scores(engine, *pair, changed) for *pair, changed in zip(passages, [edit] * 4, places, strict=True)], 1)
+            expected = np.stack(
+                [plain_scores(engine, *pair, changed) for *pair, changed in zip(passages, [edit] * 4, places, strict=True)], 1
+            )
             np.testing.assert_allclose(engine.scores(passages, edit, places).log_prob, expected, atol=2e-5)
 
 
