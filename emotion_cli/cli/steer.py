@@ -14,7 +14,7 @@ from emotion_cli.wording import counted
 OPTIONS = (
     *("dataset", "model", "name", "pooling", "reference", "neutral", "over_layers", "revision", "device", "dtype", "bos"),
     *("attention", "max_length", "truncate", "chat_template", "trust_remote_code", "seed", "draws", "cache", "store"),
-    *("format", "quiet", "verbose"),
+    *("format", "everything", "quiet", "verbose"),
 )
 
 DEFAULT_ALPHAS = ",".join(f"{value:g}" for value in ALPHAS)
@@ -38,19 +38,31 @@ On = Annotated[list[str] | None, typer.Option("--on", help="Test set whose texts
 LayerOption = Annotated[
     str,
     typer.Option(
-        "--layer", metavar="LAYERS", help="Where to add: best (the highest AUROC in training), all, or layers such as 8,12-16."
+        "--layer",
+        metavar="LAYERS",
+        help=f"Where to add: best, the highest AUROC in training; all; or layers such as 8,12-16. Default: {BEST}.",
     ),
 ]
-Alpha = Annotated[str, typer.Option("--alpha", metavar="NUMBERS", help="How much to add, in multiples of --unit.")]
+Alpha = Annotated[
+    str,
+    typer.Option("--alpha", metavar="NUMBERS", help=f"How much to add, in multiples of --unit. Default: {DEFAULT_ALPHAS}."),
+]
 Unit = Annotated[
-    str, typer.Option("--unit", help="What alpha multiplies: norm, the mean length of a layer's states, or vector, its own.")
+    str,
+    typer.Option(
+        "--unit",
+        help=f"What alpha multiplies: norm, the mean length of a layer's states, or vector, its own length. Default: {NORM}.",
+    ),
 ]
 Positions = Annotated[
-    str, typer.Option("--positions", help="Which tokens change: all, prompt, last or continuation; never the first.")
+    str,
+    typer.Option("--positions", help=f"Which tokens change, never the first: {', '.join(POSITIONS)}. Default: {POSITIONS[0]}."),
 ]
 Prefix = Annotated[str | None, typer.Option("--prefix", metavar="TEXT|FILE", help="What stands before each text.")]
-Controls = Annotated[int, typer.Option("--controls", min=19, help="Directions of permuted labels that are added, too.")]
-Screen = Annotated[bool, typer.Option("--screen", help="Only predict effects to first order, at every layer.")]
+Controls = Annotated[
+    int, typer.Option("--controls", min=19, help=f"Directions of permuted labels that are added, too. Default: {CONTROLS}.")
+]
+Screen = Annotated[bool, typer.Option("--screen", help="Predict effects to first order, at every layer, and add nothing.")]
 
 
 @takes(*OPTIONS, model=MODEL_TO_RUN)
@@ -60,7 +72,7 @@ def steer(
     layer: LayerOption = BEST,
     alpha: Alpha = DEFAULT_ALPHAS,
     unit: Unit = NORM,
-    positions: Positions = "all",
+    positions: Positions = POSITIONS[0],
     prefix: Prefix = None,
     controls: Controls = CONTROLS,
     screen: Screen = False,
