@@ -1,7 +1,8 @@
 """Plans and runs the stages; knows them only by their declarations."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from shlex import quote
 from typing import Any, NamedTuple
@@ -19,6 +20,7 @@ from emotion_cli.job.known import (
 )
 from emotion_cli.job.listener import Listener
 from emotion_cli.job.sources import find_sources, refuse_taken_names, template_of, with_controls
+from emotion_cli.job.steering import Steering
 from emotion_cli.job.variants import refuse_uncompared
 from emotion_cli.models.sources.embedded import EMBEDDED
 from emotion_cli.settings import Settings
@@ -67,6 +69,25 @@ def stages(first: str, last: str, *, without: Collection[str] = ()) -> list[Stag
     names = [stage.name for stage in STAGES]
     between = STAGES[names.index(first) : len(names) - names[::-1].index(last)]
     return [stage for stage in between if stage.name not in without]
+
+
+def steering(chosen: Steering) -> list[Stage]:
+    """The stage that changes models, as asked."""
+    (stage,) = (stage for stage in STAGES if stage.name == "steer")
+    return [replace(stage, tasks=partial(stage.tasks, steering=chosen))]
+
+
+def refuse_other_roles(store: Store, datasets: Collection[str], on: Collection[str]) -> None:
+    """UsageError where directions would be made of a test set, or tried on a train set."""
+    for option, names, role in (("--dataset", datasets, "train"), ("--on", on, "test")):
+        for name in names:
+            version = newest_version(store, name)
+            if version.role != role:
+                article = "a test set never makes a vector" if role == "train" else "directions are tried on a test set"
+                fitting = [known for known in known_datasets(store) if newest_version(store, known).role == role]
+                raise UsageError(
+                    f"{option}: {name} has role {version.role}: {article}", hint=f"{option} {fitting[0]}" if fitting else None
+                )
 
 
 def job_with_models(

@@ -26,6 +26,7 @@ from emotion_cli.cli.rm import rm
 from emotion_cli.cli.run import run
 from emotion_cli.cli.show import show
 from emotion_cli.cli.sql import sql
+from emotion_cli.cli.steer import steer
 from emotion_cli.cli.tables import tables
 from emotion_cli.cli.track import track
 from emotion_cli.cli.usage import usage_error
@@ -40,7 +41,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Find emotion directions in language models, measure them against their nulls, and query them with SQL.",
 )
-for command in (run, extract, vectors, compare, plot, track, report, show, sql, tables, export, verify, rm, info):
+for command in (run, extract, vectors, compare, steer, plot, track, report, show, sql, tables, export, verify, rm, info):
     app.command(cls=Command)(command)
 app.command("import", cls=Command)(import_)
 app.add_typer(datasets.app, name="datasets")

@@ -23,6 +23,10 @@ EXAMPLES: Mapping[str, tuple[tuple[str, str], ...]] = {
         ("How alike emotions and models are", "emo compare -d baseline"),
         ("The pairs of one emotion", "emo compare -d baseline -m smollm2-135m -e anger"),
     ),
+    "steer": (
+        ("What adding directions would do at each layer", "emo steer -d baseline -m smollm2-135m --screen"),
+        ("Add them at the best layer", "emo steer -d baseline -m smollm2-135m --alpha 0.1,0.2 --controls 19"),
+    ),
     "plot": (
         ("All figures of one model", "emo plot -d baseline -m smollm2-135m"),
         ("Figures of one emotion at some layers", "emo plot -d baseline -m smollm2-135m -e anger --layer 1-2"),

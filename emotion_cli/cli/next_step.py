@@ -11,6 +11,7 @@ TAKE_A_STORE = (
     "extract",
     "vectors",
     "compare",
+    "steer",
     "plot",
     "track",
     "report",
