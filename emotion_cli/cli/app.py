@@ -23,6 +23,7 @@ from emotion_cli.cli.plot import plot
 from emotion_cli.cli.report import report
 from emotion_cli.cli.rm import rm
 from emotion_cli.cli.run import run
+from emotion_cli.cli.score import score
 from emotion_cli.cli.sql import sql
 from emotion_cli.cli.tables import tables
 from emotion_cli.cli.track import track
@@ -37,7 +38,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Find emotion directions in language models, measure them against their nulls, and query them with SQL.",
 )
-for command in (run, extract, vectors, compare, plot, track, report, sql, tables, export, verify, rm, info):
+for command in (run, extract, vectors, compare, plot, track, report, score, sql, tables, export, verify, rm, info):
     app.command()(command)
 app.command("import")(import_)
 app.add_typer(datasets.app, name="datasets")

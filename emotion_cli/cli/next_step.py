@@ -14,6 +14,7 @@ TAKE_A_STORE = (
     "plot",
     "track",
     "report",
+    "score",
     "sql",
     "tables",
     "export",

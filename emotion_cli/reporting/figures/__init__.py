@@ -5,6 +5,7 @@ from emotion_cli.reporting.figures.consensus import consensus
 from emotion_cli.reporting.figures.cross_model import cross_model
 from emotion_cli.reporting.figures.dataset_shift import dataset_shift
 from emotion_cli.reporting.figures.norms import layer_norms
+from emotion_cli.reporting.figures.places import scores_by_place
 from emotion_cli.reporting.figures.quality import direction_quality, test_sets
 from emotion_cli.reporting.figures.within_model import emotion_distances, similarity_heatmap
 
@@ -22,6 +23,7 @@ __all__ = [
     "geometry",
     "layer_by_layer",
     "layer_norms",
+    "scores_by_place",
     "similarity_heatmap",
     "subspace_overlap",
     "test_sets",
