@@ -28,7 +28,7 @@ from emotion_cli.job.sources import find_sources, refuse_other_weights, refuse_t
 from emotion_cli.job.variants import refuse_uncompared
 from emotion_cli.models.sources.embedded import EMBEDDED
 from emotion_cli.settings import Settings
-from emotion_cli.stages import STAGES, Stage, score
+from emotion_cli.stages import STAGES, Stage, heads, lens, score
 from emotion_cli.stages.audit import tokens_by_label
 from warehouse.store import Store
 
@@ -168,6 +168,34 @@ def score_stages(
         ]
         made += [Stage("score", (), (), lambda job, task=task: [task(job)]) for task in tasks]
     return made
+
+
+def lens_stages(scoring: Scoring) -> list[Stage]:
+    """The stages that take directions through the head."""
+    reads = ("activations", "prompts")
+    return [
+        Stage("lens", reads, ("lens_statistics",), lambda job: [lens.statistics(job, scoring)]),
+        Stage("lens", reads, ("lens_tokens",), lambda job: [lens.tokens(job, scoring)]),
+    ]
+
+
+def heads_stages(scoring: Scoring, layers: Mapping[str, int], test: Version, *, chosen: bool) -> list[Stage]:
+    """The stages that split the states of a test set's texts into their parts, at the layers of some emotions."""
+    numbers = sorted({*layers.values()})
+    return [
+        Stage(
+            "heads",
+            ("activations", "prompts"),
+            ("component_statistics",),
+            lambda job: [heads.statistics(job, scoring, test, numbers)],
+        ),
+        Stage(
+            "heads",
+            ("component_statistics",),
+            ("figures",),
+            lambda job: [heads.figure(job, scoring, test, layers, chosen=chosen)],
+        ),
+    ]
 
 
 def refuse_controls_alone(job: Job) -> None:

@@ -176,6 +176,12 @@ COLUMNS = _columns(
     Column("quantile", _REAL, "Share of the neutral training tokens, each scored out of fold, that lie below; NULL at a sink."),
     Column("z_robust", _REAL, "Distance from their median, over 1.4826 of their median absolute deviation; NULL at a sink."),
     Column("sink", _FLAG, "Whether the norm is above 5 times the median of the neutral training tokens."),
+    Column("run_id", _TEXT, "Content hash of what was run: the extraction, the test set, and how the model was changed."),
+    Column("component", _TEXT, "A part of a state: embedding, head, bias (of an attention), mlp; total: the whole state."),
+    Column("block", _COUNT, "Decoder block that writes the part: block k makes layer k."),
+    Column("head", _COUNT, "Attention head of the block, counted from 0."),
+    Column("rank", _COUNT, "Place among the tokens, the nearest first."),
+    Column("z", _REAL, "What the direction adds to the token's score, in standard deviations of all tokens of the vocabulary."),
     Column("place", _TEXT, "Where a text is scored: its k-th token (t1, t2, ..), its last, the mean or the highest of all."),
 )
 
@@ -503,6 +509,32 @@ TABLES: dict[str, Table] = {
             partition_by=_BY_SCORE,
             value_columns=("dataset", "model", "extraction_id", "pooling", "test_set"),
             nullable=(),
+        ),
+        _statistics(
+            "lens_statistics",
+            About.extraction,
+            "Whether directions point to their labels' words through the head; a row with layer NULL is the mean over layers.",
+            grain=("extraction_id", "reference", "pooling", "layer", "emotion", "measure"),
+            partition_by=_BY_EXTRACTION,
+            value_columns=("dataset", "model"),
+            nullable={"layer"},
+        ),
+        _statistics(
+            "component_statistics",
+            About.run,
+            "What each head and MLP writes onto a direction, as a difference of a test set's labels: a description, not a cause.",
+            grain=("run_id", "emotion", "reference", "layer", "component", "block", "head"),
+            partition_by=("dataset", "model", "run_id"),
+            value_columns=("dataset", "model", "extraction_id", "pooling", "test_set"),
+            nullable={"block", "head"},
+        ),
+        Table(
+            "lens_tokens",
+            About.extraction,
+            "The tokens to whose scores each direction adds most; permuted labels have such tokens, too.",
+            grain=("extraction_id", "method", "reference", "pooling", "layer", "emotion", "rank"),
+            partition_by=_BY_EXTRACTION,
+            value_columns=("dataset", "model", "token", "z"),
         ),
     )
 }

@@ -15,8 +15,10 @@ from emotion_cli.cli.compare import compare
 from emotion_cli.cli.console import Console
 from emotion_cli.cli.export import export
 from emotion_cli.cli.extract import extract
+from emotion_cli.cli.heads import heads
 from emotion_cli.cli.import_ import import_
 from emotion_cli.cli.info import info
+from emotion_cli.cli.lens import lens
 from emotion_cli.cli.next_step import store_of
 from emotion_cli.cli.output import write_lines
 from emotion_cli.cli.plot import plot
@@ -38,7 +40,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Find emotion directions in language models, measure them against their nulls, and query them with SQL.",
 )
-for command in (run, extract, vectors, compare, plot, track, report, score, sql, tables, export, verify, rm, info):
+for command in (run, extract, vectors, compare, plot, track, report, score, lens, heads, sql, tables, export, verify, rm, info):
     app.command()(command)
 app.command("import")(import_)
 app.add_typer(datasets.app, name="datasets")

@@ -15,6 +15,8 @@ TAKE_A_STORE = (
     "track",
     "report",
     "score",
+    "lens",
+    "heads",
     "sql",
     "tables",
     "export",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
+from emotion_cli.cli.lens import BEST, Layer, number_of
 from emotion_cli.cli.options import Start, takes
 from emotion_cli.cli.output import ENDINGS, Format, refuse_there, write_file, write_lines, write_rows
 from emotion_cli.errors import UsageError
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     from emotion_cli.job.job import Job
     from emotion_cli.job.scoring import Scoring
     from emotion_cli.reporting.scores.card import About, Card, EmotionScore
-
-BEST = "best"
 
 ARGUMENT = "text"
 """The id of a text that is an argument."""
@@ -50,9 +49,6 @@ File = Annotated[
 On = Annotated[
     str | None,
     typer.Option("--on", metavar="DATASET", help="Score a test set, and measure what its scores tell apart.", show_default=False),
-]
-Layer = Annotated[
-    str, typer.Option("--layer", help="Layer number, or best: where each emotion's AUROC is best in training.", metavar="best|N")
 ]
 As = Annotated[ScoreFormat | None, typer.Option("--format", "-f", help="How scores are written; a table if not given.")]
 Output = Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write to this file.", show_default=False)]
@@ -93,7 +89,7 @@ def score(
         raise UsageError(problem, hint='emo score -m MODEL "Thank you so much!"')
     if text is not None and not text.strip():
         raise UsageError("TEXT is empty", hint='emo score -m MODEL "Thank you so much!"')
-    number = _number(layer)
+    number = number_of(layer)
     chosen = _format(format, output)
     if output is not None:
         refuse_there(output, force=force)
@@ -112,14 +108,6 @@ def score(
     rulers = {member: ruler(job, scoring, member) for member in sorted({*layers.values()})}
     made = cards(job, scoring, rulers, layers, texts)
     WRITERS[chosen](start, _about(job, scoring), made, output)
-
-
-def _number(layer: str) -> int | None:
-    if layer == BEST:
-        return None
-    if not layer.isdecimal():
-        raise UsageError(f"--layer {layer}: neither a layer's number nor `best`", hint="--layer best")
-    return int(layer)
 
 
 def _format(format: ScoreFormat | None, output: Path | None) -> ScoreFormat:

@@ -4,6 +4,7 @@ from emotion_cli.reporting.figures.alignment import aligned_cosine, geometry, la
 from emotion_cli.reporting.figures.consensus import consensus
 from emotion_cli.reporting.figures.cross_model import cross_model
 from emotion_cli.reporting.figures.dataset_shift import dataset_shift
+from emotion_cli.reporting.figures.heads import heads_by_block
 from emotion_cli.reporting.figures.norms import layer_norms
 from emotion_cli.reporting.figures.places import scores_by_place
 from emotion_cli.reporting.figures.quality import direction_quality, test_sets
@@ -21,6 +22,7 @@ __all__ = [
     "direction_quality",
     "emotion_distances",
     "geometry",
+    "heads_by_block",
     "layer_by_layer",
     "layer_norms",
     "scores_by_place",
