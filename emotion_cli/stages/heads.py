@@ -74,8 +74,9 @@ def figure(job: Job, scoring: Scoring, test: Version, layers: Mapping[str, int],
         rows = rows_of(job, scoring, test, layers)
         files = {}
         for reference in dict.fromkeys(row["reference"] for row in rows):
-            title = f"{scoring.extraction.model}, {scoring.extraction.dataset} on {test.dataset}, reference {reference}"
-            drawn = figures.heads_by_block([row for row in rows if row["reference"] == reference], title)
+            about = f"{scoring.extraction.model}, {scoring.extraction.dataset} on {test.dataset}"
+            of_reference = [row for row in rows if row["reference"] == reference]
+            drawn = figures.heads_by_block(of_reference, about, f"reference {reference}, pooling {scoring.pooling}").files()
             files |= {f"{quote(f'heads_{reference}')}.{ending}": content for ending, content in drawn.items()}
         artifacts.commit(files, inputs, reads={"statistics": of_run.place})
 

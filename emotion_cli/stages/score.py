@@ -100,8 +100,8 @@ def figure(job: Job, scoring: Scoring, test: Version, layers: Mapping[str, int],
     def run(job: Job) -> None:
         rows = rows_by_place(job, scoring, test, layers)
         shown = ", ".join(f"{emotion} at layer {layer}" for emotion, layer in layers.items())
-        title = f"{scoring.extraction.model}, vectors of {scoring.extraction.dataset}, texts of {test.dataset}\n{shown}"
-        drawn = figures.scores_by_place(rows, scoring.neutral, title)
+        about = f"{scoring.extraction.model}, {scoring.extraction.dataset} on {test.dataset}"
+        drawn = figures.scores_by_place(rows, about, f"pooling {scoring.pooling}, {shown}").files()
         artifacts.commit(
             {f"{FIGURE}.{ending}": content for ending, content in drawn.items()}, inputs, reads={"statistics": partition.place}
         )

@@ -2,39 +2,58 @@
 
 from collections.abc import Iterable
 
-from emotion_cli.reporting.figures.style import Row, grouped, number, saved, side_by_side
+from emotion_cli.reporting.figures.marks import Mark
+from emotion_cli.reporting.figures.profile import Row, Scale, number, on, paint, scale_bar, shade_undefined, stamp
+from emotion_cli.reporting.figures.sheet import Entry, Sheet, ticks
+from emotion_cli.reporting.figures.theme import INK
 
 LEVEL = 0.05
 """Parts with a smaller p-value have a dot."""
 
+DOT = Mark("o", is_full=True)
 
-def heads_by_block(rows: Iterable[Row], title: str) -> dict[str, bytes]:
-    """Difference that each head (columns) and MLP (last column) of each block (rows) makes, a picture an emotion.
+COLUMNS = 4
+"""Emotions beside each other."""
+
+
+def heads_by_block(rows: Iterable[Row], subject: str, variant: str) -> Sheet:
+    """Difference that each head (columns) and MLP (last column) of each block (rows) makes, a map for each emotion.
 
     Rows of the query `parts_by_block`, of one test set and one reference. Colours of all emotions have one scale.
     """
-    import numpy as np
-
     parts = [row for row in rows if row["component"] in ("head", "mlp")]
-    emotions = grouped(parts, "emotion")
+    emotions = sorted({row["emotion"] for row in parts})
     n_heads = 1 + max((row["head"] for row in parts if row["head"] is not None), default=0)
-    most = max((abs(number(row["value"])) for row in parts if row["value"] is not None), default=1.0) or 1.0
-    figure, panels = side_by_side(title, max(len(emotions), 1), 3.6, 4.6)
-    for axes, (emotion, members) in zip(panels, emotions, strict=False):
-        n_blocks = max(row["block"] for row in members)
-        values = np.full((n_blocks, n_heads + 1), np.nan)
+    n_blocks = max((row["block"] for row in parts), default=1)
+    most = max((abs(number(row["value"])) for row in parts if row["value"] is not None), default=0.0) or 1.0
+    scale = Scale(-most, most, "RdBu_r", 0.0)
+    sheet = Sheet("heads_by_block", subject, variant)
+    for i, emotion in enumerate(emotions):
+        members = [row for row in parts if row["emotion"] == emotion]
+        grid = [[float("nan")] * (n_heads + 1) for _ in range(n_blocks)]
         for row in members:
-            place = row["block"] - 1, n_heads if row["head"] is None else row["head"]
-            values[place] = number(row["value"])
-            if row["p_value"] is not None and row["p_value"] < LEVEL:
-                axes.plot(place[1], place[0] + 1, "o", color="#000000", markersize=2.5)
-        extent = (-0.5, n_heads + 0.5, 0.5, n_blocks + 0.5)
-        drawn = axes.imshow(values, cmap="PuOr_r", vmin=-most, vmax=most, aspect="auto", origin="lower", extent=extent)
-        axes.grid(visible=False)
-        axes.set_xticks([*range(n_heads), n_heads], [*map(str, range(n_heads)), "MLP"], fontsize=7.5)
-        axes.set_title(f"{emotion}, layer {members[0]['layer']}", loc="left", fontsize=9)
-        axes.set_xlabel("head")
-        if axes is panels[-1]:
-            figure.colorbar(drawn, ax=panels, shrink=0.8, label=f"difference along the direction (dot: p < {LEVEL})")
-    panels[0].set_ylabel("block")
-    return saved(figure)
+            grid[row["block"] - 1][_column(row, n_heads)] = number(row["value"])
+        panel = sheet.panel(i // COLUMNS, i % COLUMNS, 2.0, 2.6, f"{emotion}, layer {members[0]['layer']}")
+        sheet.y_labels[i // COLUMNS] = "block"
+        extent = (-0.5, n_heads + 0.5, n_blocks + 0.5, 0.5)
+        painted = paint(grid, scale)
+        panel.axes.imshow(painted, interpolation="none", aspect="auto", extent=extent)
+        panel.axes.set_xlim(-0.5, n_heads + 0.5)
+        panel.axes.set_ylim(0.5, n_blocks + 0.5)
+        shade_undefined(
+            panel.axes, [(x, y + 1) for y, values in enumerate(grid) for x, value in enumerate(values) if value != value]
+        )
+        beyond = [row for row in members if row["p_value"] is not None and row["p_value"] < LEVEL]
+        dots = [(_column(row, n_heads), row["block"]) for row in beyond]
+        stamp(panel.axes, DOT, [(x, y, on(painted[y - 1][x])) for x, y in dots], 1.8)
+        panel.framed, panel.x_label = False, "head"
+        heads = [(at, label) for at, label in ticks(0, n_heads - 1, 4) if at == int(at) and at < n_heads - 1]
+        panel.x_ticks = [*heads, (n_heads, "MLP")]
+        panel.y_ticks = [(at, label if i % COLUMNS == 0 else "") for at, label in ticks(1, n_blocks, 5) if at == int(at)]
+    sheet.means(Entry(f"p < {LEVEL} against the largest of all parts", "o", INK.light, INK.light))
+    scale_bar(sheet, 1 + (len(emotions) - 1) // COLUMNS, 0, 2.0, scale, "difference along the direction")
+    return sheet
+
+
+def _column(row: Row, n_heads: int) -> int:
+    return n_heads if row["head"] is None else row["head"]
