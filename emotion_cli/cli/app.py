@@ -11,6 +11,7 @@ import typer
 
 from emotion_cli import __version__
 from emotion_cli.cli import datasets, models
+from emotion_cli.cli.catalog import catalog
 from emotion_cli.cli.compare import compare
 from emotion_cli.cli.console import Console
 from emotion_cli.cli.export import export
@@ -40,7 +41,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Find emotion directions in language models, measure them against their nulls, and query them with SQL.",
 )
-for command in (run, extract, vectors, compare, plot, track, report, show, sql, tables, export, verify, rm, info):
+for command in (run, extract, vectors, compare, plot, track, report, show, sql, tables, catalog, export, verify, rm, info):
     app.command(cls=Command)(command)
 app.command("import", cls=Command)(import_)
 app.add_typer(datasets.app, name="datasets")

@@ -21,7 +21,7 @@ FLAGS = 0.35
 COMMANDS = {
     "Make results": ("run", "extract", "vectors", "compare", "plot", "report", "track"),
     "Look at results": ("show", "sql", "tables", "info"),
-    "Data in and out": ("datasets", "models", "import", "export"),
+    "Data in and out": ("datasets", "models", "import", "export", "catalog"),
     "Look after the store": ("verify", "rm"),
 }
 """The panels of `emo --help`; a command that is in none of them comes first."""
