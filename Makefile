@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help install models run quick ready phase1 phase2 phase3 track report test test-wheel test-oldest test-versions faults bench bench-gpu peers \
+.PHONY: help install models run quick ready phase1 phase2 phase3 phase4 track report test test-wheel test-oldest test-versions faults bench bench-gpu peers \
 	check lint types docs format clean
 
 PYTHON ?= python3
@@ -46,6 +46,10 @@ phase2: models ## Phase 2: extract activations
 phase3: models ## Phase 3: compute vectors, compare them, plot, log to MLflow, report
 	$(EMO) run --track $(train_options) $(model_options) --store $(STORE)
 
+phase4: models ## Phase 4: add the directions to the models, and measure what that does (minutes to hours)
+	$(EMO) run --causal --no-controls -d extended -d heldout $(model_options) --store $(STORE)
+	$(EMO) run --causal --no-controls -d implicit -d implicit-heldout $(model_options) --store $(STORE)
+
 track: install ## Log the results in the store to MLflow
 	$(EMO) track --store $(STORE)
 
@@ -55,8 +59,14 @@ report: install ## Write report.md and report.html about the results in the stor
 test: models ## Run all tests, including those on the embedded models
 	$(BIN)/pytest
 
-test-wheel: install ## Build the wheel and use it in an environment of its own
-	$(BIN)/pytest -n 0 tests/project/test_wheel.py
+test-wheel: install .venv-clients/installed ## Build the wheel and use it in an environment of its own; older clients of DuckDB
+	$(BIN)/pytest -n 0 tests/project/test_wheel.py tests/project/test_clients.py
+
+# pytz is what this DuckDB asks for to give a time to Python
+.venv-clients/installed:
+	$(PYTHON) -m venv .venv-clients
+	.venv-clients/bin/pip install --quiet "duckdb==1.5.*" harlequin pyarrow pytz twine
+	touch $@
 
 test-oldest: ## Run the tests without the embedded models, with the oldest allowed dependencies (needs uv)
 	$(MAKE) test-versions PYTHON_VERSION=3.11 RESOLUTION=lowest-direct

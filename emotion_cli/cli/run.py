@@ -27,6 +27,9 @@ Quick = Annotated[
     typer.Option("--quick", help="A first look: baseline, SmolLM2, 200 draws, no controls, where nothing else is given."),
 ]
 
+Causal = Annotated[bool, typer.Option("--causal", help="Also add directions to the models, which takes minutes to hours.")]
+
+
 NoControls = Annotated[bool, typer.Option("--no-controls", help="Add no controls to the models.")]
 
 
@@ -36,6 +39,7 @@ def run(
     quick: Quick = False,
     no_controls: NoControls = False,
     track: Track = False,
+    causal: Causal = False,
     force: Force = False,
     dry_run: DryRun = False,
 ) -> None:
@@ -55,7 +59,9 @@ def run(
             f"--no-controls and --controls {' '.join(settings.controls)} say the opposite", hint="leave one of them out"
         )
     started = time.monotonic()
-    stages = pipeline.stages("audit", "report", without=() if track else ("track",))
+    stages = pipeline.stages(
+        "audit", "report", without=[name for name, is_asked in (("track", track), ("steer", causal)) if not is_asked]
+    )
     forced = {stage.name for stage in stages} if force else set()
     controls = () if no_controls else settings.controls
     job = pipeline.job_with_models(store, settings, console, controls=controls, forced=forced, write=not dry_run)
