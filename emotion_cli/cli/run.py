@@ -18,7 +18,7 @@ Track = Annotated[bool, typer.Option("--track", help="Log parameters, metrics an
 NoControls = Annotated[bool, typer.Option("--no-controls", help="Add no controls to the models.")]
 
 
-@takes(*EXTRACTION, "method", "reference", "over_layers", "neutral", "controls", "seed", "draws", model=MODEL_TO_RUN)
+@takes(*EXTRACTION, "method", "reference", "over_layers", "neutral", "controls", "seed", "draws", "lang", model=MODEL_TO_RUN)
 def run(
     start: Start, no_controls: NoControls = False, track: Track = False, force: Force = False, dry_run: DryRun = False
 ) -> None:
