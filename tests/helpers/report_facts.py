@@ -1,4 +1,4 @@
-"""Facts of a report by hand: two models, three emotions, two training sets and a test set, with one figure of each kind."""
+"""Facts of a report by hand: two models, three emotions, two training sets, a test set and a figure."""
 
 from datetime import UTC, datetime
 
@@ -6,7 +6,6 @@ from emotion_cli.reporting import report
 
 ENDS = ("", "_ci_low", "_ci_high")
 SHOWN, MISSED = "shown by mean_difference", "not shown by mean_difference, shown by "
-RIVALS = ("tfidf", "random_words", "embeddings")
 SVG = (
     b'<?xml version="1.0"?>\n<svg xmlns="http://www.w3.org/2000/svg" width="4pt" height="4pt" viewBox="0 0 4 4">'
     b'<metadata>x</metadata><!-- y --><defs><path id="p"/></defs><use href="#p"/><g clip-path="url(#p)"/></svg>'
@@ -17,8 +16,21 @@ def facts(models=(("m1", 8), ("m2", 8)), emotions=("joy", "rage", "shame"), mean
     rows = {name: [] for name in report.READS}
     for dataset in datasets:
         rows["prompt_counts_by_emotion"] += [
-            {"dataset": dataset, "role": "train", "emotion": emotion, "n_prompts": 4, "n_topics": 4, "mean_words": 3.0}
+            {"dataset": dataset, "role": "train", "emotion": emotion, "n_prompts": 14, "n_topics": 14, "mean_words": 3.0}
             for emotion in emotions
+        ]
+        rows["prompt_audit_by_pair"] += [
+            {
+                "dataset": dataset,
+                "emotion_a": emotions[0],
+                "emotion_b": other,
+                **dict.fromkeys(("surface_auroc", "ci_low", "ci_high"), 0.5),
+                "words_auroc": 0.6,
+                "words_ci_low": 0.52,
+                "words_ci_high": 0.69,
+                "verdict": "passes",
+            }
+            for other in emotions[1:]
         ]
         for model, width in models:
             scope = {"dataset": dataset, "model": model, "reference": "neutral"}
@@ -37,6 +49,9 @@ def facts(models=(("m1", 8), ("m2", 8)), emotions=("joy", "rage", "shame"), mean
                     "truncate": False,
                     "chat_template": False,
                     "poolings": ["last"],
+                    "prompts_sha256": "ab" * 32,
+                    "weights_sha256": None,
+                    "versions": '{"emo": "1.0", "numpy": "2.0"}',
                     "created_at": datetime(2026, 1, 2, 3, tzinfo=UTC),
                 }
             )
@@ -45,26 +60,42 @@ def facts(models=(("m1", 8), ("m2", 8)), emotions=("joy", "rage", "shame"), mean
                 for emotion in emotions
                 for layer in range(3)
             ]
-            rows["best_layers_by_emotion"] += [
-                {
-                    **scope,
-                    "emotion": emotion,
-                    "layer": 2,
-                    "auroc": 0.95,
-                    "d_prime": 2.3,
-                    "auroc_words": 0.9 - 0.1 * i,
-                    "auroc_gain": 0.05 + 0.1 * i,
-                    "gain_ci_low": 0.1 * i - 0.05,
-                    "gain_ci_high": 0.25,
-                    "test_set": None,
-                    "heldout_auroc": None,
-                    "heldout_words": None,
-                    "heldout_gain": None,
-                    "heldout_gain_ci_low": None,
-                    "heldout_gain_ci_high": None,
-                }
-                for i, emotion in enumerate(emotions)
-            ]
+            for test_set in (None, "unseen"):
+                heldout = test_set is not None
+                rows["best_layers_by_emotion"] += [
+                    {
+                        **scope,
+                        "emotion": emotion,
+                        "layer": 2,
+                        "max_null_high": 0.65,
+                        "max_p_value": 0.01,
+                        "test_set": "unseen",
+                        "heldout_ci_low": 0.55,
+                        "heldout_ci_high": 0.71,
+                        "heldout_null_high": 0.57,
+                        "heldout_p_value": 0.02,
+                    }
+                    for emotion in emotions
+                    if heldout
+                ]
+                rows["more_than_words_by_layer"] += [
+                    {
+                        **scope,
+                        "emotion": emotion,
+                        "layer": layer,
+                        "test_set": test_set,
+                        "auroc": 0.625 if heldout else 0.95,
+                        "tfidf": (0.51 if heldout else 0.9) - 0.01 * i,
+                        "random_words": 0.5,
+                        "embeddings": 0.5 + 0.01 * i,
+                        "untrained": 0.48,
+                        "gain_ci_low": 0.1 * i - 0.05,
+                        "gain_ci_high": 0.25,
+                        "more_than_words": i > 0,
+                    }
+                    for i, emotion in enumerate(emotions)
+                    for layer in (None, 1, 2)
+                ]
             rows["direction_quality_by_method"] += [
                 {
                     **scope,
@@ -118,6 +149,33 @@ def facts(models=(("m1", 8), ("m2", 8)), emotions=("joy", "rage", "shame"), mean
                 rows["within_model_similarity_by_layer"] += [
                     {**pair, "layer": layer, "cosine_similarity": mean if layer else None} for layer in range(3)
                 ]
+        if len(models) == 2:
+            rows["cross_model_alignment_by_emotion"] += [
+                {
+                    "dataset": dataset,
+                    "model_a": models[0][0],
+                    "model_b": models[1][0],
+                    "emotion": emotion,
+                    "mapping": mapping,
+                    "fit": "ridge",
+                    "aligned_cosine": 0.5,
+                    "null_high": 0.3,
+                    "q_value": 0.01,
+                    "smallest_effect": 0.35,
+                    "ceiling": 0.8,
+                    **dict.fromkeys(("specificity", "specificity_low", "specificity_high"), 0.1),
+                    **dict.fromkeys(("others_cosine", "others_low", "others_high")),
+                    "over_words": 0.2,
+                    "over_embeddings": None,
+                    "embeddings_together": 0.4,
+                    "transfer_auroc": 0.9,
+                    "transfer_null_high": 0.6,
+                    "own_auroc": 0.95,
+                    "verdict": "a shared contrast with the reference, not shown to be this emotion",
+                }
+                for emotion in emotions
+                for mapping in ("a_to_b", "b_to_a")
+            ]
         if len(models) == 2 and models[0][1] == models[1][1]:
             pair = {"dataset": dataset, "model_a": models[0][0], "model_b": models[1][0], "chance_stddev": 8**-0.5}
             rows["cross_model_similarity_by_emotion"] += [
@@ -162,5 +220,5 @@ def facts(models=(("m1", 8), ("m2", 8)), emotions=("joy", "rage", "shame"), mean
         ]
     variant = {"method": "mean_difference", "reference": "neutral", "pooling": "last"}
     settings = {"neutral": "neutral", "over_layers": "resid_post", "seed": 0, "draws": 1000}
-    pictures = [report.Picture("figures/one/a%2Fb/x.png", SVG, "a picture", datasets[0])]
+    pictures = [report.Picture("figures/one/a%2Fb/x.png", SVG, "x", datasets[0], models[0][0])]
     return report.Facts(rows, variant, settings, pictures, tracked)
