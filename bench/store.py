@@ -17,7 +17,6 @@ import numpy as np
 import pyarrow as pa
 
 from emotion_cli.engines.local import PART_BYTES
-from warehouse.protocol import read_manifest
 from warehouse.schema import TABLES
 from warehouse.store import Store, table_of
 
@@ -102,12 +101,12 @@ def borrowed_statistics(store: Store) -> None:
         large = store.partition(small.table.name, dataset="large", model="large", extraction_id=f"{'large':0>16}")
         large.folder.mkdir(parents=True)
         for entry in manifest.files:
-            shutil.copy(small.folder / entry.name, large.folder / entry.name)
+            shutil.copy(small.path_of(entry), large.folder / entry.name)
         large.commit(manifest.files, inputs, reads=places)
 
 
 def fingerprint_at(store: Store, place: str) -> str | None:
-    manifest = read_manifest(store.root / place)
+    manifest = store.manifest_at(place)
     return manifest.fingerprint if manifest else None
 
 

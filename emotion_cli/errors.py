@@ -48,6 +48,12 @@ class MissingError(EmoError):
     exit_code = ExitCode.MISSING
 
 
+class InterruptedByUserError(EmoError):
+    """A person broke off a question; nothing was done."""
+
+    exit_code = ExitCode.INTERRUPTED
+
+
 class CheckFailedError(EmoError):
     """A check found bad rows."""
 

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 from typing import Any, NamedTuple
 
 from emotion_cli.errors import UsageError
@@ -124,7 +125,9 @@ def refuse_controls_alone(job: Job) -> None:
     """UsageError where only controls are asked for: figures, report and record are of models."""
     if job.controls and not job.with_vectors:
         names = ", ".join(sorted({extraction.model for extraction in job.controls}))
-        raise UsageError(f"--model: {names}: a control has no figures and no report of its own", hint=f"emo vectors -m {names}")
+        raise UsageError(
+            f"--model: {names}: a control has no figures and no report of its own", hint=f"emo vectors -m {quote(names)}"
+        )
 
 
 def token_counts(job: Job) -> list[dict[str, Any]]:
@@ -155,8 +158,9 @@ def _refuse_uncompared(job: Job, stages: Sequence[Stage]) -> None:
 
 
 def run(job: Job, stages: Sequence[Stage]) -> Outcome:
-    """Do what is stale, stage by stage; a task's staleness is decided when the stages before it are done."""
+    """Finish what killed commands left, then do what is stale, stage by stage: what is so is decided after the stages before."""
     _refuse_uncompared(job, stages)
+    job.store.finish()
     done: list[Task] = []
     left: list[Task] = []
     for stage in stages:

@@ -239,7 +239,9 @@ def _checked(source: str, name: str, value: Any) -> Any:
 def _example(source: str, name: str) -> str:
     """A value that the setting may have, as it is written in that place."""
     default = SETTINGS[name].default
-    value = str(default).lower() if isinstance(default, bool) else str(default or LEAST.get(name, "..."))
+    value = (
+        str(default).lower() if isinstance(default, bool) else str(LEAST.get(name, "...") if default in (None, ()) else default)
+    )
     if source.startswith("--"):
         return f"{source} {value}"
     if source.startswith("EMO_"):

@@ -1,6 +1,7 @@
 """One sentence for every unknown value: which option, which value, and what was probably meant."""
 
 import difflib
+import shlex
 from collections.abc import Iterable
 
 from emotion_cli.errors import UsageError
@@ -19,7 +20,7 @@ def unknown(option: str, value: object, known: Iterable[object], *, hint: str | 
     meant = nearest(str(value), names)
     among = f"not one of {shown}" if shown else "unknown, and there are no known values yet"
     message = f"{option}: {str(value)!r} is {among}{did_you_mean(str(value), names)}"
-    return UsageError(message, hint=f"{option} {meant}" if meant and option.startswith("-") else hint)
+    return UsageError(message, hint=f"{option} {shlex.quote(meant)}" if meant and option.startswith("-") else hint)
 
 
 def did_you_mean(value: str, known: Iterable[str]) -> str:

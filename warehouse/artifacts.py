@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from warehouse import protocol
+from warehouse.disk import naming, replace_file, sync_folder
 from warehouse.lock import held
 from warehouse.protocol import MANIFEST, FileEntry, Manifest
 
@@ -49,7 +50,7 @@ class Artifacts:
         with held(self.folder, wait=True):
             former = protocol.read_manifest(self.folder)
             for name, content in contents.items():
-                protocol.replace_file(self.folder / name, content)
+                replace_file(self.folder / name, content)
             entries = [
                 FileEntry(name, 0, len(content), sha256(content).hexdigest(), part=self.part)
                 for name, content in contents.items()
@@ -64,11 +65,11 @@ class Artifacts:
                 reads={self._key(name): place for name, place in (reads or {}).items()} | reads_of_others,
             )
             protocol.commit(self.folder, manifest)
-            with protocol.naming(self.folder):
+            with naming(self.folder):
                 for entry in self._of_part(former.files) if former else ():
                     if entry.name not in contents:
                         (self.folder / entry.name).unlink(missing_ok=True)
-            protocol.sync_folder(self.folder)
+            sync_folder(self.folder)
         return [self.folder / name for name in contents]
 
     def withdraw(self) -> None:
@@ -76,11 +77,11 @@ class Artifacts:
 
         A crash in between leaves a manifest that lists removed files: they do not count, and are found again.
         """
-        with protocol.naming(self.folder):
+        with naming(self.folder):
             former = protocol.read_manifest(self.folder)
             for entry in self._of_part(former.files) if former else ():
                 (self.folder / entry.name).unlink(missing_ok=True)
-                protocol.sync_folder(self.folder)
+                sync_folder(self.folder)
             if former and (remaining_files := self._others(former)):
                 remaining = replace(
                     former, files=remaining_files, inputs=self._without(former.inputs), reads=self._without(former.reads)
@@ -88,7 +89,7 @@ class Artifacts:
                 protocol.commit(self.folder, remaining)
             else:
                 (self.folder / MANIFEST).unlink(missing_ok=True)
-                protocol.sync_folder(self.folder)
+                sync_folder(self.folder)
 
     def _key(self, name: str) -> str:
         return f"[{self.part}] {name}" if self.part else name

@@ -1,6 +1,9 @@
 """The store as DuckDB sees it: one view a table over committed files only, the macros, and one view a bundled query."""
 
+import contextlib
+import errno
 import os
+import re
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.resources import files
@@ -14,9 +17,9 @@ from warehouse.errors import QueryError, StoreError
 from warehouse.library import filtered, queries
 from warehouse.machine import cores
 from warehouse.parquet import footer_of
-from warehouse.protocol import refuse_link
+from warehouse.protocol import TRIES, refuse_link, steadily
 from warehouse.schema import COLUMNS, TABLES, Table
-from warehouse.store import Partition, Store, refuse_older
+from warehouse.store import MISSING, Partition, Store, refuse_older
 
 _SQL_TYPES = {
     pa.string(): "VARCHAR",
@@ -36,36 +39,50 @@ _BROKEN = "this part of the store cannot be read: "
 class Catalog:
     """A locked in-memory DuckDB over one store; may read the store's committed files and nothing else.
 
-    `unsafe` leaves it unlocked: any statements, any files, with the rights of the process.
+    `unsafe` leaves it unlocked: any statements, any files, with the rights of the process. It sees the store as it was when it
+    was opened, until a writer removes a file that a statement reads: then it sees the store as it is then.
     """
 
     def __init__(self, store: Store, *, comments: bool = False, unsafe: bool = False) -> None:
+        self.store, self.comments, self.unsafe = store, comments, unsafe
+        self._connect()
+
+    def _connect(self) -> None:
         self.connection = duckdb.connect()
-        self.unsafe = unsafe
-        paths = declare(self.connection, store, comments=comments)
+        self._paths = declare(self.connection, self.store, comments=self.comments)
         self.connection.execute(f"set threads to {cores()}")
         self.connection.execute("set enable_progress_bar = false")  # it would stand on stdout, among the rows
-        if unsafe:
+        if self.unsafe:
             return
-        self.connection.execute(f"set allowed_paths = [{', '.join(map(literal, paths))}]")
+        self.connection.execute(f"set allowed_paths = [{', '.join(map(literal, self._paths))}]")
         self.connection.execute("set autoinstall_known_extensions = false")
         self.connection.execute("set autoload_known_extensions = false")
         self.connection.execute("set enable_external_access = false")
         self.connection.execute("set lock_configuration = true")
 
     def rows(self, sql: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> pa.Table:
-        """The result of one SELECT; QueryError for any other statement or a faulty one."""
+        """The result of one SELECT (or PIVOT, DESCRIBE, SUMMARIZE, EXPLAIN of one); QueryError for any other or a faulty one."""
+        # any statement may have had effects, and is not run twice
+        for _ in range(0 if self.unsafe else TRIES - 1):
+            try:
+                return self._rows(sql, values)
+            except StoreError:
+                if all(path.exists() for path in self._paths):
+                    raise
+                self._connect()  # DuckDB opens files late: a writer has moved or removed some since they were declared
+        return self._rows(sql, values)
+
+    def _rows(self, sql: str, values: Sequence[Any] | Mapping[str, Any]) -> pa.Table:
         try:
             statements = self.connection.extract_statements(sql)
-            kinds = {statement.type for statement in statements}
             if self.unsafe and statements:
                 return self._last(statements, values)
-            if len(statements) != 1 or kinds != {duckdb.StatementType.SELECT}:
+            if len(statements) != 1:
                 raise QueryError(
-                    f"one SELECT statement is expected, not {len(statements)} statements "
-                    f"({', '.join(kind.name for kind in kinds) or 'none'})",
+                    f"one SELECT is expected, and {len(statements) or 'none'} {'are' if statements else 'is'} given",
                     hint='emo sql "select ..."',
                 )
+            self._refuse_other(sql, statements[0].type)
             return self.connection.sql(sql, params=values).to_arrow_table()
         except (duckdb.Error, UnicodeDecodeError) as error:
             text = str(error).strip()
@@ -78,6 +95,21 @@ class Catalog:
                     f"a file of the store cannot be read: {text}", hint="emo verify, which names every damaged file"
                 ) from error
             raise QueryError(text, hint="emo tables") from error
+
+    def _refuse_other(self, sql: str, kind: duckdb.StatementType) -> None:
+        """QueryError for a statement that is no SELECT, and for an EXPLAIN that is not only that of a SELECT."""
+        kinds = duckdb.StatementType
+        # DuckDB runs a PIVOT as several statements
+        if kind == kinds.SELECT or (kind == kinds.MULTI and re.search(r"\bpivot(_wider)?\b", sql, re.IGNORECASE)):
+            return
+        explained = re.match(r"(?:\s|--[^\n]*\n|/\*.*?\*/)*explain\b(.*)", sql, re.IGNORECASE | re.DOTALL)
+        if kind == kinds.EXPLAIN and explained:
+            # what follows EXPLAIN must be a statement by itself: with ANALYZE it is none
+            with contextlib.suppress(duckdb.Error):
+                if [statement.type for statement in self.connection.extract_statements(explained[1])] == [kinds.SELECT]:
+                    return
+            raise QueryError("EXPLAIN is for a SELECT, without ANALYZE and other options", hint='emo sql "explain select ..."')
+        raise QueryError(f"one SELECT is expected, not a statement of kind {kind.name}", hint='emo sql "select ..."')
 
     def _last(self, statements: Sequence[Any], values: Sequence[Any] | Mapping[str, Any]) -> pa.Table:
         for statement in statements[:-1]:
@@ -96,6 +128,8 @@ class Catalog:
 
 def _is_of_a_file(error: Exception, text: str) -> bool:
     """Whether a file is at fault, not the statement: DuckDB names it, or passes on what its Parquet reader met in a page."""
+    if "extension" in text and not text.startswith("Invalid Input"):
+        return False  # one that is not installed is no damage
     if type(error) is duckdb.Error or isinstance(error, duckdb.IOException | UnicodeDecodeError):
         return True
     return isinstance(error, duckdb.InvalidInputException) and ".parquet" in text
@@ -119,29 +153,45 @@ def declare(connection: duckdb.DuckDBPyConnection, store: Store, *, comments: bo
     A partition that cannot be read makes the queries fail that ask for its rows, and no others.
     """
     declare_macros(connection)
-    read: list[Path] = []
+    # queries are bound to empty tables of the same types: that opens no file, so no writer can be in the way
     for table in TABLES.values():
+        _declare_table(connection, table, (), {})
+    for query in queries().values():
+        connection.execute(f'create or replace view "{query.name}" as {query.sql}')
+    paths = [path for table in TABLES.values() for path in _declare_files(connection, store, table)]
+    if comments:
+        _comment_all(connection)
+    return paths
+
+
+def _declare_files(connection: duckdb.DuckDBPyConnection, store: Store, table: Table) -> list[Path]:
+    """Create a table's view over its files, again while a writer moves or removes one of them; the files."""
+    for _ in range(TRIES - 1):
         paths, broken = _sorted_out(store.partitions(table.name))
         try:
             _declare_table(connection, table, paths, broken)
         except duckdb.Error:
-            # a file is not a Parquet file: look at each
-            paths, broken = _sorted_out(store.partitions(table.name), footers=True)
-            _declare_table(connection, table, paths, broken)
-        read += paths
-        if comments:
-            _comment(connection, table.name, table.doc, {column.name: column.doc for column in table.columns})
+            if all(path.exists() for path in paths):
+                break
+        else:
+            return paths
+    # a file is not a Parquet file: look at each
+    paths, broken = _sorted_out(store.partitions(table.name), footers=True)
+    _declare_table(connection, table, paths, broken)
+    return paths
+
+
+def _comment_all(connection: duckdb.DuckDBPyConnection) -> None:
+    for table in TABLES.values():
+        _comment(connection, table.name, table.doc, {column.name: column.doc for column in table.columns})
     for query in queries().values():
-        connection.execute(f'create view "{query.name}" as {query.sql}')
-        if comments:
-            # a name means the same everywhere, unless a query, or one that it reads, says what it means there
-            inherited = [queries()[source].columns for source in query.reads if source in queries()]
-            known: dict[str, str] = {name: column.doc for name, column in COLUMNS.items()}
-            for columns in (*inherited, query.columns):
-                known.update(columns)
-            names = [row[0] for row in connection.execute(f'describe "{query.name}"').fetchall()]
-            _comment(connection, query.name, query.doc, {name: known[name] for name in names if name in known})
-    return read
+        # a name means the same everywhere, unless a query, or one that it reads, says what it means there
+        inherited = [queries()[source].columns for source in query.reads if source in queries()]
+        known: dict[str, str] = {name: column.doc for name, column in COLUMNS.items()}
+        for columns in (*inherited, query.columns):
+            known.update(columns)
+        names = [row[0] for row in connection.execute(f'describe "{query.name}"').fetchall()]
+        _comment(connection, query.name, query.doc, {name: known[name] for name in names if name in known})
 
 
 def declare_macros(connection: duckdb.DuckDBPyConnection) -> None:
@@ -154,7 +204,7 @@ def _declare_table(
 ) -> None:
     selects = [table_select(table, paths)] if paths or not broken else []
     selects += [_failing(partition, message) for partition, message in broken.items()]
-    connection.execute(f'create view "{table.name}" as {" union all ".join(selects)}')
+    connection.execute(f'create or replace view "{table.name}" as {" union all ".join(selects)}')
 
 
 class _Sorted(NamedTuple):
@@ -174,18 +224,24 @@ def _sorted_out(partitions: Iterable[Partition], *, footers: bool = False) -> _S
 
 
 def _readable(partition: Partition, *, footers: bool) -> list[Path]:
+    try:
+        return steadily(lambda: _present(partition, footers=footers))
+    except FileNotFoundError as error:
+        raise StoreError(f"{error.filename} {MISSING}") from error
+
+
+def _present(partition: Partition, *, footers: bool) -> list[Path]:
     manifest = partition.manifest()
     if manifest is None:
         return []
     refuse_older(manifest, partition.folder)
     # below the store names stay as they are: DuckDB takes the keys from the path, and a folder may be a link to another disk
-    root = partition.folder.parents[len(partition.keys)]
-    folder = root.resolve() / partition.folder.relative_to(root)
-    paths = [folder / entry.name for entry in manifest.files]
+    root = partition.root.resolve()
+    paths = [root / partition.path_of(entry).relative_to(partition.root) for entry in manifest.files]
     for path, entry in zip(paths, manifest.files, strict=True):
         refuse_link(path)
         if not path.is_file():
-            raise StoreError(f"{path} is listed in a manifest but is missing")
+            raise FileNotFoundError(errno.ENOENT, MISSING, str(path))
         if path.stat().st_size != entry.size:
             raise StoreError(f"{path} has {path.stat().st_size} bytes, not the {entry.size} that were committed")
         if footers:

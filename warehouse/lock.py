@@ -10,8 +10,8 @@ from pathlib import Path
 
 from filelock import FileLock, SoftFileLock, Timeout
 
+from warehouse.disk import make_folder, naming
 from warehouse.errors import HeldError
-from warehouse.protocol import make_folder, naming
 
 LOCK = "_lock"
 MARKER = "_lock.soft"

@@ -1,5 +1,7 @@
-"""From an earlier schema to this one: rows are rewritten step by step, and derived results stay valid."""
+"""From an earlier schema or layout to this one: rows are rewritten step by step, and derived results stay valid."""
 
+import json
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -9,8 +11,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from warehouse import protocol, schema
-from warehouse.lock import held
+from warehouse.disk import TEMPORARY, make_folder, move, naming, remove_empty, replace_file, sync_folder
+from warehouse.lock import LOCK_FILES, held
 from warehouse.parquet import table_of
+from warehouse.protocol import CONTROL, MANIFEST, PROGRESS, Manifest
 from warehouse.schema import TABLES
 from warehouse.store import Partition, Store
 
@@ -52,9 +56,49 @@ A new version adds its step here, and old stores can be read for ever.
 """
 
 
+def is_of_earlier_layout(partition: Partition) -> bool:
+    """Whether a partition's folder holds a manifest, a note or a lock: up to emo 0.4 they lay beside the parts."""
+    return any(os.path.lexists(partition.folder / name) for name in (MANIFEST, PROGRESS, *LOCK_FILES))
+
+
+def move_notes(partition: Partition) -> None:
+    """Bring a partition of the earlier layout into this one; HeldError when a process of either layout is writing it.
+
+    Parts that neither its manifest nor its note lists are removed, as they were by the repair of that layout. A crash leaves a
+    partition of the earlier layout, or this one with a lock that is no longer used; the same again ends it.
+    """
+    with held(partition.folder), held(partition.control):
+        # the manifest last: from then on commands read the partition
+        for name in (PROGRESS, MANIFEST):
+            if os.path.lexists(partition.folder / name):
+                make_folder(partition.control)
+                move(partition.folder / name, partition.control / name)
+                sync_folder(partition.control)
+        partition.finish()
+        with naming(partition.folder):
+            for path in sorted(partition.folder.iterdir()):
+                if path.name in LOCK_FILES or path.name.startswith(TEMPORARY):
+                    os.unlink(path)  # noqa: PTH108 - the system calls of the protocol are spelled out
+            sync_folder(partition.folder)
+    remove_empty(partition.folder, partition.root)
+
+
+RENAMED = "migration.json"
+"""In the store's `_emo`, while rows are rewritten: the fingerprints of rewritten content, from the old one to the new."""
+
+
+def is_unfinished(store: Store) -> bool:
+    """Whether an earlier `migrate` was killed."""
+    return (store.root / CONTROL / RENAMED).exists()
+
+
 def migrate(store: Store) -> None:
-    """Rewrite every partition of an earlier version; old files stay until they are cleaned up."""
-    renamed: dict[str, str] = {}
+    """Rewrite every partition of an earlier version; what was derived from it still counts as made of it.
+
+    After a crash the same again goes on: the note says which fingerprints were changed, and is written before each commit.
+    """
+    note = store.root / CONTROL / RENAMED
+    renamed: dict[str, str] = json.loads(note.read_text(encoding="utf-8")) if note.exists() else {}
     for table in TABLES:
         for partition in store.partitions(table):
             manifest = partition.manifest()
@@ -62,21 +106,17 @@ def migrate(store: Store) -> None:
                 with partition.hold():
                     files = [
                         replace(
-                            partition.write(_rows(partition, partition.folder / entry.name, manifest.schema_version)),
+                            partition.write(_rows(partition, partition.path_of(entry), manifest.schema_version)),
                             part=entry.part,
                             cost=entry.cost,
                             recipe=entry.recipe,
                         )
                         for entry in manifest.files
                     ]
-                    made = partition.commit(files, manifest.inputs, reads=manifest.reads)
-                renamed[manifest.fingerprint] = made.fingerprint
-                for part in {entry.part for entry in manifest.files}:
-                    for name in (part, part.partition(":")[2]):
-                        former, current = manifest.fingerprint_of(name), made.fingerprint_of(name)
-                        if former and current:
-                            renamed[former] = current
-    for folder in _folders(store):
+                    renamed |= _new_fingerprints(manifest, replace(manifest, files=tuple(files)))
+                    replace_file(note, json.dumps(renamed).encode())
+                    partition.commit(files, manifest.inputs, reads=manifest.reads)
+    for folder in (folders.control for folders in store.all_folders()):
         manifest = protocol.read_manifest(folder)
         if manifest and any(value in renamed for value in manifest.inputs.values() if isinstance(value, str)):
             inputs = {
@@ -84,10 +124,14 @@ def migrate(store: Store) -> None:
             }
             with held(folder):
                 protocol.commit(folder, replace(manifest, inputs=inputs))
+    note.unlink(missing_ok=True)
 
 
-def _folders(store: Store) -> list[Path]:
-    return [partition.folder for table in TABLES for partition in store.partitions(table)] + store.artifact_folders()
+def _new_fingerprints(former: Manifest, current: Manifest) -> dict[str, str]:
+    """From the fingerprints of a partition and its parts to those of the same rows as they are now."""
+    names = {name for entry in former.files for name in (entry.part, entry.part.partition(":")[2])}
+    pairs = [(former.fingerprint_of(name), current.fingerprint_of(name)) for name in sorted(names)]
+    return {former.fingerprint: current.fingerprint} | {before: after for before, after in pairs if before and after}
 
 
 def _rows(partition: Partition, path: Path, version: int) -> Iterator[pa.Table]:

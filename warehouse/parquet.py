@@ -107,11 +107,11 @@ def read_parquet(path: Path, columns: Sequence[str], equal: Mapping[str, str | i
 
 
 def footer_of(path: Path) -> pq.FileMetaData:
-    """The metadata of a file; StoreError when it is not a Parquet file."""
+    """The metadata of a file; StoreError when it is not a Parquet file, FileNotFoundError when it is gone."""
     try:
         return pq.read_metadata(path)
-    except MemoryError:
-        raise  # pyarrow's is an ArrowException, too, but says nothing of the file
+    except (MemoryError, FileNotFoundError):
+        raise  # an ArrowException and an OSError, too, that say nothing of the file
     except UNREADABLE as error:
         raise StoreError(f"{path}: {error}", hint="emo verify --repair") from error
 

@@ -1,41 +1,87 @@
-"""How the files of one folder are committed, so that no reader ever sees half of them, and what a crash leaves.
+"""How the files of one partition are committed, so that no reader ever sees half of them, and what a crash leaves.
 
-A folder is one partition of a table, or one set of artifacts (pictures, pages). Its only writer holds its lock.
+A partition has two folders. Its data folder, STORE/TABLE/key=value/..., holds the current parts and nothing else: any program can
+read it. Its control folder, STORE/_emo/TABLE/key=value/..., holds the manifest, notes and the lock, and in `pending/` parts that
+are not committed yet. The only writer of a partition holds its lock.
 
-1. A file is written as `.tmp-*`, flushed and synced.                      crash: an orphan `.tmp-*`
-2. It is renamed to its name; the folder is synced.                         crash: an orphan part, or nothing new
-3. Work in parts notes the finished part in `_progress.json` (like 1 and 2). crash: that part is made again, same bytes
-4. `_manifest.json` (names, rows, sizes, SHA-256, inputs) is written like 1
-   and renamed over the old one, the folder is synced: THE COMMIT.          crash: the old content, or the new; never both
-5. `_progress.json` is removed, or keeps the parts that were not asked for. crash: notes of parts that are committed: harmless
+1. A part is written in `pending/` as `.tmp-*`, flushed and synced.          crash: a `.tmp-*` in the control folder
+2. It is renamed to a name that holds the hash of its bytes, and synced.     crash: a part in `pending/` that nothing lists
+3. Work in parts notes the finished part in `_progress.json`.                crash: without the note, that part is made again
+4. `_manifest.json` (names, rows, sizes, SHA-256, inputs) is written like a
+   part and renamed over the old one, the folder is synced: THE COMMIT.      crash: the old content, or the new; never both
+5. `_progress.json` is removed, or keeps the parts that were not asked for.  crash: notes of parts that are committed
+6. The new parts are moved into the data folder, one by one.                 crash: some are still in `pending/`
+7. Superseded parts are removed from the data folder, one by one.            crash: some are still there
+8. What nothing lists is removed from the control folder.                    crash: some is still there
 
-Parts are named by the hash of their bytes, so nothing that is committed is ever overwritten. Superseded files stay for
-those who are reading them until `emo verify --repair`. Artifacts have fixed names that people know: theirs are replaced one by
-one before the manifest, and count only while they have the bytes that the manifest lists (crash: none of them count).
+Whatever a crash leaves after step 4 is finished (`finish`: steps 5 to 8 again) by the next writer of the partition, by the next
+command that plans work, and by `emo verify --repair`. Until then `emo verify` names it. So the data folder holds exactly the
+current parts when no command runs and none was killed.
 
-Readers look at nothing but files that a manifest lists. Everything but one place is a function of the inputs: times and the
-host are in the manifest's block `ran`, which is never compared (and in the columns `seconds` and `created_at` of `extractions`).
+Our readers read the files that the manifest lists and no others, in the data folder or else in `pending/`. A reader that finds a
+listed file gone reads the manifest again (`steadily`): a writer has moved or removed the file meanwhile. Whoever has a superseded
+part open keeps it. Parts are named by their hash, so a file that a manifest lists is never overwritten by other bytes.
+
+Where a data folder is a link to another disk, a part is copied there as `.tmp-*`, synced and renamed (crash: a `.tmp-*` there).
+A partition that is withdrawn loses its manifest first; then its parts are in no manifest, and count no more.
+
+Artifacts (pictures, pages) are no data tables: one folder is both, and their names are fixed, because people know them. They are
+replaced one by one before the manifest, and count only while they have the bytes that it lists (crash: none of them count).
+
+Everything but one place is a function of the inputs: times and the host are in the manifest's block `ran`, which is never
+compared (and in the columns `seconds` and `created_at` of `extractions`).
 """
 
-import errno
 import hashlib
 import json
 import os
-import secrets
 import socket
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import Any, TypeVar
 
 from warehouse import schema
+from warehouse.disk import TEMPORARY, file_sha256, make_folder, move, naming, replace_file, sync_folder
 from warehouse.errors import NewerError, StoreError
+
+CONTROL = "_emo"
+"""Folder of a store in which each partition has its control folder."""
 
 MANIFEST = "_manifest.json"
 PROGRESS = "_progress.json"
-TEMPORARY = ".tmp-"
+PENDING = "pending"
+"""Folder of parts that are finished and not in their data folder yet."""
+
+TRIES = 10
+"""How often a reader looks for listed files that are gone before it says so: commits of one partition are seldom so close."""
+
+Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True)
+class Folders:
+    """The folders of one partition: `data` with its current parts, `control` with all else. Artifacts have both in one."""
+
+    data: Path
+    control: Path
+
+    @property
+    def pending(self) -> Path:
+        """Where parts are until they are in `data`."""
+        return self.control / PENDING
+
+    @property
+    def all(self) -> tuple[Path, ...]:
+        """Those that are there, each once."""
+        return tuple(folder for folder in dict.fromkeys((self.data, self.control, self.pending)) if folder.is_dir())
+
+    def path_of(self, name: str) -> Path:
+        """Where the file of that name is now; where it belongs when it is nowhere."""
+        # links count, too: they are refused, not overlooked
+        return next((path for folder in (self.data, self.pending) if os.path.lexists(path := folder / name)), self.data / name)
 
 
 @dataclass(frozen=True)
@@ -107,59 +153,13 @@ class Manifest:
         return json.dumps(document, indent=1, ensure_ascii=False)
 
 
-class Written(NamedTuple):
-    """A file under its final name: name, bytes, SHA-256 in hex."""
-
-    name: str
-    size: int
-    sha256: str
-
-
-class NewPart:
-    """A file that is being written through `sink`; `written` says what it became, once `new_part` has ended."""
-
-    def __init__(self, sink: IO[bytes]) -> None:
-        self.sink = sink
-        self.written: Written | None = None
-
-    def sync(self) -> None:
-        """Bring what was written so far to the disk."""
-        _sync(self.sink)
-
-
-@contextmanager
-def new_part(folder: Path, ending: str) -> Iterator[NewPart]:
-    """Steps 1 and 2 for a file that is filled in the block, then named by its bytes; nothing is left if the block fails."""
-    make_folder(folder)
-    with _temporary(folder) as (temporary, sink):
-        part = NewPart(sink)
-        yield part
-        with naming(folder):
-            part.sync()
-            size, digest = temporary.stat().st_size, file_sha256(temporary)
-            name = f"part-{digest[:16]}{ending}"
-            os.replace(temporary, folder / name)  # noqa: PTH105 - the system calls of the protocol are spelled out
-    sync_folder(folder)
-    part.written = Written(name, size, digest)
-
-
-def replace_file(path: Path, content: bytes) -> None:
-    """Steps 1 and 2 for a file of a fixed name: a reader sees the old content or the new, never a part."""
-    make_folder(path.parent)
-    with _temporary(path.parent) as (temporary, sink), naming(path.parent):
-        sink.write(content)
-        _sync(sink)
-        os.replace(temporary, path)  # noqa: PTH105
-    sync_folder(path.parent)
-
-
 def commit(folder: Path, manifest: Manifest) -> None:
-    """Step 4: make exactly the manifest's files the folder's content."""
+    """Step 4: make exactly the manifest's files the content; `folder` is the control folder."""
     replace_file(folder / MANIFEST, manifest.to_json().encode())
 
 
 def read_manifest(folder: Path) -> Manifest | None:
-    """The manifest of a folder, or None; StoreError when the manifest is damaged, NewerError when it is not for us."""
+    """The manifest in a control folder, or None; StoreError when the manifest is damaged, NewerError when it is not for us."""
     path = folder / MANIFEST
     try:
         saved = json.loads(path.read_text(encoding="utf-8"))
@@ -203,18 +203,22 @@ def refuse_newer(path: Path, version: int) -> None:
         )
 
 
-def read_progress(folder: Path) -> tuple[FileEntry, ...]:
+def read_progress(folders: Folders) -> tuple[FileEntry, ...]:
     """Finished parts of incomplete work, as far as their files are still whole; none where the note is damaged."""
+    return tuple(entry for entry in noted(folders.control) if entry.is_whole(folders.path_of(entry.name).parent))
+
+
+def noted(folder: Path) -> list[FileEntry]:
+    """The parts that are noted in a control folder, whole or not."""
     try:
         saved = json.loads((folder / PROGRESS).read_text(encoding="utf-8"))
-        entries = [FileEntry(**entry) for entry in saved["files"]]
+        return [FileEntry(**entry) for entry in saved["files"]]
     except (OSError, ValueError, KeyError, TypeError):
-        return ()
-    return tuple(entry for entry in entries if entry.is_whole(folder))
+        return []
 
 
 def save_progress(folder: Path, files: Sequence[FileEntry]) -> None:
-    """Step 3 (and 5): note these parts for a later run; no parts, no note."""
+    """Step 3 (and 5): note these parts for a later run in a control folder; no parts, no note."""
     if files:
         text = json.dumps({"files": [vars(entry) for entry in files]}, ensure_ascii=False)
         replace_file(folder / PROGRESS, text.encode())
@@ -223,38 +227,70 @@ def save_progress(folder: Path, files: Sequence[FileEntry]) -> None:
             os.unlink(folder / PROGRESS)  # noqa: PTH108
 
 
+@dataclass(frozen=True)
+class Unfinished:
+    """What a crash left to do in a partition: parts to move, parts to remove, and in its control folder what nothing lists."""
+
+    to_data: tuple[Path, ...]
+    to_pending: tuple[Path, ...]
+    superseded: tuple[Path, ...]
+    leftovers: tuple[Path, ...]
+    temporary: tuple[Path, ...]
+    stale_notes: tuple[str, ...]
+
+    def __bool__(self) -> bool:
+        return any(vars(self).values())
+
+
+def unfinished(folders: Folders, manifest: Manifest | None) -> Unfinished:
+    """What steps 5 to 8 have still to do. Without a manifest nothing is superseded: who knows what a stray part was?"""
+    listed = {entry.name for entry in manifest.files} if manifest else set()
+    names = {entry.name for entry in noted(folders.control)}
+    pending, data = _files(folders.pending), _files(folders.data)
+    strays = [path for path in data if is_part(path) and path.name not in listed]
+    return Unfinished(
+        to_data=tuple(path for path in pending if path.name in listed),
+        to_pending=tuple(path for path in strays if path.name in names),
+        superseded=tuple(path for path in strays if manifest and path.name not in names),
+        leftovers=tuple(path for path in pending if is_part(path) and path.name not in listed | names),
+        temporary=tuple(path for path in (*data, *pending, *_files(folders.control)) if path.name.startswith(TEMPORARY)),
+        stale_notes=tuple(sorted(names & listed)),
+    )
+
+
+def finish(folders: Folders, manifest: Manifest | None) -> None:
+    """Steps 5 to 8, whatever of them is still to do; the caller holds the lock, and is not writing a file."""
+    left = unfinished(folders, manifest)
+    if left.stale_notes:
+        save_progress(folders.control, [entry for entry in noted(folders.control) if entry.name not in left.stale_notes])
+    _move(left.to_data, folders.data)
+    _move(left.to_pending, folders.pending)
+    for path in (*left.superseded, *left.leftovers, *left.temporary):
+        with naming(path):
+            os.unlink(path)  # noqa: PTH108
+    if left.superseded:
+        sync_folder(folders.data)
+    if folders.pending.is_dir() and not any(folders.pending.iterdir()):
+        with naming(folders.pending):
+            os.rmdir(folders.pending)  # noqa: PTH106
+
+
+def steadily(work: Callable[[], Answer]) -> Answer:
+    """What `work` answers, done again while a listed file is gone; the last FileNotFoundError when it stays so."""
+    for _ in range(TRIES - 1):
+        with suppress(FileNotFoundError):
+            return work()
+    return work()
+
+
+def is_part(path: Path) -> bool:
+    """Whether a path has the name of a part."""
+    return path.name.startswith("part-") and path.suffix == ".parquet"
+
+
 def now() -> str:
     """The time of a commit."""
     return datetime.now(UTC).isoformat()
-
-
-def make_folder(folder: Path) -> None:
-    """Make a folder and those above it; each survives a power cut, as the files in it do."""
-    with naming(folder):
-        new = [above for above in (folder, *folder.parents) if not above.exists()]
-        folder.mkdir(parents=True, exist_ok=True)
-        for made in reversed(new):
-            sync_folder(made.parent)
-
-
-def remove_empty(folder: Path, root: Path) -> None:
-    """Remove a folder below `root`, and those above it, as far as they are empty."""
-    with naming(folder):
-        for empty in (folder, *folder.parents):
-            if empty == root or any(empty.iterdir()):
-                break
-            os.rmdir(empty)  # noqa: PTH106 - the system calls of the protocol are spelled out
-            sync_folder(empty.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    """Flush a folder, so that a rename in it survives a power cut."""
-    with naming(folder):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
 
 
 def content_hash(value: Any) -> str:
@@ -262,58 +298,18 @@ def content_hash(value: Any) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
 
 
-def file_sha256(path: Path) -> str:
-    """SHA-256 in hex of a file's bytes."""
-    with path.open("rb") as source:
-        return hashlib.file_digest(source, "sha256").hexdigest()
-
-
-_HINTS = {
-    errno.ENOSPC: "free some space, then run the same command again; finished parts are kept",
-    errno.EDQUOT: "free some space, then run the same command again; finished parts are kept",
-    errno.EFBIG: "raise the limit of a file's size (ulimit -f), then run the same command again",
-    errno.EROFS: "name a folder that can be written with --store DIR",
-    errno.EACCES: "name a folder that can be written with --store DIR",
-    errno.EPERM: "name a folder that can be written with --store DIR",
-    errno.ENOTDIR: "a file exists where a folder should be: move it away, or name another with --store DIR",
-    errno.EEXIST: "a file exists where a folder should be: move it away, or name another with --store DIR",
-    errno.ENAMETOOLONG: "name a store with a shorter path with --store DIR",
-}
-
-
-@contextmanager
-def naming(path: Path) -> Iterator[None]:
-    """Say what the operating system refused as a StoreError that names the place and what to do."""
-    try:
-        yield
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise StoreError(f"{path}: {reason}", hint=_HINTS.get(error.errno or 0, "emo verify")) from error
-
-
-@contextmanager
-def _temporary(folder: Path) -> Iterator[tuple[Path, IO[bytes]]]:
-    path = folder / f"{TEMPORARY}{secrets.token_hex(8)}"
-    with naming(folder):
-        # not by mkstemp, whose files are for their owner only: a store is shared as far as the umask says
-        sink = path.open("xb")
-    try:
-        yield path, sink
-        with naming(folder):
-            sink.close()
-    except BaseException:
-        # a full disk refuses the remaining writes, and a read-only one keeps the file: the original error is reported
-        with suppress(OSError):
-            sink.close()
-        with suppress(OSError):
-            path.unlink()
-        raise
-
-
-def _sync(sink: IO[bytes]) -> None:
-    sink.flush()
-    os.fsync(sink.fileno())
-
-
 def _without_cost(entry: FileEntry) -> dict[str, Any]:
     return {name: value for name, value in vars(entry).items() if name != "cost"}
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if not path.is_dir()) if folder.is_dir() else []
+
+
+def _move(paths: Sequence[Path], folder: Path) -> None:
+    if paths:
+        make_folder(folder)
+        for path in paths:
+            move(path, folder / path.name)
+        for touched in (folder, paths[0].parent):
+            sync_folder(touched)

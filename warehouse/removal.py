@@ -1,7 +1,7 @@
 """Removes a dataset, a model or an extraction with all that was derived from it; what was derived goes first, an origin last.
 
-A folder is withdrawn by removing its manifest, as it is committed by writing it. A crash leaves what was not reached untouched,
-and in the folder at hand parts that no manifest lists, which `emo verify` names and the same removal finds again.
+A partition is withdrawn by removing its manifest, as it is committed by writing it. A crash leaves what was not reached
+untouched, and in the folder at hand parts without a manifest, which `emo verify` names and the same removal finds again.
 """
 
 import os
@@ -13,13 +13,15 @@ from typing import NamedTuple
 
 from warehouse import protocol
 from warehouse.artifacts import Artifacts, parts_of
+from warehouse.disk import TEMPORARY, naming, remove_empty, sync_folder
 from warehouse.errors import NotInStoreError, StoreError
 from warehouse.lock import LOCK_FILES, held
-from warehouse.protocol import MANIFEST, PROGRESS, TEMPORARY, Manifest
+from warehouse.protocol import MANIFEST, PROGRESS, Folders, Manifest, is_part
 from warehouse.schema import TABLES, About
 from warehouse.store import Partition, Store
 
 LIST = 'emo sql "select extraction_id, dataset, model from extractions"'
+
 
 STAY = ("report", "tracking")
 """Artifacts about the whole store: they become stale, and are not removed."""
@@ -35,12 +37,12 @@ class Filters(NamedTuple):
 
 
 class Removal(NamedTuple):
-    """A folder to remove: its place in the store, rows, and files, in the order in which they are removed.
+    """A partition or artifacts to remove: its place in the store, rows, and files, in the order in which they are removed.
 
     With a `part` only that part of a folder of artifacts is removed.
     """
 
-    folder: Path
+    folders: Folders
     place: str
     rows: int
     files: tuple[Path, ...]
@@ -54,43 +56,46 @@ class Removal(NamedTuple):
 
 def to_remove(store: Store, filters: Filters) -> list[Removal]:
     """All folders to remove, in order; NotInStoreError when nothing matches, or an id is not unique."""
-    roots = {partition.folder: partition for partition in _roots(store, filters)}
+    for table in TABLES:
+        for partition in store.folders(table):
+            partition.refuse_earlier_layout()
+    roots = [partition.folders for partition in _roots(store, filters)]
     if not roots:
         raise NotInStoreError("nothing in the store matches", hint=LIST)
-    manifests = {folder: manifest for folder in _folders(store) if (manifest := _manifest(folder))}
+    manifests = {folders: manifest for folders in store.all_folders() if (manifest := _manifest(folders))}
     # an origin is removed after all that reads it
-    before: dict[Path, set[Path]] = {folder: set() for folder in roots}
-    reached = list(roots)
+    before: dict[Folders, set[Folders]] = {folders: set() for folders in roots}
+    reached = list(before)
     for origin in reached:
-        place = origin.relative_to(store.root).as_posix()
-        for folder, manifest in manifests.items():
+        place = _place(store, origin)
+        for folders, manifest in manifests.items():
             if place in manifest.origins and manifest.table not in STAY:
-                before[origin].add(folder)
-                if folder not in before:
-                    before[folder] = set()
-                    reached.append(folder)
+                before[origin].add(folders)
+                if folders not in before:
+                    before[folders] = set()
+                    reached.append(folders)
     order = list(TABLES)
-    ranked = sorted(before, key=lambda folder: (_rank(store, order, folder), folder), reverse=True)
-    sorter = TopologicalSorter({folder: sorted(before[folder]) for folder in ranked})
+    ranked = sorted(before, key=lambda folders: (_rank(store, order, folders), folders.data), reverse=True)
+    sorter = TopologicalSorter({folders: sorted(before[folders], key=lambda derived: derived.data) for folders in ranked})
     # what no manifest names as read, but all stands on: texts go last
-    ordered = sorted(sorter.static_order(), key=lambda folder: _rank(store, order, folder) == 0)
-    return _removed_pages(store, ordered, manifests) + [_removal(store, folder, manifests.get(folder)) for folder in ordered]
+    ordered = sorted(sorter.static_order(), key=lambda folders: _rank(store, order, folders) == 0)
+    return _removed_pages(store, ordered, manifests) + [_removal(store, folders, manifests.get(folders)) for folders in ordered]
 
 
-def remove(store: Store, folders: list[Removal]) -> list[Path]:
+def remove(store: Store, removals: list[Removal]) -> list[Path]:
     """Remove these, in order; the folders that stay because they hold files that emo did not write.
 
     HeldError when another process is writing to any of these folders; then nothing is removed.
     """
     with ExitStack() as locks:
-        for folder in dict.fromkeys(removal.folder for removal in folders):
+        for folder in dict.fromkeys(removal.folders.control for removal in removals):
             locks.enter_context(held(folder))
-        return [removal.folder for removal in folders if not _removed(store, removal)]
+        return [removal.folders.data for removal in removals if not _removed(store, removal)]
 
 
 def left_stale(store: Store) -> list[tuple[str, Path]]:
     """Kind and folder of pages about the whole store that still show removed rows."""
-    committed = ((_manifest(folder), folder) for folder in store.artifact_folders())
+    committed = ((_manifest(Folders(folder, folder)), folder) for folder in store.artifact_folders())
     return [
         (manifest.table, folder)
         for manifest, folder in committed
@@ -154,36 +159,40 @@ def _version(extraction: Partition) -> str:
     return extraction.read(["prompts_sha256"])["prompts_sha256"][0].as_py() if extraction.manifest() else "unknown"
 
 
-def _folders(store: Store) -> list[Path]:
-    return [partition.folder for table in TABLES for partition in store.folders(table)] + store.artifact_folders()
-
-
-def _manifest(folder: Path) -> Manifest | None:
+def _manifest(folders: Folders) -> Manifest | None:
     try:
-        return protocol.read_manifest(folder)
+        return protocol.read_manifest(folders.control)
     except StoreError:
         return None  # damaged: what its folder names is removed all the same
 
 
-def _rank(store: Store, order: list[str], folder: Path) -> int:
-    table = folder.relative_to(store.root).parts[0]
+def _place(store: Store, folders: Folders) -> str:
+    return folders.data.relative_to(store.root).as_posix()
+
+
+def _rank(store: Store, order: list[str], folders: Folders) -> int:
+    table = folders.data.relative_to(store.root).parts[0]
     return order.index(table) if table in order else len(order)
 
 
-def _removal(store: Store, folder: Path, manifest: Manifest | None) -> Removal:
-    is_removed = _is_part if folder.relative_to(store.root).parts[0] in TABLES else _is_listed(manifest)
-    files = [path for path in sorted(folder.iterdir()) if path.name.startswith(TEMPORARY) or is_removed(path)]
-    notes = [folder / name for name in (MANIFEST, PROGRESS) if (folder / name).exists()]
+def _removal(store: Store, folders: Folders, manifest: Manifest | None) -> Removal:
+    is_table = folders.data != folders.control
+    is_removed = is_part if is_table else _is_listed(manifest)
+    files = [
+        path for folder in folders.all for path in sorted(folder.iterdir()) if path.name.startswith(TEMPORARY) or is_removed(path)
+    ]
+    notes = [folders.control / name for name in (MANIFEST, PROGRESS) if (folders.control / name).exists()]
     # a picture counts only while it is as its manifest says, so that its manifest may go last, and the folder is found again
-    ordered = [*notes, *files] if is_removed is _is_part else [*files, *notes]
-    return Removal(folder, folder.relative_to(store.root).as_posix(), manifest.rows if manifest else 0, tuple(ordered))
+    ordered = [*notes, *files] if is_table else [*files, *notes]
+    return Removal(folders, _place(store, folders), manifest.rows if manifest else 0, tuple(ordered))
 
 
-def _removed_pages(store: Store, folders: Collection[Path], manifests: Mapping[Path, Manifest]) -> list[Removal]:
+def _removed_pages(store: Store, removed: Collection[Folders], manifests: Mapping[Folders, Manifest]) -> list[Removal]:
     """The named reports and records that are only about removed vectors; all others stay, and are stale."""
-    places = {folder.relative_to(store.root).as_posix() for folder in folders}
+    places = {_place(store, folders) for folders in removed}
     pages = []
-    for folder, manifest in manifests.items():
+    for folders, manifest in manifests.items():
+        folder = folders.data
         for artifacts in parts_of(folder, manifest) if manifest.table in STAY else ():
             page = artifacts.committed()
             made_of = {place for place in page.origins if place.startswith("vectors/")} if page else set()
@@ -191,12 +200,8 @@ def _removed_pages(store: Store, folders: Collection[Path], manifests: Mapping[P
             if page and artifacts.part and made_of & places and not left:
                 files = tuple(folder / entry.name for entry in page.files)
                 place = (folder / artifacts.part).relative_to(store.root).as_posix()
-                pages.append(Removal(folder, place, 0, files, artifacts.part))
+                pages.append(Removal(folders, place, 0, files, artifacts.part))
     return pages
-
-
-def _is_part(path: Path) -> bool:
-    return path.name.startswith("part-") and path.suffix == ".parquet"
 
 
 def _is_listed(manifest: Manifest | None) -> Callable[[Path], bool]:
@@ -205,20 +210,19 @@ def _is_listed(manifest: Manifest | None) -> Callable[[Path], bool]:
 
 
 def _removed(store: Store, removal: Removal) -> bool:
-    """Remove one folder's files, then the folder and those above it that are empty; whether it was removed."""
-    with protocol.naming(removal.folder):
+    """Remove the files, then the folders and those above them that are empty; whether nothing is left."""
+    folders = removal.folders
+    with naming(folders.data):
         if removal.part:
-            Artifacts(removal.folder, part=removal.part).withdraw()
-            if _manifest(removal.folder):
+            Artifacts(folders.data, part=removal.part).withdraw()
+            if _manifest(folders):
                 return True  # other parts are there
         for path in removal.files:
             if path.exists():
                 os.unlink(path)  # noqa: PTH108 - the system calls of the protocol are spelled out
-                protocol.sync_folder(removal.folder)
-        foreign = [path for path in removal.folder.iterdir() if path.name not in LOCK_FILES]
+                sync_folder(path.parent)
         for name in LOCK_FILES:
-            (removal.folder / name).unlink(missing_ok=True)
-        if foreign:
-            return bool(removal.part)  # of a part the folder may stay, with what else is in it
-        protocol.remove_empty(removal.folder, store.root)
-    return True
+            (folders.control / name).unlink(missing_ok=True)
+        for folder in reversed(folders.all):
+            remove_empty(folder, store.root)
+    return removal.part != "" or not folders.all  # of a part the folder may stay, with what else is in it

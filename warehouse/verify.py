@@ -1,6 +1,8 @@
 """Is the store what its manifests say? Every file, row and origin is checked, and each fault names its file."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,16 +12,19 @@ import pyarrow.parquet as pq
 
 from warehouse import protocol, schema
 from warehouse.catalog import declare_macros, table_select
+from warehouse.disk import TEMPORARY, file_sha256
 from warehouse.errors import HeldError, NewerError, StoreError
 from warehouse.library import checks
 from warehouse.lock import LOCK_FILES, held
 from warehouse.machine import cores, memory_of_duckdb
+from warehouse.migrations import is_of_earlier_layout
 from warehouse.parquet import UNREADABLE, footer_of, schema_version_of, value_faults
-from warehouse.protocol import MANIFEST, PROGRESS, TEMPORARY, FileEntry, Manifest, file_sha256
+from warehouse.protocol import MANIFEST, PENDING, PROGRESS, FileEntry, Folders, Manifest, is_part, steadily
 from warehouse.schema import TABLES, Table
 from warehouse.store import Partition, Store
 
-KNOWN_FILES = (MANIFEST, PROGRESS, *LOCK_FILES)
+KNOWN_FILES = (MANIFEST, PROGRESS, PENDING, *LOCK_FILES)
+"""Names in a control folder, besides parts and temporary files."""
 
 
 class Fault(NamedTuple):
@@ -41,9 +46,12 @@ class Kind(NamedTuple):
 
 KINDS = {
     "temporary": Kind("a file that was being written when its process ended", "remove", ""),
-    "orphan": Kind("a part that no manifest lists: superseded, or of a killed run", "remove", ""),
+    "unmoved": Kind("a committed part that its writer had not moved into its folder when it ended", "finish", ""),
+    "superseded": Kind("a part that no manifest lists any more: its writer had not removed it when it ended", "finish", ""),
+    "unlisted": Kind("a part in a folder that has no manifest", "quarantine", "emo run"),
+    "layout": Kind("notes lie beside the data, as an older emo kept them", "migrate", ""),
     "foreign": Kind("a file that emo did not write", "quarantine", ""),
-    "manifest": Kind("a manifest that cannot be read or belongs elsewhere", "quarantine_folder", "emo run"),
+    "manifest": Kind("a manifest that cannot be read, or of another folder or none", "quarantine_folder", "emo run"),
     "missing": Kind("a file that a manifest lists is missing", "drop", "emo run"),
     "checksum": Kind("a file is not as it was committed", "quarantine", "emo run"),
     "schema": Kind("a file has other columns or types than its table", "quarantine", "emo run"),
@@ -64,70 +72,139 @@ def verify(store: Store, *, note: Callable[[str], None] = lambda _: None) -> lis
     if not store.root.exists():
         raise StoreError(f"there is no store at {store.root}", hint="name one with --store DIR")
     faults: list[Fault] = []
-    readable: dict[str, list[Path]] = {name: [] for name in TABLES}
+    sound: list[Partition] = []
     for table in TABLES.values():
         partitions = store.folders(table.name)
         note(f"checking {table.name}: {len(partitions)} partitions")
         for partition in partitions:
-            of_partition = list(_of_partition(partition))
+            of_partition = _unless_changed(partial(_of_partition, partition))
             faults += of_partition
-            if not {fault.check for fault in of_partition} & {"manifest", "newer", "older"}:
-                bad = {fault.file for fault in of_partition}
-                readable[table.name] += [path for path in partition.paths() if path not in bad]
+            if not {fault.check for fault in of_partition} & {"layout", "manifest", "newer", "older"}:
+                sound.append(partition)
     note("checking rows against each other")
+    bad = {fault.file for fault in faults if fault.check != "unmoved"}
     with memory_of_duckdb():
-        faults += _of_rows(readable)
+        faults += _unless_changed(partial(_of_rows, sound, bad))
     faults += _of_artifacts(store)
-    faults += _of_origins(store)
+    tables = [partition.folders for table in TABLES for partition in store.folders(table)]
+    faults += _of_origins(store, tables)
     return faults
 
 
-def unfinished(store: Store) -> list[tuple[Path, int]]:
-    """Folders with incomplete work, and how many of its parts are finished: no fault."""
-    folders = [partition for table in TABLES for partition in store.folders(table) if partition.has_progress]
-    return [(partition.folder, len(partition.progress())) for partition in folders]
+def _unless_changed(work: Callable[[], list[Fault]]) -> list[Fault]:
+    try:
+        return steadily(work)
+    except FileNotFoundError as error:
+        raise StoreError(
+            f"{error}: changed while it was checked", hint="run emo verify again when no other command writes"
+        ) from error
 
 
-def _of_partition(partition: Partition) -> Iterator[Fault]:
+class Note(NamedTuple):
+    """What is no fault, and may be good to know: a folder, and a sentence."""
+
+    folder: Path
+    text: str
+
+
+def notes(store: Store) -> list[Note]:
+    """Incomplete work, what killed commands left outside of the data folders, and outdated pages and pictures."""
+    partitions = [partition for table in TABLES for partition in store.folders(table)]
+    of_partitions = [Note(partition.folder, text) for partition in partitions for text in _sentences(partition)]
+    artifacts = [Folders(folder, folder) for folder in store.artifact_folders()]
+    outdated = {fault.file for fault in _of_origins(store, artifacts)}
+    # many variants have many folders of figures: one line for all that lie together
+    n_by_kind = Counter(store.root.joinpath(*folder.relative_to(store.root).parts[:1]) for folder in outdated)
+    return of_partitions + [
+        Note(folder, OUTDATED if n == 1 else f"{n} folders in it: {OUTDATED}") for folder, n in sorted(n_by_kind.items())
+    ]
+
+
+OUTDATED = "made before the last changes of the store; the same emo run, emo report or emo track makes it again"
+"""Of pictures, pages and records. That is no fault: each new variant and each further model changes what they show a part of."""
+
+
+def _sentences(partition: Partition) -> Iterator[str]:
     try:
         manifest = partition.manifest()
-    except NewerError as error:
-        yield Fault("newer", partition.folder / MANIFEST, str(error))
-        return
-    except StoreError as error:
-        yield Fault("manifest", partition.folder / MANIFEST, str(error))
-        return
-    yield from _strays(partition.folder, manifest)
-    if manifest is None:
-        return
-    if manifest.schema_version < schema.SCHEMA_VERSION:
-        yield Fault("older", partition.folder / MANIFEST, f"schema {manifest.schema_version}, not {schema.SCHEMA_VERSION}")
-        return
-    for entry in manifest.files:
-        yield from _of_file(partition.table, partition.folder / entry.name, entry)
-
-
-def _strays(folder: Path, manifest: Manifest | None) -> Iterator[Fault]:
-    """Files in a folder that belong to nothing; none while its writer lives."""
+    except StoreError:
+        return  # a fault
     listed = {entry.name for entry in manifest.files} if manifest else set()
-    listed |= {entry.name for entry in protocol.read_progress(folder)}
-    strays = [path for path in sorted(folder.iterdir()) if path.name not in listed and path.name not in KNOWN_FILES]
-    if not strays:
-        return
+    n_parts = sum(entry.name not in listed for entry in partition.progress())
+    if n_parts or (partition.has_progress and not listed):
+        yield f"incomplete, {n_parts} parts are stored; next: rerun the same emo extract"
+    unfinished = protocol.unfinished(partition.folders, manifest)
+    left = [path for path in (*unfinished.leftovers, *unfinished.temporary) if path.parent != partition.folder]
+    if left and not _has_writer(partition.control):
+        yield (
+            f"{len(left)} files of a killed command are in {partition.control}; "
+            "the next command that writes there removes them, and so does emo verify --repair"
+        )
+
+
+def _of_partition(partition: Partition) -> list[Fault]:
+    if is_of_earlier_layout(partition):
+        return [Fault("layout", partition.folder, KINDS["layout"].doc)]
+    try:
+        return _of_files(partition)
+    except NewerError as error:
+        return [Fault("newer", partition.control / MANIFEST, str(error))]
+    except StoreError as error:
+        return [Fault("manifest", partition.control / MANIFEST, str(error))]
+
+
+def _of_files(partition: Partition) -> list[Fault]:
+    """The faults of a partition's files; FileNotFoundError when its writer commits meanwhile."""
+    manifest = partition.manifest()
+    faults = list(_strays(partition.folders, manifest))
+    if manifest and manifest.schema_version < schema.SCHEMA_VERSION:
+        older = f"schema {manifest.schema_version}, not {schema.SCHEMA_VERSION}"
+        return [*faults, Fault("older", partition.control / MANIFEST, older)]
+    entries = manifest.files if manifest else ()
+    paths = [partition.path_of(entry) for entry in entries]
+    for path, entry in zip(paths, entries, strict=True):
+        faults += _of_file(partition.table, path, entry)
+    if any(fault.check in ("missing", "checksum") for fault in faults) and partition.paths() != paths:
+        raise FileNotFoundError(partition.folder)
+    return faults
+
+
+def _strays(folders: Folders, manifest: Manifest | None) -> Iterator[Fault]:
+    """What is in the folders of a partition and should not be; nothing while its writer lives."""
+    left = protocol.unfinished(folders, manifest)
+    faults = [Fault("unmoved", path, KINDS["unmoved"].doc) for path in left.to_data if not (folders.data / path.name).exists()]
+    faults += [Fault("superseded", path, KINDS["superseded"].doc) for path in (*left.superseded, *left.to_pending)]
+    listed = {entry.name for entry in manifest.files} if manifest else set()
+    done = {fault.file for fault in faults} | {*left.to_data}
+    for folder in folders.all:
+        for path in sorted(folder.iterdir()):
+            if path in done or path.name in listed or (folder != folders.data and _is_known(path)):
+                continue
+            check = _kind_of_stray(path)
+            faults.append(Fault(check, path, KINDS[check].doc))
+    if faults and not _has_writer(folders.control):
+        yield from faults
+
+
+def _is_known(path: Path) -> bool:
+    """Whether a file in a control folder is of emo, if of a killed command."""
+    return path.name in KNOWN_FILES or is_part(path) or path.name.startswith(TEMPORARY)
+
+
+def _kind_of_stray(path: Path) -> str:
+    if path.name.startswith(TEMPORARY):
+        return "temporary"
+    return "unlisted" if is_part(path) and path.is_file() else "foreign"
+
+
+def _has_writer(folder: Path) -> bool:
     try:
         with held(folder):
-            pass
+            return False
     except HeldError:
-        return
+        return True
     except StoreError:
-        pass  # a folder that cannot be written has no writer
-    for path in strays:
-        if path.name.startswith(TEMPORARY):
-            yield Fault("temporary", path, KINDS["temporary"].doc)
-        elif path.is_file() and path.name.startswith("part-") and path.suffix == ".parquet":
-            yield Fault("orphan", path, KINDS["orphan"].doc)
-        else:
-            yield Fault("foreign", path, KINDS["foreign"].doc)
+        return False  # a folder that cannot be written has no writer
 
 
 def _of_file(table: Table, path: Path, entry: FileEntry) -> Iterator[Fault]:
@@ -181,8 +258,24 @@ def _values(path: Path) -> Iterator[str]:
                     yield f"{fault} (row group {i})"
 
 
-def _of_rows(readable: Mapping[str, Sequence[Path]]) -> list[Fault]:
-    """What SQL can say: each table's grain is unique, and every check of checks/ selects nothing."""
+def _of_rows(sound: Sequence[Partition], bad: Collection[Path]) -> list[Fault]:
+    """What SQL can say: each table's grain is unique, and every check of checks/ selects nothing.
+
+    FileNotFoundError when a writer has moved or removed a file meanwhile.
+    """
+    readable: dict[str, list[Path]] = {name: [] for name in TABLES}
+    for partition in sound:
+        readable[partition.table.name] += [path for path in partition.paths() if path not in bad]
+    try:
+        return _of_readable(readable)
+    except duckdb.IOException as error:
+        gone = [path for paths in readable.values() for path in paths if not path.exists()]
+        if not gone:
+            raise
+        raise FileNotFoundError(gone[0]) from error
+
+
+def _of_readable(readable: Mapping[str, Sequence[Path]]) -> list[Fault]:
     connection = connection_with_files(readable)
     faults = []
     for table in TABLES.values():
@@ -222,25 +315,26 @@ def _of_artifacts(store: Store) -> Iterator[Fault]:
         for entry in manifest.files if manifest else ():
             if not entry.is_whole(folder):
                 yield Fault("artifact", folder / entry.name, KINDS["artifact"].doc)
-        yield from (fault for fault in _strays(folder, manifest) if fault.check == "temporary")
+        left = sorted(folder.glob(f"{TEMPORARY}*"))
+        if left and not _has_writer(folder):
+            yield from (Fault("temporary", path, KINDS["temporary"].doc) for path in left)
 
 
-def _of_origins(store: Store) -> Iterator[Fault]:
+def _of_origins(store: Store, of: Sequence[Folders]) -> Iterator[Fault]:
     """Derived content whose origin has another fingerprint now than when it was made."""
-    folders = [partition.folder for table in TABLES for partition in store.folders(table)] + store.artifact_folders()
-    for folder in folders:
-        manifest = _manifest(folder)
+    for folders in of:
+        manifest = _manifest(folders.control)
         for name, read in manifest.reads.items() if manifest else ():
             place, _, part = read.partition("#")
             try:
-                origin = protocol.read_manifest(store.root / place)
+                origin = store.manifest_at(place)
             except StoreError:
                 continue  # a fault of its own
             current = (origin.fingerprint_of(part) if part else origin.fingerprint) if origin else None
             if manifest and current != manifest.inputs.get(name):
                 how = "has changed since" if origin else "is missing"
                 page = name[1 : name.index("] ")] if name.startswith("[") else ""
-                yield Fault("stale", folder, f"{page or 'it'} was made of {place}, which {how}")
+                yield Fault("stale", folders.data, f"{page or 'it'} was made of {place}, which {how}")
 
 
 def _manifest(folder: Path) -> Manifest | None:

@@ -15,6 +15,7 @@ from emotion_cli.cli.compare import compare
 from emotion_cli.cli.console import Console
 from emotion_cli.cli.export import export
 from emotion_cli.cli.extract import extract
+from emotion_cli.cli.help import Command, Group, help_if_alone
 from emotion_cli.cli.import_ import import_
 from emotion_cli.cli.info import info
 from emotion_cli.cli.next_step import store_of
@@ -23,9 +24,11 @@ from emotion_cli.cli.plot import plot
 from emotion_cli.cli.report import report
 from emotion_cli.cli.rm import rm
 from emotion_cli.cli.run import run
+from emotion_cli.cli.show import show
 from emotion_cli.cli.sql import sql
 from emotion_cli.cli.tables import tables
 from emotion_cli.cli.track import track
+from emotion_cli.cli.usage import usage_error
 from emotion_cli.cli.vectors import vectors
 from emotion_cli.cli.verify import verify
 from emotion_cli.errors import EmoError, ExitCode
@@ -33,13 +36,13 @@ from warehouse.errors import NameInvalidError, NotInStoreError, QueryError, Stor
 
 app = typer.Typer(
     name="emo",
-    no_args_is_help=True,
+    cls=Group,
     pretty_exceptions_enable=False,
     help="Find emotion directions in language models, measure them against their nulls, and query them with SQL.",
 )
-for command in (run, extract, vectors, compare, plot, track, report, sql, tables, export, verify, rm, info):
-    app.command()(command)
-app.command("import")(import_)
+for command in (run, extract, vectors, compare, plot, track, report, show, sql, tables, export, verify, rm, info):
+    app.command(cls=Command)(command)
+app.command("import", cls=Command)(import_)
 app.add_typer(datasets.app, name="datasets")
 app.add_typer(models.app, name="models")
 
@@ -53,12 +56,14 @@ def _version(is_requested: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
+@app.callback(invoke_without_command=True)
 def root(
+    context: typer.Context,
     version: Annotated[bool, typer.Option("--version", help="Print the version.", callback=_version, is_eager=True)] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show the Python traceback of errors.")] = False,
 ) -> None:
     """Options before the command."""
+    help_if_alone(context)
 
 
 def main() -> None:
@@ -76,8 +81,9 @@ def _exit_code(arguments: list[str]) -> int:
     debug = "--debug" in arguments
     # the flag may stand anywhere on the line
     arguments = [*(["--debug"] if debug else []), *(argument for argument in arguments if argument != "--debug")]
+    command = typer.main.get_command(app)
     try:
-        code = typer.main.get_command(app).main(arguments, prog_name="emo", standalone_mode=False) or ExitCode.OK
+        code = command.main(arguments, prog_name="emo", standalone_mode=False) or ExitCode.OK
         if code == ExitCode.INTERRUPTED:  # what Typer makes of a KeyboardInterrupt
             raise KeyboardInterrupt
         return code
@@ -89,9 +95,7 @@ def _exit_code(arguments: list[str]) -> int:
         Console().error("interrupted; finished parts are kept", hint=f"to resume: {shlex.join(['emo', *arguments])}")
         return ExitCode.INTERRUPTED
     except typer.TyperException as error:
-        message = error.format_message() if hasattr(error, "format_message") else str(error)
-        Console().error(message, hint="emo --help")
-        return ExitCode.USAGE
+        return _reported(usage_error(error, arguments, command), Console(store=store_of(arguments)))
     except Exception as error:
         if debug:
             traceback.print_exc()

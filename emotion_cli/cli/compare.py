@@ -71,7 +71,7 @@ SUMMARIES = {
 """The queries that are printed, and their columns."""
 
 
-@takes(*VECTORS, "seed", "draws", "all_layers", "subspaces", "format", needs_store="yes")
+@takes(*VECTORS, "seed", "draws", "all_layers", "subspaces", "format", "everything", needs_store="yes")
 def compare(start: Start, force: Force = False) -> None:
     """Compare emotions within and across models, and print the summary tables (machine formats: the first of them)."""
     settings, console, store, rows = start.settings, start.console, start.store, start.rows

@@ -1,13 +1,11 @@
 """The only writer to stderr: notes, progress, errors."""
 
+import os
 import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-
-from rich.console import Console as RichConsole
-from rich.markup import escape
 
 from emotion_cli.cli.next_step import with_store
 from emotion_cli.job.listener import Advance, Listener
@@ -16,19 +14,21 @@ SECONDS_BETWEEN_LINES = 15
 """Seconds between lines of progress where stderr is not a terminal; shorter work prints no line."""
 
 
+BOLD, RED = "1", "1;31"
+
+
 class Console(Listener):
     """Prints notes; `quiet` prints errors only, `verbose` also unchanged tasks; next commands keep the `store` given."""
 
     def __init__(self, *, quiet: bool = False, verbose: bool = False, store: Path | None = None) -> None:
         self.quiet, self.verbose, self.store = quiet, verbose, store
-        self._rich = RichConsole(file=sys.stderr, highlight=False, soft_wrap=True, emoji=False)
         self._said = time.monotonic()
 
     def note(self, text: str) -> None:
         """One sentence about the work."""
         if not self.quiet:
             self._said = time.monotonic()
-            self._rich.print(escape(with_store(text, self.store)))
+            _print(with_store(text, self.store))
 
     def detail(self, text: str) -> None:
         """One sentence that is only printed with --verbose."""
@@ -37,9 +37,9 @@ class Console(Listener):
 
     def error(self, message: str, hint: str | None = None) -> None:
         """Print an error and the next command."""
-        self._rich.print(f"[bold red]error:[/] {escape(message)}")
+        _print(f"{_styled('error:', RED)} {message}")
         if hint:
-            self._rich.print(f"[bold]next:[/] {escape(with_store(hint, self.store))}")
+            _print(f"{_styled('next:', BOLD)} {with_store(hint, self.store)}")
 
     @contextmanager
     def progress(self, title: str, **totals: int) -> Iterator[Advance]:
@@ -48,7 +48,7 @@ class Console(Listener):
         if self.quiet:
             yield work.add
             return
-        with self._bar(work) if self._rich.is_terminal else nullcontext(self._lines(work)) as advance:
+        with self._bar(work) if _is_terminal() else nullcontext(self._lines(work)) as advance:
             yield advance
         if work.seconds > SECONDS_BETWEEN_LINES:
             self.note(work.summary())
@@ -56,11 +56,14 @@ class Console(Listener):
     @contextmanager
     def _bar(self, work: "_Work") -> Iterator[Advance]:
         # imports that only a terminal needs
+        from rich.console import Console as RichConsole
+        from rich.markup import escape
         from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
+        stderr = RichConsole(file=sys.stderr, highlight=False, color_system="auto" if _has_colours() else None)
         description, so_far = TextColumn("{task.description}"), TextColumn("{task.fields[so_far]}")
         columns = (description, BarColumn(), TaskProgressColumn(), so_far, TimeRemainingColumn())
-        with Progress(*columns, console=self._rich, transient=True) as bars:
+        with Progress(*columns, console=stderr, transient=True) as bars:
             bar = bars.add_task(escape(work.title), total=work.total, so_far="")
 
             def advance(*amounts: int) -> None:
@@ -114,3 +117,21 @@ class _Work:
     def summary(self) -> str:
         amounts = ", ".join(f"{amount:,} {unit}" for unit, amount in self.done.items())
         return f"{self.title}: {amounts} in {self.seconds:.1f} s, {self.speed()}"
+
+
+def _print(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def _styled(text: str, style: str) -> str:
+    return f"\033[{style}m{text}\033[0m" if _has_colours() else text
+
+
+def _has_colours() -> bool:
+    """Whether stderr shows them: a terminal that is not dumb, and no NO_COLOR."""
+    return _is_terminal() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def _is_terminal() -> bool:
+    # as Rich, which draws the bar, takes it
+    return {"1": True, "0": False}.get(os.environ.get("TTY_COMPATIBLE", ""), sys.stderr.isatty())

@@ -1,7 +1,7 @@
 """Which columns of a bundled query the settings filter, and its rows for the vectors that a command works on."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from emotion_cli.settings import Settings
@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from warehouse.catalog import Catalog
 
 
+OF_BOTH_SIDES = ("extraction",)
+"""Settings that stand for what a command works on: both sides of a comparison are of it."""
+
+
 def columns_by_setting(catalog: "Catalog", query: str) -> dict[str, list[str]]:
     """The columns of a query by the setting that filters them: `model` filters model, or both model_a and model_b."""
     columns = catalog.rows(f'select column_name from (describe "{query}")')["column_name"].to_pylist()
@@ -20,6 +24,21 @@ def columns_by_setting(catalog: "Catalog", query: str) -> dict[str, list[str]]:
     for column in columns:
         filtered.setdefault(re.sub("_(a|b|id)$", "", column), []).append(column)
     return filtered
+
+
+def matches(filters: Mapping[str, tuple[Sequence[str], Sequence[Any]]]) -> tuple[str, list[Any]]:
+    """A WHERE over bound values, and the values: for each setting the columns that it filters, and the values asked for.
+
+    Where two columns are filtered, one value may stand on either side; of several values, both sides must be among them.
+    """
+    clauses: list[str] = []
+    bound: list[Any] = []
+    for setting, (columns, chosen) in filters.items():
+        within = [f'"{column}" in ({", ".join("?" * len(chosen))})' for column in columns]
+        either = len(chosen) == 1 and setting not in OF_BOTH_SIDES
+        clauses.append(f"({(' or ' if either else ' and ').join(within)})")
+        bound += list(chosen) * len(columns)
+    return (f" where {' and '.join(clauses)}" if clauses else ""), bound
 
 
 def rows_of_vectors(
@@ -39,5 +58,7 @@ def rows_of_vectors(
         "emotion": settings.emotion,
     }
     filtered = columns_by_setting(catalog, query)
-    bound = {column: chosen for setting, chosen in values.items() for column in filtered.get(setting, ())}
-    return catalog.select(query, columns, **bound, **more)
+    filters = {setting: (filtered[setting], chosen) for setting, chosen in values.items() if chosen and setting in filtered}
+    where, bound = matches(filters | {column: ([column], chosen) for column, chosen in more.items()})
+    shown = ", ".join(f'"{column}"' for column in columns)
+    return catalog.rows(f'select {shown} from "{query}"{where} order by all', bound)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -76,7 +77,7 @@ def import_(
     depth = "" if n_layers else "; the model's depth is unknown, so there is no relative depth (--n-layers)"
     console.note(
         f"imported {extraction.subject}: {imported.n_prompts} prompts x {imported.d_model}, {contents}, "
-        f"extraction {extraction.extraction_id}{depth}; next: emo vectors -d {dataset} -m {model}"
+        f"extraction {extraction.extraction_id}{depth}; next: emo vectors -d {quote(dataset)} -m {quote(model)}"
     )
 
 
@@ -102,5 +103,5 @@ def _import_vectors(store: "Store", files: list[Path], endings: Sequence[str], d
             continue
         console.note(
             f"imported {extraction.subject}: {n_new} vectors, extraction {extraction.extraction_id}, without activations; "
-            f"next: emo plot -d {extraction.dataset} -m {extraction.model}"
+            f"next: emo plot -d {quote(extraction.dataset)} -m {quote(extraction.model)}"
         )

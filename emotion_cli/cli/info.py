@@ -1,13 +1,12 @@
 """`emo info`: versions, places, and where each setting came from."""
 
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from emotion_cli import __version__, recipes
-from emotion_cli.cli.options import Start, takes
+from emotion_cli.cli.options import ROWS, Start, takes
 from emotion_cli.settings import SETTINGS, recipes_in
 
 PACKAGES = (
@@ -29,7 +28,7 @@ PACKAGES = (
 Recipes = Annotated[bool, typer.Option("--recipes", help="List the recipes instead, and what each sets.")]
 
 
-@takes("recipe", "store", "format")
+@takes("recipe", "store", *ROWS)
 def info(start: Start, recipes_: Recipes = False) -> None:
     """Print versions, and every setting with its source."""
     if recipes_:
@@ -51,6 +50,9 @@ def info(start: Start, recipes_: Recipes = False) -> None:
 
 
 def _version(package: str) -> str:
+    # here, for only this command needs it
+    from importlib.metadata import PackageNotFoundError, version
+
     try:
         return version(package)
     except PackageNotFoundError:

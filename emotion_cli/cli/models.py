@@ -1,15 +1,19 @@
 """`emo models`: which models can be read, and whether their activations are read correctly."""
 
+from shlex import quote
+
 import typer
 
-from emotion_cli.cli.options import Start, takes
+from emotion_cli.cli.completion import SUGGESTIONS
+from emotion_cli.cli.help import Command, Group, help_if_alone
+from emotion_cli.cli.options import ROWS, Start, takes
 from emotion_cli.errors import CheckFailedError
 
-app = typer.Typer(name="models", no_args_is_help=True, help="List and check models.")
+app = typer.Typer(name="models", cls=Group)
 
 
-@app.command("list")
-@takes("store", "format", needs_store="if named")
+@app.command("list", cls=Command)
+@takes("store", *ROWS, needs_store="if named")
 def list_(start: Start) -> None:
     """List the aliases of embedded models, and the models that the store has activations or a check of."""
     from emotion_cli.job.model_checks import verdicts
@@ -44,11 +48,14 @@ def list_(start: Start) -> None:
     )
 
 
-@app.command()
+@app.command(cls=Command)
 @takes(
     *("model", "name", "revision", "device", "dtype", "trust_remote_code", "cache", "store"),
-    *("format", "output", "overwrite", "quiet"),
-    model=typer.Argument(..., help="Hub id, folder, .gguf file or alias.", show_default=False),
+    *ROWS,
+    "quiet",
+    model=typer.Argument(
+        ..., help="Hub id, folder, .gguf file or alias.", show_default=False, autocompletion=SUGGESTIONS["model"]
+    ),
 )
 def check(start: Start) -> None:
     """Check that activations are read correctly: layers, tokens, padding, batches, number format; keeps the verdict."""
@@ -75,9 +82,10 @@ def check(start: Start) -> None:
             f"{len(failed)} checks failed: {', '.join(failed)}; emo extract refuses a model that failed",
             hint="emo models check MODEL --dtype float32",
         )
-    console.note(f"all checks passed; next: emo run -m {settings.model[0]}")
+    console.note(f"all checks passed; next: emo run -m {quote(settings.model[0])}")
 
 
-@app.callback()
-def root() -> None:
+@app.callback(invoke_without_command=True)
+def root(context: typer.Context) -> None:
     """List and check models; any Hub id, model folder or .gguf file can be given with --model, too."""
+    help_if_alone(context)

@@ -14,6 +14,7 @@ TAKE_A_STORE = (
     "plot",
     "track",
     "report",
+    "show",
     "sql",
     "tables",
     "export",
@@ -34,7 +35,7 @@ _COMMAND = re.compile(rf"\bemo (?:{'|'.join(TAKE_A_STORE)})(?![\w-])")
 
 def with_store(text: str, store: Path | None) -> str:
     """A sentence or hint whose `emo` commands name the store; unchanged where no store was given, or the text names a store."""
-    if store is None or "--store" in text:
+    if store is None or "--store" in text or text.endswith("--help"):
         return text
     return _COMMAND.sub(lambda command: f"{command[0]} --store {shlex.quote(str(store))}", text)
 

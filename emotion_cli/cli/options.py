@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Concatenate, Literal, ParamSpe
 
 import typer
 
+from emotion_cli.cli.completion import SUGGESTIONS
 from emotion_cli.cli.console import Console
+from emotion_cli.cli.layout import Fit
 from emotion_cli.cli.output import Format, Rows, format_of
 from emotion_cli.errors import MissingError
 from emotion_cli.settings import SETTINGS, TYPES, Layers, Names, Settings, flag_of, resolve
@@ -31,9 +33,14 @@ VECTORS = (
 EXTRACTION = (
     *("dataset", "model", "name", "layer", "pooling", "recipe", "words", "revision", "device", "dtype", "bos", "strategy"),
     *("attention", "batch_tokens", "max_length", "truncate", "chat_template", "trust_remote_code", "cache", "store"),
-    *("format", "quiet", "verbose"),
+    *("format", "columns", "everything", "quiet", "verbose"),
 )
 """Options of commands that run models over prompts."""
+
+REDO = typer.Option(False, "--force", help="Redo the work even if it is up to date, and let --output overwrite a file.")
+
+ROWS = ("format", "columns", "everything", "formulas", "output", "overwrite")
+"""Options of commands that print one table."""
 
 MODEL_TO_RUN = "Hub id, folder, .gguf file or alias, repeatable; the embedded models if not given."
 
@@ -48,8 +55,18 @@ OF_ROWS_AND_NOTES: dict[str, tuple[Any, Any]] = {
             "--format",
             "-f",
             show_default=False,
-            help="How rows are written; table and markdown round. If not given, the ending of --output says it, else table.",
+            metavar="FORMAT",
+            help=f"How rows are written: {', '.join(Format)}; table and markdown round. "
+            "If not given, the ending of --output says it, else table.",
         ),
+    ),
+    "columns": (
+        str | None,
+        typer.Option(None, "--columns", metavar="NAME,NAME", help="Only these columns, in this order.", show_default=False),
+    ),
+    "everything": (
+        bool,
+        typer.Option(False, "--all", help="In a table, leave out no column and no row, however narrow the terminal is."),
     ),
     "formulas": (
         bool,
@@ -80,6 +97,7 @@ class Start:
     flags: Mapping[str, Any]
     console: Console
     rows: Rows
+    is_forced: bool = False
 
     @cached_property
     def settings(self) -> Settings:
@@ -99,11 +117,15 @@ def takes(
 ) -> Callable[[Callable[Concatenate[Start, Rest], None]], Callable[..., None]]:
     """Give a command, whose first parameter is `start: Start`, the options of these names.
 
-    `instead` holds what a setting means to this command where that differs: the help, or a declaration of Typer's.
+    `instead` holds what an option means to this command where that differs: a declaration of Typer's, or a setting's help.
     MissingError where a command needs a store and none is there; `if named` asks that only of a store named by --store.
     """
     settings = [_of_setting(name, instead.get(name)) for name in SETTINGS if name in names]
-    declared = [_parameter(name, *OF_ROWS_AND_NOTES[name]) for name in OF_ROWS_AND_NOTES if name in names]
+    declared = [
+        _parameter(name, kind, instead.get(name, declaration))
+        for name, (kind, declaration) in OF_ROWS_AND_NOTES.items()
+        if name in names
+    ]
     if unknown := set(names) - SETTINGS.keys() - OF_ROWS_AND_NOTES.keys():
         raise TypeError(f"no such options: {unknown}")
     return lambda command: expanded(command, "start", partial(_start, needs_store), settings, declared)
@@ -148,6 +170,8 @@ def _start(
     quiet: bool = False,
     verbose: bool = False,
     format: Format | None = None,
+    columns: str | None = "",
+    everything: bool = False,
     formulas: bool | None = None,
     output: Path | None = None,
     overwrite: bool = False,
@@ -157,8 +181,17 @@ def _start(
     console = Console(quiet=quiet, verbose=verbose, store=flags.get("store"))
     # a command without --formulas does not name it
     note = console.note if formulas is not None else lambda _: None
-    rows = Rows(format_of(format, output, force=overwrite), output, formulas=bool(formulas), note=note)
-    start = Start(flags, console, rows)
+    rows = Rows(
+        format_of(format, output, force=overwrite),
+        output,
+        formulas=bool(formulas),
+        note=note,
+        columns=[name.strip() for name in columns.split(",")] if columns else (),
+        everything=everything,
+        # a command without --columns does not name it
+        ways=Fit.ways if columns != "" else Fit.ways[1:],
+    )
+    start = Start(flags, console, rows, is_forced=overwrite)
     if needs_store == "yes" or (needs_store == "if named" and flags["store"] is not None):
         refuse_no_store(start.settings)
     return start
@@ -171,8 +204,19 @@ def _of_setting(name: str, instead: Any) -> Parameter:
         if TYPES[name] is bool:
             flag += f"/--no-{flag.removeprefix('--')}"
         flags = [flag, *filter(None, [metadata["short"]])]
-        instead = typer.Option(None, *flags, help=instead or _help(name), metavar=metadata["metavar"])
-    return _parameter(name, list[str] | None if is_list else TYPES[name] | None, instead)
+        is_number = TYPES[name] in (int, int | None)
+        instead = typer.Option(
+            None,
+            *flags,
+            help=instead or _help(name),
+            metavar=metadata["metavar"] or ("N" if is_number else name.rpartition("_")[2].upper()),
+            autocompletion=SUGGESTIONS.get(name),
+        )
+    return _parameter(name, list[str] | None if is_list else _KINDS.get(TYPES[name], TYPES[name]) | None, instead)
+
+
+_KINDS: dict[Any, Any] = {int: str, int | None: str}
+"""Numbers are read by `emotion_cli.settings`, which says where a wrong one stands."""
 
 
 def _parameter(name: str, kind: Any, declared: Any) -> Parameter:

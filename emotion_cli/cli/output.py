@@ -2,18 +2,20 @@
 
 import csv
 import io
-import json
+import os
 import shlex
+import shutil
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from emotion_cli.cli.cells import dumps, for_machines, for_people
+from emotion_cli.cli.layout import Fit, is_numeric, lay_out
 from emotion_cli.errors import EmoError, UsageError
-from emotion_cli.suggestions import did_you_mean
+from emotion_cli.suggestions import did_you_mean, unknown
 from emotion_cli.wording import counted
 
 if TYPE_CHECKING:
@@ -45,6 +47,10 @@ ENDINGS = {
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 """Spreadsheets run a text cell that begins with one of these; numbers are not texts and are not changed."""
+
+
+NARROWEST_TERMINAL = 20
+"""A narrower terminal is written to as if it had so many columns."""
 
 
 def format_of(format: Format | None, output: Path | None = None, *, force: bool = False) -> Format:
@@ -86,22 +92,36 @@ def write_rows(
     format: Format = Format.table,
     output: Path | None = None,
     *,
+    fit: Fit | None = None,
     formulas: bool = False,
     note: Callable[[str], None] = lambda _: None,
 ) -> None:
     """Write rows to stdout or a file; parquet goes to a file or a pipe, not to a terminal.
 
-    In csv and tsv a text that a spreadsheet would run gets an apostrophe in front, which `note` hears, unless `formulas` is set.
+    A table fits the terminal; a file and a pipe get it whole. In csv and tsv a text that a spreadsheet would run gets an
+    apostrophe in front, which `note` hears, unless `formulas` is set.
     """
     if format is Format.parquet:
         _write(_parquet(rows), output)
-    elif format is Format.table and output is None and sys.stdout.isatty():
-        _print_table(rows.column_names, [list(row.values()) for row in rows.to_pylist()])
-    else:
-        records = [list(row) for row in zip(*(rows[i].to_pylist() for i in range(rows.num_columns)), strict=True)]
-        if format in (Format.csv, Format.tsv) and not formulas:
-            _guard(records, note)
-        _write(_TEXTS[format](rows.column_names, records).encode(), output)
+        return
+    records = [list(row) for row in zip(*(rows[i].to_pylist() for i in range(rows.num_columns)), strict=True)]
+    if format is Format.table:
+        lines = lay_out(rows.column_names, records, fit or (Fit() if output else room()))
+        _write("".join(f"{line}\n" for line in lines).encode(), output)
+        return
+    if format in (Format.csv, Format.tsv) and not formulas:
+        _guard(records, note)
+    _write(_TEXTS[format](rows.column_names, records).encode(), output)
+
+
+def room(*, everything: bool = False, ways: Sequence[str] = Fit.ways) -> Fit:
+    """The room on stdout: of the terminal, or as COLUMNS says; none of either, as in a pipe, is no limit."""
+    is_terminal = sys.stdout.isatty()
+    given = os.environ.get("COLUMNS", "")
+    if not is_terminal and not (given.isdecimal() and int(given)):
+        return Fit(everything=everything, ways=ways)
+    width = max(shutil.get_terminal_size().columns, NARROWEST_TERMINAL)
+    return Fit(width, cut=is_terminal, everything=everything, ways=ways)
 
 
 def _guard(records: list[list[Any]], note: Callable[[str], None]) -> None:
@@ -120,9 +140,12 @@ class Rows:
     """How and where a command's rows are written; `note` gets a sentence about changed values."""
 
     format: Format
-    output: Path | None
-    formulas: bool
-    note: Callable[[str], None]
+    output: Path | None = None
+    formulas: bool = False
+    note: Callable[[str], None] = lambda _: None
+    columns: Sequence[str] = ()
+    everything: bool = False
+    ways: Sequence[str] = Fit.ways
 
     @property
     def for_people(self) -> bool:
@@ -130,8 +153,11 @@ class Rows:
         return self.format in (Format.table, Format.markdown)
 
     def write(self, rows: "pa.Table") -> None:
-        """Write a table."""
-        write_rows(rows, self.format, self.output, formulas=self.formulas, note=self.note)
+        """Write a table, or those of its columns that were asked for. UsageError for one that it has not."""
+        if self.columns:
+            rows = rows.select(_places(rows.column_names, self.columns))
+        fit = None if self.output else room(everything=self.everything, ways=self.ways)
+        write_rows(rows, self.format, self.output, fit=fit, formulas=self.formulas, note=self.note)
 
     def write_records(self, records: Sequence[dict[str, Any]], columns: Sequence[str] = ()) -> None:
         """Write dictionaries with the same keys; `columns` names them where there may be no row."""
@@ -146,6 +172,13 @@ class Rows:
             write_lines([f"## {text}", ""])
         elif self.format is Format.table:
             write_lines([text])
+
+
+def _places(names: Sequence[str], asked: Sequence[str]) -> list[int]:
+    for name in asked:
+        if name not in names:
+            raise unknown("--columns", name, names, hint=f"--columns {','.join(names[:2])}")
+    return [names.index(name) for name in asked]
 
 
 def write_lines(lines: Iterable[str]) -> None:
@@ -182,21 +215,10 @@ def _parquet(rows: "pa.Table") -> bytes:
     return sink.getvalue()
 
 
-def _plain(names: Sequence[str], rows: list[list[Any]]) -> str:
-    cells = [[_for_people(value) for value in row] for row in rows]
-    widths = [max(map(len, [name, *(row[i] for row in cells)])) for i, name in enumerate(names)]
-    right = [_is_numeric(row[i] for row in rows) for i in range(len(names))]
-    lines = []
-    for line in [list(names), ["-" * width for width in widths], *cells]:
-        padded = [c.rjust(w) if r else c.ljust(w) for c, w, r in zip(line, widths, right, strict=True)]
-        lines.append("  ".join(padded).rstrip())
-    return "\n".join(lines) + "\n"
-
-
 def _markdown(names: Sequence[str], rows: list[list[Any]]) -> str:
-    right = [_is_numeric(row[i] for row in rows) for i in range(len(names))]
+    right = [is_numeric(row[i] for row in rows) for i in range(len(names))]
     lines = [list(names), ["---:" if r else "---" for r in right]]
-    lines += [[_for_people(value).replace("|", "\\|").replace("\n", "<br>") for value in row] for row in rows]
+    lines += [[for_people(value).replace("|", "\\|").replace("\n", "<br>") for value in row] for row in rows]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
@@ -205,7 +227,7 @@ def _separated(delimiter: str) -> Callable[[Sequence[str], list[list[Any]]], str
         sink = io.StringIO()
         writer = csv.writer(sink, delimiter=delimiter, lineterminator="\n")
         writer.writerow(names)
-        writer.writerows([_for_machines(value) for value in row] for row in rows)
+        writer.writerows([for_machines(value) for value in row] for row in rows)
         return sink.getvalue()
 
     return text
@@ -222,7 +244,6 @@ def _jsonl(names: Sequence[str], rows: list[list[Any]]) -> str:
 
 
 _TEXTS: dict[Format, Callable[[Sequence[str], list[list[Any]]], str]] = {
-    Format.table: _plain,
     Format.csv: _separated(","),
     Format.tsv: _separated("\t"),
     Format.json: _json,
@@ -231,52 +252,5 @@ _TEXTS: dict[Format, Callable[[Sequence[str], list[list[Any]]], str]] = {
 }
 
 
-def _print_table(names: Sequence[str], rows: list[list[Any]]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(header_style="bold")
-    for i, name in enumerate(names):
-        table.add_column(Text(name), justify="right" if _is_numeric(row[i] for row in rows) else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(_for_people(value)) for value in row))
-    Console().print(table)
-
-
-def _is_numeric(values: Iterable[Any]) -> bool:
-    return all(value is None or (isinstance(value, int | float) and not isinstance(value, bool)) for value in values)
-
-
-def _for_people(value: Any) -> str:
-    # six significant digits; the machine formats have them all
-    return f"{value:.6g}" if isinstance(value, float) else _for_machines(value)
-
-
-def _for_machines(value: Any) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, list | dict):
-        return _dumps(value)
-    if isinstance(value, datetime):
-        return value.isoformat()
-    return str(value)
-
-
 def _object(names: Sequence[str], row: Sequence[Any]) -> str:
-    return _dumps(dict(zip(names, row, strict=True)))
-
-
-def _dumps(value: Any) -> str:
-    return json.dumps(_without_nan(value), ensure_ascii=False, default=_for_machines)
-
-
-def _without_nan(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _without_nan(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_without_nan(item) for item in value]
-    # JSON knows neither NaN nor infinity
-    return None if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))) else value
+    return dumps(dict(zip(names, row, strict=True)))

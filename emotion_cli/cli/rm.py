@@ -7,12 +7,19 @@ from typing import Annotated
 
 import typer
 
+from emotion_cli.cli.completion import SUGGESTIONS
 from emotion_cli.cli.options import Start, takes
-from emotion_cli.errors import UsageError
+from emotion_cli.errors import InterruptedByUserError, UsageError
 
-Dataset = Annotated[list[str] | None, typer.Option("--dataset", "-d", help="Prompt set to remove, repeatable.")]
+Dataset = Annotated[
+    list[str] | None,
+    typer.Option("--dataset", "-d", help="Prompt set to remove, repeatable.", autocompletion=SUGGESTIONS["dataset"]),
+]
 Model = Annotated[
-    list[str] | None, typer.Option("--model", "-m", help="Model to remove; with -d, only its data of that dataset.")
+    list[str] | None,
+    typer.Option(
+        "--model", "-m", help="Model to remove; with -d, only its data of that dataset.", autocompletion=SUGGESTIONS["model"]
+    ),
 ]
 Extraction = Annotated[list[str] | None, typer.Option("--extraction", help="Extraction by (the start of) its id, repeatable.")]
 Version = Annotated[
@@ -22,7 +29,7 @@ Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="List what would be removed, and remove nothing.")]
 
 
-@takes("store", "format", "quiet", needs_store="yes")
+@takes("store", "format", "columns", "everything", "quiet", needs_store="yes")
 def rm(
     start: Start,
     dataset: Dataset = None,
@@ -63,7 +70,7 @@ def rm(
                 f"{total} would be removed, but no terminal is available to confirm it",
                 hint=shlex.join(["emo", *sys.argv[1:], "--yes"]),
             )
-        if not typer.confirm(f"remove {total}?", err=True):
+        if not _agreed(f"remove {total}?"):
             console.note("nothing was removed")
             return
     for kept_folder in remove(store, folders):
@@ -79,6 +86,14 @@ def rm(
     for name in dataset or ():
         if name in shipped_sets() and not model:
             console.note(f"{name} ships with emo: the next run that needs it writes it into the store again")
+
+
+def _agreed(question: str) -> bool:
+    """The answer on the terminal; EmoError where Ctrl-C or the end of input is the answer."""
+    try:
+        return typer.confirm(question, err=True)
+    except typer.Abort as error:
+        raise InterruptedByUserError("nothing was removed", hint="emo rm --dry-run lists what would be removed") from error
 
 
 def _size(n_bytes: float) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from emotion_cli.cli.options import EXTRACTION, MODEL_TO_RUN, DryRun, Force, Start, takes
+from emotion_cli.errors import UsageError
 from emotion_cli.settings import Settings
 
 if TYPE_CHECKING:
@@ -29,6 +30,10 @@ def run(
 
     refuse_words_against_a_label(settings)
 
+    if no_controls and settings.sources.get("controls") == "--controls":
+        raise UsageError(
+            f"--no-controls and --controls {' '.join(settings.controls)} say the opposite", hint="leave one of them out"
+        )
     started = time.monotonic()
     stages = pipeline.stages("audit", "report", without=() if track else ("track",))
     forced = {stage.name for stage in stages} if force else set()

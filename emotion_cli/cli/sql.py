@@ -1,24 +1,43 @@
 """`emo sql`: ad hoc SQL, a file of it, or a bundled query, over the store."""
 
+import re
+import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from emotion_cli.cli.filters import columns_by_setting
-from emotion_cli.cli.options import Start, refuse_no_store, takes
+from emotion_cli.cli.completion import SUGGESTIONS
+from emotion_cli.cli.filters import columns_by_setting, matches
+from emotion_cli.cli.options import ROWS, Start, refuse_no_store, takes
 from emotion_cli.errors import UsageError
-from emotion_cli.suggestions import unknown
+from emotion_cli.suggestions import did_you_mean, unknown
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from warehouse.errors import QueryError
+
 FILTERS = ("dataset", "model", "emotion", "layer")
 """Settings that filter bundled queries."""
 
+VARIANTS = ("fit", "mapping", "method", "reference", "pooling", "control", "measure")
+"""Columns whose values say how a number was made; rows of several of them are easily taken for one."""
+
+STDIN = "-"
 
 Statement = Annotated[
-    str | None, typer.Argument(help="A SELECT, a file that ends in .sql, or a bundled query's name.", show_default=False)
+    str | None,
+    typer.Argument(
+        help="A SELECT, a file that ends in .sql, - for standard input, or a bundled query's name.",
+        show_default=False,
+        autocompletion=SUGGESTIONS["query"],
+    ),
+]
+Parameter = Annotated[
+    list[str] | None,
+    typer.Option("--param", "-p", metavar="NAME=VALUE", help="What $NAME stands for in the SELECT, repeatable."),
 ]
 ListQueries = Annotated[bool, typer.Option("--list", help="List the bundled queries.")]
 Unsafe = Annotated[
@@ -26,9 +45,14 @@ Unsafe = Annotated[
 ]
 
 
-@takes("dataset", "model", "emotion", "layer", "store", "format", "formulas", "output", "overwrite")
-def sql(start: Start, statement: Statement = None, list_: ListQueries = False, unsafe: Unsafe = False) -> None:
-    """Run SQL over the stored tables and the bundled queries; the options -d, -m, -e and --layer filter bundled queries."""
+@takes("dataset", "model", "emotion", "layer", "store", *ROWS, "quiet")
+def sql(
+    start: Start, statement: Statement = None, param: Parameter = None, list_: ListQueries = False, unsafe: Unsafe = False
+) -> None:
+    """Run SQL over the stored tables and the bundled queries; the options -d, -m, -e and --layer filter bundled queries.
+
+    Of two models, datasets or emotions that a row compares, one that is named is enough; of several named ones, both must be.
+    """
     settings = start.settings
     from warehouse.library import queries
 
@@ -41,19 +65,25 @@ def sql(start: Start, statement: Statement = None, list_: ListQueries = False, u
         raise UsageError("nothing to run", hint="emo sql --list")
     if any(isinstance(layer, str) for layer in settings.layer):
         raise UsageError("--layer: a query filters by numbers of layers", hint="--layer 0-11")
-    name = statement.strip()
-    start.rows.write(_bundled(start, name) if name in queries() else _of_text(start, name, unsafe=unsafe))
+    name, values = statement.strip(), _values(param or ())
+    if name in queries() and values:
+        raise UsageError(f"--param: {name} has no parameters", hint=f'emo sql "select * from {name} where ..."')
+    start.rows.write(_bundled(start, name) if name in queries() else _of_text(start, name, values, unsafe=unsafe))
 
 
-def _of_text(start: Start, name: str, *, unsafe: bool) -> "pa.Table":
+def _of_text(start: Start, name: str, values: Mapping[str, Any], *, unsafe: bool) -> "pa.Table":
     from warehouse.catalog import Catalog
+    from warehouse.errors import QueryError
 
     text = _text(name)
     given = [option for option in FILTERS if start.settings.sources.get(option) == f"--{option}"]
     if given:
         raise UsageError(f"--{given[0]} filters bundled queries only", hint="put a WHERE into the statement")
     refuse_no_store(start.settings)
-    return Catalog(start.store, unsafe=unsafe).rows(text)
+    try:
+        return Catalog(start.store, unsafe=unsafe).rows(text, values)
+    except QueryError as error:
+        raise _explained(error) or error from error
 
 
 def _bundled(start: Start, name: str) -> "pa.Table":
@@ -72,23 +102,94 @@ def _bundled(start: Start, name: str) -> "pa.Table":
 
         refuse_unknown_filters(start.store, start.settings)
         values["model"] = names_of(start.store, start.settings)
-    selected = catalog.select(name, **{column: values[option] for option in values for column in columns.get(option, ())})
+    where, bound = matches({option: (columns[option], chosen) for option, chosen in values.items() if chosen})
+    selected = catalog.rows(f'select * from "{name}"{where} order by all', bound)
     if not selected.num_rows:
         start.console.note(f"{name}: no rows")
+    _say_variants(start, name, selected)
     return selected
+
+
+def _say_variants(start: Start, name: str, rows: "pa.Table") -> None:
+    """A note of the columns that say how a number was made, where they have several values."""
+    several = {}
+    for column in VARIANTS:
+        if column in rows.column_names and len(values := rows[column].unique().drop_null().to_pylist()) > 1:
+            several[column] = sorted(values)
+    if several:
+        said = "; ".join(f"{column} {', '.join(values)}" for column, values in several.items())
+        column, values = next(iter(several.items()))
+        start.console.note(f"rows of several: {said}; for one of them: emo sql \"from {name} where {column} = '{values[0]}'\"")
+
+
+def _values(given: Sequence[str]) -> dict[str, Any]:
+    """Parameters by name; a number is a number, anything else a text, and so is what stands in single quotes."""
+    values: dict[str, Any] = {}
+    for text in given:
+        name, equals, value = text.partition("=")
+        if not equals or not name.isidentifier():
+            raise UsageError(f"--param: {text!r} is not NAME=VALUE", hint="--param layer=18, and $layer in the SELECT")
+        if name in values:
+            raise UsageError(f"--param: {name} is given twice", hint=f"--param {text}")
+        values[name] = _value(value)
+    return values
+
+
+def _value(text: str) -> Any:
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text[1:-1] if len(text) > 1 and text[0] == text[-1] == "'" else text
 
 
 def _text(statement: str) -> str:
     from warehouse.library import queries
     from warehouse.schema import TABLES
 
+    if statement == STDIN:
+        text = sys.stdin.read()
+        if not text.strip():
+            raise UsageError("nothing to run: standard input is empty", hint="emo sql - < FILE.sql")
+        return text
     if not statement.endswith(".sql"):
         if statement in TABLES:
             raise UsageError(f"{statement} is a table, not a bundled query", hint=f'emo sql "select * from {statement}"')
-        if statement.replace("_", "").isalnum():
-            raise unknown("bundled query", statement, queries(), hint="emo sql --list")
+        if re.fullmatch(r"[\w.-]+", statement):
+            raise unknown("bundled query", statement, [*queries(), *TABLES], hint="emo sql --list")
         return statement
     try:
         return Path(statement).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{statement}: the file cannot be read: {error}") from error
+        reason = error.strerror if isinstance(error, OSError) else "not a UTF-8 text"
+        raise UsageError(f"{statement}: the file cannot be read: {reason}", hint="emo sql --list") from error
+
+
+def _explained(error: "QueryError") -> UsageError | None:
+    """An error of DuckDB whose advice does not hold here, in our words; None for the others."""
+    from warehouse.library import queries
+    from warehouse.schema import TABLES
+
+    text = str(error)
+    if match := re.search(r"Table with name (\S+) does not exist", text):
+        return UsageError(
+            f"no table or query is called {match[1]!r}{did_you_mean(match[1], [*TABLES, *queries()])}", hint="emo tables"
+        )
+    if match := re.search(r"it exists in the (\w+) extension", text):
+        return UsageError(
+            f"the statement needs the DuckDB extension {match[1]}, which is not loaded",
+            hint=f'emo sql --unsafe "install {match[1]}; load {match[1]}; select ..."',
+        )
+    if "xtension" in text and ("download" in text or "not found" in text):
+        return UsageError(f"an extension of DuckDB is not installed: {text}", hint="leave it out of the statement")
+    if "disabled by configuration" in text:
+        return UsageError(f"{text}: only the store is read", hint="emo sql --unsafe reads other files, with your rights")
+    if match := re.search(r"Values were not provided for the following parameters: ([\w, ]+)", text):
+        name = match[1].split(",")[0].strip()
+        return UsageError(f"${name} stands in the statement and has no value", hint=f"--param {name}=VALUE")
+    if match := re.search(r"excess parameters: ([\w, ]+)", text):
+        return UsageError(f"--param: ${match[1]} does not stand in the statement", hint="emo sql --help")
+    if "Expected 0, got" in text:
+        return UsageError("--param: no parameter stands in the statement", hint="write $NAME where its value belongs")
+    return None

@@ -4,7 +4,8 @@ from typing import Annotated
 
 import typer
 
-from emotion_cli.cli.options import Start, takes
+from emotion_cli.cli.completion import SUGGESTIONS
+from emotion_cli.cli.options import ROWS, Start, takes
 from emotion_cli.suggestions import unknown
 
 LIST = """
@@ -23,10 +24,13 @@ order by column_index
 """
 
 
-Name = Annotated[str | None, typer.Argument(help="A table or view, to see its columns.", show_default=False)]
+Name = Annotated[
+    str | None,
+    typer.Argument(help="A table or view, to see its columns.", show_default=False, autocompletion=SUGGESTIONS["table"]),
+]
 
 
-@takes("store", "format", "output", "overwrite", needs_store="yes")
+@takes("store", *ROWS, needs_store="yes")
 def tables(start: Start, name: Name = None) -> None:
     """List tables and bundled queries with row counts, or the columns of a table or query with their meanings."""
     from warehouse.catalog import Catalog

@@ -5,7 +5,9 @@ from typing import Annotated
 import typer
 
 from emotion_cli.cli.filters import rows_of_vectors
-from emotion_cli.cli.options import VECTORS, Force, Start, takes
+from emotion_cli.cli.options import REDO, ROWS, VECTORS, Start, takes
+from emotion_cli.errors import UsageError
+from emotion_cli.settings import Settings
 
 BEST = "best_layers_by_emotion"
 COLUMNS = (
@@ -39,13 +41,15 @@ COLUMNS = (
 Best = Annotated[bool, typer.Option("--best", help="Print the layer that separates each emotion best, with its statistics.")]
 
 
-@takes(*VECTORS, "seed", "draws", "format", needs_store="yes")
-def vectors(start: Start, best: Best = False, force: Force = False) -> None:
+@takes(*VECTORS, "seed", "draws", *ROWS, needs_store="yes", overwrite=REDO)
+def vectors(start: Start, best: Best = False) -> None:
     """Make each emotion's direction at every layer of the stored activations."""
     settings, console, store, rows = start.settings, start.console, start.store, start.rows
     from emotion_cli import pipeline
 
-    job = pipeline.job_in_store(store, settings, console, forced={"vectors", "quality"} if force else ())
+    if best:
+        _refuse_no_best(settings)
+    job = pipeline.job_in_store(store, settings, console, forced={"vectors", "quality"} if start.is_forced else ())
     outcome = pipeline.run(job, pipeline.stages("vectors", "quality" if best else "vectors"))
     if best:
         from warehouse.catalog import Catalog
@@ -53,3 +57,14 @@ def vectors(start: Start, best: Best = False, force: Force = False) -> None:
         rows.write(rows_of_vectors(Catalog(store), BEST, COLUMNS, settings, job.listed))
     made = outcome.of("vectors")
     console.note(f"{len(made.done)} done, {len(made.left)} up to date; see: emo sql vector_norms_by_layer")
+
+
+def _refuse_no_best(settings: Settings) -> None:
+    """UsageError for a method that has no null over layers, against which a best layer could be judged."""
+    from emotion_cli.measures.directions import METHODS
+
+    if settings.method in METHODS and METHODS[settings.method].classifies:
+        raise UsageError(
+            f"--best: {settings.method} has no null, so no layer of it is called the best",
+            hint=f"emo vectors --method {settings.method}, then: emo sql direction_quality_by_method",
+        )

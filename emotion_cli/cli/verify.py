@@ -4,24 +4,24 @@ from typing import Annotated
 
 import typer
 
-from emotion_cli.cli.options import Start, takes
+from emotion_cli.cli.options import ROWS, Start, takes
 from emotion_cli.errors import CheckFailedError
 from emotion_cli.wording import counted
 
 Repair = Annotated[
     bool,
     typer.Option(
-        "--repair", help="Remove orphans, put bad files aside in STORE/quarantine, migrate older files; deletes no data."
+        "--repair", help="Finish killed commits, put bad files aside in STORE/quarantine, migrate older files; deletes no data."
     ),
 ]
 
 
-@takes("store", "format", "output", "overwrite", "quiet", needs_store="yes")
+@takes("store", *ROWS, "quiet", needs_store="yes")
 def verify(start: Start, repair: Repair = False) -> None:
-    """Check every checksum, schema, row count, grain, value, orphan and origin; print the faults and exit with 4 if any."""
+    """Check every checksum, schema, row count, grain, value, stray file and origin; print the faults and exit with 4 if any."""
     console, store, rows = start.console, start.store, start.rows
     from warehouse.repair import repair as repaired
-    from warehouse.verify import KINDS, unfinished
+    from warehouse.verify import KINDS, notes
     from warehouse.verify import verify as faults_in
 
     faults = faults_in(store)
@@ -30,8 +30,8 @@ def verify(start: Start, repair: Repair = False) -> None:
         [{"check": fault.check, "file": str(fault.file), "detail": fault.detail, "done": fault.done} for fault in shown],
         columns=("check", "file", "detail", "done"),
     )
-    for folder, parts in unfinished(store):
-        console.note(f"{folder}: incomplete, {parts} parts are stored; next: rerun the same emo extract")
+    for folder, text in notes(store):
+        console.note(f"{folder}: {text}")
     left = faults_in(store) if repair and faults else faults
     if not left:
         console.note(f"{counted(len(faults), 'fault')}, all repaired; next: emo run" if faults else "no fault was found")

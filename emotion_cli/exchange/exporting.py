@@ -16,8 +16,8 @@ from emotion_cli.job.variants import Variant, variants_of
 from emotion_cli.measures.directions import ZERO_RELATIVE_NORM
 from emotion_cli.settings import layer_numbers
 from emotion_cli.suggestions import unknown
+from warehouse.disk import replace_file
 from warehouse.errors import StoreError
-from warehouse.protocol import replace_file
 from warehouse.schema import COLUMNS, TABLES
 from warehouse.store import Store, quote
 

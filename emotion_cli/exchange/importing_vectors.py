@@ -134,7 +134,7 @@ def _commit(store: Store, members: Sequence[tuple[Path, VectorFile]]) -> Importe
             hint=f"emo vectors --extraction {extraction.extraction_id}",
         )
     vectors, extractions = (extraction.partition(store, table) for table in ("vectors", "extractions"))
-    with vectors.hold():
+    with vectors.hold(), extractions.hold():
         # again, because another process may have added emotions meanwhile
         faults: list[str] = []
         merged = _merged(store, members, faults)

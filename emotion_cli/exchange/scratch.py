@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from emotion_cli.errors import EmoError
-from warehouse.protocol import naming
+from warehouse.disk import naming
 
 
 class Scratch:

@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations, combinations_with_replacement, groupby
+from shlex import quote
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -179,7 +180,7 @@ def refuse_other_vectors(store: Store, a: Extraction, b: Extraction) -> None:
         if of_a[name] != of_b[name]:
             raise UsageError(
                 f"{a.dataset}: vectors are not comparable: {name} is {of_a[name]} in {_named(a)} and {of_b[name]} in {_named(b)}",
-                hint=f"emo vectors -d {a.dataset} makes both alike",
+                hint=f"emo vectors -d {quote(a.dataset)} makes both alike",
             )
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow as pa
@@ -158,7 +159,7 @@ def with_activations(extractions: Sequence[Extraction], note: Callable[[str], No
     """Those that have activations, with a note of the others; MissingError when no extraction has."""
     lacking = [extraction for extraction in extractions if not extraction.has_activations]
     if lacking and len(lacking) == len(extractions):
-        hint = f"emo extract -d {lacking[0].dataset} -m {lacking[0].model}"
+        hint = f"emo extract -d {quote(lacking[0].dataset)} -m {quote(lacking[0].model)}"
         raise MissingError(
             f"{lacking[0].subject}: it has imported vectors only, without activations: these can be queried, "
             "compared, plotted and exported",
@@ -228,7 +229,7 @@ def _refuse_absent(settings: Settings, models: Sequence[AskedModel], matching: S
         for model in models or [None]:
             if not any(dataset in (None, row["dataset"]) and (model is None or model.is_of(row)) for row in matching):
                 requested = " under ".join(filter(None, [dataset, model and model.given])) or "this store"
-                options = "".join(f" -d {dataset}" if dataset else "") + (f" -m {model.given}" if model else "")
+                options = "".join(f" -d {quote(dataset)}" if dataset else "") + (f" -m {quote(model.given)}" if model else "")
                 options += f" --recipe {settings.recipe}" if settings.recipe != DEFAULT else ""
                 made = "".join(f", {name} {getattr(settings, name)}" for name in MADE_WITH if name in settings.sources)
                 raise MissingError(f"no activations of {requested}{made} are there", hint=f"emo extract{options}")

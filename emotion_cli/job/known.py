@@ -40,12 +40,14 @@ def refuse_unknown_names(store: Store, settings: Settings) -> None:
     datasets = list(dict.fromkeys([*shipped_sets(), *stored_names(store, "dataset")]))
     for name in settings.dataset:
         if name not in datasets:
-            raise unknown(_source(settings, "dataset"), name, datasets, hint=f"emo datasets import FILE.jsonl --dataset {name}")
+            raise unknown(
+                _source(settings, "dataset"), name, datasets, hint=f"emo datasets import FILE.jsonl --dataset {shlex.quote(name)}"
+            )
     models = list(dict.fromkeys([*EMBEDDED, *stored_names(store, "model")]))
     for given in settings.model:
         asked = asked_model(store, settings.cache, given)
         if asked.hashes is None and given not in models:
-            raise unknown(_source(settings, "model"), given, models, hint=f"emo extract -m {given}")
+            raise unknown(_source(settings, "model"), given, models, hint=f"emo extract -m {shlex.quote(given)}")
 
 
 def refuse_not_made(store: Store, settings: Settings) -> None:
@@ -53,10 +55,14 @@ def refuse_not_made(store: Store, settings: Settings) -> None:
     datasets, models = (stored_names(store, key) for key in ("dataset", "model"))
     for name in settings.dataset:
         if name not in datasets:
-            raise MissingError(f"{_source(settings, 'dataset')}: {name} has no data in this store", hint=f"emo run -d {name}")
+            raise MissingError(
+                f"{_source(settings, 'dataset')}: {name} has no data in this store", hint=f"emo run -d {shlex.quote(name)}"
+            )
     for given in settings.model:
         if not set(asked_model(store, settings.cache, given).names) & set(models):
-            raise MissingError(f"{_source(settings, 'model')}: {given} has no data in this store", hint=f"emo run -m {given}")
+            raise MissingError(
+                f"{_source(settings, 'model')}: {given} has no data in this store", hint=f"emo run -m {shlex.quote(given)}"
+            )
 
 
 def refuse_unknown_filters(store: Store, settings: Settings) -> None:
@@ -123,7 +129,7 @@ def refuse_unknown_layers(store: Store, settings: Settings, extractions: Iterabl
             if stored and layer not in stored and extraction.has_activations:
                 raise MissingError(
                     f"{option}: layer {layer} of {extraction.subject} is not in the store",
-                    hint=f"emo extract -d {extraction.dataset} -m {extraction.model} --layer {layer}",
+                    hint=f"emo extract -d {shlex.quote(extraction.dataset)} -m {shlex.quote(extraction.model)} --layer {layer}",
                 )
             if stored and layer not in stored:
                 raise unknown(option, layer, sorted(stored), hint=f"--layer {min(stored)}")

@@ -2,6 +2,7 @@
 
 import urllib.parse
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from shlex import quote
 
 from emotion_cli.errors import MissingError
 from emotion_cli.job.extractions import DEFAULT_POOLINGS, VECTORS_ONLY, Extraction, depth
@@ -151,7 +152,7 @@ def _layers(job: Job, extractions: Sequence[Extraction]) -> list[str]:
         if stored and not stored & requested:
             raise MissingError(
                 f"{extraction.subject}: no requested layer is in the store",
-                hint=f"emo extract -d {extraction.dataset} -m {extraction.model}",
+                hint=f"emo extract -d {quote(extraction.dataset)} -m {quote(extraction.model)}",
             )
         narrower = narrower or not stored <= requested
     numbers = sorted(layer for layer in asked if isinstance(layer, int))

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING
 
 from emotion_cli.errors import MissingError, UsageError
@@ -33,7 +34,7 @@ def find_sources(store: Store, settings: Settings, models: Sequence[str], listen
         if former.hashes != source.hashes:
             raise UsageError(
                 f"two models are called {source.name}: {former.given} and {source.given}",
-                hint=f"extract one by itself first: emo extract -m {source.given} --name OTHER-NAME",
+                hint=f"extract one by itself first: emo extract -m {quote(source.given)} --name OTHER-NAME",
             )
     return sources
 
@@ -83,7 +84,7 @@ def _refuse_name_alone(store: Store, model: str) -> None:
         if row["revision"] is None and row["weights_sha256"] is not None:
             raise MissingError(
                 f"{model} is a model in the store, of local weights, and its name does not say where they are",
-                hint=f"give its folder (-m FOLDER); emo vectors -m {model} needs no weights",
+                hint=f"give its folder (-m FOLDER); emo vectors -m {quote(model)} needs no weights",
             )
 
 
@@ -96,7 +97,7 @@ def refuse_taken_names(store: Store, sources: Iterable["ModelSource"]) -> None:
                 problem = f"{source.given}: the store holds a model called {source.name} with other weights"
                 # a control has the name of its model
                 other_name = "" if source.kind else f"-m {source.given} --name OTHER-NAME, or "
-                raise UsageError(problem, hint=f"{other_name}first: emo rm -m {source.name}")
+                raise UsageError(problem, hint=f"{other_name}first: emo rm -m {quote(source.name)}")
 
 
 def template_of(settings: Settings, source: "ModelSource", listener: Listener) -> str | None:

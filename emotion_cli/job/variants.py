@@ -1,6 +1,7 @@
 """Ways of making directions: method, reference and pooling, and which of them a job is about."""
 
 from collections.abc import Sequence
+from shlex import quote
 from typing import NamedTuple
 
 from emotion_cli.errors import MissingError, UsageError
@@ -51,9 +52,9 @@ def refuse_uncompared(settings: Settings) -> None:
     """UsageError where the method asked for only says whether there is a direction."""
     if not any(METHODS[method].is_compared for method in methods(settings)):
         raise UsageError(
-            f"--method {settings.method}: it says whether there is a direction, and serves `emo vectors` only; "
-            "what is compared, shown, exported or added to activations is mean_difference",
-            hint=f"emo vectors --method {settings.method}, then emo sql direction_quality_by_method",
+            f"--method {settings.method}: only `emo vectors` takes it: it says whether there is a direction. "
+            "Directions that are compared, drawn or exported are made with mean_difference",
+            hint=f"emo vectors --method {settings.method}, then: emo sql direction_quality_by_method",
         )
 
 
@@ -86,7 +87,7 @@ def _variants(settings: Settings, activations: Partition, chosen: Sequence[str])
     absent = [pooling for pooling in poolings if stored and pooling not in stored]
     if absent:
         keys = activations.keys
-        hint = f"emo extract -d {keys['dataset']} -m {keys['model']} --pooling {absent[0]}"
+        hint = f"emo extract -d {quote(keys['dataset'])} -m {quote(keys['model'])} --pooling {absent[0]}"
         raise MissingError(f"{keys['dataset']}, {keys['model']}: no activations with pooling {absent[0]}", hint=hint)
     return [Variant(method, settings.reference, pooling) for method in chosen for pooling in poolings]
 

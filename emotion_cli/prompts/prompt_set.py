@@ -203,7 +203,14 @@ def _faults_of(row: Row) -> list[str]:
     return wrong
 
 
+def _in_order_of_lines(fault: str) -> tuple[bool, str, int]:
+    """Faults of lines by file and line, then those of the whole set as they were met."""
+    place = re.match(r"(?P<file>.*?):(?: row )?(?P<line>\d+):", fault)
+    return (False, place["file"], int(place["line"])) if place else (True, "", 0)
+
+
 def _listed(name: str, faults: Sequence[str]) -> str:
+    faults = sorted(faults, key=_in_order_of_lines)
     shown = [f"  {fault}" for fault in faults[:MOST_FAULTS_SHOWN]]
     more = [f"  and {len(faults) - len(shown)} more"] if len(faults) > len(shown) else []
     number = f"{len(faults)} faults" if len(faults) > 1 else "1 fault"

@@ -51,7 +51,7 @@ def test_import_rules_hold():
     [
         (["sql", "selec 1"], 2, "syntax error"),
         (["sql", "no_such_query"], 2, "emo sql --list"),
-        (["sql", "copy (select 1) to 'x'"], 2, "one SELECT statement"),
+        (["sql", "copy (select 1) to 'x'"], 2, "one SELECT is expected, not a statement of kind COPY"),
         (["sql", "select * from vectors", "-d", "mine"], 2, "filters bundled queries only"),
         (["sql", "prompt_counts_by_emotion", "--layer", "3"], 2, "no column layer"),
         (["sql", "vector_norms_by_layer", "--layer", "x"], 2, "--layer"),
@@ -74,7 +74,7 @@ def test_import_rules_hold():
         (["datasets", "show", "nothing"], 2, "--dataset: 'nothing' is not one of baseline"),
         (["datasets", "validate", "gone.jsonl"], 2, "no such file"),
         (["no-such-command"], 2, "emo --help"),
-        (["run", "--no-such-option"], 2, "emo --help"),
+        (["run", "--no-such-option"], 2, "emo run --help"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
@@ -146,7 +146,7 @@ def test_a_closed_pipe_is_no_error(workplace):
 
 
 def test_piped_tables_are_never_cut(workplace):
-    out = emo_ok("sql", "select 'x' || repeat('y', 200) as a, 1 as b", "--store", workplace.store).out
+    out = emo_ok("sql", "select 'x' || repeat('y', 200) as a, 1 as b", "--store", workplace.store, COLUMNS="").out
     assert out.splitlines() == ["a" + " " * 200 + "  b", "-" * 201 + "  -", "x" + "y" * 200 + "  1"]
 
 
@@ -184,8 +184,8 @@ GOLDEN = {
         '{"name": null, "n": -3, "x": null, "flag": null, "list": null}\n'
     ),
     Format.markdown: (
-        "| name | n | x | flag | list |\n| --- | ---: | ---: | --- | --- |\n| a\\|b | 1 | 0.3 | true | [1.5, 2.0] |\n"
-        '| say "hi",<br>then go |  | inf | false | [] |\n|  | -3 |  |  |  |\n'
+        "| name | n | x | flag | list |\n| --- | ---: | ---: | --- | --- |\n| a\\|b | 1 | 0.3 | true | [1.5, 2] |\n"
+        '| say "hi",<br>then go | NULL | inf | false | [] |\n| NULL | -3 | NULL | NULL | NULL |\n'
     ),
 }
 

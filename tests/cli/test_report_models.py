@@ -96,15 +96,12 @@ def test_three_way_tables(store):
     ]
 
 
-def test_twelve_plots_a_dataset(store):
+def test_the_plots_of_the_report_for_each_dataset(store):
     for dataset in TOPICS:
         drawn = {str(path.relative_to(store / "figures" / dataset)) for path in (store / "figures" / dataset).rglob("*.png")}
-        per_model = {
-            f"{model}/{USUAL}/{name}.png"
-            for model in MODELS
-            for name in ("layer_norms", "emotion_distances", "similarity_heatmap")
-        }
-        assert (
-            per_model | {f"cross_model/{USUAL}/cross_model_{emotion}.png" for emotion in ("gratitude", "anger", "apology")}
-            <= drawn
-        )
+        names = ("l2_norm", "emotion_similarity", "similarity_heatmap")
+        per_model = {f"{model}/{USUAL}/{name}.png" for model in MODELS for name in names}
+        assert per_model | {f"cross_model/{USUAL}/raw_cosine.png"} <= drawn
+        # a panel for each emotion
+        svg = (store / "figures" / dataset / "cross_model" / USUAL / "raw_cosine.svg").read_text()
+        assert all(f">{emotion}</text>" in svg for emotion in ("gratitude", "anger", "apology"))

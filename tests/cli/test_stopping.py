@@ -20,7 +20,7 @@ SIGNALLED = (
 
 
 def parts(store):
-    return [path.name for path in store.glob("activations/**/part-*.parquet")]
+    return [path.name for path in store.glob("_emo/activations/**/part-*.parquet")]
 
 
 def signalled(workplace, store, *signals, call):

@@ -187,7 +187,7 @@ def test_activations_that_come_later_take_over(store, tmp_path):
     assert {row["status"] for row in Catalog(other).dicts("extractions")} == {"complete"}
     assert Catalog(other).rows(VECTORS).equals(Catalog(store).rows(VECTORS))
     assert import_vectors(other, paths)[0].n_new == 0
-    (other.partition("vectors", **next(iter(other.partitions("vectors"))).keys).folder / "_manifest.json").unlink()
+    (other.partition("vectors", **next(iter(other.partitions("vectors"))).keys).control / "_manifest.json").unlink()
     with pytest.raises(UsageError, match=r"extraction .* has activations in the store"):
         import_vectors(other, paths)
 

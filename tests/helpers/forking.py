@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-CALLS = ("open", "fchmod", "fsync", "replace", "rename", "unlink", "mkdir")
+CALLS = ("open", "fchmod", "fsync", "replace", "rename", "unlink", "mkdir", "rmdir")
 """System calls by which the store changes a disk; between any two of them is a crash point."""
 
 DIED = 77
@@ -102,7 +102,7 @@ def contents(root: Path) -> dict[str, Any]:
     """All that is committed in a store, file by file, but for what `warehouse.protocol` says is never compared."""
     found = {}
     for path in sorted(root.rglob("_manifest.json")):
-        place = str(path.parent.relative_to(root))
+        place = str(path.parent.relative_to(root)).removeprefix("_emo/")
         if place.startswith("quarantine"):
             continue
         manifest = json.loads(path.read_text())

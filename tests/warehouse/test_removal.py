@@ -23,7 +23,7 @@ from warehouse.lock import LOCK, LOCK_FILES, held
 from warehouse.removal import Filters, remove, to_remove
 from warehouse.schema import TABLES
 from warehouse.store import Store
-from warehouse.verify import verify
+from warehouse.verify import notes, verify
 
 MODELS, DATASETS = ("one", "two"), ("mine", "other")
 
@@ -119,13 +119,13 @@ def test_one_version_of_a_dataset(store):
     rows = made.rows_of(topics=3, layers=(1, 2), seed=5)
     other = Store(store.root.parent / "elsewhere")
     import_activations(other, [made.table_of(rows)], dataset="mine", model="one", create_dataset=True)
-    for table in ("prompts", "activations", "extractions"):
-        shutil.copytree(other.root / table, store.root / table, dirs_exist_ok=True)
+    shutil.copytree(other.root, store.root, dirs_exist_ok=True)
     (second,) = (one for one in store.partitions("prompts", dataset="mine") if one.keys != first.keys)
     before = contents(store)
     remove(store, to_remove(store, Filters(["mine"], version=second.keys["prompts_sha256"][:10])))
     gone = set(before) - set(contents(store))
-    assert {place.split("/")[0] for place in gone} == {"prompts", "activations", "extractions"} and len(gone) == 6
+    tables = {place.removeprefix("_emo/").split("/")[0] for place in gone}
+    assert tables == {"prompts", "activations", "extractions", "layer_profiles"} and len(gone) == 8
     assert store.partitions("prompts", dataset="mine")[0].keys == first.keys
     assert verify(store) == []
 
@@ -165,10 +165,10 @@ def test_unfinished_work_and_damaged_manifests_go_too(store):
     partition = store.partitions("activations", dataset="mine", model="one")[0]
     manifest = partition.manifest()
     partition.save_progress(manifest.files)
-    (partition.folder / "_manifest.json").write_text("{")
-    (partition.folder / ".tmp-1").write_text("x")
+    (partition.control / "_manifest.json").write_text("{")
+    (partition.control / ".tmp-1").write_text("x")
     remove(store, to_remove(store, Filters(["mine"], ["one"])))
-    assert not partition.folder.exists() and verify(store) == []
+    assert not partition.folders.all and verify(store) == []
 
 
 class Died(BaseException):
@@ -212,14 +212,14 @@ def test_a_death_at_any_call_leaves_what_verify_names_and_a_second_removal_ends(
         if calls(root, number):
             break
         faults = {fault.check for fault in verify(store)}
-        assert faults <= {"orphan", "artifact", "stale", "activations_have_an_extraction"}, (number, faults)
+        assert faults <= {"unlisted", "artifact", "stale", "activations_have_an_extraction"}, (number, faults)
         assert store.read("vectors", model="two").equals(other)
         seen |= faults
         with suppress(NotInStoreError):  # where it had died behind the last folder
             remove(store, to_remove(store, Filters(models=["one"])))
         assert contents(store) == expected, number
         number += 7
-    assert number > 60 and {"orphan", "artifact"} <= seen
+    assert number > 60 and {"unlisted", "artifact"} <= seen
 
 
 def test_who_waits_for_the_lock_of_a_removed_folder_gets_a_living_one(tmp_path):
@@ -249,9 +249,8 @@ def waits(thread):
 
 
 def test_a_place_outside_the_tables_is_never_touched(store):
-    assert removal.STAY == ("report", "tracking")
     Artifacts(store.root, "report").commit({"report.md": b"x"}, {"v": "1"}, reads={"v": store.partitions("vectors")[0].place})
     remove(store, to_remove(store, Filters(models=["one"])))
     assert (store.root / "report.md").is_file()
     assert removal.left_stale(store) == [("report", store.root)]
-    assert {fault.check for fault in verify(store)} == {"stale"}
+    assert verify(store) == [] and [note.folder for note in notes(store)] == [store.root]

@@ -14,13 +14,14 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from command import emo, emo_ok
+from earlier_layout import as_before
 from workplaces import run_options
 
 from warehouse import lock, migrations, schema
 from warehouse.catalog import Catalog
 from warehouse.errors import HeldError, OlderError, StoreError
 from warehouse.repair import repair
-from warehouse.store import QUARANTINE, Store, table_of
+from warehouse.store import QUARANTINE, Partition, Store, table_of
 from warehouse.verify import verify
 
 
@@ -41,7 +42,7 @@ def recommitted(store, table, change, **keys):
     rows = change(pq.ParquetFile(partition.paths()[0]).read())
     entry = partition.write([rows], part=manifest.files[0].part)
     partition.commit([entry, *manifest.files[1:]], manifest.inputs, reads=manifest.reads)
-    return partition.folder / entry.name
+    return partition.path_of(entry)
 
 
 def with_nan(rows):
@@ -50,38 +51,38 @@ def with_nan(rows):
 
 
 def damaged_manifest(store):
-    path = store.partitions("vectors")[0].folder / "_manifest.json"
+    path = store.partitions("vectors")[0].control / "_manifest.json"
     path.write_text(path.read_text()[:100])
     return path
 
 
 def foreign_manifest(store):
-    folder = store.partitions("vectors")[0].folder
-    other = store.partitions("vectors")[1].folder
+    folder = store.partitions("vectors")[0].control
+    other = store.partitions("vectors")[1].control
     shutil.copy(other / "_manifest.json", folder / "_manifest.json")
     return folder / "_manifest.json"
 
 
 def newer_manifest(store):
-    path = store.partitions("vectors")[0].folder / "_manifest.json"
+    path = store.partitions("vectors")[0].control / "_manifest.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"schema_version": 999}))
     return path
 
 
 def wrong_hash(store):
-    path = store.partitions("vectors")[0].folder / "_manifest.json"
+    path = store.partitions("vectors")[0].control / "_manifest.json"
     saved = json.loads(path.read_text())
     saved["files"][0]["sha256"] = "0" * 64
     path.write_text(json.dumps(saved))
-    return path.parent / saved["files"][0]["name"]
+    return store.partitions("vectors")[0].folder / saved["files"][0]["name"]
 
 
 def wrong_rows(store):
-    path = store.partitions("vectors")[0].folder / "_manifest.json"
+    path = store.partitions("vectors")[0].control / "_manifest.json"
     saved = json.loads(path.read_text())
     saved["files"][0]["rows"] += 1
     path.write_text(json.dumps(saved))
-    return path.parent / saved["files"][0]["name"]
+    return store.partitions("vectors")[0].folder / saved["files"][0]["name"]
 
 
 def written(path, content=b"x"):
@@ -108,7 +109,7 @@ def gone(path):
 
 DAMAGE = {
     "temporary": lambda store: written(store.partitions("vectors")[0].folder / ".tmp-x"),
-    "orphan": lambda store: written(store.partitions("vectors")[0].folder / "part-0123456789abcdef.parquet"),
+    "superseded": lambda store: written(store.partitions("vectors")[0].folder / "part-0123456789abcdef.parquet"),
     "foreign": lambda store: written(store.partitions("vectors")[0].folder / "notes.txt"),
     "missing": lambda store: gone(part_of(store, "vectors")),
     "checksum": lambda store: truncated(part_of(store, "vectors")),
@@ -137,7 +138,7 @@ def test_each_damage_is_found_named_and_repaired(workplace, store, name):
     repair(store, faults)
     kept = [one.read_bytes() for one in (store.root / QUARANTINE).rglob("*") if one.is_file()]
     left = {fault.check for fault in verify(store)}
-    if check in ("temporary", "orphan"):
+    if check in ("temporary", "superseded"):
         assert not path.exists() and not kept and not left
     elif check == "newer":
         assert left == {"newer"} and path.read_bytes() == content
@@ -202,7 +203,7 @@ def test_files_of_a_living_writer_are_left_alone(store):
     path = written(partition.folder / ".tmp-live")
     code = (
         f"import sys; from warehouse.lock import held; from pathlib import Path\n"
-        f"with held(Path({str(partition.folder)!r})): print('held', flush=True); sys.stdin.read()"
+        f"with held(Path({str(partition.control)!r})): print('held', flush=True); sys.stdin.read()"
     )
     with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
         assert other.stdout.readline() == "held\n"
@@ -216,7 +217,7 @@ def test_where_no_lock_is_known_a_file_stands_in(store, monkeypatch):
         raise OSError(37, "No locks available")
 
     monkeypatch.setattr(fcntl, "flock", none)
-    folder = store.partitions("vectors")[0].folder
+    folder = store.partitions("vectors")[0].control
     marker, holder = folder / lock.MARKER, folder / lock.HOLDER
     with lock.held(folder), pytest.raises(HeldError, match=f"process {os.getpid()} on .* since"), lock.held(folder):
         pass
@@ -231,8 +232,20 @@ def test_where_no_lock_is_known_a_file_stands_in(store, monkeypatch):
     assert str(marker) in refused.value.hint
 
 
+def dying_at_call(number, method):
+    left = [number]
+
+    def call(*given, **options):
+        left[0] -= 1
+        if not left[0]:
+            raise KeyboardInterrupt
+        return method(*given, **options)
+
+    return call
+
+
 def test_an_older_store_is_refused_and_migrated(store, monkeypatch):
-    """A made-up later version, in which an emotion's label got a mark: what was derived still counts as made of it."""
+    """A made-up later version with marked labels: what was derived still counts as made of the same, after a kill, too."""
     before = verify(store)
     assert before == []
     newest = schema.SCHEMA_VERSION
@@ -250,14 +263,19 @@ def test_an_older_store_is_refused_and_migrated(store, monkeypatch):
         Catalog(store).rows("select * from vectors")
     faults = verify(store)
     assert {fault.check for fault in faults} == {"older"}
-    repair(store, faults)
-    assert {fault.check for fault in verify(store)} == {"orphan"}  # the files as they were
+    with monkeypatch.context() as patched:
+        patched.setattr(Partition, "commit", dying_at_call(4, Partition.commit))
+        with pytest.raises(KeyboardInterrupt):
+            repair(store, faults)
+    assert len([fault for fault in verify(store) if fault.check == "older"]) == len(faults) - 3
+    repair(store, verify(store))
+    assert verify(store) == [] and not migrations.is_unfinished(store)
     assert {row["emotion"] for row in Catalog(store).dicts("vectors")} == {"rage (2)", "thanks (2)"}
 
 
-@pytest.mark.parametrize("version", [1, 2])
-def test_a_store_of_an_earlier_version_is_migrated(store, monkeypatch, version):
-    """As that version wrote it: of what it knew nothing, nothing is known afterwards."""
+@pytest.mark.parametrize(("version", "layout"), [(1, "beside"), (2, "beside"), (2, "this")])
+def test_a_store_of_an_earlier_version_is_migrated(store, monkeypatch, version, layout):
+    """As that version wrote it, with its notes beside the data: of what it knew nothing, nothing is known afterwards."""
     added = {name: {*migrations.NEW_IN_3.get(name, ()), *migrations.SUBJECTS_IN_3} for name in schema.TABLES}
     if version == 1:
         added["extractions"] |= {*migrations.NEW_IN_2}
@@ -275,7 +293,7 @@ def test_a_store_of_an_earlier_version_is_migrated(store, monkeypatch, version):
         for partition, manifest in held:
             files = []
             for entry in manifest.files:
-                rows = pq.ParquetFile(partition.folder / entry.name).read()
+                rows = pq.ParquetFile(partition.path_of(entry)).read()
                 versioned = {**rows.schema.metadata, b"emo.schema_version": str(version).encode()}
                 for column in {*of_a_new_kind} & {*rows.column_names}:
                     rows = rows.filter(pc.is_null(rows[column]))
@@ -284,10 +302,12 @@ def test_a_store_of_an_earlier_version_is_migrated(store, monkeypatch, version):
                 written = partition.write([rows.replace_schema_metadata(versioned)])
                 files.append(dataclasses.replace(written, part=entry.part, cost=entry.cost, recipe=entry.recipe))
             partition.commit(files, manifest.inputs, reads=manifest.reads)
+    if layout == "beside":
+        as_before(store.root)
     with pytest.raises(OlderError, match="older emo"):
         store.partitions("extractions")[0].read(["layers"])
     repair(store, verify(store))
-    assert {fault.check for fault in verify(store)} <= {"orphan", "stale"}
+    assert {fault.check for fault in verify(store)} <= {"stale"}
     for name, rows in now.items():
         unknown = {column: None for column in schema.TABLES[name].column_names if column in added[name]}
         assert Catalog(store).dicts(name) == [row | unknown for row in rows]

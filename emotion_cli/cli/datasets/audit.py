@@ -2,6 +2,7 @@
 
 import typer
 
+from emotion_cli.cli.completion import SUGGESTIONS
 from emotion_cli.cli.options import MODEL_TO_RUN, Force, Start, takes
 from emotion_cli.errors import CheckFailedError
 
@@ -37,8 +38,10 @@ PAIRS = (
 
 
 @takes(
-    *("dataset", "model", "seed", "draws", "cache", "store", "format", "quiet"),
-    dataset=typer.Argument(None, help="Prompt sets; all if none is given.", show_default=False),
+    *("dataset", "model", "seed", "draws", "cache", "store", "format", "everything", "quiet"),
+    dataset=typer.Argument(
+        None, help="Prompt sets; all if none is given.", show_default=False, autocompletion=SUGGESTIONS["dataset"]
+    ),
     model=MODEL_TO_RUN,
 )
 def audit(start: Start, force: Force = False) -> None:

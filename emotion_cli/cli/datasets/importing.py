@@ -133,9 +133,9 @@ def _next(prompt_set: "PromptSet", given: str | None, settings: Settings) -> str
     """The next step; a set without the reference label can only measure its labels against one another."""
     from emotion_cli.prompts.alike import meanings
 
-    command, reference = f"emo run -d {prompt_set.name}", given or settings.neutral
+    command, reference = f"emo run -d {quote(prompt_set.name)}", given or settings.neutral
     if prompt_set.role == "test":
-        return f"a test set makes no vectors; next: emo extract -d {prompt_set.name}"
+        return f"a test set makes no vectors; next: emo extract -d {quote(prompt_set.name)}"
     if reference not in prompt_set.emotions:
         # a label that only looks like the usual reference is named
         meant = next((label for label in prompt_set.emotions if set(meanings(label)) & set(meanings(reference))), None)

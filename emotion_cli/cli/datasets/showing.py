@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from emotion_cli.cli.completion import SUGGESTIONS
 from emotion_cli.cli.datasets.columns import names_columns
-from emotion_cli.cli.options import Start, takes
+from emotion_cli.cli.options import ROWS, Start, takes
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -19,10 +20,12 @@ SHOWN = ["emotion", "topic", "text", "n_copies"]
 CLUSTER = "cluster"
 """A column that is shown where a prompt is in one."""
 
-Name = Annotated[str, typer.Argument(help="The dataset's name, or a file or folder of prompts.")]
+Name = Annotated[
+    str, typer.Argument(help="The dataset's name, or a file or folder of prompts.", autocompletion=SUGGESTIONS["dataset"])
+]
 
 
-@takes("store", "format", needs_store="if named")
+@takes("store", *ROWS, needs_store="if named")
 def list_(start: Start) -> None:
     """List the sets that ship and those in the store, with their labels and sizes."""
     from emotion_cli.job.datasets import known_datasets, newest_version
@@ -45,7 +48,7 @@ def list_(start: Start) -> None:
     start.rows.write_records(rows)
 
 
-@takes("store", "format", "formulas", "output", "overwrite", needs_store="if named")
+@takes("store", *ROWS, needs_store="if named")
 @names_columns
 def show(start: Start, columns: "Columns", dataset: Name) -> None:
     """Print the prompts of a set: its newest version in the store, else as it ships; or those of a file."""

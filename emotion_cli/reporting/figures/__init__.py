@@ -1,27 +1,37 @@
 """Rows to pictures: the same rows give the same bytes, in PNG and SVG. Nothing here knows the store."""
 
 from emotion_cli.reporting.figures.alignment import aligned_cosine, geometry, layer_by_layer, subspace_overlap, transfer_auroc
+from emotion_cli.reporting.figures.captions import CAPTIONS, Caption
 from emotion_cli.reporting.figures.consensus import consensus
-from emotion_cli.reporting.figures.cross_model import cross_model
+from emotion_cli.reporting.figures.cross_model import raw_cosine
 from emotion_cli.reporting.figures.dataset_shift import dataset_shift
-from emotion_cli.reporting.figures.norms import layer_norms
+from emotion_cli.reporting.figures.norms import l2_norm, relative_norm, relative_norm_by_depth
 from emotion_cli.reporting.figures.quality import direction_quality, test_sets
-from emotion_cli.reporting.figures.within_model import emotion_distances, similarity_heatmap
+from emotion_cli.reporting.figures.sheet import Sheet
+from emotion_cli.reporting.figures.svg import Description, described
+from emotion_cli.reporting.figures.within_model import emotion_similarity, similarity_heatmap
 
-FIGURES_VERSION = 6
+FIGURES_VERSION = 7
 """Raise it when a figure is drawn differently, so that stored figures are drawn again."""
 
 __all__ = [
+    "CAPTIONS",
     "FIGURES_VERSION",
+    "Caption",
+    "Description",
+    "Sheet",
     "aligned_cosine",
     "consensus",
-    "cross_model",
     "dataset_shift",
+    "described",
     "direction_quality",
-    "emotion_distances",
+    "emotion_similarity",
     "geometry",
+    "l2_norm",
     "layer_by_layer",
-    "layer_norms",
+    "raw_cosine",
+    "relative_norm",
+    "relative_norm_by_depth",
     "similarity_heatmap",
     "subspace_overlap",
     "test_sets",

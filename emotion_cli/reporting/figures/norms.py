@@ -2,16 +2,30 @@
 
 from collections.abc import Iterable
 
-from emotion_cli.reporting.figures.style import Row, canvas, grouped, layer_axis, legend, line, saved
+from emotion_cli.reporting.figures.profile import DEPTH, FEW_LINES, LAYER, Measure, Row, Scale, Strip, lines, profiles
+from emotion_cli.reporting.figures.sheet import Sheet
+
+RELATIVE = Measure("relative_norm", "length over that of reference activations", Scale(0, 0, "cividis"), spans=(0.0,))
+EUCLIDEAN = Measure("l2_norm", "Euclidean length", Scale(0, 0, "cividis", logarithmic=True), spans=(0.0,))
 
 
-def layer_norms(rows: Iterable[Row], title: str) -> dict[str, bytes]:
-    """L2 norm of each emotion's vector by layer (rows of `vector_norms_by_layer`), as {ending: file}."""
-    figure, axes = canvas(title)
-    for i, (emotion, members) in enumerate(grouped(rows, "emotion")):
-        line(axes, i, [row["layer"] for row in members], [row["l2_norm"] for row in members], emotion)
-    layer_axis(axes)
-    axes.set_ylim(bottom=0)
-    axes.set_ylabel("L2 norm of the emotion vector")
-    legend(axes)
-    return saved(figure)
+def relative_norm(rows: Iterable[Row], subject: str, variant: str) -> Sheet:
+    """Length of each emotion's vector over that of activations, by layer (rows of `vector_norms_by_layer`)."""
+    return _norms(Sheet("relative_norm", subject, variant), RELATIVE, list(rows))
+
+
+def l2_norm(rows: Iterable[Row], subject: str, variant: str) -> Sheet:
+    """Euclidean length of each emotion's vector by layer (rows of `vector_norms_by_layer`)."""
+    return _norms(Sheet("l2_norm", subject, variant), EUCLIDEAN, list(rows))
+
+
+def relative_norm_by_depth(rows: Iterable[Row], subject: str, variant: str) -> Sheet:
+    """Relative length of each emotion's vector in several models, by relative depth (rows of `vector_norms_by_layer`)."""
+    placed = [row for row in rows if row["relative_depth"] is not None]
+    return lines(Sheet("relative_norm_by_depth", subject, variant), RELATIVE, placed, ["emotion"], ["model"], DEPTH)
+
+
+def _norms(sheet: Sheet, measure: Measure, rows: list[Row]) -> Sheet:
+    if len({row["emotion"] for row in rows}) > FEW_LINES:
+        return profiles(sheet, [Strip(measure, rows)], ["emotion"], LAYER)
+    return lines(sheet, measure, rows, [], ["emotion"], LAYER)

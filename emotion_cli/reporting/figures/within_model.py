@@ -1,111 +1,159 @@
 """How alike two emotions are in one model."""
 
 from collections.abc import Iterable
-from textwrap import fill
 
-from emotion_cli.reporting.figures.style import (
-    NOT_DEFINED,
+from emotion_cli.reporting.figures.marks import Mark, mark_of
+from emotion_cli.reporting.figures.profile import (
+    COSINE,
+    FEW,
+    LAYER,
+    Level,
+    Measure,
     Row,
-    band,
-    canvas,
-    crosses,
-    grouped,
-    layer_axis,
-    legend,
-    line,
+    Scale,
+    Strip,
     number,
-    panels,
-    saved,
+    on,
+    paint,
+    profiles,
+    scale_bar,
+    shade_undefined,
+    stamp,
 )
+from emotion_cli.reporting.figures.sheet import Entry, Sheet
+from emotion_cli.reporting.figures.theme import INK
 
-MORE_OR_LESS = ("more similar", "less similar")
-"""How verdicts begin that say which of the two it is."""
+SHOWN = 24
+"""So many pairs of many are drawn by layer: those that are most and least similar on average, half of each."""
+
+NUMBERED = 7
+"""Up to so many emotions, a cell of the heat map holds numbers."""
 
 
-def says_neither(verdict: str | None) -> bool:
-    """Whether a verdict calls two emotions neither more nor less similar than equidistant ones."""
-    return verdict is None or not verdict.startswith(MORE_OR_LESS)
-
-
-def emotion_distances(rows: Iterable[Row], title: str) -> dict[str, bytes]:
+def emotion_similarity(rows: Iterable[Row], subject: str, variant: str) -> Sheet:
     """Cosine of every two emotions by layer (rows of `within_model_similarity_by_layer`).
 
-    Above, the plain cosine in its null band; below, the unbiased one with its interval, crossed out where the verdict says
-    neither more nor less similar.
+    Above, the unbiased one with its interval and verdict; below, the plain one beside its null. Of more than SHOWN pairs, those
+    at both ends.
     """
-    figure, plain, unbiased = panels(title)
-    pairs = grouped(rows, "emotion_a", "emotion_b")
-    for i, ((emotion_a, emotion_b), members) in enumerate(pairs):
-        layers = [row["layer"] for row in members]
-        line(plain, i, layers, [row["cosine_similarity"] for row in members], f"{emotion_a} and {emotion_b}")
-        band(plain, i, layers, [row["null_low"] for row in members], [row["null_high"] for row in members])
-        line(unbiased, i, layers, [row["unbiased_cosine"] for row in members], f"{emotion_a} and {emotion_b}")
-        band(unbiased, i, layers, [row["ci_low"] for row in members], [row["ci_high"] for row in members], alpha=0.25)
-        unmarked = [row for row in members if says_neither(row["verdict"])]
-        crosses(unbiased, [row["layer"] for row in unmarked], [row["unbiased_cosine"] for row in unmarked])
-    equidistance = pairs[0][1][0]["equidistance"] if pairs else 0.5
-    for axes, names in ((plain, ("cosine_similarity", "null_low")), (unbiased, ("unbiased_cosine", "ci_low"))):
-        axes.axhline(equidistance, color="#444444", linewidth=1.2, dashes=(6, 3), zorder=1)
-        drawn = [row[name] for _, members in pairs for row in members for name in names]
-        lowest = min((value for value in drawn if value is not None), default=0.0)
-        axes.set_ylim(max(-1.5, min(-0.05, 1.05 * lowest)), 1.15 if axes is unbiased else 1.05)
-        axes.axhline(0, color="#999999", linewidth=0.8, zorder=1)
-    plain.annotate(
-        f"{equidistance:g}: equidistant emotions",
-        (0.99, equidistance),
-        xycoords=("axes fraction", "data"),
-        xytext=(0, 3),
-        textcoords="offset points",
-        ha="right",
-        fontsize=7.5,
-        color="#444444",
-    )
-    layer_axis(unbiased)
-    plain.set_ylabel("cosine similarity")
-    unbiased.set_ylabel("unbiased cosine")
-    legend(
-        unbiased,
-        note="shaded above: 95 % of the cosines when labels are permuted within topics\n"
-        "shaded below: 95 % interval, topics resampled; crossed out: neither more nor less similar",
-    )
-    return saved(figure)
-
-
-def similarity_heatmap(rows: Iterable[Row], title: str) -> dict[str, bytes]:
-    """Mean cosine over layers of every two emotions (rows of `within_model_similarity_by_model`), on a scale of -1 to 1.
-
-    Cells whose verdict says neither more nor less similar are hatched, and say why.
-    """
-    from matplotlib.patches import Rectangle
-
-    figure, axes = canvas(title, width=4.6, height=4.0)
     rows = list(rows)
-    verdicts = {(row["emotion_a"], row["emotion_b"]): row["verdict"] for row in rows}
-    cosine = {(row["emotion_a"], row["emotion_b"]): row["mean_cosine_similarity"] for row in rows}
     equidistance = rows[0]["equidistance"] if rows else 0.5
-    undefined = "-1 by construction" if equidistance == -1 else "not measured"
-    emotions = sorted({emotion for pair in cosine for emotion in pair})
-    grid = [[1.0 if a == b else number(cosine.get((min(a, b), max(a, b)))) for b in emotions] for a in emotions]
-    image = axes.imshow(grid or [[float("nan")]], vmin=-1, vmax=1, cmap="RdBu_r")
-    for y, cells in enumerate(grid):
-        for x, value in enumerate(cells):
-            text = f"{value:.3f}" if value == value else NOT_DEFINED
-            colour = "white" if abs(value) > 0.7 else "black"
-            pair = (min(emotions[x], emotions[y]), max(emotions[x], emotions[y]))
-            is_hatched = pair in verdicts and says_neither(verdicts[pair])
-            axes.text(x, y - 0.25 * is_hatched, text, ha="center", va="center", color=colour)
-            if is_hatched:
-                axes.add_patch(
-                    Rectangle((x - 0.5, y - 0.5), 1, 1, fill=False, hatch="///", edgecolor=colour, alpha=0.5, linewidth=0)
-                )
-                said = fill(verdicts[pair] or undefined, 18)
-                axes.text(x, y - 0.08, said, ha="center", va="top", color=colour, fontsize=6.5)
-    axes.grid(visible=False)
-    axes.set_xticks(range(len(emotions)), emotions, rotation=30, ha="right", rotation_mode="anchor")
-    axes.set_yticks(range(len(emotions)), emotions)
-    for side in ("left", "bottom"):
-        axes.spines[side].set_visible(False)
-    bar = figure.colorbar(image, ax=axes, shrink=0.85)
-    bar.set_label(f"mean cosine over layers ({equidistance:g}: equidistant)" if rows else "")
-    axes.set_xlabel("hatched: neither more nor less similar" if any(map(says_neither, verdicts.values())) else "", fontsize=7.5)
-    return saved(figure)
+    sheet = Sheet("emotion_similarity", subject, variant)
+    level = (
+        Level(0.0, ""),
+        Level(equidistance, f"{equidistance:.2g}: emotions equally far from each other and from the reference"),
+    )
+    scale = _centred(equidistance, (row["unbiased_cosine"] for row in rows))
+    unbiased = Measure(
+        "unbiased_cosine", "cosine without noise", scale, ("ci_low", "ci_high"), levels=level, spans=(0.0, 1.0), verdict="verdict"
+    )
+    plain = Measure(
+        "cosine_similarity",
+        "plain cosine",
+        scale,
+        null=("null_low", "null_high"),
+        null_meaning="the pair's null: labels permuted within topics",
+        levels=level,
+        spans=(0.0, 1.0),
+    )
+    pairs = {(row["emotion_a"], row["emotion_b"]) for row in rows}
+    if len(pairs) > FEW:
+        ordered = _ordered(rows)
+        shown = ordered if len(ordered) <= SHOWN else [*ordered[: SHOWN // 2], *ordered[-SHOWN // 2 :]]
+        if len(shown) < len(pairs):
+            rows = [row for row in rows if (row["emotion_a"], row["emotion_b"]) in shown]
+            sheet.notes.append(
+                f"{len(shown)} of {len(pairs)} pairs: the {SHOWN // 2} most similar on average over layers, and the {SHOWN // 2} "
+                "least. Picked ends look more extreme than they are. The heat map shows all pairs."
+            )
+        return profiles(sheet, [Strip(unbiased, rows)], ["emotion_a", "emotion_b"], LAYER, shown)
+    return profiles(sheet, [Strip(unbiased, rows), Strip(plain, rows)], ["emotion_a", "emotion_b"], LAYER)
+
+
+def _ordered(rows: Iterable[Row]) -> list[tuple[str, ...]]:
+    """The pairs by the mean of their unbiased cosines, the most similar first, those without any last."""
+    values: dict[tuple[str, ...], list[float]] = {}
+    for row in rows:
+        of_pair = values.setdefault((row["emotion_a"], row["emotion_b"]), [])
+        of_pair += [row["unbiased_cosine"]] if row["unbiased_cosine"] is not None else []
+    means = {pair: sum(known) / len(known) for pair, known in values.items() if known}
+    return [*sorted(means, key=lambda pair: (-means[pair], pair)), *sorted(values.keys() - means.keys())]
+
+
+def _centred(equidistance: float, values: Iterable[float | None]) -> Scale:
+    """From the mirror image of 1, or what is less, down to -1, to 1."""
+    least = min((value for value in values if value is not None), default=1.0)
+    return COSINE._replace(low=max(-1.0, min(2 * equidistance - 1, least)), centre=equidistance)
+
+
+def similarity_heatmap(rows: Iterable[Row], subject: str, variant: str) -> Sheet:
+    """Mean unbiased cosine over layers of every two emotions (rows of `within_model_similarity_by_model`).
+
+    Value, interval and verdict of each pair, in the lower triangle; colours are centred on the cosine of equidistant emotions.
+    """
+    of_pair = {tuple(sorted((row["emotion_a"], row["emotion_b"]))): row for row in rows}
+    emotions = sorted({emotion for pair in of_pair for emotion in pair})
+    equidistance = next(iter(of_pair.values()))["equidistance"] if of_pair else 0.5
+    scale = _centred(equidistance, (row["mean_unbiased_cosine"] for row in of_pair.values()))
+    sheet = Sheet("similarity_heatmap", subject, variant, many=len(emotions) > NUMBERED)
+    n = max(1, len(emotions) - 1)
+    cell = 0.98 if n < NUMBERED else max(0.21, min(0.45, 7.0 / n))
+    panel = sheet.panel(0, 0, cell * n, (0.62 if n < NUMBERED else cell) * n)
+    nan = float("nan")
+    grid = [
+        [
+            number(of_pair[emotions[x], emotions[y + 1]]["mean_unbiased_cosine"])
+            if (emotions[x], emotions[y + 1]) in of_pair
+            else nan
+            for x in range(n)
+        ]
+        for y in range(len(emotions) - 1)
+    ] or [[nan]]
+    painted = paint(grid, scale)
+    axes = panel.axes
+    axes.imshow(painted, interpolation="none", aspect="auto", extent=(-0.5, n - 0.5, n - 0.5, -0.5))
+    axes.set_xlim(-0.5, n - 0.5)
+    axes.set_ylim(n - 0.5, -0.5)
+    panel.framed = False
+    symbols: dict[tuple[Mark, str], list[tuple[float, float, str]]] = {}
+    undefined: list[tuple[float, float]] = []
+    for y in range(len(emotions) - 1):
+        for x in range(y + 1):
+            row = of_pair.get((emotions[x], emotions[y + 1]))
+            colour = on(painted[y][x])
+            if row is None:
+                continue
+            if sheet.many:
+                at = (x, y, colour)
+            else:
+                for text, size, below in _cell(row):
+                    axes.text(x, y + below, text, color=colour, fontsize=size, ha="center", va="top" if below > 0 else "bottom")
+                at = (x + 0.36, y - 0.17, colour)
+            verdict = row["verdict"] or ("-1 by construction" if equidistance == -1 else "no verdict")
+            if row["mean_unbiased_cosine"] is None:
+                undefined.append((x, y))
+                verdict = "not defined"
+            if sheet.many or verdict != "not defined":
+                symbols.setdefault((mark_of(verdict), verdict), []).append(at)
+    shade_undefined(axes, undefined)
+    for (mark, verdict), places in sorted(symbols.items()):
+        stamp(axes, mark, places, 4.0 if sheet.many else 5.0)
+        sheet.means(Entry(verdict, mark.marker, INK.light, INK.light if mark.is_full else "none"))
+    panel.x_ticks = [(x, emotions[x]) for x in range(len(emotions) - 1)]
+    panel.y_ticks = [(y, emotions[y + 1]) for y in range(len(emotions) - 1)]
+    panel.upright = len(emotions) > NUMBERED or any(len(emotion) > 11 for emotion in emotions)
+    scale_bar(sheet, 1, 0, 2.4, scale, f"mean cosine without noise (white: {equidistance:.2g}, equally far)")
+    return sheet
+
+
+def _cell(row: Row) -> list[tuple[str, float, float]]:
+    """What stands in a cell of a pair: the text, its size, and where, below the middle."""
+    value, low, high = (row[name] for name in ("mean_unbiased_cosine", "ci_low", "ci_high"))
+    if value is None:
+        return [("not defined", 7.0, 0.0)]
+    interval = "no interval" if low is None and high is None else f"{_shown(low)} to {_shown(high)}"
+    return [(_shown(value), 8.5, -0.02), (interval, 7.0, 0.06)]
+
+
+def _shown(value: float | None) -> str:
+    return "?" if value is None else f"{value:.2f}".replace("-", "\N{MINUS SIGN}")

@@ -1,0 +1,83 @@
+"""What fresh users tripped over: options that contradict, questions that are broken off, names with blanks."""
+
+import os
+import pty
+import subprocess
+
+import pytest
+from command import arguments, emo, emo_ok, environment
+
+CALM = ("--reference", "calm", "--neutral", "calm")
+
+
+def test_controls_and_no_controls_contradict(workplace):
+    words = ("run", "-d", "mine", "-m", workplace.models[0], *CALM, "--store", workplace.store)
+    ran = emo(*words, "--controls", "words", "--no-controls")
+    assert ran.code == 2 and "--no-controls and --controls words say the opposite" in ran.err
+
+
+def test_no_layer_of_a_method_without_a_null_is_the_best(workplace):
+    ran = emo("vectors", "--best", "--method", "logistic", *CALM, "--store", workplace.store)
+    assert (ran.code, ran.out) == (2, "") and "--best: logistic has no null" in ran.err
+    assert "emo sql direction_quality_by_method" in ran.plain
+
+
+@pytest.mark.parametrize("command", ["compare", "plot", "report", "export"])
+def test_a_method_that_is_not_compared_is_refused_where_it_would_be(workplace, command, tmp_path):
+    ran = emo(command, "--method", "logistic", *CALM, "--store", workplace.store, cwd=tmp_path)
+    assert ran.code == 2 and "--method logistic: only `emo vectors` takes it" in ran.err
+
+
+@pytest.mark.parametrize("answer", [b"\x03", b"\x04"], ids=["Ctrl-C", "end of input"])
+def test_a_question_that_is_broken_off_removes_nothing(workplace, answer):
+    before = sorted(workplace.store.rglob("*"))
+    ours, theirs = pty.openpty()
+    words = arguments("rm", "-m", "tiny-wide", "--store", workplace.store)
+    # a session of its own, whose terminal this is, so that Ctrl-C reaches it
+    process = subprocess.Popen(
+        ["setsid", "--ctty", "--wait", *words], stdin=theirs, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment()
+    )
+    os.close(theirs)
+    asked = b""
+    while b"?" not in asked:
+        asked += process.stderr.read1(1)
+    os.write(ours, answer)
+    out, err = process.communicate(timeout=60)
+    os.close(ours)
+    said = (asked + err).decode()
+    assert process.returncode == 130 and "nothing was removed" in said and "finished parts are kept" not in said
+    assert b"place" in out and sorted(workplace.store.rglob("*")) == before
+
+
+def test_suggested_commands_quote_names(workplace, tmp_path):
+    ran = emo_ok("datasets", "import", workplace.prompts, "-d", "my set", "--store", tmp_path, "--reference", "calm")
+    assert "emo run -d 'my set' --reference calm" in ran.plain
+    assert "emo extract -d 'my set'" in emo("vectors", "-d", "my set", "--store", tmp_path).plain
+    ran = emo("datasets", "show", "my ste", "--store", tmp_path)
+    assert ran.code == 2 and "next: --dataset 'my set'" in ran.plain
+
+
+@pytest.mark.parametrize(
+    ("words", "said", "then"),
+    [
+        (("sqll",), "'sqll' is no command of emo; did you mean sql?", "emo --help"),
+        (("datasets", "lst"), "'lst' is no command of emo datasets; did you mean list?", "emo datasets --help"),
+        (("run", "--darws", "5"), "--darws: no such option of emo run; did you mean --draws?", "emo run --help"),
+        (("--versio",), "--versio: no such option of emo; did you mean --version?", "emo --help"),
+        (("sql", "--format", "jsn"), "--format: 'jsn' is not one of table, csv", "--format json"),
+        (("export", "--as", "ggfu"), "--as: 'ggfu' is not one of safetensors, gguf; did you mean gguf?", "--as gguf"),
+        (("run", "--draws", "many"), "invalid value 'many' for draws (--draws)", "--draws 1000"),
+        (("run", "--seed", "1.5"), "invalid value '1.5' for seed (--seed)", "--seed 0"),
+        (("run", "--draws"), "--draws: a value is missing", "emo run --help"),
+        (("verify", "--repair=1"), "--repair: it takes no value", "emo verify --help"),
+        (("import",), "emo import: FILES is missing", "emo import --help"),
+        (("import", "a.parquet", "--n-layers", "x"), "--n-layers: a whole number is expected", "emo import --help"),
+        (("tables", "a", "b"), "emo tables: 'b' is too much", "emo tables --help"),
+    ],
+    ids=str,
+)
+def test_wrong_words_are_said_in_one_style(words, said, then):
+    ran = emo(*words)
+    assert (ran.code, ran.out) == (2, "")
+    first, last = ran.err.splitlines()
+    assert first.startswith("error: ") and said in first and last == f"next: {then}"
