@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import unquote
 
 from emotion_cli.job.comparisons import DatasetPair, consensus_groups, consensus_partition, cross_model_partitions, dataset_pairs
 from emotion_cli.job.controls import controls_of
@@ -15,6 +14,7 @@ from emotion_cli.job.job import FIGURES_OF, Job, fingerprint
 from emotion_cli.job.known import with_emotions
 from emotion_cli.job.selection import Parts, named, of_figures, variant_name
 from emotion_cli.job.variants import Variant, part_shown, shown_variant
+from emotion_cli.reporting.figures import CAPTIONS, described
 from emotion_cli.reporting.report import Picture
 from warehouse.artifacts import Artifacts
 from warehouse.catalog import Catalog
@@ -51,11 +51,6 @@ class Figures(NamedTuple):
     def dataset(self) -> str:
         """The dataset whose figures they are among."""
         return self.place[0]
-
-    @property
-    def about(self) -> str:
-        """The model that they are of; none for several."""
-        return "" if self.kind == CROSS_MODEL else self.place[1]
 
     @property
     def parts(self) -> tuple[str, ...]:
@@ -252,6 +247,13 @@ def figure_fingerprints(job: Job) -> dict[str, str | None]:
     return {name: manifest.fingerprint if manifest else None for name, manifest in manifests.items()}
 
 
+def _picture(path: str, svg: bytes, dataset: str) -> Picture:
+    kind, title, caption = described(svg)
+    known = CAPTIONS[kind]
+    has_maps = bool(known.many) and caption == known.text(many=True)
+    return Picture(path, svg, kind, dataset, title.removeprefix(known.title).strip(), caption, has_maps)
+
+
 def pictures(job: Job, page: Path) -> list[Picture]:
     """Every drawn figure, as the report shows it; paths lead there from the folder `page`."""
     drawn = []
@@ -261,5 +263,5 @@ def pictures(job: Job, page: Path) -> list[Picture]:
             if entry.name.endswith(".svg"):
                 svg = folder.artifacts.folder / entry.name
                 png = Path(os.path.relpath(svg.with_suffix(".png"), page))
-                drawn.append(Picture(png.as_posix(), svg.read_bytes(), unquote(svg.stem), folder.dataset, folder.about))
+                drawn.append(_picture(png.as_posix(), svg.read_bytes(), folder.dataset))
     return drawn

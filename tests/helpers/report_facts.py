@@ -7,9 +7,11 @@ from emotion_cli.reporting import report
 ENDS = ("", "_ci_low", "_ci_high")
 SHOWN, MISSED = "shown by mean_difference", "not shown by mean_difference, shown by "
 SVG = (
-    b'<?xml version="1.0"?>\n<svg xmlns="http://www.w3.org/2000/svg" width="4pt" height="4pt" viewBox="0 0 4 4">'
-    b'<metadata>x</metadata><!-- y --><defs><path id="p"/></defs><use href="#p"/><g clip-path="url(#p)"/></svg>'
+    b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 4 4" class="emo-figure" role="img" aria-labelledby="f1t f1d" '
+    b'data-kind="test_sets">\n<title id="f1t">Which? m1</title>\n<desc id="f1d">A caption</desc>\n<style>.emo-figure{x:y}</style>\n'
+    b'<rect class="ground" width="100%" height="100%"/><defs><path id="f10" d="M0 0"/></defs><use href="#f10"/></svg>'
 )
+OTHER_SVG = SVG.replace(b"f1", b"f2")
 
 
 def facts(models=(("m1", 8), ("m2", 8)), emotions=("joy", "rage", "shame"), mean=0.6, tracked=None, datasets=("one", "two")):
@@ -220,5 +222,8 @@ def facts(models=(("m1", 8), ("m2", 8)), emotions=("joy", "rage", "shame"), mean
         ]
     variant = {"method": "mean_difference", "reference": "neutral", "pooling": "last"}
     settings = {"neutral": "neutral", "over_layers": "resid_post", "seed": 0, "draws": 1000}
-    pictures = [report.Picture("figures/one/a%2Fb/x.png", SVG, "x", datasets[0], models[0][0])]
+    pictures = [
+        report.Picture("figures/one/a%2Fb/test_sets.png", SVG, "test_sets", datasets[0], "m1, one", "A caption."),
+        report.Picture("figures/one/a%2Fb/x.png", OTHER_SVG, "new_kind", datasets[0], "m1, one", "Another."),
+    ]
     return report.Facts(rows, variant, settings, pictures, tracked)

@@ -88,7 +88,7 @@ def test_every_section_is_on_both_pages_with_its_contents():
     assert "2026-01-02" in text and "(3 layers, 8 dimensions)" in text
     assert "emo extract -d one -d two -m m1 -m m2 --pooling last --bos always" in text
     assert "emo track" not in text.split("### Commands used")[1].split("###")[0]
-    assert "\n\n![x (one, m1)](figures/one/a%252Fb/x.png)\n\none, m1: x\n" in text
+    assert "\n\n![new kind (m1, one)](figures/one/a%252Fb/x.png)\n\nm1, one. Another.\n" in text
 
 
 def test_page_one_answers_with_each_direction_beside_words_alone():
@@ -198,7 +198,7 @@ def outside_code_of(text):
     return re.sub(r"^(`{3,})$.*?^\1$", "", text, flags=re.MULTILINE | re.DOTALL)
 
 
-PICTURE = report.Picture("a b/(1).png", SVG, "a", "d", "m")
+PICTURE = report.Picture("a b/(1).png", SVG, "a", "d", "m", "c")
 
 BLOCKS = {
     "paragraph": lambda text: Paragraph(filled("{text}", {"text": text})),
@@ -238,7 +238,7 @@ def test_escaped_text_is_the_text_in_both_formats(block, text):
     of_markdown = parsed(markdown.page("t", chapters))
     assert of_html.open == of_markdown.open == []
     for page in (of_html, of_markdown):
-        alts = [" ".join(value.split()) for name, value in page.attributes if name == "alt"]
+        alts = [" ".join(value.split()) for name, value in page.attributes if name in ("alt", "aria-label")]
         seen = [*alts, *page.lines, *(line.removesuffix(" (emo sql q)").removesuffix(": x") for line in page.lines)]
         assert {shown, f"before {shown} after"} & set(seen)
         assert not {"script", "em", "a"} & set(page.tags[page.tags.index("main") if "main" in page.tags else 0 :])
@@ -384,6 +384,16 @@ def test_massive_activations_are_said_with_the_data():
 
 def test_thresholds_are_those_of_the_extraction():
     assert (data.CONCENTRATED, data.MIXED) == (profile.CONCENTRATED, profile.MIXED)
+
+
+def test_figures_are_parts_of_the_page_with_their_rules_once():
+    page = pages()["report.html"]
+    assert page.count("<svg") == page.count("<figure>") == 2 and page.count(".emo-figure{x:y}") == 1
+    assert "<desc" not in page and page.count("<title") == 1 and 'aria-labelledby="f1t' not in page
+    assert 'aria-label="Lines of AUROC by layer on each test set' in page and '<use href="#f10"/>' in page
+    assert "<figcaption>m1, one. A caption.</figcaption>" in page
+    japanese = pages(lang="ja")["report.html"]
+    assert "A caption." not in japanese and "m1, one\uff1aAnother." in japanese
 
 
 def test_tables_have_captions_and_can_be_reached_with_the_keyboard():

@@ -9,14 +9,17 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure: its PNG relative to the page's folder, its SVG, its name, and what it is of."""
+    """A figure: its PNG relative to the page's folder, its SVG, its kind, what it is of, and its caption in English."""
 
     path: str
     svg: bytes
-    name: str
+    kind: str
     dataset: str
     subject: str
-    """A model, two datasets of a model, or `across models`."""
+    """The models and datasets that it is of, in words."""
+    caption: str
+    has_maps: bool = False
+    """Whether its labels are so many that each is a row of a map."""
 
 
 @dataclass(frozen=True)

@@ -1,23 +1,36 @@
 """Blocks as one HTML file that needs nothing else: style and figures are in it, and it may run and request nothing."""
 
+import re
 from collections.abc import Sequence
 from functools import cache
+from html import escape
 from typing import TYPE_CHECKING
 
-from emotion_cli.reporting.report import svg
 from emotion_cli.reporting.report.blocks import Chapter, Code, Figure
 from emotion_cli.reporting.report.language import Language
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
+STYLE = re.compile(r"<style>(.*?)</style>\s*", re.DOTALL)
+DESCRIPTION = re.compile(r"<(title|desc)\b[^>]*>.*?</\1>\s*", re.DOTALL)
+LABEL = re.compile(r'aria-labelledby="[^"]*"')
+"""What `emotion_cli.reporting.figures.svg` puts into a figure that may also stand alone."""
+
 
 def page(title: str, chapters: Sequence[Chapter], words: Language) -> str:
     """The page, with a list of its chapters."""
     figures = [block for chapter in chapters for block in chapter.blocks if isinstance(block, Figure)]
-    drawn = {block.picture.path: svg.element(block.picture.svg, f"f{i}-", block.alt) for i, block in enumerate(figures, 1)}
+    styles = dict.fromkeys(style for block in figures for style in STYLE.findall(block.picture.svg.decode()))
     template = _environment().get_template("page.html")
-    return template.render(title=title, chapters=chapters, words=words, drawn=drawn)
+    return template.render(title=title, chapters=chapters, words=words, styles=list(styles))
+
+
+def _inlined(figure: Figure) -> str:
+    """A figure as a part of the page: its rules are in the page's style, and its title and caption stand beside it."""
+    svg = DESCRIPTION.sub("", STYLE.sub("", figure.picture.svg.decode()))
+    label = f'aria-label="{escape(figure.alt)}"'
+    return LABEL.sub(lambda _: label, svg, count=1)
 
 
 @cache
@@ -34,5 +47,6 @@ def _environment() -> "Environment":
         lstrip_blocks=True,
     )
     environment.tests["code"] = lambda piece: isinstance(piece, Code)
+    environment.filters["inlined"] = _inlined
     environment.filters["kind"] = lambda block: type(block).__name__
     return environment

@@ -8,6 +8,7 @@ from importlib.resources import files
 from typing import Any
 
 from emotion_cli.reporting.report.blocks import Inline, filled, plain
+from emotion_cli.reporting.report.facts import Picture
 
 LANGUAGES = ("en", "ja")
 
@@ -39,10 +40,14 @@ class Language:
         """What a table shows."""
         return filled(self.messages["tables"][message], values)
 
-    def figure(self, kind: str) -> tuple[Inline, str] | None:
-        """How a kind of figure is read, and what it shows in place of the picture; None for an unknown kind."""
-        known = self.messages["figures"].get(kind)
-        return None if known is None else (filled(known["caption"], {}), known["alt"])
+    def alt(self, kind: str) -> str:
+        """What a kind of figure shows, in its place; for an unknown kind its name."""
+        return self.messages["figures"].get(kind, kind.replace("_", " "))
+
+    def caption_of(self, picture: Picture) -> str:
+        """How a figure is read: its own caption in English, else a translation where there is one."""
+        translated = self.messages["captions"].get(picture.kind, {})
+        return translated.get("maps" if picture.has_maps else "text", picture.caption)
 
     def verdict(self, verdict: str, /) -> str:
         """A verdict of a query as it stands in a table."""

@@ -135,7 +135,7 @@ def write(facts: Facts, words: Language) -> Iterable[Block]:
                 sorted(rows, key=lambda row: (row["test_set"] or "", row["model"], row["emotion"])), words, dataset=dataset
             )
         yield from _other_methods(facts, words, dataset)
-        yield from figures(facts, words, DIRECTIONS, dataset=dataset)
+        yield from figures(facts, words, DIRECTIONS, dataset)
     if not facts.of(BEST):
         yield Paragraph(words.sentence("not_measured"))
 

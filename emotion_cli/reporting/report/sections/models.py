@@ -40,15 +40,23 @@ CARRIED = Layout(
         number("q", ".2g", "q_value"),
         number("could_be_shown", ".2f", "smallest_effect"),
         number("ceiling", ".2f"),
-        number("specificity", ".3f", "specificity", "specificity_low", "specificity_high"),
-        number("others_cosine", ".3f", "others_cosine", "others_low", "others_high"),
+        number("specificity", ".3f", "specificity_low", "specificity_high"),
+        number("others_cosine", ".3f", "others_low", "others_high"),
         number("random_words", ".2f", "of_words"),
         number("its_embeddings", ".2f", "of_embeddings"),
         number("embeddings_together", ".2f"),
-        number("transfer_auroc", ".3f"),
-        number("its_null_to", ".3f", "transfer_null_high"),
-        number("own_auroc", ".3f"),
         number("verdict", VERDICT, "verdict"),
+    ),
+)
+TRANSFERRED = Layout(
+    "transferred",
+    ALIGNMENT,
+    (
+        text("carried", "way"),
+        text("emotion"),
+        number("transfer_auroc", ".3f"),
+        number("null_to", ".3f", "transfer_null_high"),
+        number("own_auroc", ".3f"),
     ),
 )
 
@@ -131,7 +139,8 @@ def write(facts: Facts, words: Language) -> Iterable[Block]:
             yield Items([*_judged(members, words)])
         if aligned:
             yield CARRIED.of([_shown(row, words) for row in aligned], words, dataset=dataset)
-        yield from figures(facts, words, ACROSS, dataset=dataset)
+            yield TRANSFERRED.of([_shown(row, words) for row in aligned], words, dataset=dataset)
+        yield from figures(facts, words, ACROSS, dataset)
 
 
 def _near(rows: Sequence[Row], words: Language, model_a: str, model_b: str) -> Inline:

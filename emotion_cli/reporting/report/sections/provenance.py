@@ -8,7 +8,7 @@ from typing import Any
 from emotion_cli.reporting.report.blocks import Block, Code, Heading, Items, Listing, Paragraph
 from emotion_cli.reporting.report.facts import Facts, Row, grouped
 from emotion_cli.reporting.report.language import Language
-from emotion_cli.reporting.report.sections.pictures import figure, kind_of
+from emotion_cli.reporting.report.sections.pictures import PLACED, figure
 from emotion_cli.reporting.report.tables import Layout, text
 
 READS = ("extractions",)
@@ -116,7 +116,7 @@ def _visualizations(facts: Facts, words: Language) -> Iterable[Block]:
         return
     yield Paragraph(words.sentence("figures_shown", total=len(facts.pictures)))
     yield Items([words.sentence("figures_in", folder=Code(folder), count=len(members)) for folder, members in _folders(facts)])
-    yield from (figure(picture, words) for picture in facts.pictures if kind_of(picture) is None)
+    yield from (figure(picture, words) for picture in facts.pictures if picture.kind not in PLACED)
 
 
 def _folders(facts: Facts) -> Sequence[tuple[str, Sequence[Row]]]:

@@ -39,6 +39,11 @@ def pair_of(row: Row, words: Language) -> str:
     return words.text("pair", a=row["emotion_a"], b=row["emotion_b"])
 
 
+def pairs_of(rows: Sequence[Row], words: Language) -> str:
+    """The pairs of emotions of some rows, in a sentence."""
+    return words.text("then").join(pair_of(row, words) for row in rows)
+
+
 def means(rows: Sequence[Row]) -> list[Row]:
     """The rows whose mean cosine is defined."""
     return [row for row in rows if row["mean_cosine_similarity"] is not None]
@@ -73,8 +78,7 @@ def _not_shown(rows: Sequence[Row], words: Language) -> Numbers | None:
         return None
     elsewhere = grouped([row for row in members if row["shown_by"]], ("shown_by",))
     others = [
-        words.text("shown_by_others", pairs=words.listed(pair_of(row, words) for row in of_some), methods=key["shown_by"])
-        for key, of_some in elsewhere
+        words.text("shown_by_others", pairs=pairs_of(of_some, words), methods=key["shown_by"]) for key, of_some in elsewhere
     ]
     could = power("power_auroc", [row["smallest_auroc"] for row in members], 1.0, words)
     return {"method": members[0]["method"], "could": words.text("sentences_in_a_row", first=could, then=" ".join(others)).strip()}
@@ -110,14 +114,14 @@ def write(facts: Facts, words: Language) -> Iterable[Block]:
         yield Items([*_judged(rows, words)])
         yield PAIRS.of([{**row, "pair": pair_of(row, words), "verdict": _verdict(row)} for row in rows], words, dataset=dataset)
         yield from listed(OPEN_QUESTIONS, facts, words, dataset=dataset)
-        yield from figures(facts, words, WITHIN, dataset=dataset)
+        yield from figures(facts, words, WITHIN, dataset)
 
 
 def _judged(rows: Sequence[Row], words: Language) -> Iterable[Inline]:
     """A sentence for each verdict of each model."""
     judged = [{**row, "verdict": _verdict(row)} for row in rows]
     for key, members in grouped(judged, ("model", "verdict")):
-        yield words.judged(key["verdict"], subject=key["model"], cases=words.listed(pair_of(row, words) for row in members))
+        yield words.judged(key["verdict"], subject=key["model"], cases=pairs_of(members, words))
 
 
 def _verdict(row: Row) -> str:

@@ -74,7 +74,7 @@ def write(facts: Facts, words: Language) -> Iterable[Block]:
         yield from listed(SAYINGS, facts, words, **key)
         shown = [row for _, of_model in grouped(members, ("model",)) for row in _at_depths(of_model)]
         yield SHIFTS.of(shown, words, **key)
-        yield from figures(facts, words, PICTURES, dataset=key["dataset_b"])
+        yield from figures(facts, words, PICTURES, key["dataset_b"])
 
 
 def _at_depths(rows: Sequence[Row]) -> list[Row]:
