@@ -24,6 +24,13 @@ def pytest_addoption(parser):
     parser.addoption("--model-mutations", type=int, default=300, help="mutated model folders (make faults: 3,000)")
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config):
+    # without this option, pytest-mpl draws and compares nothing
+    if hasattr(config.option, "mpl"):
+        config.option.mpl = True
+
+
 @pytest.fixture(scope="session")
 def cache() -> Path:
     """The cache of converted models that `make run` uses, so that a conversion happens once a machine."""

@@ -1,4 +1,8 @@
-"""A table as lines of text that fit a width: constant columns above it, the middle left out, or one record after another."""
+"""A table as lines of text that fit a width.
+
+What fits is left as it is. Else columns of one value stand above it, names and texts are wrapped, the middle columns are left
+out, and where even that shows little, one record stands below the other.
+"""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -70,15 +74,16 @@ def lay_out(names: Sequence[str], rows: Sequence[Sequence[Any]], fit: Fit) -> li
     if not names:
         return []
     names = [for_people(name) for name in names]
+    columns = _columns(names, rows, whole=fit.width is None or fit.everything)
     if fit.width is None or not rows:
-        columns = _columns(names, rows, whole=True)
         return _table(columns, [column.natural for column in columns])
+    if _sum([column.natural for column in columns]) <= fit.width:
+        return _fitted(columns, len(rows), fit)
     constant = _constant(rows, len(names))
     varying = [i for i in range(len(names)) if i not in constant] or [len(names) - 1]
     above = [i for i in constant if i not in varying]
     lines = _heading([(names[i], for_people(rows[0][i], whole=fit.everything)) for i in above], fit.width)
-    columns = _columns([names[i] for i in varying], [[row[i] for i in varying] for row in rows], whole=fit.everything)
-    return [*lines, *_fitted(columns, len(rows), fit)]
+    return [*lines, *_fitted([columns[i] for i in varying], len(rows), fit)]
 
 
 def _fitted(columns: list[_Column], n_rows: int, fit: Fit) -> list[str]:

@@ -141,7 +141,7 @@ def show(start: Start, model: Model = None) -> None:
         start.rows.write(pa.Table.from_pylist(rows))
         return
     for i, (_, of_model) in enumerate(groupby(rows, key=MODEL_AND_SET)):
-        write_lines([*([""] if i else []), *_screen(list(of_model), _width(), BLOCKS if _has_blocks() else SIGNS)])
+        write_lines([*([""] if i else []), *screen_of(list(of_model), _width(), BLOCKS if _has_blocks() else SIGNS)])
     for line in _legend(rows):
         start.console.note(line)
 
@@ -186,13 +186,13 @@ def _of_variant(settings: Settings, rows: list[dict[str, Any]]) -> list[dict[str
         chosen = [given] if isinstance(given, str) else list(given)
         for value in chosen:
             if value not in known:
-                raise unknown(f"--{name}", value, known, hint=f"emo vectors --best --{name} {value}")
+                raise unknown(f"--{name}", value, known, hint=f"--{name} {known[0]}")
         chosen = chosen or [usual if usual in known else known[0]]
         rows = [row for row in rows if row[name] in chosen]
     return rows
 
 
-def _screen(rows: Sequence[Mapping[str, Any]], width: int, blocks: str) -> list[str]:
+def screen_of(rows: Sequence[Mapping[str, Any]], width: int, blocks: str) -> list[str]:
     """The lines of one model and dataset."""
     made = "{method}, reference {reference}, {pooling}".format(**rows[0])
     left = max(len(row["test_set"] or FOLDS) for row in rows)

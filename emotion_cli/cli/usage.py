@@ -7,7 +7,7 @@ from typing import Any
 import typer
 
 from emotion_cli.errors import UsageError
-from emotion_cli.suggestions import did_you_mean, unknown
+from emotion_cli.suggestions import did_you_mean, nearest, unknown
 
 _WORDING = {
     r"No such command '(?P<value>.*?)'\..*": "{value!r} is no command of {path}",
@@ -26,7 +26,10 @@ def usage_error(error: typer.TyperException, arguments: Sequence[str], app: Any)
     parameters = context.command.params if context is not None else []
     if option := getattr(error, "option_name", None) if type(error).__name__ == "NoSuchOption" else None:
         known = [flag for parameter in parameters for flag in (*parameter.opts, *parameter.secondary_opts) if flag[:1] == "-"]
-        return UsageError(f"{option}: no such option of {path}{did_you_mean(option, [*known, '--help'])}", hint=hint)
+        # the dashes are alike in all of them
+        named = {flag.lstrip("-"): flag for flag in [*known, "--help"]}
+        meant = named.get(nearest(option.lstrip("-"), named) or "")
+        return UsageError(f"{option}: no such option of {path}{f'; did you mean {meant}?' if meant else ''}", hint=hint)
     if (parameter := getattr(error, "param", None)) is not None:
         return _of_parameter(error, parameter, path, hint)
     for pattern, wording in _WORDING.items():

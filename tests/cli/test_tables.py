@@ -112,15 +112,18 @@ def test_what_fits_is_left_as_it_is():
 
 
 def test_columns_of_one_value_stand_above():
-    assert lay_out(["a", "b", "c"], [[1, "x", None], [1, "y", None]], Fit(40)) == [
-        "the same in every row: a = 1, c = NULL",
+    long = "x" * 21
+    assert lay_out([long, "b", "c"], [[1, "x", None], [1, "y", None]], Fit(24)) == [
+        "the same in every row:",
+        f"{long} =",
+        "1, c = NULL",
         "",
         "b",
         "-",
         "x",
         "y",
     ]
-    assert lay_out(["a", "b"], [[1, 2], [1, 2]], Fit(40))[2:] == ["b", "-", "2", "2"]
+    assert lay_out([long, "b"], [[1, 2], [1, 2]], Fit(20))[-4:] == ["b", "-", "2", "2"]
 
 
 def test_columns_of_equal_name_keep_their_values():

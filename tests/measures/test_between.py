@@ -57,8 +57,7 @@ def test_the_dual_map_is_ridge_regression(width, left_out):
         used = rng.permutation(40)[left_out:]
         labels[draw, rng.integers(0, 2, len(used)), used] = 1
         labels[draw, :, used[:4]] = [[1, 0], [1, 0], [0, 1], [0, 1]]
-    gram = x @ x.T
-    alpha = ridge(gram, np.linalg.inv(gram + 2.5 * np.eye(40)), 2.5, v @ x.T, rows_of(labels))
+    alpha = ridge(x @ x.T, 2.5, v @ x.T, rows_of(labels))
     for draw in range(3):
         used = labels[draw].any(0)
         expected = v[draw] @ plain_map(x[used], y[used], labels[draw].argmax(0)[used], 2.5)

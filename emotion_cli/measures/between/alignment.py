@@ -411,7 +411,7 @@ def _regressed(ends: Sequence["_End"], fit: Fit, source: np.ndarray, rows: Rows)
     maps = []
     for _, i, j in _WAYS:
         learnt = ends[i].learnt[fit.labels]
-        alpha = ridge(ends[i].fit, learnt.inverse, learnt.strength, source @ ends[i].source_to_fit, rows)
+        alpha = ridge(ends[i].fit, learnt.strength, source @ ends[i].source_to_fit, rows)
         maps.append(_Map(alpha, squares_of(alpha, ends[j].fit)))
     return maps
 
@@ -443,7 +443,6 @@ class _Learnt(NamedTuple):
     """The inputs of one kind of map from one model, for all emotions: components are `basis` [row of F, k] of rows."""
 
     strength: float
-    inverse: np.ndarray
     basis: np.ndarray
 
 
@@ -467,6 +466,4 @@ class _End:
             strength = strength_of(spectrum, counterpart.gram[np.ix_(rows, rows)], free)
             basis = np.zeros((len(fit), max(0, min(COMPONENTS, free // 2, len(spectrum.values)))))
             basis[places] = basis_of(spectrum, len(labels), basis.shape[1])
-            # maps on one label use fewer rows than they leave out, and never need it
-            inverse = np.linalg.inv(self.fit + strength * np.eye(len(fit))) if len(labels) > 1 else self.fit
-            self.learnt[labels] = _Learnt(strength, inverse, basis)
+            self.learnt[labels] = _Learnt(strength, basis)

@@ -41,7 +41,8 @@ def carried_cosines(
     for number, split in enumerate(thirds_of(design, sampling, splits)):
         trials = trials_of(design, split, relabelling, [fit])
         # a control with one layer is the source of many pairs
-        sources = {id(source): _Source(source, split, design) for source, _ in spaces if not source.flat}
+        distinct = {id(source): source for source, _ in spaces if not source.flat}
+        sources = {number: _Source(source, split, design) for number, source in distinct.items()}
 
         def work(
             pair: int,
@@ -75,13 +76,12 @@ def _carried(source: _Source, target: Space, design: Design, split: Thirds, tria
         target.gram[np.ix_(a, b)] for a, b in ((fit_rows, fit_rows), (fit_rows, target_rows), (target_rows, target_rows))
     )
     strength = strength_of(source.spectrum, fit, len(fit_rows) - len(design.labels))
-    inverse = np.linalg.inv(source.fit + strength * np.eye(len(fit_rows)))
     starts = squares_of(trials.source, source.source)
     lengths, _ = lengths_of(trials, of_target, target.zero)
     cosines = []
     for i, emotion in enumerate(design.emotions):
         rows = trials.fitted[emotion, tuple(design.labels)]
-        alpha = ridge(source.fit, inverse, strength, trials.source[i] @ source.source_to_fit, rows)
+        alpha = ridge(source.fit, strength, trials.source[i] @ source.source_to_fit, rows)
         squares = squares_of(alpha, fit)
         # a map that carries nothing leaves rounding, whose direction means nothing
         squares = np.where((squares > FLAT * starts[i]) & (starts[i] > source.zero), squares, np.nan)

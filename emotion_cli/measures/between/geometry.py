@@ -51,10 +51,16 @@ def _u_centred(products: np.ndarray) -> np.ndarray:
     n = products.shape[-1]
     if n < 4:
         return np.full_like(products, np.nan)
-    off = 1 - np.eye(n)
-    bare = products * off
+    bare = np.array(products)
+    places = np.arange(n)
+    bare[..., places, places] = 0
     along, down = bare.sum(-1, keepdims=True), bare.sum(-2, keepdims=True)
-    return (bare - (along + down) / (n - 2) + bare.sum((-2, -1), keepdims=True) / ((n - 1) * (n - 2))) * off
+    total = bare.sum((-2, -1), keepdims=True) / ((n - 1) * (n - 2))
+    # in place: these matrices are made for every layer and every group of topics
+    bare -= (along + down) / (n - 2)
+    bare += total
+    bare[..., places, places] = 0
+    return bare
 
 
 def residual_pattern(gram: np.ndarray, n_labels: int, *, without_topics: bool) -> np.ndarray:
@@ -150,26 +156,26 @@ def geometries(
     `rows` [unit, prompt] are the prompts that count; whole units are paired at random for the null, and left out: `groups`
     [group, unit] says which stay when a group of topics is left out. The value is NaN where a layer's prompts do not differ.
     """
-    used = [sorted({pair[i] for pair in pairs}) for i in (0, 1)]
-    index = np.array([used[0].index(i) for i, _ in pairs]), np.array([used[1].index(j) for _, j in pairs])
-    patterns = [[measure.run(model[layer]) for layer in layers] for model, layers in zip((a, b), used, strict=True)]
+    layers = [list(dict.fromkeys(pair[i] for pair in pairs)) for i in (0, 1)]
+    index = tuple(np.array([layers[i].index(pair[i]) for pair in pairs]) for i in (0, 1))
+    patterns = [[measure.run(model[layer]) for layer in of_model] for model, of_model in zip((a, b), layers, strict=True)]
     everyone = rows.ravel()
     left, right = (_Patterns(np.array([pattern(everyone) for pattern in model])) for model in patterns)
-    values = _products(left.unit, right.unit, index)
+    values = _products(left.by_pair, right.by_pair, index)
     null = np.empty((sampling.draws, len(pairs)))
     places = np.arange(rows.size).reshape(rows.shape)
     orders = [places[sampling.generator("pairing", str(draw)).permutation(len(rows))].ravel() for draw in range(sampling.draws)]
 
     def draw(i: int) -> None:
-        null[i] = _products(left.permuted(orders[i]), right.unit, index)
+        null[i] = _products(left.permuted(orders[i]), right.by_pair, index)
 
     each(draw, range(sampling.draws))
     without = np.empty((len(groups), len(pairs)))
 
     def leave_out(i: int) -> None:
         kept = rows[groups[i]].ravel()
-        part_a, part_b = (_unit(_triangles(np.array([pattern(kept) for pattern in model]))) for model in patterns)
-        without[i] = _products(part_a, part_b, index)
+        part_a, part_b = ([pattern(kept).ravel() for pattern in model] for model in patterns)
+        without[i] = _cosines(part_a, part_b, index)
 
     each(leave_out, range(len(groups)))
     return [
@@ -193,8 +199,10 @@ def best_depths(
         first = rng.permutation(names)[: len(names) // 2]
         chosen = np.isin(topics, first)
         halves.append((np.flatnonzero(chosen), np.flatnonzero(~chosen)))
-    rights = [[_patterns(b, half) for half in pair] for pair in halves]
-    lefts = [[_Patterns(np.array([hsic_pattern(gram[np.ix_(half, half)]) for gram in a])) for half in pair] for pair in halves]
+    lefts, rights = (
+        [[_Patterns(np.array([hsic_pattern(gram[np.ix_(half, half)]) for gram in model])) for half in pair] for pair in halves]
+        for model in (a, b)
+    )
 
     def chosen_and_measured(orders: Sequence[Sequence[np.ndarray]] | None) -> tuple[list[np.ndarray], list[np.ndarray]]:
         choices: list[list[np.ndarray]] = [[], []]
@@ -202,8 +210,8 @@ def best_depths(
         for i, (left, right) in enumerate(zip(lefts, rights, strict=True)):
             halves = []
             for j in (0, 1):
-                table = left[j].unit if orders is None else left[j].permuted(orders[i][j])
-                halves.append(np.nan_to_num(table @ right[j].T, nan=-np.inf))
+                table = left[j].by_pair if orders is None else left[j].permuted(orders[i][j])
+                halves.append(np.nan_to_num(table.T @ right[j].by_pair, nan=-np.inf))
             for choosing, measuring in (halves, halves[::-1]):
                 for way, (chooses, tells) in enumerate(((choosing, measuring), (choosing.T, measuring.T))):
                     best = chooses.argmax(1)
@@ -232,40 +240,44 @@ def best_depths(
 
 
 class _Patterns:
-    """Patterns [layer, prompt, prompt] as unit vectors over pairs of prompts, in any order of the prompts."""
+    """Patterns [layer, prompt, prompt] as unit vectors over pairs of prompts, in any order of the prompts.
+
+    `by_pair` [pair, layer]: what is picked for a permutation are whole rows.
+    """
 
     def __init__(self, squares: np.ndarray) -> None:
         self._upper = np.triu_indices(squares.shape[1], 1)
-        self.unit = _unit(_triangles(squares))
-        # pairs first: what is picked for a permutation are whole rows, and their length does not depend on the order
-        lengths = np.linalg.norm(squares.reshape(len(squares), -1), axis=1) / np.sqrt(2)
-        self._by_pair = np.ascontiguousarray(
-            (squares / np.where(lengths > 0, lengths, np.nan)[:, None, None]).reshape(len(squares), -1).T
-        )
+        # the length does not depend on the order; the diagonal is 0, and each pair is there twice
+        flat = squares.reshape(len(squares), -1)
+        lengths = np.sqrt(np.einsum("lp,lp->l", flat, flat) / 2)
+        self._places = np.ascontiguousarray(flat.T)
+        self._places /= np.where(lengths > 0, lengths, np.nan)
+        self._size = squares.shape[1]
+        self.by_pair = self.permuted(np.arange(self._size))
 
     def permuted(self, order: np.ndarray) -> np.ndarray:
-        """Unit vectors [layer, pair] with the prompts in another order."""
+        """Unit vectors [pair, layer] with the prompts in another order."""
         rows, columns = self._upper
-        return self._by_pair.take(order[rows] * len(order) + order[columns], axis=0).T
+        return self._places.take(order[rows] * self._size + order[columns], axis=0)
 
 
-def _patterns(grams: Sequence[np.ndarray], rows: np.ndarray) -> np.ndarray:
-    return _unit(_triangles(np.array([hsic_pattern(gram[np.ix_(rows, rows)]) for gram in grams])))
+def _products(a: np.ndarray, b: np.ndarray, index: tuple[np.ndarray, ...]) -> np.ndarray:
+    """Inner products [pair of layers] of columns of two tables [pair, layer], of the columns that `index` names."""
+    first, second = index
+    if len(first) > 2 * max(a.shape[1], b.shape[1]):
+        return (a.T @ b)[index]
+    a, b = (
+        table if np.array_equal(used, np.arange(table.shape[1])) else table[:, used] for table, used in ((a, first), (b, second))
+    )
+    return np.einsum("tp,tp->p", a, b)
 
 
-def _triangles(squares: np.ndarray) -> np.ndarray:
-    """Upper triangles [layer, pair] of symmetric matrices [layer, prompt, prompt]."""
-    rows, columns = np.triu_indices(squares.shape[1], 1)
-    return squares[:, rows, columns]
-
-
-def _unit(vectors: np.ndarray) -> np.ndarray:
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return vectors / np.where(lengths > 0, lengths, np.nan)
-
-
-def _products(a: np.ndarray, b: np.ndarray, index: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
-    """Inner products [pair] of rows of two tables."""
-    if len(index[0]) <= 2 * max(len(a), len(b)):
-        return np.einsum("pt,pt->p", a[index[0]], b[index[1]])
-    return (a @ b.T)[index]
+def _cosines(a: Sequence[np.ndarray], b: Sequence[np.ndarray], index: tuple[np.ndarray, ...]) -> np.ndarray:
+    """Cosines [pair of layers] of the vectors that `index` names; NaN for one without length."""
+    if len(index[0]) > 2 * max(len(a), len(b)):
+        products = (np.array(a) @ np.array(b).T)[index]
+    else:
+        products = np.array([a[i] @ b[j] for i, j in zip(*index, strict=True)])
+    of_a, of_b = (np.sqrt([vector @ vector for vector in vectors]) for vectors in (a, b))
+    lengths = of_a[index[0]] * of_b[index[1]]
+    return products / np.where(lengths > 0, lengths, np.nan)

@@ -5,9 +5,9 @@ The map from model X to Y that ridge regression fits on rows F with an unpenalis
 
     (K + strength) alpha + Z b = g,   Z' alpha = 0,   K = X_F X_F',   Z the labels of the rows
 
-A relabelling changes Z, and which rows are left out because they are the emotion that is to be carried. With the inverse
-of K + strength for ALL rows of F at hand, leaving out m rows costs a system of m equations: one factorisation a split
-serves every emotion, every relabelling and every group of topics that the jackknife leaves out.
+A relabelling changes Z, and which rows are left out. Rows that no draw uses, those of the emotion that is to be carried, are left
+out once; with the inverse of K + strength for all others at hand, leaving out m rows costs a system of m equations. So one
+factorisation a split and emotion serves every relabelling and every group of topics that the jackknife leaves out.
 """
 
 from typing import NamedTuple
@@ -18,13 +18,13 @@ import numpy as np
 class Rows(NamedTuple):
     """Which rows of F a batch of maps is fitted on.
 
-    labels [draw, label, row] is 1 where a row counts for a label, all zero for rows left out; out [draw, m] are the rows left
-    out and inn [draw, m'] those used, both filled up with the number of rows where there are fewer.
+    labels [draw, label, row] is 1 where a row counts for a label, all zero for rows left out; common [row] tells which rows any
+    draw uses; out [draw, m] are the places among these of the rows left out, filled up with their number where there are fewer.
     """
 
     labels: np.ndarray
+    common: np.ndarray
     out: np.ndarray
-    inn: np.ndarray
 
     @property
     def used(self) -> np.ndarray:
@@ -35,7 +35,8 @@ class Rows(NamedTuple):
 def rows_of(labels: np.ndarray) -> Rows:
     """The rows of a batch from its labels [draw, label, row]."""
     used = np.asarray(labels.any(1))
-    return Rows(labels, _padded(~used), _padded(used))
+    common = np.flatnonzero(used.any(0))
+    return Rows(labels, common, _padded(~used[:, common]))
 
 
 def _padded(mask: np.ndarray) -> np.ndarray:
@@ -45,46 +46,26 @@ def _padded(mask: np.ndarray) -> np.ndarray:
     return np.where(np.take_along_axis(mask, order, 1), order, mask.shape[1])
 
 
-def ridge(gram: np.ndarray, inverse: np.ndarray, strength: float, towards: np.ndarray, rows: Rows) -> np.ndarray:
-    """Dual coefficients alpha [draw, row] for `towards` = v X_F' [draw, row].
-
-    `gram` [row, row] is K, `inverse` that of K + strength. The smaller of two equivalent systems is solved: over the rows
-    used, or over the rows left out.
-    """
-    if rows.inn.shape[1] <= rows.out.shape[1]:
-        return _over_rows_used(gram, strength, towards, rows)
-    return _over_rows_left_out(inverse, towards, rows)
-
-
-def _over_rows_used(gram: np.ndarray, strength: float, towards: np.ndarray, rows: Rows) -> np.ndarray:
-    draws, n = towards.shape
-    used = rows.inn
-    system = _bordered(gram)[used[:, :, None], used[:, None, :]]
-    system[:, np.arange(used.shape[1]), np.arange(used.shape[1])] += np.where(used < n, strength, 1.0)
-    right = np.concatenate([towards[:, None], rows.labels], 1) * rows.used[:, None]
-    right = np.take_along_axis(_widened(right), used[:, None], 2)
-    solved = np.linalg.solve(system, right.transpose(0, 2, 1))
-    cross = right[:, 1:] @ solved
-    weights = _without_means(cross)
-    alpha = np.zeros((draws, n + 1))
-    np.put_along_axis(alpha, used, (solved @ weights)[..., 0], 1)
-    return alpha[:, :n]
-
-
-def _over_rows_left_out(inverse: np.ndarray, towards: np.ndarray, rows: Rows) -> np.ndarray:
-    draws, n = towards.shape
-    used, out = rows.used, rows.out
-    right = np.concatenate([(towards * used)[:, None], rows.labels], 1)
+def ridge(gram: np.ndarray, strength: float, towards: np.ndarray, rows: Rows) -> np.ndarray:
+    """Dual coefficients alpha [draw, row] for `towards` = v X_F' [draw, row]; `gram` [row, row] is K."""
+    common, out = rows.common, rows.out
+    n = len(common)
+    labels = rows.labels[:, :, common]
+    used = labels.sum(1)
+    inverse = np.linalg.inv(gram[np.ix_(common, common)] + strength * np.eye(n))
+    right = np.concatenate([(towards[:, common] * used)[:, None], labels], 1)
     reached = (right.reshape(-1, n) @ inverse).reshape(right.shape)
     at_out = np.take_along_axis(_widened(reached), out[:, None], 2)
     system = _bordered(inverse)[out[:, :, None], out[:, None, :]]
     system[:, np.arange(out.shape[1]), np.arange(out.shape[1])] += out == n
     solved = np.linalg.solve(system, at_out.transpose(0, 2, 1))
-    cross = rows.labels @ reached.transpose(0, 2, 1) - at_out[:, 1:] @ solved
+    cross = labels @ reached.transpose(0, 2, 1) - at_out[:, 1:] @ solved
     weights = _without_means(cross)
-    back = np.zeros((draws, n + 1))
+    back = np.zeros((len(towards), n + 1))
     np.put_along_axis(back, out, (solved @ weights)[..., 0], 1)
-    return ((weights.transpose(0, 2, 1) @ reached)[:, 0] - back[:, :n] @ inverse) * used
+    alpha = np.zeros_like(towards)
+    alpha[:, common] = ((weights.transpose(0, 2, 1) @ reached)[:, 0] - back[:, :n] @ inverse) * used
+    return alpha
 
 
 def _without_means(cross: np.ndarray) -> np.ndarray:

@@ -5,7 +5,6 @@ principal angles (Bjorck and Golub 1973). Bases are kept as coefficients of prom
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
 
 import numpy as np
 
@@ -173,11 +172,13 @@ def overlaps_between(a: Space, b: Space, design: Design, sampling: Sampling) -> 
     splits = thirds_of(design, sampling, N_SPLITS)
     results = []
     for mapping, source, target in zip(MAPPINGS, (a, b), (b, a), strict=True):
-        ends = [_fitted(source, target, design, split) for split in splits]
+        strengths = [_strength(source, target, design, split) for split in splits]
         for emotion in design.emotions:
             by_split = [
-                _summaries(_carried(source, target, tables, split, end, design.column(emotion)), emotion, None, mapping, "ridge")
-                for split, end in zip(splits, ends, strict=True)
+                _summaries(
+                    _carried(source, target, tables, split, strength, design.column(emotion)), emotion, None, mapping, "ridge"
+                )
+                for split, strength in zip(splits, strengths, strict=True)
             ]
             fewest = min(len(summaries) for summaries in by_split)
             for of_splits in zip(*(summaries[:fewest] for summaries in by_split), strict=True):
@@ -188,21 +189,13 @@ def overlaps_between(a: Space, b: Space, design: Design, sampling: Sampling) -> 
     return results
 
 
-class _Fitted(NamedTuple):
-    """What all maps of a split share: the ridge strength, and the inverse of the source's Gram of the fitted third with it."""
-
-    strength: float
-    inverse: np.ndarray
-
-
-def _fitted(source: Space, target: Space, design: Design, split: Thirds) -> _Fitted:
+def _strength(source: Space, target: Space, design: Design, split: Thirds) -> float:
+    """The ridge strength that all maps of a split share."""
     rows, n = design.rows[split.fit].ravel(), len(design.labels)
-    strength = strength_of(spectrum_of(source.gram[np.ix_(rows, rows)], n), target.gram[np.ix_(rows, rows)], len(rows) - n)
-    rows = np.sort(rows)
-    return _Fitted(strength, np.linalg.inv(source.gram[np.ix_(rows, rows)] + strength * np.eye(len(rows))))
+    return strength_of(spectrum_of(source.gram[np.ix_(rows, rows)], n), target.gram[np.ix_(rows, rows)], len(rows) - n)
 
 
-def _carried(source: Space, target: Space, tables: np.ndarray, split: Thirds, fitted: _Fitted, column: int) -> np.ndarray:
+def _carried(source: Space, target: Space, tables: np.ndarray, split: Thirds, strength: float, column: int) -> np.ndarray:
     """Inner products [1 + draw, k, k] of the carried basis with the target's, for the prompts of each table [block, label]."""
     fit = np.sort(tables[0, split.fit].ravel())
     gram, target_gram = source.gram[np.ix_(fit, fit)], target.gram[np.ix_(fit, fit)]
@@ -215,7 +208,7 @@ def _carried(source: Space, target: Space, tables: np.ndarray, split: Thirds, fi
         of_labels = np.delete(table[split.fit], column, 1).T
         marks = np.array([np.isin(fit, rows) for rows in of_labels], float)
         towards = basis[:, :size].T @ source.gram[np.ix_(from_rows, fit)]
-        alpha = ridge(gram, fitted.inverse, fitted.strength, towards, rows_of(np.repeat(marks[None], size, 0)))
+        alpha = ridge(gram, strength, towards, rows_of(np.repeat(marks[None], size, 0)))
         lengths = alpha @ target_gram @ alpha.T
         slack = 1e-12 * np.trace(lengths) / max(size, 1) + np.finfo(float).tiny
         lower = np.linalg.cholesky(lengths + slack * np.eye(size))

@@ -1,4 +1,4 @@
-"""GGUF weights, converted once into a safetensors folder: dequantising takes tens of seconds, loading the copy one or two."""
+"""GGUF weights, converted once into a safetensors folder: dequantising takes about ten seconds, loading the copy one or two."""
 
 import json
 import shutil
@@ -40,33 +40,36 @@ def convert(gguf: Path, target: Path, cache: Path, notify: Callable[[str], None]
     import torch
     import transformers
 
+    from emotion_cli.models.sources.gguf_reading import read_once
+
     transformers.utils.logging.disable_progress_bar()
-    notify(f"converting {gguf.name} to float32 safetensors, once (about half a minute)")
+    notify(f"converting {gguf.name} to float32 safetensors, once (some seconds)")
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(dir=target.parent, prefix=".tmp-"))
     try:
-        causal_models: Any = transformers.AutoModelForCausalLM  # its types know no report
-        quantised, report = causal_models.from_pretrained(
-            gguf.parent,
-            gguf_file=gguf.name,
-            dtype=torch.float32,
-            local_files_only=True,
-            output_loading_info=True,
-            ignore_mismatched_sizes=True,
-        )
-        _refuse_unread(gguf, n_values, quantised, report)
-        config = quantised.config
-        # a model marked as quantised refuses to be saved: the same weights under an unmarked config
-        vars(config).pop("quantization_config", None)
-        state = quantised.state_dict()
-        with torch.device("meta"):
-            plain = transformers.AutoModelForCausalLM.from_config(config)
-        plain.load_state_dict(state, assign=True)
-        plain.tie_weights()
-        plain.save_pretrained(temporary)
-        transformers.AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name, local_files_only=True).save_pretrained(
-            temporary
-        )
+        with read_once():
+            causal_models: Any = transformers.AutoModelForCausalLM  # its types know no report
+            quantised, report = causal_models.from_pretrained(
+                gguf.parent,
+                gguf_file=gguf.name,
+                dtype=torch.float32,
+                local_files_only=True,
+                output_loading_info=True,
+                ignore_mismatched_sizes=True,
+            )
+            _refuse_unread(gguf, n_values, quantised, report)
+            config = quantised.config
+            # a model marked as quantised refuses to be saved: the same weights under an unmarked config
+            vars(config).pop("quantization_config", None)
+            state = quantised.state_dict()
+            with torch.device("meta"):
+                plain = transformers.AutoModelForCausalLM.from_config(config)
+            plain.load_state_dict(state, assign=True)
+            plain.tie_weights()
+            plain.save_pretrained(temporary)
+            transformers.AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name, local_files_only=True).save_pretrained(
+                temporary
+            )
         record = {
             "gguf": gguf.name,
             "transformers": transformers.__version__,

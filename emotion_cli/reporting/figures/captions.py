@@ -175,12 +175,12 @@ CAPTIONS = {
         ),
     ),
     "cka_debiased": Caption(
-        title="Which layers of two models are alike? Debiased CKA",
+        title="Which layers of two models are alike (debiased CKA)?",
         sees="Debiased CKA of every compared pair of layers. A pair that was not compared, or is not defined, has no colour.",
         nothing="Without likeness all values are near 0.",
     ),
     "rsa": Caption(
-        title="Which layers of two models are alike? RSA",
+        title="Which layers of two models are alike (RSA)?",
         sees=(
             "Correlation of the two models' distances between prompts, for every compared pair of layers. A pair that was "
             "not compared, or is not defined, has no colour."
@@ -201,6 +201,24 @@ CAPTIONS = {
             "Direction of each emotion in each model, in the plane that the models hold in common, at the middle depth. The "
             "arrow is the mean over models."
         ),
+    ),
+    "scores_by_place": Caption(
+        title="From which token on do scores tell texts apart?",
+        sees=(
+            "How well the score of a single token, and of the whole text, separates an emotion's texts: from neutral ones, "
+            "and from those of the other emotions."
+        ),
+        band="Grey is where 95 % of the values lie when labels are permuted within topics, for that emotion.",
+        nothing="Where a topic's texts begin alike, the value at t1 must be 0.5. Where scores tell nothing, all lie in the grey.",
+        many="Each row is an emotion and each column a place in the text; the colour is the AUROC of its scores.",
+    ),
+    "heads_by_block": Caption(
+        title="Which heads and MLPs write the direction?",
+        sees=(
+            "What each head (columns) and the MLP (last column) of each block writes onto the direction: the difference between "
+            "an emotion's test texts and the reference's."
+        ),
+        nothing="Without a part that stands out there are no dots. The map describes; it does not say what a part does.",
     ),
 }
 """By kind of figure. The report prints these words, and each SVG carries them (`figures.described`)."""

@@ -35,14 +35,7 @@ TICK_LENGTH = 0.035
 HANDLE = 0.34
 """Inches that the sample of a line takes in the key."""
 
-_STYLE: dict[str, Any] = {
-    "figure.facecolor": "none",
-    "text.color": INK.light,
-    "text.parse_math": False,  # a label may hold a dollar sign
-    "svg.hashsalt": "emo",
-    "svg.fonttype": "none",
-    "path.simplify": False,
-}
+_SVG: Any = {"svg.hashsalt": "emo", "svg.fonttype": "none", "svg.image_inline": True, "svg.id": None}
 
 
 class Text(NamedTuple):
@@ -112,8 +105,7 @@ class Sheet:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
 
-        _styled()
-        self.drawn = Figure(dpi=DPI)
+        self.drawn = Figure(dpi=DPI, facecolor="none")
         FigureCanvasAgg(self.drawn)
 
     @property
@@ -151,7 +143,9 @@ class Sheet:
         """The figure as {ending: file}; nothing in the bytes depends on when or where, unless a label needs another font."""
         figure, png, svg = self.figure(), BytesIO(), StringIO()
         description = self.description
-        with warnings.catch_warnings():
+        import matplotlib as mpl
+
+        with warnings.catch_warnings(), mpl.rc_context(_SVG):
             # which characters have no font is known, and said in our own words
             warnings.filterwarnings("ignore", message="Glyph .* missing from font")
             figure.savefig(
@@ -182,13 +176,6 @@ class Sheet:
                 *(text.get_text() for text in panel.axes.texts),
             ]
         return parts
-
-
-@cache
-def _styled() -> None:
-    import matplotlib as mpl
-
-    mpl.rcParams.update(_STYLE)
 
 
 @cache
@@ -337,13 +324,17 @@ class _Layout:
             if not line:
                 continue
             baseline = y + i * _line(size) + 0.78 * _line(size)
-            self.figure.text(x, baseline, line, transform=self._inches, fontsize=size, va="baseline", **{"ha": "left", **style})
+            self._line(x, baseline, line, fontsize=size, va="baseline", **{"ha": "left", **style})
 
     def _turned(self, x: float, y: float, line: str, size: float, ha: str) -> None:
         """A line of text that goes up; x is its baseline."""
         style = {"rotation": 90, "rotation_mode": "anchor", "va": "baseline", "ha": ha}
         if line:
-            self.figure.text(x, y, line, transform=self._inches, fontsize=size, **style)
+            self._line(x, y, line, fontsize=size, **style)
+
+    def _line(self, x: float, y: float, line: str, **style: Any) -> None:
+        # a label may hold a dollar sign
+        self.figure.text(x, y, line, transform=self._inches, parse_math=False, **{"color": INK.light, **style})
 
     def _key(self, y: float, inner: float) -> float:
         """The key, entry by entry, in as many lines as it needs; the place below it."""

@@ -16,6 +16,8 @@ NUMBERS = re.compile(r'(?<= )(d|points|x|y|x1|x2|y1|y2|width|height|transform|vi
 STYLE = re.compile(r'(?<= )style="([^"]*)"')
 MARKERS = re.compile(r'<g([^<>]*)>\n((?:<use [^<>]*style="([^"]*)"/>\n)(?:<use [^<>]*style="\3"/>\n)*)</g>')
 """Markers of one style."""
+SAME_STYLE = re.compile(r'<path d="([^"]*)"([^<>]*)/>\n(?:<path d="[^"]*"\2/>\n)+')
+"""Lines or bars of one style."""
 REFERENCE = re.compile(r'(href="|url\()#([^")]+)')
 HEAD = re.compile(r'<svg [^>]*data-kind="([^"]*)"[^>]*>\s*<title[^>]*>(.*?)</title>\s*<desc[^>]*>(.*?)</desc>', re.DOTALL)
 
@@ -41,11 +43,15 @@ def finished(svg: str, description: Description) -> bytes:
     """matplotlib's SVG with its description, a second palette for dark grounds, names of its own, and two decimals."""
     body = re.sub(r"<metadata>.*?</metadata>", "", svg[svg.index("<svg") :], count=1, flags=re.DOTALL)
     body = _renamed(TAG.sub(lambda tag: _shorter(tag[0]), body), description)
+    # a marker has the style of what uses it: browsers do not apply a page's rules inside <use>
+    body = re.sub(r'(<path id="[^"]*" d="[^"]*") style="[^"]*"/>', r"\1/>", body)
     body = MARKERS.sub(_shared_style, re.sub(r">\s+<", ">\n<", body))
+    body = SAME_STYLE.sub(_joined, body)
     root, rest = body.split(">", 1)
     name = _name(description)
     return (
-        f'{root} class="{CLASS}" role="img" aria-labelledby="{name}t {name}d" data-kind="{escape(description.kind)}">\n'
+        f'{root} class="{CLASS}" font-family="{SCREEN},sans-serif" role="img"'
+        f' aria-labelledby="{name}t {name}d" data-kind="{escape(description.kind)}">\n'
         f'<title id="{name}t">{escape(description.title)}</title>\n<desc id="{name}d">{escape(description.caption)}</desc>\n'
         f"<style>{DARK}</style>\n"
         f'<rect class="ground" width="100%" height="100%" style="fill:{GROUND.light}"/>{rest}'
@@ -82,6 +88,8 @@ def _rounded(numbers: str) -> str:
 
 def _style(match: re.Match[str]) -> str:
     style = re.sub(r"([:;]) ", r"\1", match[1])
+    # the usual fonts stand at the root
+    style = style.replace(f"font-family:{LATIN!r};", "")
     style = re.sub(r"font-family:([^;]*)", lambda fonts: f"font-family:{fonts[1].replace(repr(LATIN), SCREEN)},sans-serif", style)
     return f'style="{style}"'
 
@@ -90,6 +98,12 @@ def _shared_style(markers: re.Match[str]) -> str:
     """The style of many markers, once."""
     style = f' style="{markers[3]}"'
     return f"<g{markers[1]}{style}>\n{markers[2].replace(style, '')}</g>"
+
+
+def _joined(paths: re.Match[str]) -> str:
+    """Many paths of one style as one."""
+    data = "".join(re.findall(r' d="([^"]*)"', paths[0]))
+    return f'<path d="{data}"{paths[2]}/>\n'
 
 
 def _renamed(body: str, description: Description) -> str:

@@ -6,7 +6,7 @@ from emotion_cli.reporting.report.blocks import Figure
 from emotion_cli.reporting.report.facts import Facts, Picture
 from emotion_cli.reporting.report.language import Language
 
-DIRECTIONS = ("direction_quality", "test_sets", "relative_norm", "l2_norm")
+DIRECTIONS = ("direction_quality", "test_sets", "scores_by_place", "heads_by_block", "relative_norm", "l2_norm")
 WITHIN = ("emotion_similarity", "similarity_heatmap")
 ACROSS = (
     *("raw_cosine", "relative_norm_by_depth", "aligned_cosine", "transfer_auroc", "geometry", "cka_debiased", "rsa"),
