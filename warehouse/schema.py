@@ -189,6 +189,25 @@ COLUMNS = _columns(
     Column("sink_share", _REAL, "Share of pooled positions with a norm above 5 times the median token's."),
     Column("low_outlier_share", _REAL, "Share of pooled positions with a norm below a fifth of the median token's."),
     Column("norm_bimodality", _REAL, "Ashman's D of two normal distributions fitted to the logarithms of the rows' norms."),
+    # what single tokens of a text have
+    Column("score_id", _TEXT, "Content hash of what was scored: the extraction, the pooling, the neutral label and the texts."),
+    Column("text_id", _TEXT, "Which text the token stands in; of a prompt its prompt_id."),
+    Column("position", _COUNT, "Place of the token in what the model read, counted from 0, which a BOS token has."),
+    Column("token", _TEXT, "The characters that the token stands for; several tokens can make up one character."),
+    Column("start", _COUNT, "First character of the text that the token stands for; NULL outside of the text.", "characters"),
+    Column("stop", _COUNT, "One past the last of them.", "characters"),
+    Column("norm", _REAL, "Euclidean length of the residual stream at the token."),
+    Column("projection", _REAL, "The residual stream at the token along the direction, which has length 1."),
+    Column("quantile", _REAL, "Share of the neutral training tokens, each scored out of fold, that lie below; NULL at a sink."),
+    Column("z_robust", _REAL, "Distance from their median, over 1.4826 of their median absolute deviation; NULL at a sink."),
+    Column("sink", _FLAG, "Whether the norm is above 5 times the median of the neutral training tokens."),
+    Column("run_id", _TEXT, "Content hash of what was run: the extraction, the test set, and how the model was changed."),
+    Column("component", _TEXT, "A part of a state: embedding, head, bias (of an attention), mlp; total: the whole state."),
+    Column("block", _COUNT, "Decoder block that writes the part: block k makes layer k."),
+    Column("head", _COUNT, "Attention head of the block, counted from 0."),
+    Column("rank", _COUNT, "Place among the tokens, the nearest first."),
+    Column("z", _REAL, "What the direction adds to the token's score, in standard deviations of all tokens of the vocabulary."),
+    Column("place", _TEXT, "Where a text is scored: its k-th token (t1, t2, ..), its last, the mean or the highest of all."),
 )
 
 STATISTIC_COLUMNS = (
@@ -282,6 +301,7 @@ def _statistics(
 
 _BY_EXTRACTION = ("dataset", "model", "extraction_id")
 _BY_RUN = ("dataset", "model", "run_id")
+_BY_SCORE = ("dataset", "model", "score_id")
 _VECTOR_GRAIN = ("extraction_id", "method", "reference", "pooling", "emotion", "layer")
 
 TABLES: dict[str, Table] = {
@@ -547,6 +567,64 @@ TABLES: dict[str, Table] = {
             partition_by=("model", "pair"),
             value_columns=("model", "dataset_a", "dataset_b"),
             nullable={"layer", "control"},
+        ),
+        Table(
+            "token_scores",
+            About.run,
+            "How far each token of a set's texts lies along the directions; first of all of the neutral training texts.",
+            grain=("score_id", "text_id", "position", "layer", "emotion", "reference"),
+            partition_by=_BY_SCORE,
+            value_columns=(
+                "dataset",
+                "model",
+                "extraction_id",
+                "pooling",
+                "test_set",
+                "token",
+                "start",
+                "stop",
+                "norm",
+                "projection",
+                "quantile",
+                "z_robust",
+                "sink",
+            ),
+            nullable=frozenset({"test_set", "token", "start", "stop", "projection", "quantile", "z_robust"}),
+        ),
+        _statistics(
+            "score_statistics",
+            About.run,
+            "How well the scores of a test set's tokens tell its labels apart, by the place in the text.",
+            grain=("score_id", "layer", "emotion", "reference", "place", "measure"),
+            partition_by=_BY_SCORE,
+            value_columns=("dataset", "model", "extraction_id", "pooling", "test_set"),
+            nullable=(),
+        ),
+        _statistics(
+            "lens_statistics",
+            About.extraction,
+            "Whether directions point to their labels' words through the head; a row with layer NULL is the mean over layers.",
+            grain=("extraction_id", "reference", "pooling", "layer", "emotion", "measure"),
+            partition_by=_BY_EXTRACTION,
+            value_columns=("dataset", "model"),
+            nullable={"layer"},
+        ),
+        _statistics(
+            "component_statistics",
+            About.run,
+            "What each head and MLP writes onto a direction, as a difference of a test set's labels: a description, not a cause.",
+            grain=("run_id", "emotion", "reference", "layer", "component", "block", "head"),
+            partition_by=("dataset", "model", "run_id"),
+            value_columns=("dataset", "model", "extraction_id", "pooling", "test_set"),
+            nullable={"block", "head"},
+        ),
+        Table(
+            "lens_tokens",
+            About.extraction,
+            "The tokens to whose scores each direction adds most; permuted labels have such tokens, too.",
+            grain=("extraction_id", "method", "reference", "pooling", "layer", "emotion", "rank"),
+            partition_by=_BY_EXTRACTION,
+            value_columns=("dataset", "model", "token", "z"),
         ),
     )
 }

@@ -21,6 +21,7 @@ FLAGS = 0.35
 COMMANDS = {
     "Make results": ("run", "extract", "vectors", "compare", "steer", "plot", "report", "track"),
     "Look at results": ("show", "sql", "tables", "info"),
+    "Read texts": ("score", "lens", "heads"),
     "Data in and out": ("datasets", "models", "import", "export"),
     "Look after the store": ("verify", "rm"),
 }
