@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help install models run phase1 phase2 phase3 track report test test-wheel test-oldest test-versions faults bench bench-gpu peers \
+.PHONY: help install models run phase1 phase2 phase3 phase4 track report test test-wheel test-oldest test-versions faults bench bench-gpu peers \
 	check lint types docs format clean
 
 PYTHON ?= python3
@@ -37,6 +37,10 @@ phase2: models ## Phase 2: extract activations
 
 phase3: models ## Phase 3: compute vectors, compare them, plot, log to MLflow, report
 	$(EMO) run --track $(train_options) $(model_options) --store $(STORE)
+
+phase4: models ## Phase 4: add the directions to the models, and measure what that does (minutes to hours)
+	$(EMO) run --causal --no-controls -d extended -d heldout $(model_options) --store $(STORE)
+	$(EMO) run --causal --no-controls -d implicit -d implicit-heldout $(model_options) --store $(STORE)
 
 track: install ## Log the results in the store to MLflow
 	$(EMO) track --store $(STORE)

@@ -1,14 +1,21 @@
 """Plans and runs the stages; knows them only by their declarations."""
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from shlex import quote
 from typing import Any, NamedTuple
 
 from emotion_cli.errors import UsageError
-from emotion_cli.job.datasets import ensure_imported, known_datasets, newest_version
-from emotion_cli.job.extractions import Extraction, extractions_in_store, planned_extraction, with_activations
+from emotion_cli.job.datasets import Version, ensure_imported, known_datasets, newest_version
+from emotion_cli.job.extractions import (
+    MADE_WITH,
+    Extraction,
+    extractions_in_store,
+    planned_extraction,
+    with_activations,
+)
 from emotion_cli.job.job import Job, Task
 from emotion_cli.job.known import (
     refuse_unknown_layers,
@@ -18,11 +25,13 @@ from emotion_cli.job.known import (
     with_reference,
 )
 from emotion_cli.job.listener import Listener
-from emotion_cli.job.sources import find_sources, refuse_taken_names, template_of, with_controls
+from emotion_cli.job.scoring import Scoring
+from emotion_cli.job.sources import find_sources, refuse_other_weights, refuse_taken_names, template_of, with_controls
+from emotion_cli.job.steering import Steering
 from emotion_cli.job.variants import refuse_uncompared
 from emotion_cli.models.sources.embedded import EMBEDDED
 from emotion_cli.settings import Settings
-from emotion_cli.stages import STAGES, Stage
+from emotion_cli.stages import STAGES, Stage, heads, lens, score
 from emotion_cli.stages.audit import tokens_by_label
 from warehouse.store import Store
 
@@ -67,6 +76,25 @@ def stages(first: str, last: str, *, without: Collection[str] = ()) -> list[Stag
     names = [stage.name for stage in STAGES]
     between = STAGES[names.index(first) : len(names) - names[::-1].index(last)]
     return [stage for stage in between if stage.name not in without]
+
+
+def steering(chosen: Steering) -> list[Stage]:
+    """The stage that changes models, as asked."""
+    (stage,) = (stage for stage in STAGES if stage.name == "steer")
+    return [replace(stage, tasks=partial(stage.tasks, steering=chosen))]
+
+
+def refuse_other_roles(store: Store, datasets: Collection[str], on: Collection[str]) -> None:
+    """UsageError where directions would be made of a test set, or tried on a train set."""
+    for option, names, role in (("--dataset", datasets, "train"), ("--on", on, "test")):
+        for name in names:
+            version = newest_version(store, name)
+            if version.role != role:
+                article = "a test set never makes a vector" if role == "train" else "directions are tried on a test set"
+                fitting = [known for known in known_datasets(store) if newest_version(store, known).role == role]
+                raise UsageError(
+                    f"{option}: {name} has role {version.role}: {article}", hint=f"{option} {fitting[0]}" if fitting else None
+                )
 
 
 def job_with_models(
@@ -118,6 +146,78 @@ def job_on_prompts(store: Store, settings: Settings, listener: Listener, *, forc
     versions = [ensure_imported(store, dataset) for dataset in settings.dataset or known_datasets(store)]
     extractions = [Extraction(version.dataset, version.role, version.prompts_sha256, "", "") for version in versions]
     return Job(store, settings, extractions, listener, sources, forced)
+
+
+DEFAULT_DATASET = "extended"
+"""The set whose directions are used where a command needs one."""
+
+
+def job_with_model(store: Store, settings: Settings, listener: Listener, *, forced: Collection[str] = ()) -> Job:
+    """A job over one extraction in the store, whose model is found and will be read as that extraction was.
+
+    UsageError where more than one model is meant, or its weights have changed; MissingError where nothing was extracted.
+    """
+    if len(settings.dataset) > 1 or len(settings.model) > 1:
+        option, values = ("--dataset", settings.dataset) if len(settings.dataset) > 1 else ("--model", settings.model)
+        raise UsageError(f"{option}: one is needed, and {len(values)} are given", hint=f"{option} {values[0]}")
+    job = job_in_store(store, replace(settings, dataset=settings.dataset or (DEFAULT_DATASET,)), listener, forced=forced)
+    models = sorted({extraction.model for extraction in job.extractions if extraction.control is None})
+    if not settings.model and len(models) > 1:
+        raise UsageError(f"--model: one is needed, and the store has {', '.join(models)}", hint=f"-m {models[0]}")
+    extraction = next(extraction for extraction in job.extractions if settings.model or extraction.model == models[0])
+    sources = find_sources(store, settings, settings.model or (extraction.model,), listener)
+    (source,) = sources.values()
+    refuse_other_weights(store, extraction, source)
+    (made_with,) = extraction.partition(store, "extractions").read(list(MADE_WITH)).to_pylist()
+    known = {name: value for name, value in made_with.items() if value is not None}
+    return replace(job, settings=replace(job.settings, **known), extractions=[extraction], sources={extraction.model: source})
+
+
+def score_stages(
+    scoring: Scoring, layers: Mapping[str, int], test: Version | None = None, *, chosen: bool = False
+) -> list[Stage]:
+    """The stages that calibrate scores at the layers of some emotions and, with a test set, score it and measure the scores.
+
+    `chosen` says that somebody chose the layer, which the figure's name then says, too.
+    """
+    numbers = sorted({*layers.values()})
+    made = [Stage("score", ("activations", "prompts"), ("token_scores",), lambda job: [score.calibration(job, scoring, numbers)])]
+    if test:
+        tasks: list[Callable[[Job], Task]] = [
+            lambda job: score.scores(job, scoring, test, numbers),
+            lambda job: score.statistics(job, scoring, test, numbers),
+            lambda job: score.figure(job, scoring, test, layers, chosen=chosen),
+        ]
+        made += [Stage("score", (), (), lambda job, task=task: [task(job)]) for task in tasks]
+    return made
+
+
+def lens_stages(scoring: Scoring) -> list[Stage]:
+    """The stages that take directions through the head."""
+    reads = ("activations", "prompts")
+    return [
+        Stage("lens", reads, ("lens_statistics",), lambda job: [lens.statistics(job, scoring)]),
+        Stage("lens", reads, ("lens_tokens",), lambda job: [lens.tokens(job, scoring)]),
+    ]
+
+
+def heads_stages(scoring: Scoring, layers: Mapping[str, int], test: Version, *, chosen: bool) -> list[Stage]:
+    """The stages that split the states of a test set's texts into their parts, at the layers of some emotions."""
+    numbers = sorted({*layers.values()})
+    return [
+        Stage(
+            "heads",
+            ("activations", "prompts"),
+            ("component_statistics",),
+            lambda job: [heads.statistics(job, scoring, test, numbers)],
+        ),
+        Stage(
+            "heads",
+            ("component_statistics",),
+            ("figures",),
+            lambda job: [heads.figure(job, scoring, test, layers, chosen=chosen)],
+        ),
+    ]
 
 
 def refuse_controls_alone(job: Job) -> None:

@@ -121,6 +121,7 @@ def _roots(store: Store, filters: Filters) -> Iterator[Partition]:
         About.extraction: lambda partition: _extraction(partition) in extractions,
         About.pair: lambda partition: not ids.isdisjoint(partition.extractions()),
         About.group: lambda partition: not ids.isdisjoint(partition.extractions()),
+        About.run: lambda partition: not ids.isdisjoint(partition.extractions()),
     }
     yield from (partition for about, members in by_about.items() for partition in members if goes[about](partition))
 

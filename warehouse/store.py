@@ -121,13 +121,13 @@ class Partition:
         return manifest
 
     def extractions(self) -> tuple[str, ...]:
-        """The ids of the extractions that it is about, each once; of a group those that its manifest names as read."""
+        """The ids of the extractions that it is about, each once; of a group or run those that its manifest names as read."""
         match self.table.about:
             case About.extraction:
                 ids = [self.keys["extraction_id"]]
             case About.pair:
                 ids = self.keys["pair"].split("-")
-            case About.group:
+            case About.group | About.run:
                 ids = _ids_in(self._origins())
             case _:
                 ids = []

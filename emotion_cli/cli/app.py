@@ -15,17 +15,21 @@ from emotion_cli.cli.compare import compare
 from emotion_cli.cli.console import Console
 from emotion_cli.cli.export import export
 from emotion_cli.cli.extract import extract
+from emotion_cli.cli.heads import heads
 from emotion_cli.cli.help import Command, Group, help_if_alone
 from emotion_cli.cli.import_ import import_
 from emotion_cli.cli.info import info
+from emotion_cli.cli.lens import lens
 from emotion_cli.cli.next_step import store_of
 from emotion_cli.cli.output import write_lines
 from emotion_cli.cli.plot import plot
 from emotion_cli.cli.report import report
 from emotion_cli.cli.rm import rm
 from emotion_cli.cli.run import run
+from emotion_cli.cli.score import score
 from emotion_cli.cli.show import show
 from emotion_cli.cli.sql import sql
+from emotion_cli.cli.steer import steer
 from emotion_cli.cli.tables import tables
 from emotion_cli.cli.track import track
 from emotion_cli.cli.usage import usage_error
@@ -40,7 +44,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Find emotion directions in language models, measure them against their nulls, and query them with SQL.",
 )
-for command in (run, extract, vectors, compare, plot, track, report, show, sql, tables, export, verify, rm, info):
+for command in (run, extract, vectors, compare, steer, plot, track, report, show, score, lens, heads):
+    app.command(cls=Command)(command)
+for command in (sql, tables, export, verify, rm, info):
     app.command(cls=Command)(command)
 app.command("import", cls=Command)(import_)
 app.add_typer(datasets.app, name="datasets")

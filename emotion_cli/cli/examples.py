@@ -23,6 +23,10 @@ EXAMPLES: Mapping[str, tuple[tuple[str, str], ...]] = {
         ("How alike emotions and models are", "emo compare -d baseline"),
         ("The pairs of one emotion", "emo compare -d baseline -m smollm2-135m -e anger"),
     ),
+    "steer": (
+        ("What adding directions would do at each layer", "emo steer -d baseline -m smollm2-135m --screen"),
+        ("Add them at the best layer", "emo steer -d baseline -m smollm2-135m --alpha 0.1,0.2 --controls 19"),
+    ),
     "plot": (
         ("All figures of one model", "emo plot -d baseline -m smollm2-135m"),
         ("Figures of one emotion at some layers", "emo plot -d baseline -m smollm2-135m -e anger --layer 1-2"),
@@ -38,6 +42,18 @@ EXAMPLES: Mapping[str, tuple[tuple[str, str], ...]] = {
     "show": (
         ("What was found in every model", "emo show"),
         ("The numbers of one model, for a program", "emo show smollm2-135m --format json"),
+    ),
+    "score": (
+        ("A text, token by token", 'emo score -d baseline -m smollm2-135m --layer 2 "Thank you so much!"'),
+        ("How good scores are on new texts", "emo score -d baseline -m smollm2-135m --layer 2 --on heldout -e anger"),
+    ),
+    "lens": (
+        ("Whether directions point to their words", "emo lens -d baseline -m smollm2-135m --layer 2"),
+        ("One emotion, for a program", "emo lens -d baseline -m smollm2-135m --layer 2 -e anger --format json"),
+    ),
+    "heads": (
+        ("The largest parts at a layer", "emo heads -d baseline -m smollm2-135m --on heldout --layer 2"),
+        ("All parts of one emotion", "emo heads -d baseline -m smollm2-135m --on heldout --layer 2 -e anger --format csv"),
     ),
     "sql": (
         ("A bundled query, filtered", "emo sql vector_norms_by_layer -m smollm2-135m -e anger --layer 1-2"),

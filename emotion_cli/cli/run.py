@@ -16,12 +16,20 @@ if TYPE_CHECKING:
 Track = Annotated[bool, typer.Option("--track", help="Log parameters, metrics and figures to MLflow, too.")]
 
 
+Causal = Annotated[bool, typer.Option("--causal", help="Also add directions to the models, which takes minutes to hours.")]
+
+
 NoControls = Annotated[bool, typer.Option("--no-controls", help="Add no controls to the models.")]
 
 
 @takes(*EXTRACTION, "method", "reference", "over_layers", "neutral", "controls", "seed", "draws", model=MODEL_TO_RUN)
 def run(
-    start: Start, no_controls: NoControls = False, track: Track = False, force: Force = False, dry_run: DryRun = False
+    start: Start,
+    no_controls: NoControls = False,
+    track: Track = False,
+    causal: Causal = False,
+    force: Force = False,
+    dry_run: DryRun = False,
 ) -> None:
     """Plan and do whatever is missing: extract, vectors, compare, plot, with --track an MLflow run, and the report."""
     settings, console, store, rows = start.settings, start.console, start.store, start.rows
@@ -35,7 +43,9 @@ def run(
             f"--no-controls and --controls {' '.join(settings.controls)} say the opposite", hint="leave one of them out"
         )
     started = time.monotonic()
-    stages = pipeline.stages("audit", "report", without=() if track else ("track",))
+    stages = pipeline.stages(
+        "audit", "report", without=[name for name, is_asked in (("track", track), ("steer", causal)) if not is_asked]
+    )
     forced = {stage.name for stage in stages} if force else set()
     controls = () if no_controls else settings.controls
     job = pipeline.job_with_models(store, settings, console, controls=controls, forced=forced, write=not dry_run)

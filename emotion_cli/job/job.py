@@ -43,17 +43,21 @@ class Job:
         """The model, loaded; the one before it is let go first, so that memory holds one."""
         return self._load(self.sources[model])
 
+    def loaded_with_head(self, model: str) -> "LoadedModel":
+        """The model, loaded with the head that gives logits."""
+        return self._load(self.sources[model], head=True)
+
     def loaded_base(self, model: str) -> "LoadedModel":
         """The model that a control is made of, loaded."""
         source = self.sources[model]
         return self._load(source.base or source)
 
-    def _load(self, source: "ModelSource") -> "LoadedModel":
-        if self._loaded is None or self._loaded.source != source:
+    def _load(self, source: "ModelSource", *, head: bool = False) -> "LoadedModel":
+        if self._loaded is None or self._loaded.source != source or (head and self._loaded.causal is None):
             self._loaded = None
             gc.collect()
             self.listener.note(f"loading {source.name}")
-            self._loaded = load_model(source, self.settings, self.listener.note)
+            self._loaded = load_model(source, self.settings, self.listener.note, head=head)
         return self._loaded
 
     def forces(self, stage: str) -> bool:

@@ -11,7 +11,12 @@ if TYPE_CHECKING:
 
 
 def load_model(
-    source: "ModelSource", settings: Settings, notify: Callable[[str], None] = lambda _: None, *, prove: bool = True
+    source: "ModelSource",
+    settings: Settings,
+    notify: Callable[[str], None] = lambda _: None,
+    *,
+    prove: bool = True,
+    head: bool = False,
 ) -> "LoadedModel":
     """The model on the device, in the number format and with the attention kernel of the settings; errors of `load`."""
     from emotion_cli.models.loading import load
@@ -24,4 +29,5 @@ def load_model(
         trust_remote_code=settings.trust_remote_code,
         notify=notify,
         prove=prove,
+        head=head,
     )

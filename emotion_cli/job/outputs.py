@@ -183,7 +183,7 @@ def _partitions_of(job: Job, table: Table) -> list[Partition]:
             # what a model's rows stand beside is shown with them
             beside = [control for extraction in extractions for control in controls_of(store, extraction).values()]
             return [extraction.partition(store, table.name) for extraction in dict.fromkeys([*extractions, *beside])]
-        case About.pair | About.group:
+        case About.pair | About.group | About.run:
             known = {extraction.extraction_id for extraction in extractions}
             stored = [(partition, partition.extractions()) for partition in store.partitions(table.name)]
             return [partition for partition, ids in stored if ids and known.issuperset(ids)]

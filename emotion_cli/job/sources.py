@@ -7,7 +7,7 @@ from shlex import quote
 from typing import TYPE_CHECKING
 
 from emotion_cli.errors import MissingError, UsageError
-from emotion_cli.job.extractions import asked_model
+from emotion_cli.job.extractions import Extraction, asked_model
 from emotion_cli.job.listener import Listener
 from emotion_cli.models.sources.controls import DEFAULT_WORDS, WITHOUT_PASSES, WORDS, Control, control_of
 from emotion_cli.models.sources.embedded import EMBEDDED
@@ -98,6 +98,16 @@ def refuse_taken_names(store: Store, sources: Iterable["ModelSource"]) -> None:
                 # a control has the name of its model
                 other_name = "" if source.kind else f"-m {source.given} --name OTHER-NAME, or "
                 raise UsageError(problem, hint=f"{other_name}first: emo rm -m {quote(source.name)}")
+
+
+def refuse_other_weights(store: Store, extraction: Extraction, source: "ModelSource") -> None:
+    """UsageError for a model that is not the one which made an extraction; imported activations do not say."""
+    (row,) = extraction.partition(store, "extractions").read(["weights_sha256", "tokenizer_sha256"]).to_pylist()
+    if any(row[name] not in (None, value) for name, value in zip(row, source.hashes, strict=True)):
+        raise UsageError(
+            f"{source.given}: weights or tokenizer are not those that made the directions of {extraction.subject}",
+            hint=f"emo extract -d {extraction.dataset} -m {source.given}",
+        )
 
 
 def template_of(settings: Settings, source: "ModelSource", listener: Listener) -> str | None:

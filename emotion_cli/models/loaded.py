@@ -26,6 +26,8 @@ class LoadedModel:
     device: str
     max_positions: int | None
     attention: str | None
+    causal: Any = None
+    """The whole model around the decoder, which gives logits; None where it was loaded without its head."""
 
     @property
     def blocks(self) -> "list[nn.Module]":

@@ -1,7 +1,7 @@
 """Find and load a causal LM: Hub id, local folder, .gguf file or embedded alias.
 
-`find` needs no torch: it says what would be loaded and hashes it. `load` makes the bare decoder (no head) and checks that
-what is hooked is the residual stream.
+`find` needs no torch: it says what would be loaded and hashes it. `load` makes the bare decoder, or the model with its head,
+and checks that what is hooked is the residual stream.
 """
 
 import json
@@ -40,11 +40,13 @@ def load(
     trust_remote_code: bool = False,
     notify: Callable[[str], None] = lambda _: None,
     prove: bool = True,
+    head: bool = False,
 ) -> LoadedModel:
     """The bare decoder of `source` on `device`, in evaluation mode; GGUF weights are converted first.
 
-    `attention` is what transformers calls a kernel; without it transformers chooses. EmoError unless every tensor of the decoder
-    is read from the folder; CheckFailedError unless what is hooked is proven to be the residual stream (`prove`).
+    `attention` is what transformers calls a kernel; without it transformers chooses. With `head` the whole model, which gives
+    logits, is kept around the decoder. EmoError unless every tensor that will run is read from the folder; CheckFailedError
+    unless what is hooked is proven to be the residual stream (`prove`).
     """
     import torch
     import transformers
@@ -59,9 +61,11 @@ def load(
     # its report of tensors is asked for as data and judged by `refuse_misfit`
     transformers.utils.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
-    read = _untrained if source.kind == UNTRAINED else _trained
     try:
-        causal = read(source, getattr(torch, dtype), attention, trust_remote_code)
+        if source.kind == UNTRAINED:
+            causal = _untrained(source, getattr(torch, dtype), attention, trust_remote_code)
+        else:
+            causal = _trained(source, getattr(torch, dtype), attention, trust_remote_code, head=head)
     except EmoError:
         raise
     except MemoryError as error:
@@ -72,7 +76,8 @@ def load(
         raise EmoError(f"{source.name}: cannot be loaded from {source.folder}: {_said(error)}", hint=hint) from error
     tokenizer = load_tokenizer(source, trust_remote_code=trust_remote_code)
     config = causal.config.get_text_config()
-    model = causal.base_model.to(device).eval().requires_grad_(False)
+    whole = (causal if head else causal.base_model).to(device).eval().requires_grad_(False)
+    model = causal.base_model
     try:
         structure = find_structure(model)
     except UsageError as error:
@@ -93,14 +98,15 @@ def load(
         device,
         positions,
         config._attn_implementation,
+        whole if head else None,
     )
     if prove:
         prove_structure(loaded)
     return loaded
 
 
-def _trained(source: ModelSource, dtype: Any, attention: str | None, trust_remote_code: bool) -> Any:
-    """The model with the weights of its folder; EmoError unless every tensor is read."""
+def _trained(source: ModelSource, dtype: Any, attention: str | None, trust_remote_code: bool, *, head: bool) -> Any:
+    """The model with the weights of its folder; EmoError unless every tensor that will run is read."""
     import transformers
 
     causal_models: Any = transformers.AutoModelForCausalLM  # its types know no report
@@ -114,7 +120,7 @@ def _trained(source: ModelSource, dtype: Any, attention: str | None, trust_remot
         output_loading_info=True,
         ignore_mismatched_sizes=True,
     )
-    refuse_misfit(source.name, source.folder, causal, report)
+    refuse_misfit(source.name, source.folder, causal, report, head=head)
     return causal
 
 

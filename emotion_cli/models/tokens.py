@@ -70,7 +70,7 @@ def tokenize(
             f"{loaded.source.name}: its tokenizer does not say which characters a token stands for",
             hint="--pooling last, or a model with a tokenizer.json",
         )
-    starts = _starts(plain, texts) if sought else []
+    starts = starts_of(plain, texts) if sought else []
     ids: list[list[int]] = []
     marked: list[list[list[int]]] = [[] for _ in sought]
     kept: dict[int, int] = {}
@@ -188,7 +188,7 @@ def template_sha256(tokenizer: Any, model: str) -> str:
     return hashlib.sha256(wrapped(tokenizer, model, [TEMPLATE_PROBE])[0].encode()).hexdigest()
 
 
-def _starts(plain: Sequence[str], texts: Sequence[str]) -> list[int]:
+def starts_of(plain: Sequence[str], texts: Sequence[str]) -> list[int]:
     """Where each prompt begins in the text that it was wrapped in (a template may strip it)."""
     return [
         text.find(prompt) if prompt in text else text.find(prompt.strip()) - (len(prompt) - len(prompt.lstrip()))

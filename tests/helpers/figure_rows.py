@@ -228,6 +228,45 @@ def consensus(emotions: Sequence[str], models: Sequence[str]) -> list[Row]:
     ]
 
 
+def scores(emotions: Sequence[str]) -> list[dict]:
+    """At single tokens and of the whole text, against neutral text and the others; one value is not defined."""
+    places = [*(f"t{k}" for k in range(1, 17)), "last", "mean", "max"]
+    return [
+        {
+            "emotion": emotion,
+            "reference": reference,
+            "place": place,
+            "layer": 15,
+            "auroc": None if (place, i) == ("t16", 0) else 0.5 + 0.45 * k / (len(places) + i),
+            "ci_low": 0.45 + 0.4 * k / len(places),
+            "ci_high": min(1.0, 0.55 + 0.5 * k / len(places)),
+            "null_low": 0.4,
+            "null_high": 0.6,
+        }
+        for i, emotion in enumerate(emotions)
+        for reference in ("neutral", "others")
+        for k, place in enumerate(places)
+    ]
+
+
+def parts(emotions: Sequence[str]) -> list[dict]:
+    """Nine heads and an MLP in each of 15 blocks; one head stands out, one MLP is not defined."""
+    return [
+        {
+            "emotion": emotion,
+            "layer": 15,
+            "component": "head" if head < 9 else "mlp",
+            "block": block,
+            "head": head if head < 9 else None,
+            "value": None if (block, head) == (3, 9) else 4.0 if (block, head) == (12, i % 9) else 0.3 * (block * head % 5 - 2),
+            "p_value": 0.001 if (block, head) == (12, i % 9) else 0.4,
+        }
+        for i, emotion in enumerate(emotions)
+        for block in range(1, 16)
+        for head in range(10)
+    ]
+
+
 def sheets(emotions: Sequence[str], models: Sequence[str]) -> dict[str, Callable[[], figures.Sheet]]:
     """Every figure of these labels and models that there is, by name."""
     about = ("gemma3-270m, extended", "mean_difference, reference neutral, pooling last")
@@ -237,6 +276,8 @@ def sheets(emotions: Sequence[str], models: Sequence[str]) -> dict[str, Callable
         "relative_norm": lambda: figures.relative_norm(norms(emotions), *about),
         "l2_norm": lambda: figures.l2_norm(norms(emotions), *about),
         "dataset_shift": lambda: figures.dataset_shift(shift(emotions), *about),
+        "scores_by_place": lambda: figures.scores_by_place(scores(emotions), *about),
+        "heads_by_block": lambda: figures.heads_by_block(parts(emotions), *about),
     }
     if len(emotions) > 1:
         drawn |= {

@@ -49,17 +49,17 @@ def refuse_adapter(folder: Path) -> None:
         )
 
 
-def refuse_misfit(name: str, folder: Path, causal: Any, report: Mapping[str, Any]) -> None:
+def refuse_misfit(name: str, folder: Path, causal: Any, report: Mapping[str, Any], *, head: bool = False) -> None:
     """EmoError, with names and shapes, unless every tensor of the decoder in `causal` was read from `folder`.
 
-    `report` is what transformers says with `output_loading_info`. What only the head lacks does not matter: it is not run. Nor
-    do tensors of other heads, which lie outside the decoder.
+    `report` is what transformers says with `output_loading_info`. Without `head`, what only the head lacks does not matter: it
+    is not run. Nor do tensors of other heads, which lie outside the decoder.
     """
     files = sorted(folder.glob("*.safetensors"))
     tensors = {tensor: stored for file in files for tensor, stored in safetensors_header(file).items()}
     shapes = {tensor: stored.shape for tensor, stored in tensors.items()}
     expected = {tensor: tuple(value.shape) for tensor, value in causal.state_dict().items()}
-    missing = [tensor for tensor in sorted(report["missing_keys"]) if _in_decoder(causal, tensor)]
+    missing = [tensor for tensor in sorted(report["missing_keys"]) if head or _in_decoder(causal, tensor)]
     left_over = [
         tensor
         for tensor in sorted(report["unexpected_keys"])

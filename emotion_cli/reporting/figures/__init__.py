@@ -5,7 +5,9 @@ from emotion_cli.reporting.figures.captions import CAPTIONS, Caption
 from emotion_cli.reporting.figures.consensus import consensus
 from emotion_cli.reporting.figures.cross_model import raw_cosine
 from emotion_cli.reporting.figures.dataset_shift import dataset_shift
+from emotion_cli.reporting.figures.heads import heads_by_block
 from emotion_cli.reporting.figures.norms import l2_norm, relative_norm, relative_norm_by_depth
+from emotion_cli.reporting.figures.places import scores_by_place
 from emotion_cli.reporting.figures.quality import direction_quality, test_sets
 from emotion_cli.reporting.figures.sheet import Sheet
 from emotion_cli.reporting.figures.svg import Description, described
@@ -27,11 +29,13 @@ __all__ = [
     "direction_quality",
     "emotion_similarity",
     "geometry",
+    "heads_by_block",
     "l2_norm",
     "layer_by_layer",
     "raw_cosine",
     "relative_norm",
     "relative_norm_by_depth",
+    "scores_by_place",
     "similarity_heatmap",
     "subspace_overlap",
     "test_sets",

@@ -202,5 +202,23 @@ CAPTIONS = {
             "arrow is the mean over models."
         ),
     ),
+    "scores_by_place": Caption(
+        title="From which token on do scores tell texts apart?",
+        sees=(
+            "How well the score of a single token, and of the whole text, separates an emotion's texts: from neutral ones, "
+            "and from those of the other emotions."
+        ),
+        band="Grey is where 95 % of the values lie when labels are permuted within topics, for that emotion.",
+        nothing="Where a topic's texts begin alike, the value at t1 must be 0.5. Where scores tell nothing, all lie in the grey.",
+        many="Each row is an emotion and each column a place in the text; the colour is the AUROC of its scores.",
+    ),
+    "heads_by_block": Caption(
+        title="Which heads and MLPs write the direction?",
+        sees=(
+            "What each head (columns) and the MLP (last column) of each block writes onto the direction: the difference between "
+            "an emotion's test texts and the reference's."
+        ),
+        nothing="Without a part that stands out there are no dots. The map describes; it does not say what a part does.",
+    ),
 }
 """By kind of figure. The report prints these words, and each SVG carries them (`figures.described`)."""
