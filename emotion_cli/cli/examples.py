@@ -25,7 +25,7 @@ EXAMPLES: Mapping[str, tuple[tuple[str, str], ...]] = {
     ),
     "steer": (
         ("What adding directions would do at each layer", "emo steer -d baseline -m smollm2-135m --screen"),
-        ("Add them at the best layer", "emo steer -d baseline -m smollm2-135m --alpha 0.1,0.2 --controls 19"),
+        ("Add them at the best layer", "emo steer -d baseline -m smollm2-135m --alpha 0.1,0.2 --controls 39"),
     ),
     "plot": (
         ("All figures of one model", "emo plot -d baseline -m smollm2-135m"),
