@@ -14,7 +14,7 @@ from warehouse.catalog import Catalog
 N_PICTURES = 2
 """Figures that are named: with the report they are three files."""
 
-PICTURES = ("direction_quality", "aligned_cosine_", "emotion_distances")
+PICTURES = ("direction_quality", "aligned_cosine_", "emotion_similarity")
 """How the names of figures begin that are named, the most telling first."""
 
 
