@@ -54,8 +54,14 @@ report: install ## Write report.md and report.html about the results in the stor
 test: models ## Run all tests, including those on the embedded models
 	$(BIN)/pytest
 
-test-wheel: install ## Build the wheel and use it in an environment of its own
-	$(BIN)/pytest -n 0 tests/project/test_wheel.py
+test-wheel: install .venv-clients/installed ## Build the wheel and use it in an environment of its own; older clients of DuckDB
+	$(BIN)/pytest -n 0 tests/project/test_wheel.py tests/project/test_clients.py
+
+# pytz is what this DuckDB asks for to give a time to Python
+.venv-clients/installed:
+	$(PYTHON) -m venv .venv-clients
+	.venv-clients/bin/pip install --quiet "duckdb==1.5.*" harlequin pyarrow pytz twine
+	touch $@
 
 test-browser: install ## Open the report in headless Chromium (installs the Debian package where it is missing)
 	@command -v chromium > /dev/null || command -v chromium-browser > /dev/null || $(INSTALL_CHROMIUM) \

@@ -87,9 +87,12 @@ select
         when effect is null then null
         when not is_within then 'beyond the damage budget'
         when p_value is null then 'too few topics to tell'
+        -- beyond every draw, which were too few for these many tests
+        when q_value >= 0.05 and p_value * (n_draws + 1) < 1.5 and ci_low > 0 then 'too few permuted directions to tell'
         when q_value >= 0.05 or coalesce(ci_low, 0) <= 0 then 'no more than permuted labels do'
-        when reference = 'others' then 'moves its own emotion'
+        when coalesce(effect_own_low, 0) <= 0 and reference = 'others' then 'only by making other emotions'' text worse'
         when coalesce(effect_own_low, 0) <= 0 then 'only by making neutral text worse'
+        when reference = 'others' then 'moves its own emotion'
         else 'moves emotional against neutral text'
     end as verdict
 from tested

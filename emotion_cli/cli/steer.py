@@ -60,7 +60,7 @@ Positions = Annotated[
 ]
 Prefix = Annotated[str | None, typer.Option("--prefix", metavar="TEXT|FILE", help="What stands before each text.")]
 Controls = Annotated[
-    int, typer.Option("--controls", min=19, help=f"Directions of permuted labels that are added, too. Default: {CONTROLS}.")
+    int, typer.Option("--controls", min=39, help=f"Directions of permuted labels that are added, too. Default: {CONTROLS}.")
 ]
 Screen = Annotated[bool, typer.Option("--screen", help="Predict effects to first order, at every layer, and add nothing.")]
 

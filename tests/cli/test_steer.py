@@ -8,12 +8,13 @@ import pytest
 import tiny
 from command import emo, emo_ok
 
+from emotion_cli.stages import steer as steering
 from warehouse.store import Store
 
 TOPICS = ["the bus", "a of", "you and I", "today", "the bus is late", "so much", "late today", "and the bus"]
 TEXTS = {"thanks": "thank you {} .", "rage": "I am furious {} !", "sorry": "I am so sorry {} .", "calm": "the bus is {} ."}
 TEST_TEXTS = {"thanks": "{} thank you .", "rage": "{} I am furious !", "sorry": "{} so sorry I am .", "calm": "{} is the bus ."}
-QUICK = ("--neutral", "calm", "--reference", "calm", "--controls", "19", "--alpha", "0.1,0.3")
+QUICK = ("--neutral", "calm", "--reference", "calm", "--controls", "39", "--alpha", "0.1,0.3")
 
 
 def write(path, texts, topics):
@@ -62,16 +63,16 @@ def test_all_alphas_and_the_deciding_controls_are_stored_and_a_verdict_is_printe
         (emotion, alpha, 24) for emotion in ("rage", "sorry", "thanks") for alpha in (0.1, 0.3)
     ]
     # as many as are asked for, of each emotion, at the alpha that decides, on the texts that the contrast is about
-    assert sum(row["n"] for row in counts if row["direction"] == "permuted") == 3 * 19 * 12
+    assert sum(row["n"] for row in counts if row["direction"] == "permuted") == 3 * 39 * 12
     (run,) = rows(place, "from steering_runs")
     assert (run["test_dataset"], run["operation"], run["unit"], run["n_texts"]) == ("other", "add", "norm", 24)
     assert "1 up to date" in steer(place, *QUICK).err
 
 
 def test_against_others_all_emotions_share_their_permuted_directions(place):
-    steer(place, "--neutral", "calm", "--reference", "others", "--controls", "19", "--alpha", "0.1")
+    steer(place, "--neutral", "calm", "--reference", "others", "--controls", "39", "--alpha", "0.1")
     counts = rows(place, "select emotion, count(*) as n from steering_effects where direction = 'permuted' group by all")
-    assert counts == [{"emotion": None, "n": 19 * 18}]
+    assert counts == [{"emotion": None, "n": 39 * 18}]
     measures = rows(place, "select distinct measure from steering_statistics order by 1")
     assert {"effect_specific", "response_specific", "response_best", "effect_own", "damage_kl"} <= {
         row["measure"] for row in measures
@@ -181,3 +182,37 @@ def test_behind_a_prefix_only_the_texts_tokens_are_scored(place):
         place, "select distinct text, n_tokens from steering_effects join prompts using (prompt_id) where role = 'test'"
     )
     assert all(row["n_tokens"] == len(row["text"].split()) for row in lengths)
+
+
+def test_a_run_that_was_stopped_between_parts_goes_on_and_gives_the_same_bytes(place, tmp_path, monkeypatch):
+    def files(root):
+        tables = ("steering_effects", "steering_statistics", "residual_norms")
+        return sorted(path.name for table in tables for path in (root / "store" / table).rglob("*.parquet"))
+
+    shutil.copytree(place, tmp_path / "other")
+    steer(tmp_path / "other", *QUICK, "--layer", "2")
+    whole, calls = steering._Work._tested, []
+
+    def stopped(self, *given):
+        calls.append(given)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return whole(self, *given)
+
+    monkeypatch.setattr(steering._Work, "_tested", stopped)
+    assert steer(place, *QUICK, "--layer", "2", ok=False).code == 130
+    scored = []
+    own = steering._Work._scores
+    monkeypatch.setattr(steering._Work, "_scores", lambda self, *given: scored.append(given) or own(self, *given))
+    steer(place, *QUICK, "--layer", "2")
+    # directions of two emotions were added before: those of the third are left
+    assert len(scored) == 1 and files(place) == files(tmp_path / "other")
+
+
+def test_a_sink_changes_no_unit():
+    norms = np.random.default_rng(0).uniform(1, 2, size=(3, 41))
+    columns = steering.residual_norms(norms, [0, 1, 2], 5.0)
+    planted = np.hstack([norms, 100 * norms[:, :1]])
+    with_sink = steering.residual_norms(planted, [0, 1, 2], 5.0)
+    assert with_sink["value"] == pytest.approx(columns["value"], rel=1e-12) and with_sink["n_sinks"] == [1, 1, 1]
+    assert columns["value"] == pytest.approx(norms.mean(1).tolist())

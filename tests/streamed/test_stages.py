@@ -7,6 +7,7 @@ import pytest
 import synthetic
 
 from emotion_cli import pipeline
+from emotion_cli.job import comparisons
 from emotion_cli.job.extractions import extractions_in_store
 from emotion_cli.job.job import Job
 from emotion_cli.measures.streamed import limits
@@ -65,3 +66,43 @@ def test_whitened_vectors_are_the_same(tmp_path, monkeypatch):
     monkeypatch.setattr(limits, "MOST_PROMPTS", 0)
     found = _tables(tmp_path / "streamed", ("vectors",), ("vectors", "vectors"), **settings)
     _same(found["vectors"], expected["vectors"], ("layer", "emotion"))
+
+
+SAMPLED = ("auroc_words", "auroc_surface", "auroc_gain")
+"""Measures that are made on a sample."""
+
+
+def test_quality_has_the_same_rows_and_values(tmp_path, monkeypatch):
+    names, stages = ("vector_quality",), ("vectors", "quality")
+    expected = _tables(tmp_path / "whole", names, stages)["vector_quality"]
+    monkeypatch.setattr(limits, "MOST_PROMPTS", 0)
+    found = _tables(tmp_path / "streamed", names, stages)["vector_quality"]
+    expected = [row for row in expected if row["method"] != "logistic"]
+
+    def key(row: dict) -> tuple:
+        return tuple(str(row[name]) for name in ("method", "emotion", "layer", "measure", "control"))
+
+    assert sorted(map(key, found)) == sorted(map(key, expected))
+    assert {row["measure"] for row in found} >= {*SAMPLED, "auroc", "centroid_accuracy"}
+    by_key = {key(row): row for row in found}
+    for row in expected:
+        other = by_key[key(row)]
+        assert other["value"] == (None if row["value"] is None else pytest.approx(row["value"], rel=1e-6, abs=1e-6)), key(row)
+        assert (other["n_sampled"] is not None) == (row["measure"] in SAMPLED), key(row)
+
+
+def test_models_are_compared_over_a_sample_that_each_row_names(tmp_path, monkeypatch):
+    monkeypatch.setattr(limits, "MOST_PROMPTS", 0)
+    monkeypatch.setattr(comparisons, "MATRICES_BYTES", 16 * 6 * 64**2)
+    store = Store(tmp_path)
+    layers = _layers()
+    for name in ("first", "second", "third"):
+        synthetic.add_model(store, name, layers, TOPICS)
+    chosen = Settings(store=tmp_path, dataset=("synthetic",), draws=20)
+    job = Job(store, chosen, extractions_in_store(store, chosen))
+    pipeline.run(job, pipeline.stages("vectors", "compare"))
+    of_models = store.read("cross_model_statistics").to_pylist()
+    assert {row["n_sampled"] for row in of_models if row["measure"] != "cosine"} == {48, 72}
+    assert {row["n_sampled"] for row in of_models if row["measure"] == "cosine"} == {None}
+    assert {row["measure"] for row in of_models} >= {"cka_debiased", "rsa", "aligned_cosine", "transfer_auroc"}
+    assert all(row["n_sampled"] is not None for row in store.read("consensus_statistics").to_pylist())
