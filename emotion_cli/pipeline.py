@@ -81,7 +81,7 @@ def stages(first: str, last: str, *, without: Collection[str] = ()) -> list[Stag
 def steering(chosen: Steering) -> list[Stage]:
     """The stage that changes models, as asked."""
     (stage,) = (stage for stage in STAGES if stage.name == "steer")
-    return [replace(stage, tasks=partial(stage.tasks, steering=chosen))]
+    return [replace(stage, tasks=partial(steer.tasks_of, steering=chosen))]
 
 
 def refuse_other_roles(store: Store, datasets: Collection[str], on: Collection[str]) -> None:
