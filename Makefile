@@ -1,5 +1,6 @@
 .DEFAULT_GOAL := help
-.PHONY: help install models run phase1 phase2 phase3 phase4 track report test test-wheel test-oldest test-versions faults bench bench-gpu peers \
+.PHONY: help install models run phase1 phase2 phase3 phase4 track report test test-wheel test-browser test-oldest test-versions faults \
+	bench bench-gpu peers \
 	check lint types docs format clean
 
 PYTHON ?= python3
@@ -12,6 +13,8 @@ DATASETS ?= baseline extended heldout implicit implicit-heldout
 STORE ?= store
 RECIPE ?=
 TRAIN_SETS := $(filter-out heldout implicit-heldout,$(DATASETS))
+
+INSTALL_CHROMIUM := { apt-get update --quiet --quiet && apt-get install --quiet --quiet --yes chromium fonts-ipafont-gothic; }
 
 dataset_options = $(foreach dataset,$(DATASETS),-d $(dataset))
 train_options = $(foreach dataset,$(TRAIN_SETS),-d $(dataset))
@@ -51,8 +54,20 @@ report: install ## Write report.md and report.html about the results in the stor
 test: models ## Run all tests, including those on the embedded models
 	$(BIN)/pytest
 
-test-wheel: install ## Build the wheel and use it in an environment of its own
-	$(BIN)/pytest -n 0 tests/project/test_wheel.py
+test-wheel: install .venv-clients/installed ## Build the wheel and use it in an environment of its own; older clients of DuckDB
+	$(BIN)/pytest -n 0 tests/project/test_wheel.py tests/project/test_clients.py
+
+# pytz is what this DuckDB asks for to give a time to Python
+.venv-clients/installed:
+	$(PYTHON) -m venv .venv-clients
+	.venv-clients/bin/pip install --quiet "duckdb==1.5.*" harlequin pyarrow pytz twine
+	touch $@
+
+test-browser: install ## Open the report in headless Chromium (installs the Debian package where it is missing)
+	@command -v chromium > /dev/null || command -v chromium-browser > /dev/null || $(INSTALL_CHROMIUM) \
+		|| echo "Chromium is not here and cannot be installed (apt-get, as root): the tests of the report's page are skipped"
+	$(BIN)/pip install --quiet --constraint constraints.txt --group browser
+	$(BIN)/pytest -n 0 -rs tests/browser
 
 test-oldest: ## Run the tests without the embedded models, with the oldest allowed dependencies (needs uv)
 	$(MAKE) test-versions PYTHON_VERSION=3.11 RESOLUTION=lowest-direct

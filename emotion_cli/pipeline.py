@@ -137,6 +137,7 @@ def job_in_store(
         refuse_unknown_layers(store, settings, of_models or extractions)
     if not vectors_suffice:
         extractions = with_activations(extractions, listener.note)
+    extractions = with_reference(store, settings, extractions, listener.note)
     return Job(store, settings, with_emotions(store, settings, extractions, listener.note), listener, forced=forced)
 
 

@@ -11,6 +11,7 @@ import typer
 
 from emotion_cli import __version__
 from emotion_cli.cli import datasets, models
+from emotion_cli.cli.catalog import catalog
 from emotion_cli.cli.compare import compare
 from emotion_cli.cli.console import Console
 from emotion_cli.cli.export import export
@@ -46,7 +47,7 @@ app = typer.Typer(
 )
 for command in (run, extract, vectors, compare, steer, plot, track, report, show, score, lens, heads):
     app.command(cls=Command)(command)
-for command in (sql, tables, export, verify, rm, info):
+for command in (sql, tables, catalog, export, verify, rm, info):
     app.command(cls=Command)(command)
 app.command("import", cls=Command)(import_)
 app.add_typer(datasets.app, name="datasets")

@@ -117,6 +117,10 @@ EXAMPLES: Mapping[str, tuple[tuple[str, str], ...]] = {
         ("Vectors for Python", "emo export -d baseline -m smollm2-135m"),
         ("Control vectors for llama.cpp", "emo export -d baseline -m smollm2-135m --as gguf -e anger"),
     ),
+    "catalog": (
+        ("A file for any DuckDB client", "emo catalog --force"),
+        ("One file that can be moved", "emo catalog copy.duckdb --materialize --force"),
+    ),
     "verify": (
         ("Is the store intact?", "emo verify"),
         ("Put bad files aside", "emo verify --repair"),

@@ -22,7 +22,7 @@ COMMANDS = {
     "Make results": ("run", "extract", "vectors", "compare", "steer", "plot", "report", "track"),
     "Look at results": ("show", "sql", "tables", "info"),
     "Read texts": ("score", "lens", "heads"),
-    "Data in and out": ("datasets", "models", "import", "export"),
+    "Data in and out": ("datasets", "models", "import", "export", "catalog"),
     "Look after the store": ("verify", "rm"),
 }
 """The panels of `emo --help`; a command that is in none of them comes first."""

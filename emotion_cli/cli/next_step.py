@@ -22,6 +22,7 @@ TAKE_A_STORE = (
     "sql",
     "tables",
     "export",
+    "catalog",
     "import",
     "verify",
     "rm",

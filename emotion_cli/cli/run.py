@@ -22,7 +22,7 @@ Causal = Annotated[bool, typer.Option("--causal", help="Also add directions to t
 NoControls = Annotated[bool, typer.Option("--no-controls", help="Add no controls to the models.")]
 
 
-@takes(*EXTRACTION, "method", "reference", "over_layers", "neutral", "controls", "seed", "draws", model=MODEL_TO_RUN)
+@takes(*EXTRACTION, "method", "reference", "over_layers", "neutral", "controls", "seed", "draws", "lang", model=MODEL_TO_RUN)
 def run(
     start: Start,
     no_controls: NoControls = False,
