@@ -31,7 +31,7 @@ from emotion_cli.job.steering import Steering
 from emotion_cli.job.variants import refuse_uncompared
 from emotion_cli.models.sources.embedded import EMBEDDED
 from emotion_cli.settings import Settings
-from emotion_cli.stages import STAGES, Stage, heads, lens, score
+from emotion_cli.stages import STAGES, Stage, heads, lens, score, steer
 from emotion_cli.stages.audit import tokens_by_label
 from warehouse.store import Store
 
