@@ -33,7 +33,7 @@ from emotion_cli.job.steering import Steering
 from emotion_cli.job.variants import refuse_uncompared
 from emotion_cli.models.sources.embedded import EMBEDDED
 from emotion_cli.settings import Settings
-from emotion_cli.stages import STAGES, Stage, heads, lens, score
+from emotion_cli.stages import STAGES, Stage, heads, lens, score, steer
 from emotion_cli.stages.audit import tokens_by_label
 from emotion_cli.wording import counted
 from warehouse.store import Store
@@ -84,7 +84,7 @@ def stages(first: str, last: str, *, without: Collection[str] = ()) -> list[Stag
 def steering(chosen: Steering) -> list[Stage]:
     """The stage that changes models, as asked."""
     (stage,) = (stage for stage in STAGES if stage.name == "steer")
-    return [replace(stage, tasks=partial(stage.tasks, steering=chosen))]
+    return [replace(stage, tasks=partial(steer.tasks_of, steering=chosen))]
 
 
 def refuse_other_roles(store: Store, datasets: Collection[str], on: Collection[str]) -> None:

@@ -70,10 +70,10 @@ def of_report(job: Job, variant: Variant) -> dict[str, list[str]]:
 def name_of_report(job: Job, variant: Variant) -> str:
     """The name of a job's report and record; empty for the default one, of everything in the store in the usual way.
 
-    Where a label other than `neutral` is the reference, the first such report is the default one; it keeps its place.
+    Where sets have neutral labels of several names, the first such report is the default one; it keeps its place.
     """
     name = named(of_report(job, variant))
-    if name or variant.reference == Settings().reference:
+    if name:
         return name
     committed = Artifacts(job.store.root, "report").committed()
     is_other = committed is not None and committed.inputs.get("variant") != variant.part

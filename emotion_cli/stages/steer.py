@@ -39,10 +39,15 @@ CAUSAL_VERSION = 1
 PERMUTED_DIRECTION = "permuted"
 
 
-def tasks(job: Job, steering: Steering | None = None) -> list[Task]:
+def tasks(job: Job) -> list[Task]:
+    """The tasks of `emo run --causal`."""
+    return tasks_of(job, Steering())
+
+
+def tasks_of(job: Job, steering: Steering) -> list[Task]:
     """One task for each train set under a model with each test set of the job."""
     shared: dict[tuple, Any] = {}
-    return [_task(job, run, shared) for run in runs(job, steering or Steering())]
+    return [_task(job, run, shared) for run in runs(job, steering)]
 
 
 def _task(job: Job, run: Run, shared: dict[tuple, Any]) -> Task:
@@ -364,7 +369,7 @@ class _Work:
 
         title = f"{self.run.subject}: layer {layer}, alpha {alpha:g}, {len(keys)} directions"
         read = [place for place, label in enumerate(self.test["emotion"]) if label in labels]
-        passages, places = ([of_texts[place] for place in read] for of_texts in (self.passages, self.places))
+        passages, places = [self.passages[place] for place in read], [self.places[place] for place in read]
         with self.job.listener.progress(title, texts=len(passages)) as advance:
             scores = self.engine.scores(passages, Edit(layer, np.array(added)), places, progress=advance)
         by_key = ("emotion", "direction", "control", "draw")

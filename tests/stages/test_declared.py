@@ -1,6 +1,7 @@
 """What a stage declares to read and write is what its tasks read and write."""
 
 import json
+from types import SimpleNamespace
 
 from command import emo_ok
 
@@ -15,7 +16,8 @@ def test_stages_read_and_write_the_tables_that_they_declare(workplace, tmp_path,
     """Every stage does its work for the first time: on three models, and on a second dataset that shares prompts."""
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     # what is in a figure does not matter here, and drawing takes longest
-    monkeypatch.setattr(plot, "DRAW", dict.fromkeys(plot.DRAW, lambda *_: {"x.svg": b"<svg/>"}))
+    drawn = SimpleNamespace(files=lambda: {"svg": b"<svg/>"}, missing="")
+    monkeypatch.setattr(plot, "DRAW", dict.fromkeys(plot.DRAW, lambda *_: {"x": drawn}))
     root = tmp_path / "store"
     (tmp_path / "part.jsonl").write_text("\n".join(workplace.prompts.read_text().splitlines()[:9]) + "\n")
     for dataset, path in (("whole", workplace.prompts), ("part", tmp_path / "part.jsonl")):
