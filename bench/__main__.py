@@ -13,7 +13,7 @@ from pathlib import Path
 
 from warehouse.machine import cores
 
-SUBJECTS = ("extraction", "packages", "scaling", "formats", "start", "statistics", "comparison", "store", "gpu")
+SUBJECTS = ("extraction", "packages", "scaling", "formats", "start", "statistics", "comparison", "store", "job", "gpu")
 RESULTS = Path(__file__).with_name("RESULTS.md")
 
 

@@ -1,11 +1,14 @@
 """Plans and runs the stages; knows them only by their declarations."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from shlex import quote
 from typing import Any, NamedTuple
 
+from emotion_cli import workers
 from emotion_cli.errors import UsageError
 from emotion_cli.job.datasets import Version, ensure_imported, known_datasets, newest_version
 from emotion_cli.job.extractions import (
@@ -26,11 +29,13 @@ from emotion_cli.job.known import (
 from emotion_cli.job.listener import Listener
 from emotion_cli.job.scoring import Scoring
 from emotion_cli.job.sources import find_sources, refuse_other_weights, refuse_taken_names, template_of, with_controls
+from emotion_cli.job.steering import Steering
 from emotion_cli.job.variants import refuse_uncompared
 from emotion_cli.models.sources.embedded import EMBEDDED
 from emotion_cli.settings import Settings
-from emotion_cli.stages import STAGES, Stage, heads, lens, score
+from emotion_cli.stages import STAGES, Stage, heads, lens, score, steer
 from emotion_cli.stages.audit import tokens_by_label
+from emotion_cli.wording import counted
 from warehouse.store import Store
 
 FORCED = "forced"
@@ -76,6 +81,25 @@ def stages(first: str, last: str, *, without: Collection[str] = ()) -> list[Stag
     return [stage for stage in between if stage.name not in without]
 
 
+def steering(chosen: Steering) -> list[Stage]:
+    """The stage that changes models, as asked."""
+    (stage,) = (stage for stage in STAGES if stage.name == "steer")
+    return [replace(stage, tasks=partial(steer.tasks_of, steering=chosen))]
+
+
+def refuse_other_roles(store: Store, datasets: Collection[str], on: Collection[str]) -> None:
+    """UsageError where directions would be made of a test set, or tried on a train set."""
+    for option, names, role in (("--dataset", datasets, "train"), ("--on", on, "test")):
+        for name in names:
+            version = newest_version(store, name)
+            if version.role != role:
+                article = "a test set never makes a vector" if role == "train" else "directions are tried on a test set"
+                fitting = [known for known in known_datasets(store) if newest_version(store, known).role == role]
+                raise UsageError(
+                    f"{option}: {name} has role {version.role}: {article}", hint=f"{option} {fitting[0]}" if fitting else None
+                )
+
+
 def job_with_models(
     store: Store,
     settings: Settings,
@@ -116,6 +140,7 @@ def job_in_store(
         refuse_unknown_layers(store, settings, of_models or extractions)
     if not vectors_suffice:
         extractions = with_activations(extractions, listener.note)
+    extractions = with_reference(store, settings, extractions, listener.note)
     return Job(store, settings, with_emotions(store, settings, extractions, listener.note), listener, forced=forced)
 
 
@@ -216,7 +241,10 @@ def token_counts(job: Job) -> list[dict[str, Any]]:
 def plan(job: Job, stages: Sequence[Stage]) -> list[Step]:
     """Each task of the wanted stages and why it must be done, with the consequences of those before it; changes nothing."""
     _refuse_uncompared(job, stages)
-    steps: list[Step] = []
+    return [step for _, step in _planned(job, stages)]
+
+
+def _planned(job: Job, stages: Sequence[Stage]) -> Iterator[tuple[Stage, Step]]:
     stale: set[Path] = set()
     for stage in stages:
         for task in stage.tasks(job):
@@ -225,8 +253,7 @@ def plan(job: Job, stages: Sequence[Stage]) -> list[Step]:
                 reason = "an input will change"
             if reason:
                 stale.add(task.writes)
-            steps.append(Step(task.stage, task.subject, reason))
-    return steps
+            yield stage, Step(task.stage, task.subject, reason)
 
 
 def _refuse_uncompared(job: Job, stages: Sequence[Stage]) -> None:
@@ -235,18 +262,48 @@ def _refuse_uncompared(job: Job, stages: Sequence[Stage]) -> None:
         refuse_uncompared(job.settings)
 
 
-def run(job: Job, stages: Sequence[Stage]) -> Outcome:
-    """Finish what killed commands left, then do what is stale, stage by stage: what is so is decided after the stages before."""
+def run(job: Job, stages: Sequence[Stage], finished: Callable[[Task], None] = lambda task: None) -> Outcome:
+    """Finish what killed commands left, then do what is stale, stage by stage: what is so is decided after the stages before.
+
+    `finished` is called after each task.
+    """
     _refuse_uncompared(job, stages)
     job.store.finish()
     done: list[Task] = []
     left: list[Task] = []
-    for stage in stages:
-        for task in stage.tasks(job):
-            if task.reason or job.forces(task.stage):
-                job.listener.note(f"{task.stage}: {task.subject} ({task.reason or FORCED})")
-                task.run(job)
+    expected = [stage.seconds for stage, step in _planned(job, stages) if step.reason] if len(stages) > 1 else []
+    with workers.Workers() as processes, job.listener.whole(len(expected), sum(expected)) as advance:
+        for stage in stages:
+            started = time.monotonic()
+            tasks = stage.tasks(job)
+            stale = [task for task in tasks if task.reason or job.forces(task.stage)]
+            left += [task for task in tasks if task not in stale]
+            for task in _each_done(job, stage, stale, processes):
                 done.append(task)
-            else:
-                left.append(task)
+                advance(1, stage.seconds)
+                finished(task)
+            if stage.name == "extract":
+                job.unload()
+            if stale:
+                job.listener.note(f"{_named(stage)}: {counted(len(stale), 'task')} in {time.monotonic() - started:.1f} s")
     return Outcome(done, left)
+
+
+def _each_done(job: Job, stage: Stage, tasks: Sequence[Task], processes: workers.Workers) -> Iterator[Task]:
+    """Do tasks of a stage, in processes of their own where that is worth it; each when it is done."""
+    if stage.apart and workers.are_worth_it(job, tasks):
+        for task, notes in processes.do(job, STAGES.index(stage), tasks):
+            for note in [f"{task.stage}: {task.subject} ({task.reason or FORCED})", *notes]:
+                job.listener.note(note)
+            yield task
+        return
+    for task in tasks:
+        job.listener.note(f"{task.stage}: {task.subject} ({task.reason or FORCED})")
+        task.run(job)
+        yield task
+
+
+def _named(stage: Stage) -> str:
+    """The name of a stage, with what it writes where several have one name."""
+    alike = [other for other in STAGES if other.name == stage.name]
+    return stage.name if len(alike) == 1 else f"{stage.name} ({', '.join(stage.writes)})"

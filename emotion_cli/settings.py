@@ -99,6 +99,7 @@ class Settings:
     draws: int = _setting(1000, "draws from each null")
     all_layers: bool = _setting(False, "compare every layer of one model with every layer of the other")
     subspaces: bool = _setting(False, "compare subspaces of activations, too")
+    lang: str = _setting("en", "language of the report", ("en", "ja"))
     phase: str = _setting("phase3", "parameter `phase` of the MLflow run")
     task: str = _setting("emotion_vectors_extraction", "parameter `task` of the MLflow run")
     cache: Path = _setting(

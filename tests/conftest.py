@@ -20,6 +20,7 @@ hypothesis.settings.load_profile("any machine")
 def pytest_addoption(parser):
     parser.addoption("--kills", type=int, default=20, help="SIGKILLs of an extraction (make faults: 200)")
     parser.addoption("--mutations", type=int, default=300, help="mutated input files of a fuzz run (make faults: 10,000)")
+    parser.addoption("--write-golden", action="store_true", help="write the report's kept bytes anew, to be read before a commit")
     parser.addoption("--model-mutations", type=int, default=300, help="mutated model folders (make faults: 3,000)")
 
 

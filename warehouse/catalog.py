@@ -6,6 +6,7 @@ import os
 import re
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
+from glob import escape
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,7 +15,7 @@ import duckdb
 import pyarrow as pa
 
 from warehouse.errors import QueryError, StoreError
-from warehouse.library import filtered, queries
+from warehouse.library import Query, filtered, mentioned, queries
 from warehouse.machine import cores
 from warehouse.parquet import footer_of
 from warehouse.protocol import TRIES, refuse_link, steadily
@@ -40,16 +41,17 @@ class Catalog:
     """A locked in-memory DuckDB over one store; may read the store's committed files and nothing else.
 
     `unsafe` leaves it unlocked: any statements, any files, with the rights of the process. It sees the store as it was when it
-    was opened, until a writer removes a file that a statement reads: then it sees the store as it is then.
+    was opened, until a writer removes a file that a statement reads: then it sees the store as it is then. `text` is the only
+    SQL that it will be asked to run: queries that it does not name are left out, which saves half of the start.
     """
 
-    def __init__(self, store: Store, *, comments: bool = False, unsafe: bool = False) -> None:
-        self.store, self.comments, self.unsafe = store, comments, unsafe
+    def __init__(self, store: Store, *, comments: bool = False, unsafe: bool = False, text: str | None = None) -> None:
+        self.store, self.comments, self.unsafe, self.text = store, comments, unsafe, text
         self._connect()
 
     def _connect(self) -> None:
         self.connection = duckdb.connect()
-        self._paths = declare(self.connection, self.store, comments=self.comments)
+        self._paths = declare(self.connection, self.store, comments=self.comments, text=self.text)
         self.connection.execute(f"set threads to {cores()}")
         self.connection.execute("set enable_progress_bar = false")  # it would stand on stdout, among the rows
         if self.unsafe:
@@ -135,19 +137,47 @@ def _is_of_a_file(error: Exception, text: str) -> bool:
     return isinstance(error, duckdb.InvalidInputException) and ".parquet" in text
 
 
-def write_database(store: Store, path: Path) -> None:
-    """Write a DuckDB file with the same views, readable by DuckDB 1.2 and later, replacing `path` atomically."""
+def write_database(store: Store, path: Path, *, materialize: bool = False) -> None:
+    """Write a DuckDB file with the same tables and queries for DuckDB 1.3 and later, replacing `path` in one rename.
+
+    Its views read the folders of the store, with rows that come later; with `materialize` the file holds the rows, and can be
+    moved. StoreError where a part of the store cannot be read.
+    """
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".tmp-") as folder:
         temporary = Path(folder) / path.name
-        connection = duckdb.connect()
-        connection.execute(f"attach {literal(temporary)} as emo (storage_version 'v1.2.0')")
-        connection.execute("use emo")
-        declare(connection, store, comments=True)
-        connection.close()
+        with duckdb.connect() as connection:
+            connection.execute(f"attach {literal(temporary)} as emo (storage_version 'v1.2.0')")
+            connection.execute("use emo")
+            declare_macros(connection)
+            for table in TABLES.values():
+                _write_table(connection, store, table, materialize=materialize)
+            _declare_queries(connection, queries().values())
+            _comment_all(connection)
         temporary.replace(path)
 
 
-def declare(connection: duckdb.DuckDBPyConnection, store: Store, *, comments: bool = False) -> list[Path]:
+def _write_table(connection: duckdb.DuckDBPyConnection, store: Store, table: Table, *, materialize: bool) -> None:
+    for attempts_left in reversed(range(TRIES)):
+        paths, broken = _sorted_out(store.partitions(table.name))
+        if broken:
+            raise StoreError(next(iter(broken.values())), hint="emo verify --repair")
+        folders = store.root.resolve() / table.name
+        # folders hold the current parts and nothing else
+        pattern = "/".join([escape(str(folders)), *(f"{key}=*" for key in table.partition_by), "*.parquet"])
+        select = table_select(table, paths if materialize or not paths else [pattern])
+        try:
+            connection.execute(f'create {"table" if materialize else "view"} "{table.name}" as {select}')
+        except duckdb.Error as error:
+            # a writer has moved or removed a file meanwhile
+            if not attempts_left or all(path.exists() for path in paths):
+                raise StoreError(f"a file of the store cannot be read: {error}", hint="emo verify --repair") from error
+        else:
+            return
+
+
+def declare(
+    connection: duckdb.DuckDBPyConnection, store: Store, *, comments: bool = False, text: str | None = None
+) -> list[Path]:
     """Create macros, views and (half of the time) comments; return the files that the views read.
 
     A partition that cannot be read makes the queries fail that ask for its rows, and no others.
@@ -156,12 +186,16 @@ def declare(connection: duckdb.DuckDBPyConnection, store: Store, *, comments: bo
     # queries are bound to empty tables of the same types: that opens no file, so no writer can be in the way
     for table in TABLES.values():
         _declare_table(connection, table, (), {})
-    for query in queries().values():
-        connection.execute(f'create or replace view "{query.name}" as {query.sql}')
+    _declare_queries(connection, queries().values() if text is None else mentioned(text))
     paths = [path for table in TABLES.values() for path in _declare_files(connection, store, table)]
     if comments:
         _comment_all(connection)
     return paths
+
+
+def _declare_queries(connection: duckdb.DuckDBPyConnection, chosen: Iterable[Query]) -> None:
+    for query in chosen:
+        connection.execute(f'create or replace view "{query.name}" as {query.sql}')
 
 
 def _declare_files(connection: duckdb.DuckDBPyConnection, store: Store, table: Table) -> list[Path]:
@@ -276,10 +310,11 @@ def _failing(partition: Partition, message: str) -> str:
     return f"select {', '.join(columns)} from range(1) as t(i) where case when i >= 0 then {failing} is null else true end"
 
 
-def _comment(connection: duckdb.DuckDBPyConnection, view: str, doc: str, columns: Mapping[str, str]) -> None:
-    connection.execute(f'comment on view "{view}" is {literal(doc)}')
-    for name, text in columns.items():
-        connection.execute(f'comment on column "{view}"."{name}" is {literal(text)}')
+def _comment(connection: duckdb.DuckDBPyConnection, name: str, doc: str, columns: Mapping[str, str]) -> None:
+    (kind,) = connection.execute("select table_type from information_schema.tables where table_name = ?", [name]).fetchall()
+    connection.execute(f'comment on {"view" if kind == ("VIEW",) else "table"} "{name}" is {literal(doc)}')
+    for column, text in columns.items():
+        connection.execute(f'comment on column "{name}"."{column}" is {literal(text)}')
 
 
 def literal(value: str | os.PathLike[str]) -> str:

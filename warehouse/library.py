@@ -38,6 +38,15 @@ def queries() -> dict[str, Query]:
     return ordered
 
 
+def mentioned(text: str) -> list[Query]:
+    """The bundled queries whose names occur in a SQL text, and those that they read, each after those that it reads."""
+    folded, wanted = text.casefold(), set[str]()
+    for query in reversed(queries().values()):
+        if query.name in wanted or query.name in folded:
+            wanted |= {query.name, *query.reads}
+    return [query for query in queries().values() if query.name in wanted]
+
+
 @cache
 def checks() -> dict[str, Query]:
     """Checks of the stored tables, by name: each selects the bad rows as `file` and `detail`."""

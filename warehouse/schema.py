@@ -159,6 +159,31 @@ COLUMNS = _columns(
     Column("n_draws", _COUNT, "Draws from the null; NULL where its distribution is known exactly.", "draws"),
     Column("mc_error", _REAL, "Standard error of the value that random splits leave; NULL where nothing is split at random."),
     Column("n_sampled", _COUNT, "Prompts of the sample that the value rests on; NULL where all of them count.", "prompts"),
+    # what happened when a model was changed while it ran
+    Column("run_id", _TEXT, "Content hash of what was run: the extraction, the test set, and how the model was changed."),
+    Column("test_dataset", _TEXT, "The test set whose texts the changed model read; NULL where it wrote texts only."),
+    Column("test_sha256", _TEXT, "Content hash of the test set's texts and labels."),
+    Column("operation", _TEXT, "What was done to the residual stream: add, or ablate."),
+    Column("ablate_to", _TEXT, "What ablation leaves of the direction: the mean over neutral training tokens, or zero."),
+    Column("positions", _TEXT, "Which tokens were changed: all but the first, or those of the prompt or the continuation."),
+    Column("prefix", _TEXT, "What stands before each text; NULL for nothing."),
+    Column(
+        "unit", _TEXT, "What alpha multiplies: norm, the mean length of a layer's states, or vector, the vector's own length."
+    ),
+    Column(
+        "source_extraction", _TEXT, "Extraction of another model whose directions were carried here; NULL for the model's own."
+    ),
+    Column("n_texts", _COUNT, "Texts that the model read.", "texts"),
+    Column("median", _REAL, "Median length of the states."),
+    Column("n_sinks", _COUNT, "Tokens left out of the mean: longer than 5 medians.", "tokens"),
+    Column(
+        "direction", _TEXT, "What was added: an emotion's name, its direction, or `permuted`: a direction of permuted labels."
+    ),
+    Column("draw", _COUNT, "Number of the draw; NULL for the direction itself."),
+    Column("alpha", _REAL, "How much was added, in multiples of `unit`; NULL for the first-order effect."),
+    Column("log_prob", _REAL, "Mean logarithm of the probability of the text's tokens behind the first.", "nats a token"),
+    Column("log_prob_base", _REAL, "The same of the unchanged model.", "nats a token"),
+    Column("kl", _REAL, "Mean divergence of the changed model's predictions from the unchanged model's.", "nats a token"),
     # what activations look like
     Column("top3_variance_share", _REAL, "Share of the variance of the prompts' rows that lies in three dimensions."),
     Column("sink_share", _REAL, "Share of pooled positions with a norm above 5 times the median token's."),
@@ -261,19 +286,21 @@ def _statistics(
     value_columns: tuple[str, ...],
     nullable: Iterable[str],
 ) -> Table:
+    grain = tuple(grain)
     always = {"n"}  # every statistic says what it rests on
     return Table(
         name,
         about,
         doc,
-        tuple(grain),
+        grain,
         partition_by,
-        value_columns + STATISTIC_COLUMNS,
+        value_columns + tuple(column for column in STATISTIC_COLUMNS if column not in grain),
         frozenset(nullable) | (frozenset(STATISTIC_COLUMNS) - always),
     )
 
 
 _BY_EXTRACTION = ("dataset", "model", "extraction_id")
+_BY_RUN = ("dataset", "model", "run_id")
 _BY_SCORE = ("dataset", "model", "score_id")
 _VECTOR_GRAIN = ("extraction_id", "method", "reference", "pooling", "emotion", "layer")
 
@@ -468,6 +495,69 @@ TABLES: dict[str, Table] = {
             partition_by=("dataset", "consensus_id"),
             value_columns=("dataset", "model", "k"),
             nullable={"layer", "control", "k"},
+        ),
+        Table(
+            "steering_runs",
+            About.run,
+            "What was run to change a model along its directions, and on which texts.",
+            grain=("run_id",),
+            partition_by=_BY_RUN,
+            value_columns=(
+                "extraction_id",
+                "dataset",
+                "prompts_sha256",
+                "test_dataset",
+                "test_sha256",
+                "model",
+                "weights_sha256",
+                "operation",
+                "ablate_to",
+                "positions",
+                "prefix",
+                "unit",
+                "source_extraction",
+                "n_texts",
+                "n_tokens",
+                "seconds",
+                "versions",
+                "created_at",
+                "status",
+            ),
+            nullable=frozenset({"test_dataset", "test_sha256", "ablate_to", "prefix", "source_extraction"}),
+            all_or_none=True,
+        ),
+        Table(
+            "residual_norms",
+            About.run,
+            "How long the states of neutral training tokens are at each layer: the unit of alpha.",
+            grain=("run_id", "layer"),
+            partition_by=_BY_RUN,
+            value_columns=("dataset", "model", "value", "median", "n_tokens", "n_sinks"),
+            all_or_none=True,
+        ),
+        Table(
+            "steering_effects",
+            About.run,
+            "What adding a direction does to each text.",
+            grain=(
+                *("run_id", "method", "reference", "pooling", "layer", "emotion", "direction", "control", "draw", "alpha"),
+                "prompt_id",
+            ),
+            partition_by=_BY_RUN,
+            value_columns=("dataset", "model", "log_prob", "log_prob_base", "n_tokens", "kl"),
+            nullable=frozenset({"emotion", "control", "draw"}),
+        ),
+        _statistics(
+            "steering_statistics",
+            About.run,
+            "What adding a direction does to the labels of a test set: to first order, and for each alpha.",
+            grain=(
+                *("run_id", "method", "reference", "pooling", "layer", "emotion", "target_emotion", "operation", "alpha"),
+                *("measure", "control", "null_kind"),
+            ),
+            partition_by=_BY_RUN,
+            value_columns=("dataset", "model"),
+            nullable={"layer", "target_emotion", "alpha", "control"},
         ),
         _statistics(
             "cross_dataset_statistics",

@@ -165,26 +165,31 @@ class Partition:
     def read(self, columns: Sequence[str], **equal: str | int) -> pa.Table:
         """Committed rows of these columns (vectors of fixed size), where each named column has the given value."""
         try:
-            pieces = protocol.steadily(lambda: self._pieces(columns, equal))
+            pieces = protocol.steadily(lambda: list(self._pieces(columns, equal)))
         except FileNotFoundError as error:
             raise NotInStoreError(f"{error.filename} {MISSING}", hint="emo verify --repair") from error
         if not pieces:
             raise NotInStoreError(f"{self.folder} is not in the store", hint="emo run")
         return pa.concat_tables(pieces)
 
-    def _pieces(self, columns: Sequence[str], equal: Mapping[str, str | int]) -> list[pa.Table]:
-        pieces = []
+    def read_files(self, columns: Sequence[str], **equal: str | int) -> Iterator[pa.Table]:
+        """The same, one committed file in memory at a time."""
+        try:
+            yield from self._pieces(columns, equal)
+        except FileNotFoundError as error:
+            raise NotInStoreError(f"{error.filename} {MISSING}", hint="emo verify --repair") from error
+
+    def _pieces(self, columns: Sequence[str], equal: Mapping[str, str | int]) -> Iterator[pa.Table]:
         for path in self.paths():
             protocol.refuse_link(path)
             try:
-                pieces.append(read_parquet(path, columns, equal))
+                yield read_parquet(path, columns, equal)
             except FileNotFoundError as error:
                 raise FileNotFoundError(errno.ENOENT, MISSING, str(path)) from error
             except MemoryError as error:
                 raise MemoryError(f"{path}: {error}") from error
             except (*UNREADABLE, KeyError) as error:
                 raise StoreError(f"{path}: {error}", hint="emo verify --repair") from error
-        return pieces
 
     def row_groups(self, entry: FileEntry, columns: Sequence[str]) -> Iterator[pa.Table]:
         """These columns of a file that was written, committed or not, a row group at a time."""

@@ -11,6 +11,7 @@ import typer
 
 from emotion_cli import __version__
 from emotion_cli.cli import datasets, models
+from emotion_cli.cli.catalog import catalog
 from emotion_cli.cli.compare import compare
 from emotion_cli.cli.console import Console
 from emotion_cli.cli.export import export
@@ -29,6 +30,7 @@ from emotion_cli.cli.run import run
 from emotion_cli.cli.score import score
 from emotion_cli.cli.show import show
 from emotion_cli.cli.sql import sql
+from emotion_cli.cli.steer import steer
 from emotion_cli.cli.tables import tables
 from emotion_cli.cli.track import track
 from emotion_cli.cli.usage import usage_error
@@ -43,9 +45,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Find emotion directions in language models, measure them against their nulls, and query them with SQL.",
 )
-for command in (run, extract, vectors, compare, plot, track, report, show, score, lens, heads):
+for command in (run, extract, vectors, compare, steer, plot, track, report, show, score, lens, heads):
     app.command(cls=Command)(command)
-for command in (sql, tables, export, verify, rm, info):
+for command in (sql, tables, catalog, export, verify, rm, info):
     app.command(cls=Command)(command)
 app.command("import", cls=Command)(import_)
 app.add_typer(datasets.app, name="datasets")

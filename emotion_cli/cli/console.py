@@ -6,9 +6,13 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from emotion_cli.cli.next_step import with_store
 from emotion_cli.job.listener import Advance, Listener
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 SECONDS_BETWEEN_LINES = 15
 """Seconds between lines of progress where stderr is not a terminal; shorter work prints no line."""
@@ -23,6 +27,7 @@ class Console(Listener):
     def __init__(self, *, quiet: bool = False, verbose: bool = False, store: Path | None = None) -> None:
         self.quiet, self.verbose, self.store = quiet, verbose, store
         self._said = time.monotonic()
+        self._bars: Progress | None = None
 
     def note(self, text: str) -> None:
         """One sentence about the work."""
@@ -54,50 +59,85 @@ class Console(Listener):
             self.note(work.summary())
 
     @contextmanager
+    def whole(self, tasks: int, seconds: float) -> Iterator[Advance]:
+        """A bar of all work above those of its parts, or lines where stderr is not a terminal."""
+        work = _Work("all", {"tasks": tasks, "seconds": seconds}, is_whole=True)
+        if self.quiet or not tasks:
+            yield work.add
+            return
+        with self._bar(work) if _is_terminal() else nullcontext(self._lines(work, always=True)) as advance:
+            yield advance
+
+    @contextmanager
     def _bar(self, work: "_Work") -> Iterator[Advance]:
+        from rich.markup import escape
+
+        with self._display() as bars:
+            bar = bars.add_task(escape(work.title), total=work.total, so_far=work.so_far() if work.is_whole else "")
+
+            def advance(*amounts: float) -> None:
+                work.add(*amounts)
+                bars.update(bar, completed=work.completed, so_far=work.so_far())
+
+            try:
+                yield advance
+            finally:
+                bars.remove_task(bar)
+
+    @contextmanager
+    def _display(self) -> Iterator["Progress"]:
+        """The one display of this run, made by whoever shows a bar first."""
+        if self._bars is not None:
+            yield self._bars
+            return
         # imports that only a terminal needs
         from rich.console import Console as RichConsole
-        from rich.markup import escape
         from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
         stderr = RichConsole(file=sys.stderr, highlight=False, color_system="auto" if _has_colours() else None)
         description, so_far = TextColumn("{task.description}"), TextColumn("{task.fields[so_far]}")
-        columns = (description, BarColumn(), TaskProgressColumn(), so_far, TimeRemainingColumn())
-        with Progress(*columns, console=stderr, transient=True) as bars:
-            bar = bars.add_task(escape(work.title), total=work.total, so_far="")
+        # a task may take minutes, and time left is told from those of the last hour
+        left = TimeRemainingColumn()
+        columns = (description, BarColumn(), TaskProgressColumn(), so_far, left)
+        with Progress(*columns, console=stderr, transient=True, speed_estimate_period=3600) as bars:
+            self._bars = bars
+            try:
+                yield bars
+            finally:
+                self._bars = None
 
-            def advance(*amounts: int) -> None:
-                work.add(*amounts)
-                bars.update(bar, completed=work.completed, so_far=work.so_far())
+    def _lines(self, work: "_Work", *, always: bool = False) -> Advance:
+        """A line after some silence; `always` after as long a time, whatever was said meanwhile."""
+        said = time.monotonic()
 
-            yield advance
-
-    def _lines(self, work: "_Work") -> Advance:
-        def advance(*amounts: int) -> None:
+        def advance(*amounts: float) -> None:
+            nonlocal said
             work.add(*amounts)
-            if time.monotonic() - self._said > SECONDS_BETWEEN_LINES and work.completed < work.total:
+            if time.monotonic() - (said if always else self._said) > SECONDS_BETWEEN_LINES and work.completed < work.total:
+                said = time.monotonic()
                 self.note(f"{work.title}: {work.so_far()}, {work.seconds_left():.0f} s left")
 
         return advance
 
 
 class _Work:
-    """How much of some work is done, in each of its units."""
+    """How much of some work is done, in each of its units; of all work the last unit is no more than an estimate."""
 
-    def __init__(self, title: str, totals: Mapping[str, int]) -> None:
-        self.title, self.totals, self.done = title, totals, dict.fromkeys(totals, 0)
+    def __init__(self, title: str, totals: Mapping[str, float], *, is_whole: bool = False) -> None:
+        self.title, self.totals, self.is_whole = title, totals, is_whole
+        self.done: dict[str, float] = dict.fromkeys(totals, 0)
         self.started = time.monotonic()
 
-    def add(self, *amounts: int) -> None:
+    def add(self, *amounts: float) -> None:
         for unit, amount in zip(self.totals, amounts, strict=True):
             self.done[unit] += amount
 
     @property
-    def total(self) -> int:
+    def total(self) -> float:
         return [*self.totals.values()][-1]
 
     @property
-    def completed(self) -> int:
+    def completed(self) -> float:
         return [*self.done.values()][-1]
 
     @property
@@ -112,7 +152,8 @@ class _Work:
 
     def so_far(self) -> str:
         unit, total = next(iter(self.totals.items()))
-        return f"{self.done[unit]:,} of {total:,} {unit}, {self.speed()}"
+        amount = f"{self.done[unit]:,} of {total:,} {unit}"
+        return amount if self.is_whole else f"{amount}, {self.speed()}"
 
     def summary(self) -> str:
         amounts = ", ".join(f"{amount:,} {unit}" for unit, amount in self.done.items())

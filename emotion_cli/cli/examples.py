@@ -23,6 +23,10 @@ EXAMPLES: Mapping[str, tuple[tuple[str, str], ...]] = {
         ("How alike emotions and models are", "emo compare -d baseline"),
         ("The pairs of one emotion", "emo compare -d baseline -m smollm2-135m -e anger"),
     ),
+    "steer": (
+        ("What adding directions would do at each layer", "emo steer -d baseline -m smollm2-135m --screen"),
+        ("Add them at the best layer", "emo steer -d baseline -m smollm2-135m --alpha 0.1,0.2 --controls 39"),
+    ),
     "plot": (
         ("All figures of one model", "emo plot -d baseline -m smollm2-135m"),
         ("Figures of one emotion at some layers", "emo plot -d baseline -m smollm2-135m -e anger --layer 1-2"),
@@ -112,6 +116,10 @@ EXAMPLES: Mapping[str, tuple[tuple[str, str], ...]] = {
     "export": (
         ("Vectors for Python", "emo export -d baseline -m smollm2-135m"),
         ("Control vectors for llama.cpp", "emo export -d baseline -m smollm2-135m --as gguf -e anger"),
+    ),
+    "catalog": (
+        ("A file for any DuckDB client", "emo catalog --force"),
+        ("One file that can be moved", "emo catalog copy.duckdb --materialize --force"),
     ),
     "verify": (
         ("Is the store intact?", "emo verify"),

@@ -19,20 +19,21 @@ FLAGS = 0.35
 """Share of a line that flags take at most; the help of a longer one begins in the next line."""
 
 COMMANDS = {
-    "Make results": ("run", "extract", "vectors", "compare", "plot", "report", "track"),
+    "Make results": ("run", "extract", "vectors", "compare", "steer", "plot", "report", "track"),
     "Look at results": ("show", "sql", "tables", "info"),
     "Read texts": ("score", "lens", "heads"),
-    "Data in and out": ("datasets", "models", "import", "export"),
+    "Data in and out": ("datasets", "models", "import", "export", "catalog"),
     "Look after the store": ("verify", "rm"),
 }
 """The panels of `emo --help`; a command that is in none of them comes first."""
 
 OPTIONS = {
-    "What to work on": ("dataset", "model", "extraction", "emotion", "layer"),
+    "What to work on": ("dataset", "on", "model", "extraction", "emotion", "layer"),
     "How directions are measured": (
         *("pooling", "recipe", "words", "method", "reference", "over_layers", "neutral", "controls", "no_controls"),
         *("seed", "draws", "all_layers", "subspaces"),
     ),
+    "How a model is changed": ("alpha", "unit", "positions", "prefix", "screen"),
     "How models are read": (
         *("name", "revision", "device", "dtype", "bos", "strategy", "attention", "batch_tokens", "max_length", "truncate"),
         *("chat_template", "trust_remote_code", "cache"),

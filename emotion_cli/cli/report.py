@@ -22,7 +22,7 @@ Force = Annotated[
 ]
 
 
-@takes(*VECTORS, "seed", "draws", needs_store="yes")
+@takes(*VECTORS, "seed", "draws", "lang", needs_store="yes")
 def report(start: Start, output: Page = None, force: Force = False) -> None:
     """Write the report into the store as Markdown and as one HTML file that needs nothing else, and print the paths.
 

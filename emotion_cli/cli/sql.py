@@ -3,6 +3,7 @@
 import re
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -24,6 +25,9 @@ FILTERS = ("dataset", "model", "emotion", "layer")
 
 VARIANTS = ("fit", "mapping", "method", "reference", "pooling", "control", "measure")
 """Columns whose values say how a number was made; rows of several of them are easily taken for one."""
+
+LISTS = re.compile(r"\b(show|duckdb_\w+|information_schema|pg_\w+|sqlite_\w+)\b", re.IGNORECASE)
+"""What lists the tables and queries there are, so that all of them are declared."""
 
 STDIN = "-"
 
@@ -83,6 +87,9 @@ def _of_text(start: Start, name: str, values: Mapping[str, Any], *, unsafe: bool
         raise UsageError(f"--{given[0]} filters bundled queries only", hint="put a WHERE into the statement")
     refuse_no_store(start.settings)
     try:
+        with suppress(QueryError):
+            if not unsafe and not LISTS.search(text):
+                return Catalog(start.store, text=text).rows(text, values)
         return Catalog(start.store, unsafe=unsafe).rows(text, values)
     except QueryError as error:
         raise _explained(error) or error from error

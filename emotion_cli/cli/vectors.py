@@ -7,7 +7,6 @@ import typer
 from emotion_cli.cli.filters import rows_of_vectors
 from emotion_cli.cli.options import REDO, ROWS, VECTORS, Start, takes
 from emotion_cli.errors import UsageError
-from emotion_cli.settings import Settings
 
 BEST = "best_layers_by_emotion"
 COLUMNS = (
@@ -45,26 +44,22 @@ Best = Annotated[bool, typer.Option("--best", help="Print the layer that separat
 def vectors(start: Start, best: Best = False) -> None:
     """Make each emotion's direction at every layer of the stored activations."""
     settings, console, store, rows = start.settings, start.console, start.store, start.rows
+    if rows.output and not best:
+        raise UsageError(f"--output {rows.output}: without --best no rows are printed", hint=f"--best --output {rows.output}")
     from emotion_cli import pipeline
 
-    if best:
-        _refuse_no_best(settings)
     job = pipeline.job_in_store(store, settings, console, forced={"vectors", "quality"} if start.is_forced else ())
     outcome = pipeline.run(job, pipeline.stages("vectors", "quality" if best else "vectors"))
     if best:
+        from emotion_cli.measures.directions import METHODS
         from warehouse.catalog import Catalog
 
-        rows.write(rows_of_vectors(Catalog(store), BEST, COLUMNS, settings, job.listed))
+        found = rows_of_vectors(Catalog(store), BEST, COLUMNS, settings, job.listed)
+        if not found.num_rows and METHODS[settings.method].classifies:
+            console.note(
+                f"{settings.method} has no null, so no layer is called the best; see: emo sql direction_quality_by_method"
+            )
+            return
+        rows.write(found)
     made = outcome.of("vectors")
     console.note(f"{len(made.done)} done, {len(made.left)} up to date; see: emo sql vector_norms_by_layer")
-
-
-def _refuse_no_best(settings: Settings) -> None:
-    """UsageError for a method that has no null over layers, against which a best layer could be judged."""
-    from emotion_cli.measures.directions import METHODS
-
-    if settings.method in METHODS and METHODS[settings.method].classifies:
-        raise UsageError(
-            f"--best: {settings.method} has no null, so no layer of it is called the best",
-            hint=f"emo vectors --method {settings.method}, then: emo sql direction_quality_by_method",
-        )

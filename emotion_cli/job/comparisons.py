@@ -13,10 +13,13 @@ from emotion_cli.errors import UsageError
 from emotion_cli.job.extractions import SAME_SETTINGS, Extraction, pairs_of, prompt_ids
 from emotion_cli.job.job import Job
 from emotion_cli.job.membership import membership_of
+from emotion_cli.job.statistics import sampling_of
 from emotion_cli.job.variants import Variant, refuse_labels, unchecked_labels
 from emotion_cli.measures.between.consensus import MIN_MODELS
 from emotion_cli.measures.inference.relabelling import MIN_TOPICS, Design, design_of
 from emotion_cli.measures.inference.resampling import units_of
+from emotion_cli.measures.streamed.limits import MOST_PROMPTS, is_large
+from emotion_cli.measures.streamed.sample import sample_of
 from emotion_cli.wording import counted
 from warehouse.store import Partition, Store, content_hash
 
@@ -31,12 +34,16 @@ def cross_model_partitions(job: Job, extractions: Sequence[Extraction]) -> list[
 
 @dataclass(frozen=True)
 class Shared:
-    """The prompts that some models read, in one order: ids, labels, topics and clusters (a name or None)."""
+    """The prompts that some models read, in one order: ids, labels, topics and clusters (a name or None).
+
+    `n_sampled` is their number where they are a sample of more; else None.
+    """
 
     prompt_ids: Sequence[str]
     labels: Sequence[str]
     topics: Sequence[str | None]
     clusters: Sequence[str | None] | None
+    n_sampled: int | None = None
 
     @property
     def numbers(self) -> np.ndarray:
@@ -44,12 +51,39 @@ class Shared:
         return units_of(self.topics, self.clusters)
 
 
-def shared_prompts(job: Job, extractions: Sequence[Extraction], pooling: str) -> Shared:
-    """The prompts that all models have with this pooling, in the order of the first model's."""
-    first, *remaining = (_ids_and_labels(job, extraction, extraction.stored_pooling(pooling)) for extraction in extractions)
+MATRICES_BYTES = 2**30
+"""Of inner products and correlations of all layers of all models over a sample."""
+
+
+def shared_prompts(job: Job, extractions: Sequence[Extraction], variant: Variant) -> Shared:
+    """The prompts that all models have with a variant's pooling, in the order of the first model's; of many a sample."""
+    poolings = [extraction.stored_pooling(variant.pooling) for extraction in extractions]
+    first, *remaining = (
+        _ids_and_labels(job, extraction, pooling) for extraction, pooling in zip(extractions, poolings, strict=True)
+    )
     common = set(first).intersection(*remaining)
     ids = [prompt_id for prompt_id in first if prompt_id in common]
-    return Shared(ids, [first[prompt_id] for prompt_id in ids], *membership_of([extractions[0].prompts(job.store)], ids))
+    prompts = [extractions[0].prompts(job.store)]
+    labels, member = [first[prompt_id] for prompt_id in ids], membership_of(prompts, ids)
+    if not is_large(len(ids), len(set(labels))):
+        return Shared(ids, labels, *member)
+    n_layers = sum(
+        len(pairs_of(extraction.partition(job.store, "activations"))[pooling])
+        for extraction, pooling in zip(extractions, poolings, strict=True)
+    )
+    most = min(MOST_PROMPTS, math.isqrt(MATRICES_BYTES // (16 * n_layers)))
+    kept = {variant.reference, job.settings.neutral} & set(labels)
+    sample = sample_of(labels, member.topics, most, sampling_of(job, extractions[0].dataset), kept)
+    chosen = sample.places.tolist()
+    job.listener.note(
+        f"{extractions[0].dataset}, {' and '.join(extraction.model for extraction in extractions)}: compared over a sample of "
+        f"{counted(len(chosen), 'prompt')} of {len(ids)}, {len(sample.labels)} of {counted(len(set(labels)), 'label')}; "
+        "n_sampled in each row says so"
+    )
+    clusters = None if member.clusters is None else [member.clusters[i] for i in chosen]
+    return Shared(
+        [ids[i] for i in chosen], [labels[i] for i in chosen], [member.topics[i] for i in chosen], clusters, len(chosen)
+    )
 
 
 def shared_design(job: Job, shared: Shared, variant: Variant, subject: str, without: str) -> Design | None:

@@ -60,6 +60,12 @@ class Job:
             self._loaded = load_model(source, self.settings, self.listener.note, head=head)
         return self._loaded
 
+    def unload(self) -> None:
+        """Let the model go: it takes a gigabyte, and statistics need none."""
+        if self._loaded is not None:
+            self._loaded = None
+            gc.collect()
+
     def forces(self, stage: str) -> bool:
         """Whether a stage is to be done again although it is up to date."""
         return stage in self.forced

@@ -156,6 +156,11 @@ def with_emotions(
     return matching
 
 
+def leaves_out(settings: Settings) -> bool:
+    """Whether sets without the reference are left out: nobody named a set or a reference."""
+    return not settings.dataset and "reference" not in settings.sources
+
+
 def with_reference(
     store: Store, settings: Settings, extractions: Sequence[Extraction], note: Callable[[str], None]
 ) -> list[Extraction]:
@@ -163,9 +168,10 @@ def with_reference(
 
     A set with a neutral label of another name must not stop a run over everything. Where none has the reference, all stay.
     """
-    if settings.dataset or "reference" in settings.sources:
+    if not leaves_out(settings):
         return list(extractions)
-    labels = {extraction.dataset: labels_of(store, extraction) for extraction in extractions}
+    # imported vectors do not say what the reference was called
+    labels = {extraction.dataset: labels_of(store, extraction) for extraction in extractions if extraction.has_activations}
     without = [dataset for dataset, known in labels.items() if settings.reference not in known]
     if settings.reference == OTHERS or len(without) == len(labels):
         return list(extractions)
@@ -183,6 +189,11 @@ def labels_of(store: Store, extraction: Extraction) -> set[str]:
     return set(
         _column(partition, "emotion") if partition.manifest() else shipped_prompt_set(extraction.dataset).columns()["emotion"]
     )
+
+
+def stored_labels(store: Store, dataset: str) -> set[str]:
+    """The labels of a dataset's prompts, of all its stored versions."""
+    return {label for partition in store.partitions("prompts", dataset=dataset) for label in _column(partition, "emotion")}
 
 
 def emotions_in(settings: Settings, labels: Iterable[str]) -> set[str]:

@@ -137,7 +137,7 @@ def inner_products(
         first = first or sets
         n_train, width = sets[0].activations.shape
         if n_random and gaussian is None:
-            gaussian = generator(job.settings.seed, "gaussian", str(width)).normal(size=(width, n_random))
+            gaussian = gaussian_directions(job, width, n_random)
         made = gram(_prepared(sets, job, variant), n_train, gaussian)
         grams[layer] = whitened(made, n_train, width) if METHODS[variant.method].whitens else made
     held_out, start = [], len(first[0].labels)
@@ -156,6 +156,11 @@ def inner_products(
         for prompt_id in rows.prompt_ids
     ]
     return Inner(grams, ids, replace(labels, clusters=member.clusters), held_out, all_ids)
+
+
+def gaussian_directions(job: Job, width: int, n: int) -> np.ndarray:
+    """Random directions [width, n], the same for every layer of a width."""
+    return generator(job.settings.seed, "gaussian", str(width)).normal(size=(width, n))
 
 
 def texts_of(job: Job, extraction: Extraction, prompt_ids: Sequence[str]) -> Texts:

@@ -18,6 +18,10 @@ class Listener(Protocol):
         """Show how far some work is, of totals by unit (`prompts=80, tokens=900`); time goes by the last unit."""
         ...
 
+    def whole(self, tasks: int, seconds: float) -> AbstractContextManager[Advance]:
+        """Show how far all work is, of so many tasks that take about so many seconds; what `progress` shows stands below."""
+        ...
+
 
 class Silence(Listener):
     """A listener that says nothing."""
@@ -26,5 +30,9 @@ class Silence(Listener):
         """Say nothing."""
 
     def progress(self, title: str, **totals: int) -> AbstractContextManager[Advance]:
+        """Show nothing."""
+        return nullcontext(lambda *amounts: None)
+
+    def whole(self, tasks: int, seconds: float) -> AbstractContextManager[Advance]:
         """Show nothing."""
         return nullcontext(lambda *amounts: None)

@@ -6,15 +6,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import unquote
 
 from emotion_cli.job.comparisons import DatasetPair, consensus_groups, consensus_partition, cross_model_partitions, dataset_pairs
 from emotion_cli.job.controls import controls_of
-from emotion_cli.job.extractions import Extraction
+from emotion_cli.job.extractions import Extraction, extractions_of_test_sets
 from emotion_cli.job.job import FIGURES_OF, Job, fingerprint
 from emotion_cli.job.known import with_emotions
 from emotion_cli.job.selection import Parts, named, of_figures, variant_name
 from emotion_cli.job.variants import Variant, part_shown, shown_variant
+from emotion_cli.reporting.figures import CAPTIONS, described
 from emotion_cli.reporting.report import Picture
 from warehouse.artifacts import Artifacts
 from warehouse.catalog import Catalog
@@ -51,14 +51,6 @@ class Figures(NamedTuple):
     def dataset(self) -> str:
         """The dataset whose figures they are among."""
         return self.place[0]
-
-    @property
-    def caption(self) -> str:
-        """Their subject, without the dataset."""
-        _, model, *shift = self.place
-        if self.kind == CROSS_MODEL:
-            return "across models"
-        return f"{model} against {self.extractions[0].dataset}" if shift else model
 
     @property
     def parts(self) -> tuple[str, ...]:
@@ -174,8 +166,10 @@ def _partitions_of(job: Job, table: Table) -> list[Partition]:
     extractions, store = job.with_activations, job.store
     match table.about:
         case About.dataset:
-            keys = [{"dataset": extraction.dataset, "prompts_sha256": extraction.prompts_sha256} for extraction in extractions]
-            return [store.partition(table.name, **key) for key in keys]
+            keys = [(extraction.dataset, extraction.prompts_sha256) for extraction in [*extractions, *_tested_on(job)]]
+            return [
+                store.partition(table.name, dataset=dataset, prompts_sha256=sha256) for dataset, sha256 in dict.fromkeys(keys)
+            ]
         case About.model:
             models = _distinct(extraction.model for extraction in extractions)
             return [partition for model in models for partition in store.partitions(table.name, model=model)]
@@ -187,6 +181,11 @@ def _partitions_of(job: Job, table: Table) -> list[Partition]:
             known = {extraction.extraction_id for extraction in extractions}
             stored = [(partition, partition.extractions()) for partition in store.partitions(table.name)]
             return [partition for partition, ids in stored if ids and known.issuperset(ids)]
+
+
+def _tested_on(job: Job) -> list[Extraction]:
+    """The extractions of the test sets that the job's directions are tested on."""
+    return [test for extraction in job.with_activations for test in extractions_of_test_sets(job.store, extraction)]
 
 
 def _distinct(values: Iterable[str]) -> list[str]:
@@ -222,17 +221,22 @@ def rows(job: Job, variant: Variant, names: Sequence[str]) -> dict[str, Rows]:
         **{name: job.settings.emotion for name in ("emotion", "emotion_a", "emotion_b") if job.settings.emotion},
     }
 
+    sets = [*extractions, *_tested_on(job)]
+    of_prompts: dict[str, Sequence[str]] = {
+        "dataset": _distinct(extraction.dataset for extraction in sets),
+        "prompts_sha256": _distinct(extraction.prompts_sha256 for extraction in sets),
+    }
+
     def position(row: dict[str, Any]) -> list[int]:
-        orders = [(filtered_by[name], row.get(name)) for name in ("dataset", "model")]
+        orders = [(of_prompts["dataset"], row.get("dataset")), (filtered_by["model"], row.get("model"))]
         return [order.index(value) if value in order else 0 for order, value in orders]
 
     selected = {}
     for name in names:
-        # prompts are counted in full, whatever emotions are shown
-        columns = {*catalog.rows(f'select * from "{name}" limit 0').column_names} - {
-            "emotion" if name.startswith("prompt") else ""
-        }
-        filters = {column: values for column, values in filtered_by.items() if column in columns}
+        columns = {*catalog.rows(f'select * from "{name}" limit 0').column_names}
+        # prompts are counted in full, whatever emotions are shown, and those of test sets, too
+        wanted = of_prompts if name.startswith("prompt") else filtered_by
+        filters = {column: values for column, values in wanted.items() if column in columns}
         selected[name] = sorted(catalog.dicts(name, **filters), key=position)
     return selected
 
@@ -243,6 +247,13 @@ def figure_fingerprints(job: Job) -> dict[str, str | None]:
     return {name: manifest.fingerprint if manifest else None for name, manifest in manifests.items()}
 
 
+def _picture(path: str, svg: bytes, dataset: str) -> Picture:
+    kind, title, caption = described(svg)
+    known = CAPTIONS[kind]
+    has_maps = bool(known.many) and caption == known.text(many=True)
+    return Picture(path, svg, kind, dataset, title.removeprefix(known.title).strip(), caption, has_maps)
+
+
 def pictures(job: Job, page: Path) -> list[Picture]:
     """Every drawn figure, as the report shows it; paths lead there from the folder `page`."""
     drawn = []
@@ -251,8 +262,6 @@ def pictures(job: Job, page: Path) -> list[Picture]:
         for entry in manifest.files if manifest else ():
             if entry.name.endswith(".svg"):
                 svg = folder.artifacts.folder / entry.name
-                about = unquote(svg.stem.removeprefix(f"{CROSS_MODEL}_")).replace("_", " ")
                 png = Path(os.path.relpath(svg.with_suffix(".png"), page))
-                caption = f"{folder.dataset}, {folder.caption}: {about}"
-                drawn.append(Picture(png.as_posix(), svg.read_bytes(), caption, folder.dataset))
+                drawn.append(_picture(png.as_posix(), svg.read_bytes(), folder.dataset))
     return drawn

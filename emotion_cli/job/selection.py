@@ -7,8 +7,9 @@ from shlex import quote
 from emotion_cli.errors import MissingError
 from emotion_cli.job.extractions import DEFAULT_POOLINGS, VECTORS_ONLY, Extraction, depth
 from emotion_cli.job.job import Job
-from emotion_cli.job.known import emotions_in, labels_of, layers_of
+from emotion_cli.job.known import emotions_in, labels_of, layers_of, leaves_out, stored_labels
 from emotion_cli.job.variants import Variant, variants_of
+from emotion_cli.measures.labels import OTHERS
 from emotion_cli.models.sources.controls import kind_of
 from emotion_cli.settings import Settings, layer_numbers
 from warehouse.artifacts import Artifacts
@@ -49,6 +50,8 @@ def of_report(job: Job, variant: Variant) -> dict[str, list[str]]:
     """The filters of a report, and the settings in which its variant is not the default one."""
     extractions = job.with_activations
     every = {pair for pair in _pairs(job, "vectors") if pair in _pairs(job, "activations")}
+    if leaves_out(job.settings):
+        every = {pair for pair in every if variant.reference in (OTHERS, *stored_labels(job.store, pair[0]))}
     covered = {(extraction.dataset, extraction.model) for extraction in extractions}
     datasets, models = ([*dict.fromkeys(pair[i] for pair in sorted(covered))] for i in (0, 1))
     parts = {
@@ -67,10 +70,10 @@ def of_report(job: Job, variant: Variant) -> dict[str, list[str]]:
 def name_of_report(job: Job, variant: Variant) -> str:
     """The name of a job's report and record; empty for the default one, of everything in the store in the usual way.
 
-    Where a label other than `neutral` is the reference, the first such report is the default one; it keeps its place.
+    Where sets have neutral labels of several names, the first such report is the default one; it keeps its place.
     """
     name = named(of_report(job, variant))
-    if name or variant.reference == Settings().reference:
+    if name:
         return name
     committed = Artifacts(job.store.root, "report").committed()
     is_other = committed is not None and committed.inputs.get("variant") != variant.part

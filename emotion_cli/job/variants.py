@@ -54,7 +54,7 @@ def refuse_uncompared(settings: Settings) -> None:
         raise UsageError(
             f"--method {settings.method}: only `emo vectors` takes it: it says whether there is a direction. "
             "Directions that are compared, drawn or exported are made with mean_difference",
-            hint=f"emo vectors --method {settings.method}, then: emo sql direction_quality_by_method",
+            hint=f"emo vectors --best --method {settings.method}, then: emo sql direction_quality_by_method",
         )
 
 

@@ -44,7 +44,11 @@ class Labels:
 
     def is_reference(self, emotion: str) -> np.ndarray:
         """Which prompts [prompt] the direction of an emotion is measured against."""
-        return np.isin(np.asarray(self.labels), _against(emotion, self.emotions, self.reference))
+        return np.isin(np.asarray(self.labels), self.against(emotion))
+
+    def against(self, emotion: str) -> list[str]:
+        """The labels that are the reference of an emotion."""
+        return _against(emotion, self.emotions, self.reference)
 
 
 def emotions_of(labels: Sequence[str], neutral: str) -> list[str]:

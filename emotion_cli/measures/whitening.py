@@ -41,11 +41,16 @@ def shrunk(inner: np.ndarray, width: int) -> Shrunk:
 
     Their d^2, b^2 and m of `width` dimensions follow from the trace, the diagonal and the squares of the inner products.
     """
-    n = len(inner)
-    mean_variance = np.trace(inner) / (n * width)
-    squares = float(np.square(inner).sum()) / n**2
+    squares = float(np.square(inner).sum())
+    return shrinkage_of(float(np.trace(inner)), squares, float(np.square(np.diag(inner)).sum()), len(inner), width)
+
+
+def shrinkage_of(trace: float, squares: float, fourth: float, n: int, width: int) -> Shrunk:
+    """The same from the trace and the sum of squares of the inner products (or of the scatter), and of their diagonal."""
+    mean_variance = trace / (n * width)
+    squares /= n**2
     dispersion = squares / width - mean_variance**2
-    error = (np.square(np.diag(inner)).sum() / n - squares) / (n * width)
+    error = (fourth / n - squares) / (n * width)
     # rounding may leave less than nothing
     shrinkage = float(np.clip(error / dispersion, 0, 1)) if dispersion > 0 else 1.0
     return Shrunk(shrinkage, float(shrinkage * mean_variance))

@@ -1,7 +1,7 @@
 """The residual stream, one definition for all architectures: the input of block 0, then the output of each block."""
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -15,30 +15,36 @@ class _Seen(Exception):  # noqa: N818
 
 
 @contextmanager
-def residual_stream(
-    loaded: "LoadedModel", layers: Iterable[int], read: "Callable[[int, Tensor], None]", *, stop: bool = False
-) -> Iterator[None]:
-    """While open, each forward pass calls `read(layer, hidden)` with [batch, token, d_model]; hooks are always removed.
+def at_layers(loaded: "LoadedModel", layers: Iterable[int], visit: "Callable[[int, Tensor], Tensor | None]") -> Iterator[None]:
+    """While open, each forward pass calls `visit(layer, state)` with [batch, token, d_model]; hooks are always removed.
 
     Layer 0 is what enters block 0, layer k what leaves block k: before the final norm (TransformerLens' hook_resid_pre
-    and hook_resid_post). With `stop`, the pass ends with the last of `layers`, and the context with it.
+    and hook_resid_post). What a visit returns goes on in the state's place.
     """
     handles = []
-    requested = sorted(set(layers))
-    if stop:
-        read = _stopping(read, requested[-1])
     try:
-        for layer in requested:
+        for layer in sorted(set(layers)):
             if layer == 0:
-                handles.append(loaded.blocks[0].register_forward_pre_hook(_before(loaded, read), with_kwargs=True))
+                handles.append(loaded.blocks[0].register_forward_pre_hook(_before(loaded, visit), with_kwargs=True))
             else:
-                handles.append(loaded.blocks[layer - 1].register_forward_hook(_after(loaded, layer, read)))
+                handles.append(loaded.blocks[layer - 1].register_forward_hook(_after(loaded, layer, visit)))
         yield
-    except _Seen:
-        pass
     finally:
         for handle in handles:
             handle.remove()
+
+
+@contextmanager
+def residual_stream(
+    loaded: "LoadedModel", layers: Iterable[int], read: "Callable[[int, Tensor], None]", *, stop: bool = False
+) -> Iterator[None]:
+    """While open, each forward pass calls `read(layer, state)` and goes on unchanged.
+
+    With `stop`, the pass ends with the last of `layers`, and the context with it.
+    """
+    requested = sorted(set(layers))
+    with suppress(_Seen), at_layers(loaded, requested, _stopping(read, requested[-1]) if stop else read):
+        yield
 
 
 def _stopping(read: "Callable[[int, Tensor], None]", last: int) -> "Callable[[int, Tensor], None]":
@@ -50,15 +56,17 @@ def _stopping(read: "Callable[[int, Tensor], None]", last: int) -> "Callable[[in
     return read_and_stop
 
 
-def _before(loaded: "LoadedModel", read: "Callable[[int, Tensor], None]") -> Any:
-    def hook(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        read(0, loaded.structure.entering(args, kwargs))
+def _before(loaded: "LoadedModel", visit: "Callable[[int, Tensor], Tensor | None]") -> Any:
+    def hook(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        changed = visit(0, loaded.structure.entering(args, kwargs))
+        return None if changed is None else loaded.structure.with_entering(args, kwargs, changed)
 
     return hook
 
 
-def _after(loaded: "LoadedModel", layer: int, read: "Callable[[int, Tensor], None]") -> Any:
-    def hook(module: Any, args: tuple[Any, ...], output: Any) -> None:
-        read(layer, loaded.structure.leaving(layer - 1, output))
+def _after(loaded: "LoadedModel", layer: int, visit: "Callable[[int, Tensor], Tensor | None]") -> Any:
+    def hook(module: Any, args: tuple[Any, ...], output: Any) -> Any:
+        changed = visit(layer, loaded.structure.leaving(layer - 1, output))
+        return None if changed is None else loaded.structure.with_leaving(layer - 1, output, changed)
 
     return hook

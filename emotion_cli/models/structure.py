@@ -43,6 +43,19 @@ class Structure(NamedTuple):
         part = self.parts[block]
         return output if part is None else output[part]
 
+    def with_entering(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any], state: "Tensor"
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """What block 0 is called with, with another state."""
+        if isinstance(self.entry, int):
+            return (*args[: self.entry], state, *args[self.entry + 1 :]), kwargs
+        return args, {**kwargs, self.entry: state}
+
+    def with_leaving(self, block: int, output: Any, state: "Tensor") -> Any:
+        """What a block returns, with another state."""
+        part = self.parts[block]
+        return state if part is None else type(output)([*output[:part], state, *output[part + 1 :]])
+
 
 class _Call(NamedTuple):
     """One call of a module: where it stands among the calls around it, and copies of all that could be a state."""

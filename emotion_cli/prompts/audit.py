@@ -145,8 +145,11 @@ def failure(a: str, b: str, area: Area) -> str | None:
 
 
 def told_by_words(a: str, b: str, area: Area) -> str | None:
-    """That words alone tell a pair of labels apart, in one sentence; None where they do not, or where that is not defined."""
-    if area.value is None or area.low is None or area.low <= WORDS_LIMIT:
+    """That words alone tell a pair of labels apart, or may where topics are too few, in one sentence; None where they do not."""
+    if area.low is None:
+        reached = "" if area.value is None else f" (AUROC {area.value:.2f} on these)"
+        return f"{a} and {b}: too few topics to tell whether words alone tell them apart{reached}"
+    if area.value is None or area.low <= WORDS_LIMIT:
         return None
     return (
         f"{a} and {b}: words alone give AUROC {area.value:.2f} ({area.low:.2f} to {area.high:.2f}) on topics not seen; "
@@ -164,12 +167,15 @@ class Verdict(NamedTuple):
 def verdict(dataset: str, areas: Mapping[tuple[str, str], Area], words: Mapping[tuple[str, str], Area]) -> Verdict:
     """One line on the whole set, from the AUROC of every two labels by surface features and by words."""
     failed = [pair for pair, area in areas.items() if failure(*pair, area)]
-    told = [pair for pair, area in words.items() if told_by_words(*pair, area)]
+    told = [pair for pair, area in words.items() if area.low is not None and told_by_words(*pair, area)]
+    untold = [pair for pair, area in words.items() if area.low is None]
     faults = []
     if failed:
         faults.append(f"{len(failed)} of {len(areas)} pairs of labels can be predicted from surface features, or may be")
     if told:
         faults.append(f"words alone tell {len(told)} of {len(words)} pairs of labels apart")
+    if untold:
+        faults.append(f"too few topics to tell whether words alone tell {len(untold)} of {len(words)} pairs of labels apart")
     numbers = _largest("surface", areas) + _largest("words", words)
     if not faults:
         return Verdict(True, f"audit of {dataset}: passes{numbers}")

@@ -25,6 +25,9 @@ RESERVED = "others"
 
 MOST_FAULTS_SHOWN = 100
 
+REFUSE, DROP = SEVERAL_LABELS = ("refuse", "drop")
+"""What becomes of texts under several labels."""
+
 HALF_A_PAIR = re.compile("[\ud800-\udfff]")
 
 
@@ -98,8 +101,12 @@ def validated(
     accept_labels: bool = False,
     note: Callable[[str], None] = lambda _: None,
     options: Sequence[str] = (),
+    several_labels: str = REFUSE,
 ) -> PromptSet:
     """The set of `rows`; UsageError naming every fault and its place.
+
+    `several_labels` says what becomes of texts that stand under more than one label: they are refused, with their number, or
+    dropped, with a note.
 
     `faults` are those already found while reading `files`; `reference` must be a label of the set. Labels, topics and texts that
     look alike are questioned, unless `accept_labels` is given. `options` are those of the command line that would read the files.
@@ -107,6 +114,17 @@ def validated(
     problems = list(faults)
     if role not in ROLES:
         problems.append(f"role {role!r}: one of {', '.join(ROLES)} is expected")
+    rows = list(rows)
+    several = _with_several_labels(rows)
+    if several and several_labels == DROP:
+        left_out = sum(row.values.get("text") in several for row in rows)
+        note(f"left out: {counted(len(several), 'text')} under several labels ({counted(left_out, 'row')})")
+        rows = [row for row in rows if row.values.get("text") not in several]
+    elif len(several) > 1:
+        # a single one is a slip, which its line names
+        problems.append(
+            f"{counted(len(several), 'text')} under several labels; --several-labels drop leaves them out, with all their rows"
+        )
     prompts: dict[tuple[str, str], Prompt] = {}
     first_place: dict[str, str] = {}
     by_text: dict[str, Prompt] = {}
@@ -161,6 +179,16 @@ def validated(
             _listed(name, [*problems, *asked]), hint=_next(shlex.join(map(str, files)) or "FILE", options, bool(asked))
         )
     return PromptSet(name, role, tuple(prompts.values()))
+
+
+def _with_several_labels(rows: Sequence[Row]) -> set[str]:
+    """The texts that stand under more than one label."""
+    labels: dict[str, set[str]] = {}
+    for row in rows:
+        text, label = row.values.get("text"), row.values.get("emotion")
+        if isinstance(text, str) and isinstance(label, str):
+            labels.setdefault(text, set()).add(label)
+    return {text for text, of_text in labels.items() if len(of_text) > 1}
 
 
 def _second_cluster(prompt: Prompt, place: str, cluster_of: dict[str, tuple[str | None, str]]) -> list[str]:

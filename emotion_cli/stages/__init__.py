@@ -13,6 +13,7 @@ from emotion_cli.stages import (
     plot,
     quality,
     report,
+    steer,
     track,
     vectors,
     within_model,
@@ -21,12 +22,18 @@ from emotion_cli.stages import (
 
 @dataclass(frozen=True)
 class Stage:
-    """One step: the tables that it reads and writes, and the tasks that it consists of for a job."""
+    """One step: the tables that it reads and writes, and the tasks that it consists of for a job.
+
+    `seconds` are what a task takes about, on a large job: progress goes by them. Tasks that stand `apart` need no model and
+    not one another, so that processes of their own may do them.
+    """
 
     name: str
     reads: tuple[str, ...]
     writes: tuple[str, ...]
     tasks: Callable[[Job], list[Task]]
+    seconds: float = 1.0
+    apart: bool = False
 
 
 STATISTICS = (
@@ -48,16 +55,23 @@ REPORTED = (
 """What both the MLflow record and the report are made of."""
 
 STAGES = (
-    Stage("audit", ("prompts",), ("prompt_audits",), audit.tasks),
-    Stage("extract", ("prompts",), ("extractions", "activations", "layer_profiles"), extract.tasks),
-    Stage("vectors", ("activations",), ("vectors",), vectors.tasks),
-    Stage("quality", ("prompts", "activations"), ("vector_quality",), quality.tasks),
-    Stage("compare", ("prompts", "activations"), ("within_model_statistics",), within_model.tasks),
-    Stage("compare", ("prompts", "activations", "vectors"), ("cross_model_statistics",), cross_model.tasks),
-    Stage("compare", ("prompts", "activations"), ("consensus_statistics",), consensus.tasks),
-    Stage("compare", ("prompts", "activations"), ("cross_dataset_statistics",), dataset_shift.tasks),
-    Stage("plot", ("vectors", *STATISTICS), ("figures",), plot.tasks),
-    Stage("track", (*REPORTED, "figures"), ("mlflow",), track.tasks),
-    Stage("report", (*REPORTED, "layer_profiles", "cross_model_statistics", "figures", "mlflow"), ("report",), report.tasks),
+    Stage("audit", ("prompts",), ("prompt_audits",), audit.tasks, 3, apart=True),
+    Stage("extract", ("prompts",), ("extractions", "activations", "layer_profiles"), extract.tasks, 15),
+    Stage("vectors", ("activations",), ("vectors",), vectors.tasks, 0.3),
+    Stage("quality", ("prompts", "activations"), ("vector_quality",), quality.tasks, 10, apart=True),
+    Stage("compare", ("prompts", "activations"), ("within_model_statistics",), within_model.tasks, 1, apart=True),
+    Stage("compare", ("prompts", "activations", "vectors"), ("cross_model_statistics",), cross_model.tasks, 12, apart=True),
+    Stage("compare", ("prompts", "activations"), ("consensus_statistics",), consensus.tasks, 10, apart=True),
+    Stage("compare", ("prompts", "activations"), ("cross_dataset_statistics",), dataset_shift.tasks, 1, apart=True),
+    Stage(
+        "steer",
+        ("prompts", "activations"),
+        ("steering_runs", "residual_norms", "steering_effects", "steering_statistics"),
+        steer.tasks,
+        60,
+    ),
+    Stage("plot", ("vectors", *STATISTICS), ("figures",), plot.tasks, 3, apart=True),
+    Stage("track", (*REPORTED, "figures"), ("mlflow",), track.tasks, 5),
+    Stage("report", (*REPORTED, "layer_profiles", "cross_model_statistics", "figures", "mlflow"), ("report",), report.tasks, 3),
 )
 """A new stage is a file here and a line in this tuple."""

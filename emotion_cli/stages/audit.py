@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from itertools import combinations
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from emotion_cli.job.extractions import Extraction
 from emotion_cli.job.job import Job, Task, fingerprint, why
 from emotion_cli.job.layers import bag_of
@@ -11,8 +13,11 @@ from emotion_cli.job.statistics import MEASURES_VERSION, sampling_of, statistics
 from emotion_cli.measures.inference.draws import Contrast, draws_of
 from emotion_cli.measures.inference.sampling import Sampling
 from emotion_cli.measures.inference.statistic import NO_NULL, Statistic, Tail
+from emotion_cli.measures.streamed.limits import MOST_LABELS, MOST_SAMPLED, is_large
+from emotion_cli.measures.streamed.sample import sample_of
+from emotion_cli.measures.within.bag_of_words import Texts
 from emotion_cli.measures.within.curves import Curves
-from emotion_cli.measures.within.surface import surface_auroc, surface_of
+from emotion_cli.measures.within.surface import Surface, surface_auroc, surface_of
 from emotion_cli.measures.within.words import DRAWS as WORDS_DRAWS
 from emotion_cli.measures.within.words import Words, curves_of_words
 from emotion_cli.prompts.audit import (
@@ -87,7 +92,7 @@ def _task(job: Job, dataset: str, prompts_sha256: str) -> Task:
 
     def run(job: Job) -> None:
         rows = prompts.read([*PromptRow._fields]).to_pylist()
-        measured = audit([PromptRow(**row) for row in rows], sampling_of(job, dataset), words)
+        measured = audit([PromptRow(**row) for row in rows], sampling_of(job, dataset), words, job.settings.neutral)
         with partition.hold(wait=True):
             entry = partition.write([statistics_table("prompt_audits", measured)])
             partition.commit([entry], {**inputs, "prompts": fingerprint(prompts)}, reads={"prompts": prompts.place})
@@ -111,8 +116,12 @@ COUNTS = {
 """Measures of one label, and the count that each is."""
 
 
-def audit(rows: Sequence[PromptRow], sampling: Sampling, words: WordList) -> list[AuditRow]:
-    """Counts of each label, and how well surface features, each and all, and words alone tell every two labels apart."""
+def audit(rows: Sequence[PromptRow], sampling: Sampling, words: WordList, against: str | None = None) -> list[AuditRow]:
+    """Counts of each label, and how well surface features, each and all, and words alone tell every two labels apart.
+
+    Of more labels than `MOST_LABELS` each is told from the label `against` only. Two labels of many prompts are told apart on a
+    sample of them.
+    """
     measured: list[AuditRow] = []
     for counts in counts_by_label(rows, words):
         details = {
@@ -127,18 +136,54 @@ def audit(rows: Sequence[PromptRow], sampling: Sampling, words: WordList) -> lis
     clusters = tuple(row.cluster for row in rows) if any(row.cluster is not None for row in rows) else None
     surface = surface_of([row.final_char for row in rows], [first_word(row.text) for row in rows], [row.n_words for row in rows])
     sampling, texts = sampling.about("surface"), bag_of([row.text for row in rows])
-    for a, b in combinations(sorted(set(labels)), 2):
-        contrast = Contrast(a, draws_of(labels, topics, [a, b], sampling, clusters))
-        for feature in FEATURES:
-            statistic = _without_layer(surface_auroc(contrast, surface, [feature]))
-            finding = confound(feature, rows, a, b, _area(statistic))
-            measured.append(AuditRow(a, b, f"{feature}_auroc", statistic, finding))
-        statistic = _without_layer(surface_auroc(contrast, surface, FEATURES))
-        measured.append(AuditRow(a, b, SURFACE, statistic, failure(a, b, _area(statistic))))
-        words_of_pair = Words(texts, tuple(labels), tuple(topics), a, (a, b), sampling, clusters)
-        statistic = _without_layer(curves_of_words(words_of_pair).auroc)
-        measured.append(AuditRow(a, b, WORDS, statistic, told_by_words(a, b, _area(statistic))))
+    names = sorted(set(labels))
+    for a, b in combinations(names, 2):
+        if len(names) > MOST_LABELS and against not in (a, b):
+            continue
+        of_pair, n_sampled = np.flatnonzero(np.isin(labels, [a, b])), None
+        if is_large(len(of_pair), 2):
+            part = [labels[i] for i in of_pair.tolist()], [topics[i] for i in of_pair.tolist()]
+            of_pair = of_pair[sample_of(*part, MOST_SAMPLED, sampling).places]
+            n_sampled = len(of_pair)
+        if is_large(len(rows), len(names)):
+            # few of many prompts: what is kept of words is of these alone
+            kept = Pair(
+                tuple(labels[i] for i in of_pair.tolist()),
+                tuple(topics[i] for i in of_pair.tolist()),
+                None if clusters is None else tuple(clusters[i] for i in of_pair.tolist()),
+                surface.of(of_pair),
+                texts.of(of_pair),
+            )
+        else:
+            kept = Pair(tuple(labels), tuple(topics), clusters, surface, texts)
+        measured += _of_pair(rows, a, b, kept, sampling, n_sampled)
     return measured
+
+
+class Pair(NamedTuple):
+    """Labels, topics, clusters, surface and words of the prompts among which two labels are told apart."""
+
+    labels: tuple[str, ...]
+    topics: tuple[str | None, ...]
+    clusters: tuple[str | None, ...] | None
+    surface: Surface
+    texts: Texts
+
+
+def _of_pair(rows: Sequence[PromptRow], a: str, b: str, kept: Pair, sampling: Sampling, n_sampled: int | None) -> list[AuditRow]:
+    """How well surface features, each and all, and words tell two labels apart."""
+    measured: list[AuditRow] = []
+    contrast = Contrast(a, draws_of(kept.labels, kept.topics, [a, b], sampling, kept.clusters))
+    for feature in FEATURES:
+        statistic = _without_layer(surface_auroc(contrast, kept.surface, [feature]))
+        finding = confound(feature, rows, a, b, _area(statistic))
+        measured.append(AuditRow(a, b, f"{feature}_auroc", statistic, finding))
+    statistic = _without_layer(surface_auroc(contrast, kept.surface, FEATURES))
+    measured.append(AuditRow(a, b, SURFACE, statistic, failure(a, b, _area(statistic))))
+    words_of_pair = Words(kept.texts, kept.labels, kept.topics, a, (a, b), sampling, kept.clusters)
+    statistic = _without_layer(curves_of_words(words_of_pair).auroc)
+    measured.append(AuditRow(a, b, WORDS, statistic, told_by_words(a, b, _area(statistic))))
+    return [row._replace(statistic=row.statistic._replace(n_sampled=n_sampled)) for row in measured]
 
 
 def _near_duplicates(label: str, rows: Sequence[PromptRow]) -> AuditRow:

@@ -78,7 +78,7 @@ def _rows(job: Job, extractions: Sequence[Extraction], variant: Variant) -> list
         return []
     stored = [pairs_of(extraction.partition(job.store, "activations"))[variant.pooling] for extraction in extractions]
     matches = matched_all(known, stored)
-    shared = shared_prompts(job, extractions, variant.pooling)
+    shared = shared_prompts(job, extractions, variant)
     design = shared_design(job, shared, variant, subject, f"it needs {MIN_TOPICS}")
     if design is None:
         return []
@@ -103,7 +103,8 @@ def _rows(job: Job, extractions: Sequence[Extraction], variant: Variant) -> list
                 model, emotion, axis = map(int, place)
                 statistic = Statistic(float(value), NO_NULL, design.n_topics)
                 rows.append(_row(extractions[model], match[model], design.emotions[emotion], AXES[axis], None, statistic))
-    return rows + _means(job, extractions, matches, shared_parts, design)
+    rows += _means(job, extractions, matches, shared_parts, design)
+    return [row._replace(statistic=row.statistic._replace(n_sampled=shared.n_sampled)) for row in rows]
 
 
 def _row(extraction: Extraction, layer: int | None, emotion: str, measure: str, k: int | None, statistic: Statistic) -> Row:

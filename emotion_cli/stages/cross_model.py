@@ -38,6 +38,9 @@ from emotion_cli.measures.measure import Measure
 from emotion_cli.models.sources.controls import CONTROLS
 from warehouse.store import Partition
 
+COSINE = "cosine"
+"""The raw cosine of two directions, which all prompts make."""
+
 CONTROL_SPLITS = 15
 """Splits of the topics for two controls: they stand beside a value, and decide nothing."""
 
@@ -55,6 +58,10 @@ class Row(NamedTuple):
     k: int | None = None
     target_emotion: str | None = None
     control: str | None = None
+
+    def of_sample(self, n_sampled: int | None) -> "Row":
+        """The same, measured on so many prompts of more; None: on all."""
+        return self._replace(statistic=self.statistic._replace(n_sampled=n_sampled))
 
 
 def tasks(job: Job) -> list[Task]:
@@ -138,7 +145,8 @@ def _part(job: Job, a: Extraction, b: Extraction, part: str) -> pa.Table:
     family, _, variant_part = part.partition(":")
     variant = variant_of(variant_part if family in FAMILIES else part)
     measured = FAMILIES.get(family, _matched)
-    rows = measured(_Models(job, a, b, variant))
+    models = _Models(job, a, b, variant)
+    rows = [row if row.measure == COSINE else row.of_sample(models.shared.n_sampled) for row in measured(models)]
     kind = a.control or b.control
     return statistics_table(
         "cross_model_statistics",
@@ -169,7 +177,7 @@ class _Models:
     @cached_property
     def shared(self) -> Shared:
         """The prompts that both models read."""
-        return shared_prompts(self.job, self.extractions, self.variant.pooling)
+        return shared_prompts(self.job, self.extractions, self.variant)
 
     @cached_property
     def layers(self) -> tuple[Layers, Layers]:
@@ -397,7 +405,7 @@ def _raw_cosines(models: _Models) -> list[Row]:
     rows = []
     for emotion, layer in sorted(set(of_a) & set(of_b), key=lambda key: (key[1], key[0])):
         cosine = raw_cosine(of_a[emotion, layer], of_b[emotion, layer])
-        rows.append(Row("cosine", layer, layer, Statistic(cosine.value, cosine.null, width), emotion))
+        rows.append(Row(COSINE, layer, layer, Statistic(cosine.value, cosine.null, width), emotion))
     return rows
 
 

@@ -7,16 +7,20 @@ import pyarrow as pa
 from emotion_cli.job.controls import grams_of_controls, rivals_of
 from emotion_cli.job.extractions import Extraction, extractions_of_test_sets
 from emotion_cli.job.job import Job, Task
-from emotion_cli.job.layers import averaged_layers, inner_products, texts_of
+from emotion_cli.job.layers import averaged_layers, gaussian_directions, inner_products, texts_of
 from emotion_cli.job.statistics import sampling_of, statistics_table, statistics_task
+from emotion_cli.job.streams import Streamed, layer_rows, rows_of_controls, rows_of_tests, streamed, tests_with
 from emotion_cli.job.variants import Variant, variant_of, variants_measured
 from emotion_cli.measures.directions import METHODS
+from emotion_cli.measures.streamed.preparing import whitened
+from emotion_cli.measures.streamed.qualities import Inputs, LayerQualities
 from emotion_cli.measures.within.quality import (
     OF_A_CLASSIFIER,
     OF_A_DIRECTION,
     OF_A_READING,
     Material,
     Measures,
+    Quality,
     qualities,
 )
 from emotion_cli.measures.within.surface import Surface, surface_of
@@ -53,6 +57,12 @@ def _task(job: Job, extraction: Extraction, chosen: Sequence[Variant]) -> Task:
 
 
 def _part(job: Job, extraction: Extraction, variant: Variant) -> pa.Table:
+    known = streamed(job, extraction, variant)
+    if known is not None:
+        of_control = {"control": extraction.control} if extraction.control else {}
+        return statistics_table(
+            "vector_quality", _streamed(job, extraction, variant, known), **{**variant._asdict(), **of_control}
+        )
     tests = extractions_of_test_sets(job.store, extraction)
     inner = inner_products(job, extraction, variant, tests=tests, n_random=0 if extraction.control else job.settings.draws)
     sampling, averaged = sampling_of(job, extraction.dataset), averaged_layers(job.store, job.settings, extraction, inner.grams)
@@ -71,6 +81,38 @@ def _part(job: Job, extraction: Extraction, variant: Variant) -> pa.Table:
         grams_of_controls(job, extraction, variant, inner.all_ids),
     )
     return statistics_table("vector_quality", qualities(material, _measures(variant)), **variant._asdict())
+
+
+def _streamed(job: Job, extraction: Extraction, variant: Variant, known: Streamed) -> list[Quality]:
+    """The rows of all layers, each read once and let go before the next."""
+    method = METHODS[variant.method]
+    if method.classifies:
+        job.listener.note(f"{extraction.subject}: {variant.method} is left out, because its cost grows with prompts cubed")
+        return []
+    tests = tests_with(job, extraction, variant, known.layers)
+    beside = not extraction.control
+    n_random = job.settings.draws if beside else 0
+    with rows_of_controls(job, extraction, variant, known) as controls:
+        inputs = Inputs(
+            known.labels,
+            sampling_of(job, extraction.dataset),
+            averaged_layers(job.store, job.settings, extraction, known.layers),
+            _surface(job, extraction, known.prompt_ids) if beside else None,
+            texts_of(job, extraction, known.prompt_ids) if beside else None,
+            tests,
+            method.whitens,
+            controls,
+        )
+        measured = LayerQualities(inputs)
+        with job.listener.progress(f"{extraction.subject}: quality of directions", parts=len(known.layers)) as advance:
+            for layer in known.layers:
+                with layer_rows(job, extraction, variant, known, layer) as stored:
+                    rows = whitened(stored) if method.whitens else stored
+                    of_tests = [rows.changed(part) for part in rows_of_tests(job, extraction, variant, tests, layer)]
+                    gaussian = gaussian_directions(job, rows.width, n_random) if n_random else None
+                    measured.layer(layer, rows, of_tests, gaussian)
+                advance(1)
+        return measured.rows()
 
 
 def _measures(variant: Variant) -> Measures:

@@ -10,6 +10,7 @@ from emotion_cli.job.outputs import figure_fingerprints, figures, fingerprints, 
 from emotion_cli.job.selection import name_of_report, of_report
 from emotion_cli.job.variants import Variant, caveat, shown_variant
 from emotion_cli.reporting import report
+from emotion_cli.settings import Settings
 from warehouse.artifacts import Artifacts
 from warehouse.store import content_hash
 
@@ -25,7 +26,7 @@ def tasks(job: Job) -> list[Task]:
     if not job.with_activations:
         return []
     variant = shown_variant(job, job.with_activations)
-    name = name_of_report(job, variant)
+    name = ",".join(filter(None, [name_of_report(job, variant), _language(job)]))
     stem = name or "report"
     artifacts = Artifacts(job.store.root / PAGES, "report", name) if name else Artifacts(job.store.root, "report")
     target = artifacts.folder / f"{stem}.html"
@@ -52,7 +53,13 @@ def pages(job: Job, folder: Path) -> dict[str, bytes]:
         tracked=record.current_record(job),
         notes=sorted(filter(None, {caveat(job.store, extraction, variant.method) for extraction in job.with_activations})),
     )
-    return {Path(name).suffix: content for name, content in report.pages(facts).items()}
+    return {Path(name).suffix: content for name, content in report.pages(facts, job.settings.lang).items()}
+
+
+def _language(job: Job) -> str:
+    """The part of a report's name that says its language; none for the default one."""
+    lang = job.settings.lang
+    return "" if lang == Settings().lang else f"lang={lang}"
 
 
 def _inputs(job: Job, variant: Variant) -> dict[str, Any]:
@@ -60,6 +67,7 @@ def _inputs(job: Job, variant: Variant) -> dict[str, Any]:
     return {
         "report_version": report.REPORT_VERSION,
         "variant": variant.part,
+        "lang": job.settings.lang,
         "selected": {name: values for name, values in of_report(job, variant).items() if values},
         **{name: getattr(job.settings, name) for name in SETTINGS},
         "tracked": content_hash(json.dumps(tracked)) if tracked else None,

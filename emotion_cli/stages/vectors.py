@@ -8,11 +8,12 @@ import pyarrow as pa
 from emotion_cli.job.extractions import Extraction, pairs_of
 from emotion_cli.job.job import Job, Task, parts_task
 from emotion_cli.job.layers import averaged_layers, prepare, read_layer
+from emotion_cli.job.streams import Streamed, layer_rows, note_of, streamed
 from emotion_cli.job.variants import Variant, caveat, checked_labels, variant_of, variants_with_vectors
 from emotion_cli.measures.directions import METHODS, Direction, directions
+from emotion_cli.measures.streamed.preparing import directions as streamed_directions
 from emotion_cli.measures.whitening import as_read
-from emotion_cli.settings import Settings
-from warehouse.store import Partition, table_of
+from warehouse.store import table_of
 
 
 def tasks(job: Job) -> list[Task]:
@@ -34,10 +35,14 @@ def _task(job: Job, extraction: Extraction, chosen: Sequence[Variant]) -> Task:
     )
 
 
-def _directions(activations: Partition, layer: int, settings: Settings, variant: Variant, subject: str) -> list[Direction]:
+def _directions(job: Job, extraction: Extraction, variant: Variant, layer: int, known: Streamed | None) -> list[Direction]:
+    if known is not None:
+        with layer_rows(job, extraction, variant, known, layer) as stored:
+            return streamed_directions(stored, known.labels, variant.method)
+    activations, settings = extraction.partition(job.store, "activations"), job.settings
     rows = read_layer(activations, variant.pooling, layer)
     # a direction needs no topics
-    labels = checked_labels(rows.labels, [None] * len(rows.labels), settings, variant, subject)
+    labels = checked_labels(rows.labels, [None] * len(rows.labels), settings, variant, extraction.subject)
     prepared = prepare(rows, settings, variant)
     made = directions(prepared, labels)
     return as_read(prepared, made) if METHODS[variant.method].whitens else made
@@ -48,11 +53,13 @@ def _part(job: Job, extraction: Extraction, variant: Variant) -> pa.Table:
     warning = caveat(store, extraction, variant.method)
     if warning:
         job.listener.note(warning)
-    activations = extraction.partition(store, "activations")
+    activations, known = extraction.partition(store, "activations"), streamed(job, extraction, variant)
+    if known is not None:
+        job.listener.note(note_of(extraction, known))
     rows: list[tuple[int, Direction]] = []
     for layer in pairs_of(activations)[variant.pooling]:
         # in a function, so that a layer's activations are freed before the next are read
-        made = _directions(activations, layer, settings, variant, extraction.subject)
+        made = _directions(job, extraction, variant, layer, known)
         rows += [(layer, direction) for direction in made]
     averaged = averaged_layers(store, settings, extraction, [layer for layer, _ in rows])
     d_model = len(rows[0][1].vector)

@@ -301,4 +301,4 @@ def test_names_of_datasets_stay_in_the_store(workplace, tmp_path, name, code):
     assert [path.name for path in tmp_path.iterdir()] == ["inside"] and [path.name for path in store.parent.iterdir()] == [
         "store"
     ]
-    assert sorted(path.name for path in store.iterdir()) == ["prompts"]
+    assert sorted(path.name for path in store.iterdir()) == ["_emo", "prompts"]

@@ -87,7 +87,7 @@ def test_a_control_is_measured_but_never_counts_as_a_model(place):
     own = sql(place, "select measure from vector_quality where model = 'words:0' and measure like '%gain%'")
     assert own == []
     page = (place / "store" / "report.md").read_text(encoding="utf-8")
-    assert "controls that know words only" in page and "| random words |" in page
+    assert "beside words alone on the same prompts" in page and "| random words |" in page
     assert "| words:0 |" not in page and "| untrained:tiny-a |" not in page
     assert {path.name for path in (place / "store" / "figures" / "mine").iterdir()} == {*MODELS, "cross_model"}
     assert sql(place, "select * from consensus_statistics") == []

@@ -103,5 +103,9 @@ def test_examples_run(place, path):
             for name in (sorted(str(path.relative_to(place)) for path in place.glob(word)) or [word])
         ]
         ran = emo(*words, cwd=place)
+        if path == "lens":
+            # the small models have a token a byte, and a lens reads words that are one token; it gets to where it says so
+            assert ran.code == 2 and "that are one token" in ran.err
+            continue
         # a check that finds something exits with 4
         assert ran.code in ((0, 4) if path in CHECKS else (0,)), f"{example}\n{ran.err}"

@@ -115,7 +115,7 @@ def test_a_test_set_makes_no_vector(tmp_path):
         (["rows.parquet", "-d", "d", "-m", "m", "--create-dataset", "--n-layers", "0"], 2, "--n-layers"),
         (["rows.parquet", "-d", "d", "-m", "m", "--create-dataset", "--dtype", "int8"], 2, "--dtype"),
         (["rows.parquet", "-d", "d", "-m", "m", "--create-dataset", "--role", "dev"], 2, "--role"),
-        ([], 2, "Missing argument"),
+        ([], 2, "FILES is missing"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )

@@ -1,5 +1,6 @@
 """What fresh users tripped over: options that contradict, questions that are broken off, names with blanks."""
 
+import json
 import os
 import pty
 import subprocess
@@ -17,9 +18,16 @@ def test_controls_and_no_controls_contradict(workplace):
 
 
 def test_no_layer_of_a_method_without_a_null_is_the_best(workplace):
-    ran = emo("vectors", "--best", "--method", "logistic", *CALM, "--store", workplace.store)
-    assert (ran.code, ran.out) == (2, "") and "--best: logistic has no null" in ran.err
-    assert "emo sql direction_quality_by_method" in ran.plain
+    ran = emo_ok("vectors", "--best", "--method", "logistic", *CALM, "--store", workplace.store)
+    assert ran.out == "" and "logistic has no null, so no layer is called the best" in ran.err
+    # the command that it names shows what was measured
+    shown = emo_ok("sql", "direction_quality_by_method", "--store", workplace.store, "--format", "json")
+    assert any(row["logistic"] is not None for row in json.loads(shown.out))
+
+
+def test_a_file_of_no_rows_is_refused(workplace, tmp_path):
+    ran = emo("vectors", *CALM, "--store", workplace.store, "-o", tmp_path / "x.csv")
+    assert ran.code == 2 and "without --best no rows are printed" in ran.err and not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("command", ["compare", "plot", "report", "export"])

@@ -139,6 +139,25 @@ def test_rows_of_several_fits_are_said(sql):
     assert "rows of several" not in sql("cross_model_alignment_by_emotion", "--quiet").err
 
 
+def test_every_bundled_query_is_found_by_its_name_alone(workplace):
+    from warehouse.catalog import Catalog
+    from warehouse.library import mentioned, queries
+    from warehouse.store import Store
+
+    store = Store(workplace.store)
+    assert [query.name for query in mentioned("select 1")] == []
+    for name in queries():
+        text = f'select count(*) from "{name.upper()}"'
+        assert Catalog(store, text=text).rows(text).equals(Catalog(store).rows(text))
+
+
+def test_what_there_is_is_listed_whole(workplace):
+    names = json.loads(emo_ok("sql", "show tables", "--store", workplace.store, "--format", "json").out)
+    assert {"vectors", QUERY} <= {row["name"] for row in names}
+    statement = "select * from query_table('vector_' || 'norms_by_layer') limit 1"
+    assert emo_ok("sql", statement, "--store", workplace.store, "--format", "csv").out.count("\n") == 2
+
+
 def test_sums_are_numbers(sql):
     assert rows(sql("select sum(layer) as n from vectors where layer = 1", "--format", "json"))[0]["n"] > 0
 

@@ -73,3 +73,13 @@ def test_queries_and_prompt_sets_are_there_outside_the_repository(installed, tmp
     assert run(installed / "python", "-c", "import warehouse; print(warehouse.__file__)", cwd=tmp_path).startswith(
         str(installed.parent)
     )
+
+
+def test_its_metadata_are_those_of_the_project_and_pass_twine(wheel, installed, tmp_path):
+    script = "import importlib.metadata as m; d = m.metadata('emotion-cli'); print(d['Summary'], d.get_all('Provides-Extra'), d['License-Expression'])"
+    said = run(installed / "python", "-c", script, cwd=tmp_path)
+    assert "emotion directions" in said and "['track']" in said and "MIT" in said
+    twine = ROOT / ".venv-clients" / "bin" / "twine"
+    if not twine.exists():
+        pytest.skip("no .venv-clients: make test-wheel")
+    run(twine, "check", "--strict", wheel, cwd=tmp_path)

@@ -12,7 +12,9 @@ from emotion_cli.reporting import figures
 from emotion_cli.reporting.figures import fonts, theme
 from emotion_cli.reporting.figures.marks import mark_of
 from emotion_cli.reporting.figures.sheet import Sheet
+from emotion_cli.reporting.figures.svg import DARK
 from tests.helpers import figure_rows
+from tools.picture import PICTURE
 
 LONG = ("a label of many words that goes on and on", "Schadenfreude-Weltschmerz-Fernweh-Donaudampfschiff", "joy", "$a_b^c$ & <i>")
 CASES = {
@@ -41,10 +43,10 @@ def test_no_text_overlaps_another_or_leaves_the_figure(case, name):
     assert len(boxes) > 5
     for text, box in boxes:
         assert box.x0 >= 0 and box.y0 >= 0 and box.x1 <= figure.bbox.x1 and box.y1 <= figure.bbox.y1, text
-    for (one, a), (other, b) in combinations(boxes, 2):
+    for (text, a), (other, b) in combinations(boxes, 2):
         # the box of a line is higher than its letters: lines may share a pixel
         width, height = min(a.x1, b.x1) - max(a.x0, b.x0), min(a.y1, b.y1) - max(a.y0, b.y0)
-        assert width <= 1 or height <= 1.5, (one, other)
+        assert width <= 1 or height <= 1.5, (text, other)
 
 
 @pytest.mark.parametrize("name", figure_rows.sheets(*CASES["4 labels, 4 models"]))
@@ -61,9 +63,9 @@ def test_the_same_rows_give_the_same_files(name):
 )
 def test_a_figure_says_what_it_is(case, name):
     drawn = sheet(case, name)
-    found = figures.described(drawn.files()["svg"])
-    assert found == drawn.description and found.kind == name
-    assert found.title.endswith("gemma3-270m, extended") and found.caption == figures.CAPTIONS[name].text(many=drawn.many)
+    said = figures.described(drawn.files()["svg"])
+    assert said == drawn.description and said.kind == name
+    assert said.title.endswith("gemma3-270m, extended") and said.caption == figures.CAPTIONS[name].text(many=drawn.many)
 
 
 def test_every_caption_has_its_parts_in_short_sentences():
@@ -74,12 +76,19 @@ def test_every_caption_has_its_parts_in_short_sentences():
             assert all(len(sentence.split()) <= 30 for sentence in re.split(r"(?<=[.?]) ", text)), kind
 
 
+def test_the_picture_of_the_readme_is_a_figure_of_this_version_and_small():
+    svg = PICTURE.read_bytes()
+    said = figures.described(svg)
+    assert said.kind == "test_sets" and said.caption == figures.CAPTIONS["test_sets"].text() and len(svg) < 60_000
+    assert svg.split(b"<style>")[1].split(b"</style>")[0].decode() == DARK
+
+
 def test_a_file_that_is_no_figure_has_no_description():
     with pytest.raises(ValueError, match="no title and no caption"):
         figures.described(b"<svg></svg>")
 
 
-ONE = [
+GAPS = [
     {
         "emotion": "joy",
         "layer": layer,
@@ -109,7 +118,7 @@ def artists(drawn: Sheet, kind: type) -> list:
 
 
 def test_an_interval_between_undefined_ones_is_drawn_and_a_cut_one_is_marked():
-    drawn = figures.dataset_shift(ONE, "m", "v")
+    drawn = figures.dataset_shift(GAPS, "m", "v")
     # the bars are the lines in data coordinates; grid and ticks are in those of the axes
     bars = [b for b in artists(drawn, LineCollection) if b.get_transform().contains_branch(drawn.panels[0].axes.transData)]
     bars = [segment for collection in bars if collection.get_alpha() for segment in collection.get_segments()]
@@ -122,7 +131,7 @@ def test_an_interval_between_undefined_ones_is_drawn_and_a_cut_one_is_marked():
 
 
 def test_a_value_without_interval_is_hollow_and_one_that_is_not_defined_has_a_dash():
-    drawn = figures.dataset_shift(ONE, "m", "v")
+    drawn = figures.dataset_shift(GAPS, "m", "v")
     axes = drawn.panels[0].axes
     points = {line.get_markerfacecolor(): list(line.get_xdata()) for line in axes.lines if line.get_marker() == "o"}
     assert points == {theme.GROUND.light: [2, 4], theme.SERIES[0].light: [1, 3, 5]}
@@ -131,7 +140,7 @@ def test_a_value_without_interval_is_hollow_and_one_that_is_not_defined_has_a_da
 
 
 def test_a_null_at_a_single_layer_is_shaded_there():
-    (band,) = artists(figures.dataset_shift(ONE, "m", "v"), PolyCollection)
+    (band,) = artists(figures.dataset_shift(GAPS, "m", "v"), PolyCollection)
     spans = [sorted({float(x) for x, _ in path.vertices}) for path in band.get_paths()]
     assert spans == [[0.5, 1.5], [2.5, 3.5]]
     assert all({round(float(y), 6) for _, y in path.vertices} == {-0.3, 0.3} for path in band.get_paths())
@@ -214,10 +223,10 @@ def test_colours_stand_out_from_their_ground(ground):
     assert len(set(theme.MARKERS)) == len(theme.SERIES)
 
 
-def contrast(one: str, other: str) -> float:
+def contrast(colour: str, ground: str) -> float:
     """The ratio of two colours' luminances, as WCAG defines it."""
-    channels = [[int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)] for colour in (one, other)]
-    linear = [[c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in colour] for colour in channels]
+    channels = [[int(code[i : i + 2], 16) / 255 for i in (1, 3, 5)] for code in (colour, ground)]
+    linear = [[c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in shares] for shares in channels]
     low, high = sorted(0.2126 * r + 0.7152 * g + 0.0722 * b for r, g, b in linear)
     return (high + 0.05) / (low + 0.05)
 
@@ -231,6 +240,13 @@ def test_a_script_without_a_font_is_named_and_nothing_is_written_to_stderr(capfd
         assert drawn.missing == "".join(sorted(set("".join(figure_rows.JAPANESE))))
     finally:
         fonts._others.cache_clear()
+    assert capfd.readouterr().err == "" and not recwarn.list
+
+
+def test_labels_in_another_script_write_nothing_to_stderr(capfd, recwarn):
+    """Whether or not this machine has a font for them."""
+    for draw in figure_rows.sheets(*CASES["Japanese labels"]).values():
+        draw().files()
     assert capfd.readouterr().err == "" and not recwarn.list
 
 

@@ -1,183 +1,46 @@
 """The report: every section, no text that turns into markup, numbers from the rows, and the same bytes from the same facts."""
 
-import base64
 import re
 import string
-from datetime import UTC, datetime
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from report_facts import MISSED, SHOWN, SVG, facts
 
 from emotion_cli.measures import profile
 from emotion_cli.reporting import report
-from emotion_cli.reporting.report import html, markdown, rules
-from emotion_cli.reporting.report.markdown import Column, Markdown, code, heading, items, listing, picture, say, table
-from emotion_cli.reporting.report.rules import CONCLUSION, KEY_FINDINGS, NEXT_STEPS, NOTES, OBSERVATIONS, VERDICTS
-from emotion_cli.reporting.report.sections import SECTIONS
+from emotion_cli.reporting.report import html, markdown
+from emotion_cli.reporting.report.blocks import (
+    Chapter,
+    Code,
+    Figure,
+    Header,
+    Heading,
+    Items,
+    Listing,
+    Paragraph,
+    Table,
+    Terms,
+    filled,
+)
+from emotion_cli.reporting.report.language import language
+from emotion_cli.reporting.report.sections import SECTIONS, data
+from emotion_cli.reporting.report.sections.section import Section
 
 NASTY = "a|b <script>alert(1)</script> `c` _d_ *e* [f](g) & $h$\n# i"
 ONE_LINE = " ".join(NASTY.split())
-ENDS = ("", "_ci_low", "_ci_high")
-SHOWN, MISSED = "shown by mean_difference", "not shown by mean_difference, shown by "
-SVG = (
-    b'<?xml version="1.0"?>\n<svg xmlns="http://www.w3.org/2000/svg" width="4pt" height="4pt" viewBox="0 0 4 4">'
-    b'<metadata>x</metadata><!-- y --><defs><path id="p"/></defs><use href="#p"/><g clip-path="url(#p)"/></svg>'
-)
+GOLDEN = Path(__file__).with_name("golden")
 
 
-def facts(models=(("m1", 8), ("m2", 8)), emotions=("joy", "rage", "shame"), mean=0.6, tracked=None, datasets=("one", "two")):
-    rows = {name: [] for name in report.READS}
-    for dataset in datasets:
-        rows["prompt_counts_by_emotion"] += [
-            {"dataset": dataset, "role": "train", "emotion": emotion, "n_prompts": 4, "n_topics": 4, "mean_words": 3.0}
-            for emotion in emotions
-        ]
-        for model, width in models:
-            scope = {"dataset": dataset, "model": model, "reference": "neutral"}
-            rows["extractions"].append(
-                {
-                    **scope,
-                    "extraction_id": f"{dataset}-{model}",
-                    "architecture": "gpt2",
-                    "n_layers": 2,
-                    "d_model": width,
-                    "dtype": "float32",
-                    "bos": "always",
-                    "n_prompts": 12,
-                    "n_tokens": 90,
-                    "max_length": None,
-                    "truncate": False,
-                    "chat_template": False,
-                    "poolings": ["last"],
-                    "created_at": datetime(2026, 1, 2, 3, tzinfo=UTC),
-                }
-            )
-            rows["vector_norms_by_layer"] += [
-                {**scope, "emotion": emotion, "layer": layer, "relative_depth": layer / 2, "relative_norm": 0.1 * layer}
-                for emotion in emotions
-                for layer in range(3)
-            ]
-            rows["best_layers_by_emotion"] += [
-                {
-                    **scope,
-                    "emotion": emotion,
-                    "layer": 2,
-                    "auroc": 0.95,
-                    "d_prime": 2.3,
-                    "auroc_words": 0.9 - 0.1 * i,
-                    "auroc_gain": 0.05 + 0.1 * i,
-                    "gain_ci_low": 0.1 * i - 0.05,
-                    "gain_ci_high": 0.25,
-                    "test_set": None,
-                    "heldout_auroc": None,
-                    "heldout_words": None,
-                    "heldout_gain": None,
-                    "heldout_gain_ci_low": None,
-                    "heldout_gain_ci_high": None,
-                }
-                for i, emotion in enumerate(emotions)
-            ]
-            rows["direction_quality_by_method"] += [
-                {
-                    **scope,
-                    "emotion": emotion,
-                    "layer": layer,
-                    **{f"{method}{end}": 0.7 for method in ("mean_difference", "whitened", "logistic") for end in ENDS},
-                    "verdict": verdict,
-                }
-                for emotion in emotions
-                for layer, verdict in ((None, SHOWN), (1, SHOWN), (2, MISSED + "whitened"), (3, MISSED + "logistic"))
-            ]
-            rows["layer_profiles"] += [
-                {
-                    **scope,
-                    "layer": layer,
-                    "top3_variance_share": share,
-                    "sink_share": sinks,
-                    "low_outlier_share": None,
-                    "norm_bimodality": 9.0,
-                }
-                for layer, share, sinks in ((0, 0.1, 0.0), (1, 0.97, 0.4), (2, 0.6, 1.0))
-            ]
-            for a, b in [(emotions[0], emotions[1]), (emotions[0], emotions[2])]:
-                pair = {
-                    **scope,
-                    "emotion_a": a,
-                    "emotion_b": b,
-                    "equidistance": 0.5,
-                    "null_low": 0.2,
-                    "null_high": 0.55,
-                    "method": "mean_difference",
-                    "mean_unbiased_cosine": 0.7,
-                    "ci_low": 0.6,
-                    "ci_high": 0.8,
-                    "mean_distance_ratio": 0.8,
-                    "distance_ratio_low": 0.7,
-                    "distance_ratio_high": 0.9,
-                    "smallest_effect": 0.14,
-                    "smallest_auroc": 0.62,
-                    "shown_by": None,
-                    "verdict": "more similar than their shared reference makes them",
-                }
-                rows["within_model_similarity_by_model"].append(
-                    {
-                        **pair,
-                        "mean_cosine_similarity": mean - 0.09 * (b == emotions[2]),
-                        "p_value": 0.0019,
-                        "n_layers_averaged": 2,
-                    }
-                )
-                rows["within_model_similarity_by_layer"] += [
-                    {**pair, "layer": layer, "cosine_similarity": mean if layer else None} for layer in range(3)
-                ]
-        if len(models) == 2 and models[0][1] == models[1][1]:
-            pair = {"dataset": dataset, "model_a": models[0][0], "model_b": models[1][0], "chance_stddev": 8**-0.5}
-            rows["cross_model_similarity_by_emotion"] += [
-                {
-                    **pair,
-                    "emotion": emotion,
-                    "avg_cosine_similarity": 0.0125,
-                    "cosine_stddev_pop": 0.1,
-                    "min_cosine_similarity": -0.1,
-                    "max_cosine_similarity": 0.125,
-                }
-                for emotion in emotions
-            ]
-            rows["cross_model_similarity_by_layer"] += [
-                {**pair, "emotion": emotion, "layer": layer, "averaged": layer > 0, "cosine_similarity": 0.1}
-                for emotion in emotions
-                for layer in range(3)
-            ]
-    for model, _ in models:
-        rows["dataset_shift_by_layer"] += [
-            {
-                "dataset_a": datasets[0],
-                "dataset_b": datasets[1],
-                "model": model,
-                "emotion": emotion,
-                "layer": layer,
-                "averaged": layer > 0,
-                "share_in_common": 0.7,
-                "cosine_similarity": 0.97,
-                "noise_cosine": 0.8367,
-                "cosine_unbiased": 0.95,
-                "ci_low": 0.8,
-                "ci_high": 1.02,
-                "null_low": -0.2,
-                "null_high": 0.2,
-                "q_value": 0.002,
-                "smallest_effect": 0.25,
-                "verdict": "a similar direction, not shown to be the same" if layer else None,
-            }
-            for emotion in emotions
-            for layer in range(3)
-        ]
-    variant = {"method": "mean_difference", "reference": "neutral", "pooling": "last"}
-    settings = {"neutral": "neutral", "over_layers": "resid_post", "seed": 0, "draws": 1000}
-    pictures = [report.Picture("figures/one/a%2Fb/x.png", SVG, "a picture", datasets[0])]
-    return report.Facts(rows, variant, settings, pictures, tracked)
+def pages(given_facts=None, lang="en"):
+    return {name: content.decode() for name, content in report.pages(given_facts or facts(), lang).items()}
+
+
+def said(**changes):
+    return pages(facts(**changes))["report.md"]
 
 
 class Reader(HTMLParser):
@@ -209,50 +72,102 @@ class Reader(HTMLParser):
 
 
 def test_every_section_is_on_both_pages_with_its_contents():
-    pages = report.pages(facts())
-    titles = [
-        "Execution date",
-        "Overview",
-        "Commands used",
-        "Emotion vectors",
-        "Directions and words",
-        "Cross-model similarities",
-        "The same direction on other texts",
-        "Visualizations generated",
-        "MLflow logging",
-        "Key observations",
-        "Next steps",
-        "Conclusion",
-    ]
-    found = re.findall(r"^## (.*)$", pages["report.md"].decode(), flags=re.MULTILINE)
-    assert [title for title in found if title in titles] == titles
-    page = Reader(pages["report.html"].decode())
+    both = pages()
+    titles = [language("en").heading(section.id) for section in SECTIONS]
+    assert re.findall(r"^## (.*)$", both["report.md"], flags=re.MULTILINE) == titles
+    page = Reader(both["report.html"])
     assert page.open == []
-    assert all(page.text.count(title) >= 2 for title in found)  # in the contents and as a heading
-    text = pages["report.md"].decode()
+    assert all(page.text.count(title) >= 2 for title in titles)  # in the contents and as a heading
+    text = both["report.md"]
+    # the headings of the report that this project began with
+    for heading in ("Execution date", "Overview", "Emotion vectors", "Intra-model similarities", "Cross-model similarities"):
+        assert re.search(rf"^##+ {heading}$", text, flags=re.MULTILINE)
+    for heading in ("Visualizations generated", "MLflow logging", "Key observations", "Next steps", "Conclusion"):
+        assert re.search(rf"^##+ {heading}$", text, flags=re.MULTILINE)
+    assert "# Emotion directions in m1 and m2, made of one and two\n" in text
     assert "2026-01-02" in text and "(3 layers, 8 dimensions)" in text
-    assert "| joy | rage | 0.6000 | 0.2000 | 0.5500 | 0.0019 | 0.5 | 2 |" in text
-    assert "| m1 | rage | 2 | 0.950 | 2.30 | 0.800 | 0.150 | 0.050 | 0.250 |" in text
-    assert "TF-IDF of the words reaches an AUROC of 0.700 to 0.900. Of 6 directions, 4 separate better than it" in text
-    assert "one: held-out folds of the training topics" in text and "one: test sets" not in text
-    assert "| joy | m1 ↔ m2 | 0.012500 | 0.100000 | -0.100000 | 0.125000 | 0.353553 |" in text
     assert "emo extract -d one -d two -m m1 -m m2 --pooling last --bos always" in text
-    assert "![a picture](figures/one/a%252Fb/x.png)" in text
+    assert "emo track" not in text.split("### Commands used")[1].split("###")[0]
+    assert "\n\n![new kind (m1, one)](figures/one/a%252Fb/x.png)\n\nm1, one. Another.\n" in text
 
 
-def test_the_same_facts_give_the_same_bytes():
-    assert report.pages(facts()) == report.pages(facts())
+def test_page_one_answers_with_each_direction_beside_words_alone():
+    page_one = said().split("\n## ")[1]
+    assert page_one.startswith("Overview\n")
+    assert (
+        "On `unseen`, whose texts made no vector, directions reach AUROC 0.625 to 0.625, and words alone 0.510 to 0.520."
+        in page_one
+    )
+    assert "8 of 12 hold more than words (one 4 of 6 and two 4 of 6)." in page_one
+    assert "12 of 12 directions separate their emotion better than the best layer of chance does." in page_one
+    assert "| dataset | model | emotion | layer | AUROC in training | best of chance | words alone | on unseen |" in page_one
+    assert "| one | m1 | rage | 2 | 0.950 | 0.650 | 0.890 | 0.625 (0.55 to 0.71) | 0.510 | yes |" in page_one
+    assert "| one | m1 | joy | 2 | 0.950 | 0.650 | 0.900 | 0.625 (0.55 to 0.71) | 0.510 | not shown |" in page_one
+
+
+def test_one_table_holds_all_that_knows_words_only():
+    section = said().split("\n## ")[3]
+    assert section.startswith("Emotion vectors") and section.count("TF-IDF |") == 2  # one for each dataset
+    assert (
+        "| m1 | rage | 2 | unseen | 0.625 (0.55 to 0.71) | 0.570 | 0.500 | 0.500 | 0.510 | 0.480 | 0.050 to 0.250 | yes |"
+        in section
+    )
+    assert (
+        "| m1 | joy | 2 | training topics | 0.950 | 0.650 | 0.900 | 0.500 | 0.500 | 0.480 | -0.050 to 0.250 | not shown |"
+        in section
+    )
+
+
+def test_without_controls_only_tf_idf_is_compared_and_nothing_is_called_more_than_words():
+    given_facts = facts()
+    for row in given_facts.rows["more_than_words_by_layer"]:
+        row |= {"random_words": None, "embeddings": None, "untrained": None, "more_than_words": None}
+    text = pages(given_facts)["report.md"]
+    assert "| one | m1 | shame | 2 | 0.950 | 0.650 | 0.880 | 0.625 (0.55 to 0.71) | 0.490 | not known |" in text
+    assert "Compare the directions with what knows words only" in text and "Compare the directions with" not in said()
+
+
+def test_what_is_wrong_with_the_prompts_is_on_page_one():
+    def page_one(verdict, **changes):
+        given_facts = facts()
+        given_facts.rows["prompt_audit_by_pair"][0] |= {"verdict": verdict, **changes}
+        return pages(given_facts)["report.md"].split("\n## ")[1]
+
+    assert "Before you use it" not in said()
+    told = page_one("words tell them apart", words_auroc=0.97)
+    assert "The audit finds fault with one. Words alone tell 1 of 2 pairs of labels apart (AUROC up to 0.97)." in told
+    few = page_one("too few topics to tell", words_auroc=1.0, words_ci_low=None, words_ci_high=None)
+    assert "There are too few topics to audit one." in few and "apart (AUROC up to 1.00)." in few
+    assert "pairs of labels apart." in page_one("too few topics to tell", words_auroc=None, words_ci_low=None, words_ci_high=None)
+    given_facts = facts()
+    given_facts.rows["prompt_counts_by_emotion"][1]["n_prompts"] = 2
+    assert "one has only 2 prompts of rage." in pages(given_facts)["report.md"].split("\n## ")[1]
+
+
+def test_a_section_without_anything_to_say_is_not_printed():
+    assert "## Cross-model similarities" not in said(models=(("m1", 8),))
+    given_facts = facts()
+    given_facts.rows["dataset_shift_by_layer"].clear()
+    assert "## The same direction on other texts" not in pages(given_facts)["report.md"]
+
+
+@pytest.mark.parametrize("lang", report.LANGUAGES)
+def test_the_same_facts_give_the_bytes_that_are_kept(lang, request):
+    for name, content in report.pages(facts(), lang).items():
+        kept = GOLDEN / name.replace(".", f".{lang}.")
+        if request.config.getoption("--write-golden"):
+            kept.write_bytes(content)
+        assert kept.read_bytes() == content, f"if the change is meant: pytest {Path(__file__).name} --write-golden"
 
 
 def test_the_page_asks_for_nothing_and_runs_nothing():
-    page = report.pages(facts())["report.html"].decode()
+    page = pages()["report.html"]
     reader = Reader(page)
     assert "script" not in reader.tags and "default-src 'none'" in page
     links = [value for name, value in reader.attributes if name in ("href", "src", "xlink:href")]
-    assert [link for link in links if not link.startswith("#")] == ["data:image/svg+xml;base64," + base64.b64encode(SVG).decode()]
-    assert ("alt", "a picture") in reader.attributes and "a picture" in reader.lines
-    targets = {value for name, value in reader.attributes if name == "id"}
-    assert {link.removeprefix("#") for link in links if link.startswith("#")} == targets
+    assert links and all(link.startswith("#") for link in links)
+    targets = [value for name, value in reader.attributes if name == "id"]
+    assert len(targets) == len(set(targets)) and {link.removeprefix("#") for link in links} <= set(targets)
 
 
 NAMES = {
@@ -263,14 +178,15 @@ NAMES = {
 }
 
 
+@pytest.mark.parametrize("lang", report.LANGUAGES)
 @pytest.mark.parametrize("changes", NAMES.values(), ids=list(NAMES))
-def test_names_stay_text(changes):
-    pages = report.pages(facts(**changes))
-    page = Reader(pages["report.html"].decode())
+def test_names_stay_text(changes, lang):
+    both = pages(facts(**changes), lang)
+    page = Reader(both["report.html"])
     assert page.open == [] and "script" not in page.tags
     assert ONE_LINE in " ".join(page.lines) and ("{shame}" in page.text or "emotions" not in changes)
     assert not {"a", "em", "strong", "h1"} & set(page.tags[page.tags.index("main") :])
-    outside_code = outside_code_of(pages["report.md"].decode())
+    outside_code = outside_code_of(both["report.md"])
     assert "<script>" not in outside_code and "\n# i" not in outside_code
     tables = re.findall(r"(?:^\|.*\n)+", outside_code, flags=re.MULTILINE)
     for lines in map(str.splitlines, tables):
@@ -282,210 +198,206 @@ def outside_code_of(text):
     return re.sub(r"^(`{3,})$.*?^\1$", "", text, flags=re.MULTILINE | re.DOTALL)
 
 
-def test_a_bar_in_a_name_adds_no_column():
-    pages = report.pages(facts(models=((NASTY, 8), ("m2", 8)), emotions=(NASTY, "rage", "{shame}")))
-    outside_code = outside_code_of(pages["report.md"].decode())
-    cells = {len(re.findall(r"(?<!\\)\|", line)) for line in outside_code.splitlines() if line.startswith("| a\\|b")}
-    # columns: 7 across models, 8 within one, 9 of directions, 10 of shifts, 11 of methods; a name adds none
-    assert cells == {8, 9, 10, 11, 12}
-
+PICTURE = report.Picture("a b/(1).png", SVG, "a", "d", "m", "c")
 
 BLOCKS = {
-    "paragraph": lambda text: say("{text}", text=text),
-    "inside": lambda text: say("before {text} after", text=text),
-    "heading": heading,
-    "item": lambda text: items([say("{text}", text=text)]),
-    "numbered": lambda text: items([say("{text}", text=text)], numbered=True),
-    "cell": lambda text: table([{"x": text}], [Column("x", "x")], "q"),
-    "header": lambda text: table([{"x": "x"}], [Column("x", text)], "q"),
-    "code": code,
-    "listing": lambda text: Markdown(f"before\n\n{listing(text)}\n\nafter"),
-    "caption": lambda text: picture("a.png", text),
+    "paragraph": lambda text: Paragraph(filled("{text}", {"text": text})),
+    "inside": lambda text: Paragraph(filled("before {text} after", {"text": text})),
+    "heading": Heading,
+    "item": lambda text: Items([(text,)]),
+    "numbered": lambda text: Items([(text,)], is_numbered=True),
+    "term": lambda text: Terms([(text, ("x",))]),
+    "cell": lambda text: Table(("x",), "q", [Header("x", False)], [[text]]),
+    "header": lambda text: Table(("x",), "q", [Header(text, True)], [["x"]]),
+    "table caption": lambda text: Table((text,), "q", [Header("x", True)], [["x"]]),
+    "code": lambda text: Paragraph((Code(text),)),
+    "listing": Listing,
+    "caption": lambda text: Figure(PICTURE, (text,), "x"),
+    "alt": lambda text: Figure(PICTURE, ("x",), text),
 }
 
 
+def parsed(text):
+    """Markdown as a reader of it sees it."""
+    from markdown_it import MarkdownIt
+
+    return Reader(MarkdownIt("commonmark", {"html": False}).enable("table").render(text))
+
+
 @pytest.mark.parametrize("block", BLOCKS.values(), ids=list(BLOCKS))
-@given(text=st.text(alphabet=string.punctuation + "aé1 \n"))
+@given(text=st.text(alphabet=string.punctuation + "aé1 \n", min_size=1).filter(str.strip))
 @example(text=NASTY)
 @example(text="1. one")
 @example(text="- - -")
 @example(text="a #")
 @example(text="&lt;b&gt; &#42;")
-def test_escaped_text_is_the_text(block, text):
-    page = Reader(html.page(markdown.page("t", [("c", [block(text)])]), {"a.png": SVG}))
+def test_escaped_text_is_the_text_in_both_formats(block, text):
+    chapters = [Chapter("c", "c", [block(text)])]
     shown = " ".join(text.split())
-    assert page.open == [] and {shown, f"before {shown} after"} & set(page.lines)
-    expected = {
-        "h3",
-        "ul",
-        "ol",
-        "li",
-        "table",
-        "thead",
-        "tbody",
-        "tr",
-        "th",
-        "td",
-        "p",
-        "code",
-        "pre",
-        "figure",
-        "figcaption",
-        "img",
-    }
-    assert set(page.tags[page.tags.index("main") :]) <= expected | {"main", "h2"}
-
-
-def test_a_figure_is_in_the_page_as_it_is():
-    other = SVG.replace(b"4pt", b"5pt")
-    chapters = [("c", [picture("a b/(1).png", "first"), picture("c.png", "second")])]
-    page = Reader(html.page(markdown.page("t", chapters), {"a%20b/%281%29.png": SVG, "c.png": other}))
-    sources = [value for name, value in page.attributes if name == "src"]
-    assert [base64.b64decode(source.split(",")[1]) for source in sources] == [SVG, other]
-    assert page.tags.count("figure") == 2 and {"first", "second"} <= set(page.lines)
+    of_html = Reader(html.page("t", chapters, language("en")))
+    of_markdown = parsed(markdown.page("t", chapters))
+    assert of_html.open == of_markdown.open == []
+    for page in (of_html, of_markdown):
+        alts = [" ".join(value.split()) for name, value in page.attributes if name in ("alt", "aria-label")]
+        seen = [*alts, *page.lines, *(line.removesuffix(" (emo sql q)").removesuffix(": x") for line in page.lines)]
+        assert {shown, f"before {shown} after"} & set(seen)
+        assert not {"script", "em", "a"} & set(page.tags[page.tags.index("main") if "main" in page.tags else 0 :])
 
 
 def test_code_may_hold_backticks():
-    page = markdown.page("t", [("c", [say("see {name}.", name=code("a `b` c"))])])
-    assert page.endswith("see ``a `b` c``.\n")
+    page = markdown.page("t", [Chapter("c", "c", [Paragraph(filled("see {name}, `x {name}`.", {"name": Code("a `b` c")}))])])
+    assert page.endswith("see ``a `b` c``, ``x a `b` c``.\n")
 
 
-def said(**changes):
-    return report.pages(facts(**changes))["report.md"].decode()
+TRACKED = {
+    "run_id": "R1",
+    "experiment": "emo",
+    "uri": "u",
+    "params": {"phase": "x"},
+    "metrics": {"l2_norm": 2},
+    "n_metrics": 4,
+    "n_artifacts": 1,
+}
 
 
 @pytest.mark.parametrize(
     ("changes", "sentence", "otherwise"),
     [
-        ({"mean": 0.6}, "1 of 2 means lie above", {"mean": 0.2}),
-        ({"mean": 0.6}, "(0.5100)", {"mean": 0.8}),
-        ({"mean": 0.995}, "Every mean is above 0.9 (0.9050 to 0.9950)", {"mean": 0.98}),
-        ({"mean": 0.6}, "Highest mean cosine: joy and rage (0.6000); lowest: joy and shame (0.5100)", {"mean": 0.61}),
+        ({"mean": 0.995}, "every mean cosine is above 0.9 (0.905 to 0.995)", {"mean": 0.98}),
         ({"models": (("m1", 8), ("m2", 9))}, "No two models have equal width: m1 (8 dimensions) and m2 (9 dimensions)", {}),
-        ({}, "6 of 6 cosines at single layers (100%) lie within 0.6930 of 0", {"models": (("m1", 8), ("m2", 9))}),
-        ({}, "The order of the pairs from lowest to highest cosine is the same in all 4", {"models": ()}),
+        ({}, "6 of 6 raw cosines at single layers (100%) lie within 0.6930 of 0", {"models": (("m1", 8), ("m2", 9))}),
+        ({}, "The order of the pairs from lowest to highest mean cosine is the same in all 4", {"models": ()}),
         ({"models": (("m1", 8),)}, "Add a second model to compare m1 with", {}),
         (
             {},
-            "m1: 70% of two is in one, too. Against the rest and without noise, at 6 single layers: a similar direction",
+            "m1: against the rest of two and without noise, at 6 single layers: a similar direction, not shown to be the same (6).",
             {"models": (("m3", 8),)},
         ),
         ({}, "at layer 0 a vector has no length", {"models": ()}),
-        (
-            {
-                "tracked": {
-                    "run_id": "R1",
-                    "experiment": "emo",
-                    "uri": "u",
-                    "params": {"phase": "x"},
-                    "metrics": {"l2_norm": 2},
-                    "n_metrics": 4,
-                    "n_artifacts": 1,
-                }
-            },
-            "`R1`",
-            {},
-        ),
-        (
-            {},
-            "These numbers were not logged",
-            {
-                "tracked": {
-                    "run_id": "R1",
-                    "experiment": "emo",
-                    "uri": "u",
-                    "params": {},
-                    "metrics": {},
-                    "n_metrics": 4,
-                    "n_artifacts": 1,
-                }
-            },
-        ),
+        ({"tracked": TRACKED}, "`R1`", {}),
+        ({"tracked": TRACKED}, "emo track --method", {}),
+        ({}, "These numbers were not logged", {"tracked": TRACKED}),
+        ({}, "m1 to m2: joy (0.50), rage (0.50) and shame (0.50) share a contrast with the reference.", {"models": (("m1", 8),)}),
+        ({}, "Between m1 and m2, 6 of 6 carried directions meet the other model's own beyond chance", {"models": (("m1", 8),)}),
     ],
 )
-def test_rules_say_what_the_rows_say_and_nothing_else(changes, sentence, otherwise):
+def test_statements_say_what_the_rows_say_and_nothing_else(changes, sentence, otherwise):
     assert sentence in said(**changes)
     if otherwise.get("models") != ():
         assert sentence not in said(**otherwise)
+
+
+def test_nothing_rests_on_cosines_above_their_permutation_null():
+    text = said()
+    assert "lie above their permutation null" not in text and "equal width (" not in text.split("## Next steps")[1]
 
 
 def test_cosines_outside_the_band_are_said():
     given_facts = facts()
     for row in given_facts.rows["cross_model_similarity_by_layer"]:
         row["cosine_similarity"] = 0.8
-    assert "0 of 6 cosines at single layers (0%)" in report.pages(given_facts)["report.md"].decode()
-    assert "more lie outside than unrelated directions" in report.pages(given_facts)["report.md"].decode()
+    text = pages(given_facts)["report.md"]
+    assert "0 of 6 raw cosines at single layers (0%)" in text and "more lie outside than unrelated directions" in text
 
 
 def judged(**changes):
     """The report where the first pair of the first model and dataset has these values."""
     given_facts = facts()
     given_facts.rows["within_model_similarity_by_model"][0].update(changes)
-    return report.pages(given_facts)["report.md"].decode()
+    return pages(given_facts)["report.md"]
 
 
 def test_a_verdict_that_shows_nothing_names_what_was_tested_and_what_could_have_been_shown():
     text = judged(verdict="no direction shown")
-    assert "m1 on one: mean_difference shows no direction of one emotion or both in joy and rage. " in text
+    assert "m1: for joy and rage, no direction of one emotion or both is shown." in text
     assert "With probability 0.8 such a study shows an AUROC of 0.62 or more." in text and "are shown by" not in text
     text = judged(verdict="no direction shown", shown_by="whitened")
     assert "Both directions of joy and rage are shown by whitened." in text
     assert "So few topics can show nothing." in judged(verdict="no direction shown", smallest_auroc=1.02)
     text = judged(verdict="undecided")
-    assert "m1 on one: the similarity of joy and rage is undecided. " in text
+    assert "m1: whether joy and rage are more or less similar than their reference makes them is undecided." in text
     assert "With probability 0.8 such a study shows a cosine that is 0.14 or more away from 0.5." in text
     assert "What could have been shown is not known." in judged(verdict="undecided", smallest_effect=None)
 
 
 def test_verdicts_are_counted_in_their_own_words():
     text = judged(verdict="undecided")
+    assert "8 pairs of emotions in one model: more similar than their shared reference makes them (7); undecided (1)." in text
     assert (
-        "Verdicts on 8 pairs of emotions in one model: more similar than their shared reference makes them (7); undecided (1)."
+        "| m1 | joy and rage | 0.60 | 0.20 to 0.55 | 0.0019 | 0.5 | 0.70 (0.60 to 0.80) | 0.80 (0.70 to 0.90) | undecided |"
         in text
     )
-    assert "| one | m1 | joy | rage | undecided | 0.700 | 0.600 | 0.800 | 0.5 | 0.800 | 0.700 | 0.900 |" in text
-    assert "| joy | rage | not measured |" in judged(verdict=None)
-    assert "| joy | rage | -1 by construction |" in judged(verdict=None, equidistance=-1.0)
+    assert "joy and rage have not been measured." in judged(verdict=None)
+    assert "joy and rage have a cosine of -1 by construction" in judged(verdict=None, equidistance=-1.0)
 
 
 def test_a_shift_that_is_not_shown_says_what_could_have_been():
     given_facts = facts()
     given_facts.rows["dataset_shift_by_layer"][1]["verdict"] = "not shown to be alike"
-    text = report.pages(given_facts)["report.md"].decode()
+    text = pages(given_facts)["report.md"]
     assert "a similar direction, not shown to be the same (5); not shown to be alike (1). With probability 0.8" in text
     assert "shows a cosine of 0.25 or more." in text
 
 
-def test_every_number_names_a_query_that_is_read():
-    for rule in (*NOTES, *VERDICTS, *KEY_FINDINGS, *OBSERVATIONS, *NEXT_STEPS, *CONCLUSION):
-        assert rule.query in report.READS
-    text = said()
-    assert set(re.findall(r"`emo sql (\w+)`", text)) <= set(report.READS)
+def test_every_section_names_the_queries_that_it_read():
+    for chapter in said().split("\n## ")[1:]:
+        title = chapter.split("\n")[0]
+        (section,) = [section for section in SECTIONS if language("en").heading(section.id) == title]
+        named = set(re.findall(r"`emo sql (\w+)`", chapter))
+        assert {name for name in section.reads if facts().rows[name]} <= named <= set(report.READS), title
     assert {query for section in SECTIONS for query in section.reads} == set(report.READS)
-    for item in re.findall(r"^(?:-|\d+\.) (.*\d.*)$", text, flags=re.MULTILINE):
-        assert "`emo sql " in item
+
+
+def test_a_section_cannot_show_rows_that_it_does_not_read():
+    for section in SECTIONS:
+        given_facts = facts()
+        given_facts = type(given_facts)(
+            {name: rows for name, rows in given_facts.rows.items() if name in (*section.reads, "extractions")},
+            given_facts.variant,
+            given_facts.settings,
+        )
+        assert isinstance(section, Section)
+        section.chapter(given_facts, language("en"))
 
 
 def test_what_another_method_shows_is_said():
-    page = report.pages(facts())["report.md"].decode()
-    assert "m1, joy: at 2 of 3 layers (2 to 3)" in page
-    assert "shows no direction, where one is shown by whitened and logistic." in page
+    page = said()
+    assert "m1, joy: at 2 of 3 layers (2 to 3) the mean difference shows no direction" in page
+    assert "where one is shown by whitened and logistic." in page
     found = facts()
     for row in found.rows["direction_quality_by_method"]:
         row["verdict"] = SHOWN
-    assert "shows no direction, where" not in report.pages(found)["report.md"].decode()
+    assert "shows no direction, where" not in pages(found)["report.md"]
+    assert MISSED.startswith("not shown")
 
 
-def test_massive_activations_are_said_on_the_first_page():
-    page = report.pages(facts())["report.md"].decode()
-    assert "three dimensions hold up to 97% of the variance (at 2 layers)" in page
-    assert "up to 40% of the pooled tokens are far longer than the others (at 1 layer)" in page
-    assert page.index("97% of the variance") < page.index("## Commands used")
+def test_massive_activations_are_said_with_the_data():
+    section = said().split("\n## ")[2]
+    assert section.startswith("Data")
+    assert "three dimensions hold up to 97% of the variance (layers: 2)" in section
+    assert "up to 40% of the pooled tokens are far longer than the others (layers: 1)" in section
     found = facts()
     for row in found.rows["layer_profiles"]:
         row |= {"top3_variance_share": 0.1, "sink_share": None}
-    assert "of the variance (at" not in report.pages(found)["report.md"].decode()
+    assert "of the variance (layers" not in pages(found)["report.md"]
 
 
 def test_thresholds_are_those_of_the_extraction():
-    assert (rules.CONCENTRATED, rules.MIXED) == (profile.CONCENTRATED, profile.MIXED)
+    assert (data.CONCENTRATED, data.MIXED) == (profile.CONCENTRATED, profile.MIXED)
+
+
+def test_figures_are_parts_of_the_page_with_their_rules_once():
+    page = pages()["report.html"]
+    assert page.count("<svg") == page.count("<figure>") == 2 and page.count(".emo-figure{x:y}") == 1
+    assert "<desc" not in page and page.count("<title") == 1 and 'aria-labelledby="f1t' not in page
+    assert 'aria-label="Lines of AUROC by layer on each test set' in page and '<use href="#f10"/>' in page
+    assert "<figcaption>m1, one. A caption.</figcaption>" in page
+    japanese = pages(lang="ja")["report.html"]
+    assert "A caption." not in japanese and "m1, one\uff1aAnother." in japanese
+
+
+def test_tables_have_captions_and_can_be_reached_with_the_keyboard():
+    page = Reader(pages()["report.html"])
+    assert page.tags.count("caption") == page.tags.count("table") > 5
+    regions = sum(attribute == ("tabindex", "0") for attribute in page.attributes)
+    assert regions == page.tags.count("table") + page.tags.count("pre")

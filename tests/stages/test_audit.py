@@ -103,7 +103,8 @@ def test_too_few_topics_are_said_to_be_too_few():
             True,
             "passes; largest surface AUROC 0.60, up to 0.65, a and b; largest words AUROC 0.80, up to 0.90",
         ),
-        (Area(None, None, None), True, "passes; largest surface AUROC 0.60, up to 0.65, a and b"),
+        (Area(1.0, None, None), False, "too few topics to tell whether words alone tell 1 of 1 pairs of labels apart; "),
+        (Area(None, None, None), False, "too few topics to tell whether words alone tell 1 of 1 pairs of labels apart; "),
     ],
 )
 def test_a_set_fails_where_words_surely_tell_labels_apart(words, passes, said):

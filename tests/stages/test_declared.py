@@ -1,5 +1,8 @@
 """What a stage declares to read and write is what its tasks read and write."""
 
+import json
+from types import SimpleNamespace
+
 from command import emo_ok
 
 from emotion_cli import pipeline
@@ -13,18 +16,24 @@ def test_stages_read_and_write_the_tables_that_they_declare(workplace, tmp_path,
     """Every stage does its work for the first time: on three models, and on a second dataset that shares prompts."""
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     # what is in a figure does not matter here, and drawing takes longest
-    monkeypatch.setattr(plot, "DRAW", dict.fromkeys(plot.DRAW, lambda *_: {"x.svg": b"<svg/>"}))
+    drawn = SimpleNamespace(files=lambda: {"svg": b"<svg/>"}, missing="")
+    monkeypatch.setattr(plot, "DRAW", dict.fromkeys(plot.DRAW, lambda *_: {"x": drawn}))
     root = tmp_path / "store"
     (tmp_path / "part.jsonl").write_text("\n".join(workplace.prompts.read_text().splitlines()[:9]) + "\n")
     for dataset, path in (("whole", workplace.prompts), ("part", tmp_path / "part.jsonl")):
         emo_ok("datasets", "import", path, "--dataset", dataset, "--store", root)
+    # other texts, so that models can be steered on them
+    rows = [json.loads(line) for line in workplace.prompts.read_text().splitlines()[:9]]
+    tests = [json.dumps({**row, "text": f"today {row['text']}"}) for row in rows]
+    (tmp_path / "tests.jsonl").write_text("\n".join(tests) + "\n")
+    emo_ok("datasets", "import", tmp_path / "tests.jsonl", "--dataset", "tests", "--role", "test", "--store", root)
     settings = Settings(
         store=root,
         cache=workplace.cache,
         draws=100,
         reference="calm",
         neutral="calm",
-        dataset=("whole", "part"),
+        dataset=("whole", "part", "tests"),
         model=tuple(map(str, workplace.models)),
     )
     job = pipeline.job_with_models(Store(root), settings, Silence())

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from warehouse.catalog import Catalog, write_database
+from warehouse.catalog import Catalog
 from warehouse.errors import HeldError, NotInStoreError, QueryError, StoreError
 from warehouse.schema import COLUMNS, TABLES
 from warehouse.store import Store, quote, table_of
@@ -238,17 +238,6 @@ def test_the_macros():
     connection.execute(files("warehouse").joinpath("macros.sql").read_text())
     sql = "select cosine([3, 4], [4, 3]), cosine([0, 0], [1, 1]), l2_norm([3, 4]), cosine([1e-30]::float[], [2e-30]::float[])"
     assert connection.execute(sql).fetchone() == pytest.approx((0.96, None, 5.0, 1.0))
-
-
-def test_the_database_file_has_the_same_views(store, tmp_path):
-    given.write_rows(store, "vectors", [{"dataset": "d", "model": "m", "extraction_id": "1", "vector": [1.0, 2.0]}])
-    write_database(store, tmp_path / "emo.duckdb")
-    with duckdb.connect(tmp_path / "emo.duckdb", read_only=True) as connection:
-        assert connection.execute("select model, vector from vectors").fetchall() == [("m", [1.0, 2.0])]
-        comments = dict(
-            connection.execute("select column_name, comment from duckdb_columns() where table_name = 'vectors'").fetchall()
-        )
-    assert comments == {column.name: column.doc for column in TABLES["vectors"].columns}
 
 
 REFUSED = [

@@ -1,6 +1,6 @@
 -- Statistics that cannot be: a probability outside 0 to 1, an interval or a band upside down, a cosine beyond 1.
 -- Grain: file, detail
--- Reads: vector_quality, within_model_statistics, cross_model_statistics, consensus_statistics
+-- Reads: vector_quality, within_model_statistics, cross_model_statistics, consensus_statistics, steering_statistics
 with statistics as (
     select file, measure, value, ci_low, ci_high, null_low, null_high, p_value, n from vector_quality
     union all
@@ -9,6 +9,8 @@ with statistics as (
     select file, measure, value, ci_low, ci_high, null_low, null_high, p_value, n from cross_model_statistics
     union all
     select file, measure, value, ci_low, ci_high, null_low, null_high, p_value, n from consensus_statistics
+    union all
+    select file, measure, value, ci_low, ci_high, null_low, null_high, p_value, n from steering_statistics
 )
 
 select

@@ -10,6 +10,7 @@ from emotion_cli.cli.datasets.columns import names_columns
 from emotion_cli.cli.options import Start, takes
 from emotion_cli.errors import UsageError
 from emotion_cli.settings import Settings
+from emotion_cli.suggestions import unknown
 from emotion_cli.wording import counted
 
 if TYPE_CHECKING:
@@ -35,6 +36,9 @@ Replace = Annotated[
     bool,
     typer.Option("--replace", help="Let the set take the name of a set that ships, in this store, until it is removed."),
 ]
+SeveralLabels = Annotated[
+    str, typer.Option("--several-labels", help="What becomes of texts under more than one label: refuse, or drop.")
+]
 Role = Annotated[str, typer.Option("--role", help="train, or test: a test set never makes a vector.")]
 
 
@@ -47,9 +51,10 @@ def validate(
     role: Role = "train",
     reference: SetReference = None,
     accept_labels: AcceptLabels = False,
+    several_labels: SeveralLabels = "refuse",
 ) -> None:
     """Check files of prompts and name every fault with its line; imports nothing."""
-    prompt_set = _read(start, files, files[0].stem, role, reference, columns, accept_labels=accept_labels)
+    prompt_set = _read(start, files, files[0].stem, role, reference, columns, several_labels, accept_labels=accept_labels)
     start.console.note(f"{' '.join(map(str, files))}: {_summary(prompt_set)}; no fault was found")
 
 
@@ -63,6 +68,7 @@ def import_(
     role: Role = "train",
     reference: SetReference = None,
     accept_labels: AcceptLabels = False,
+    several_labels: SeveralLabels = "refuse",
     replace: Replace = False,
 ) -> None:
     """Import files of prompts as one set; if anything is at fault, all faults are named and nothing is imported."""
@@ -73,7 +79,7 @@ def import_(
         given = " ".join(map(str, files))
         raise UsageError("--dataset: a name is needed for the set", hint=f"emo datasets import {given} --dataset {files[0].stem}")
     _refuse_shipped(dataset, replace=replace)
-    prompt_set = _read(start, files, dataset, role, reference, columns, accept_labels=accept_labels)
+    prompt_set = _read(start, files, dataset, role, reference, columns, several_labels, accept_labels=accept_labels)
     partition = start.store.partition("prompts", dataset=dataset, prompts_sha256=prompt_set.sha256)
     with partition.hold():
         entry = partition.write([table_of("prompts", prompt_set.columns())])
@@ -92,13 +98,24 @@ def _read(
     role: str,
     reference: str | None,
     columns: "Columns",
+    several_labels: str,
     *,
     accept_labels: bool,
 ) -> "PromptSet":
+    from emotion_cli.prompts.prompt_set import SEVERAL_LABELS
     from emotion_cli.prompts.reading import read_prompt_set
 
+    if several_labels not in SEVERAL_LABELS:
+        raise unknown("--several-labels", several_labels, SEVERAL_LABELS)
     return read_prompt_set(
-        files, name, role=role, reference=reference, columns=columns, accept_labels=accept_labels, note=start.console.note
+        files,
+        name,
+        role=role,
+        reference=reference,
+        columns=columns,
+        accept_labels=accept_labels,
+        note=start.console.note,
+        several_labels=several_labels,
     )
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 
@@ -99,16 +100,30 @@ def draws_of(
     codes = np.searchsorted(np.asarray(concerned), names[used]).astype(np.int16)
     used_topics = [topics[i] for i in used.tolist()]
     used_clusters = None if clusters is None else [clusters[i] for i in used.tolist()]
-    blocks = blocks_of(codes, used_topics, rng, used_clusters)
-    groups = _groups_of(blocks, used_clusters)
-    kinds = kinds_of(codes, groups[blocks])
-    folds = dealt(kinds, min(FOLDS, len(kinds)), rng)[groups][blocks]
-    halves = 2 * np.array([dealt(kinds, 2, rng)[groups] for _ in range(SPLITS)]) - 1
+    blocks, folds, halves = split_of(codes, used_topics, rng, used_clusters)
     exchange = Exchange(codes, [str(block) for block in blocks.tolist()], used_clusters)
     permuted = np.vstack([codes, codes[exchange.orders(sampling.draws, rng)]])
     units = units_of(used_topics, used_clusters)
     counts = resampled(strata_of(codes, units, used_topics), sampling.draws, rng)
     return Draws(tuple(concerned), used, codes, blocks, exchange, permuted, folds, halves, units, counts)
+
+
+class Split(NamedTuple):
+    """Blocks, folds [prompt] of some prompts, and halves [split, block]."""
+
+    blocks: np.ndarray
+    folds: np.ndarray
+    halves: np.ndarray
+
+
+def split_of(codes: np.ndarray, topics: Names, rng: np.random.Generator, clusters: Names | None = None) -> Split:
+    """How prompts with labels `codes` [prompt] are held out and halved: the first draws of a comparison."""
+    blocks = blocks_of(codes, topics, rng, clusters)
+    groups = _groups_of(blocks, clusters)
+    kinds = kinds_of(codes, groups[blocks])
+    folds = dealt(kinds, min(FOLDS, len(kinds)), rng)[groups][blocks]
+    halves = 2 * np.array([dealt(kinds, 2, rng)[groups] for _ in range(SPLITS)]) - 1
+    return Split(blocks, folds, halves)
 
 
 def _groups_of(blocks: np.ndarray, clusters: Names | None) -> np.ndarray:

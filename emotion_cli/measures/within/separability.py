@@ -85,21 +85,33 @@ def heldout_auroc(contrast: Contrast, grams: Sequence[Gram], test: HeldOut, samp
 
     The Grams are of all prompts, those of the test set too.
     """
-    of_test = Contrast(contrast.emotion, draws_of(test.labels, test.topics, contrast.draws.names, sampling, test.clusters))
+    of_test = contrast_of_test(contrast.emotion, contrast.draws.names, test, sampling)
     draws, weights, train = of_test.draws, contrast.everyone, contrast.draws.used
     if weights is None:
         return Curves(np.full((len(grams), len(draws.permuted)), np.nan), draws.n_units)
     rows = np.asarray(test.rows)[draws.used]
-    positive, negative = of_test.places(np.arange(len(rows)))
-    units = draws.units[positive[0]], draws.units[negative[0]]
-    values, boots = np.empty((len(grams), len(draws.permuted))), np.empty((len(grams), len(draws.counts)))
+    scores = np.zeros((len(grams), len(rows)))
     for i, gram in enumerate(grams):
-        scores = np.zeros(len(rows))
         if not contrast.is_zero(gram.of(train)):
-            scores = settled(gram.inner[np.ix_(rows, train)] @ weights[0], float(np.mean(gram.norms**2)))
-        p, n = scores[positive], scores[negative]
+            scores[i] = settled(gram.inner[np.ix_(rows, train)] @ weights[0], float(np.mean(gram.norms**2)))
+    return auroc_of_scores(of_test, scores)
+
+
+def contrast_of_test(emotion: str, names: Sequence[str], test: HeldOut, sampling: Sampling) -> Contrast:
+    """The emotion among these labels in a test set."""
+    return Contrast(emotion, draws_of(test.labels, test.topics, names, sampling, test.clusters))
+
+
+def auroc_of_scores(of_test: Contrast, scores: np.ndarray) -> Curves:
+    """AUROC of given scores [layer, prompt] of a test set's prompts; labels permuted within its topics."""
+    draws = of_test.draws
+    positive, negative = of_test.places(np.arange(scores.shape[1]))
+    units = draws.units[positive[0]], draws.units[negative[0]]
+    values, boots = np.empty((len(scores), len(draws.permuted))), np.empty((len(scores), len(draws.counts)))
+    for i, of_layer in enumerate(scores):
+        p, n = of_layer[positive], of_layer[negative]
         values[i], boots[i] = areas(p, n), resampled_areas(p[0], n[0], units, draws.counts)
-        if is_unequal(draws.codes, draws.exchange, np.outer(scores, scores)):
+        if is_unequal(draws.codes, draws.exchange, np.outer(of_layer, of_layer)):
             values[i] = studentised(values[i], error_over_prompts(p, n))
     interval = partial(area_interval, n_units=draws.n_scarcest)
     return Curves(values, draws.n_units, boots, interval, **of_test.test_of_scores._asdict())

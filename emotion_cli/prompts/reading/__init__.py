@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from emotion_cli.errors import UsageError
-from emotion_cli.prompts.prompt_set import KEYS, PromptSet, Row, validated
+from emotion_cli.prompts.prompt_set import KEYS, REFUSE, PromptSet, Row, validated
 from emotion_cli.prompts.reading.advice import options_for
 from emotion_cli.prompts.reading.columns import Columns, Reading, Tally
 from emotion_cli.prompts.reading.contents import Contents
@@ -32,10 +32,12 @@ def read_prompt_set(
     columns: Columns | None = None,
     accept_labels: bool = False,
     note: Callable[[str], None] = lambda _: None,
+    several_labels: str = REFUSE,
 ) -> PromptSet:
     """The validated set that files, and folders of files, make together; UsageError naming every fault.
 
-    `reference` must be one of the labels; `note` hears what is read in another way than usual.
+    `reference` must be one of the labels; `note` hears what is read in another way than usual. `several_labels` is for texts
+    under more than one label.
     """
     columns = columns or Columns()
     files = prompt_files(paths)
@@ -56,6 +58,7 @@ def read_prompt_set(
         files=files,
         accept_labels=accept_labels,
         note=note,
+        several_labels=several_labels,
         options=options_for(contents, columns) if faults or _lack_labels(rows) else (),
     )
 

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from emotion_cli.reporting.figures.marks import Mark, mark_of
 from emotion_cli.reporting.figures.sheet import Entry, Panel, Sheet, ticks
-from emotion_cli.reporting.figures.theme import CHANCE, DASHES, FAINT, GRID, GROUND, INK, MARKERS, ON_DARK, ON_LIGHT, SERIES
+from emotion_cli.reporting.figures.theme import AXIS, CHANCE, DASHES, FAINT, GRID, GROUND, INK, MARKERS, ON_DARK, ON_LIGHT, SERIES
 
 if TYPE_CHECKING:
+    import numpy as np
     from matplotlib.axes import Axes
 
 Row = Mapping[str, Any]
@@ -240,7 +241,7 @@ def _ranged(strip: Strip) -> Scale:
     return scale._replace(low=0.0, high=high)
 
 
-def paint(grid: Sequence[Sequence[float]], scale: Scale) -> Any:
+def paint(grid: "Sequence[Sequence[float] | np.ndarray]", scale: Scale) -> Any:
     """Red, green, blue and opacity (0 to 255) of each value; one that is not a number has no colour."""
     import numpy as np
     from matplotlib import colormaps
@@ -424,11 +425,10 @@ def _levels(sheet: Sheet, axes: "Axes", measure: Measure) -> None:
     for level in measure.levels:
         axes.axhline(
             level.height,
-            color=INK.light,
+            color=INK.light if level.meaning else AXIS.light,
             linewidth=0.8,
             linestyle=(0, (6, 2, 1.2, 2)) if level.meaning else "-",
             zorder=1,
-            alpha=0.8,
         )
         if level.meaning:
             sheet.means(Entry(level.meaning, colour=INK.light, dashes=(0, (6, 2, 1.2, 2)), width=0.8))

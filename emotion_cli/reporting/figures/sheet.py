@@ -35,7 +35,7 @@ TICK_LENGTH = 0.035
 HANDLE = 0.34
 """Inches that the sample of a line takes in the key."""
 
-_SVG: dict[str, Any] = {"svg.hashsalt": "emo", "svg.fonttype": "none", "svg.image_inline": True, "svg.id": None}
+_SVG: Any = {"svg.hashsalt": "emo", "svg.fonttype": "none", "svg.image_inline": True, "svg.id": None}
 
 
 class Text(NamedTuple):

@@ -50,7 +50,8 @@ def finished(svg: str, description: Description) -> bytes:
     root, rest = body.split(">", 1)
     name = _name(description)
     return (
-        f'{root} class="{CLASS}" role="img" aria-labelledby="{name}t {name}d" data-kind="{escape(description.kind)}">\n'
+        f'{root} class="{CLASS}" font-family="{SCREEN},sans-serif" role="img"'
+        f' aria-labelledby="{name}t {name}d" data-kind="{escape(description.kind)}">\n'
         f'<title id="{name}t">{escape(description.title)}</title>\n<desc id="{name}d">{escape(description.caption)}</desc>\n'
         f"<style>{DARK}</style>\n"
         f'<rect class="ground" width="100%" height="100%" style="fill:{GROUND.light}"/>{rest}'
@@ -87,6 +88,8 @@ def _rounded(numbers: str) -> str:
 
 def _style(match: re.Match[str]) -> str:
     style = re.sub(r"([:;]) ", r"\1", match[1])
+    # the usual fonts stand at the root
+    style = style.replace(f"font-family:{LATIN!r};", "")
     style = re.sub(r"font-family:([^;]*)", lambda fonts: f"font-family:{fonts[1].replace(repr(LATIN), SCREEN)},sans-serif", style)
     return f'style="{style}"'
 

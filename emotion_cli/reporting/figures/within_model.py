@@ -142,7 +142,8 @@ def similarity_heatmap(rows: Iterable[Row], subject: str, variant: str) -> Sheet
     panel.x_ticks = [(x, emotions[x]) for x in range(len(emotions) - 1)]
     panel.y_ticks = [(y, emotions[y + 1]) for y in range(len(emotions) - 1)]
     panel.upright = len(emotions) > NUMBERED or any(len(emotion) > 11 for emotion in emotions)
-    scale_bar(sheet, 1, 0, 2.4, scale, f"mean cosine without noise (white: {equidistance:.2g}, equally far)")
+    interval = "" if sheet.many else ", and its 95 % interval"
+    scale_bar(sheet, 1, 0, 2.4, scale, f"mean cosine without noise{interval} (white: {equidistance:.2g}, equally far)")
     return sheet
 
 

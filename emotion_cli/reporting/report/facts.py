@@ -9,12 +9,17 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure: its PNG relative to the page's folder, its SVG, its caption and its dataset."""
+    """A figure: its PNG relative to the page's folder, its SVG, its kind, what it is of, and its caption in English."""
 
     path: str
     svg: bytes
-    caption: str
+    kind: str
     dataset: str
+    subject: str
+    """The models and datasets that it is of, in words."""
+    caption: str
+    has_maps: bool = False
+    """Whether its labels are so many that each is a row of a map."""
 
 
 @dataclass(frozen=True)
@@ -46,9 +51,3 @@ def grouped(rows: Iterable[Row], columns: Sequence[str]) -> list[tuple[dict[str,
     for row in rows:
         groups.setdefault(tuple(row[name] for name in columns), []).append(row)
     return [(dict(zip(columns, key, strict=True)), members) for key, members in groups.items()]
-
-
-def listed(words: Iterable[Any]) -> str:
-    """Words as a list in a sentence."""
-    texts = [str(word) for word in words]
-    return " and ".join([", ".join(texts[:-1]), texts[-1]]) if len(texts) > 1 else "".join(texts)

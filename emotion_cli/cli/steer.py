@@ -1,0 +1,147 @@
+"""`emo steer`: what a direction does to a model."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from emotion_cli.cli.options import MODEL_TO_RUN, DryRun, Force, Start, takes
+from emotion_cli.errors import UsageError
+from emotion_cli.job.steering import ALPHAS, BEST, CONTROLS, NORM, VECTOR, Steering
+from emotion_cli.suggestions import unknown
+from emotion_cli.wording import counted
+
+OPTIONS = (
+    *("dataset", "model", "name", "pooling", "reference", "neutral", "over_layers", "revision", "device", "dtype", "bos"),
+    *("attention", "max_length", "truncate", "chat_template", "trust_remote_code", "seed", "draws", "cache", "store"),
+    *("format", "everything", "quiet", "verbose"),
+)
+
+DEFAULT_ALPHAS = ",".join(f"{value:g}" for value in ALPHAS)
+
+POSITIONS = ("all", "prompt", "last", "continuation")
+
+OF_A_PREFIX = ("prompt", "last")
+"""Positions that are in what stands before a text."""
+
+PREDICTED = (
+    *("dataset", "model", "test_dataset", "control", "reference", "emotion", "layer", "response", "null_high", "gaussian_high"),
+    *("response_own", "z", "p_value", "q_value", "verdict"),
+)
+VERDICTS = (
+    *("dataset", "model", "test_dataset", "reference", "emotion", "layer", "alpha", "effect", "ci_low", "ci_high", "null_high"),
+    *("q_value", "effect_own", "damage_kl", "linearity", "verdict"),
+)
+"""Columns that are printed."""
+
+On = Annotated[list[str] | None, typer.Option("--on", help="Test set whose texts are read, repeatable; heldout if not given.")]
+LayerOption = Annotated[
+    str,
+    typer.Option(
+        "--layer",
+        metavar="LAYERS",
+        help=f"Where to add: best, the highest AUROC in training; all; or layers such as 8,12-16. Default: {BEST}.",
+    ),
+]
+Alpha = Annotated[
+    str,
+    typer.Option("--alpha", metavar="NUMBERS", help=f"How much to add, in multiples of --unit. Default: {DEFAULT_ALPHAS}."),
+]
+Unit = Annotated[
+    str,
+    typer.Option(
+        "--unit",
+        help=f"What alpha multiplies: norm, the mean length of a layer's states, or vector, its own length. Default: {NORM}.",
+    ),
+]
+Positions = Annotated[
+    str,
+    typer.Option("--positions", help=f"Which tokens change, never the first: {', '.join(POSITIONS)}. Default: {POSITIONS[0]}."),
+]
+Prefix = Annotated[str | None, typer.Option("--prefix", metavar="TEXT|FILE", help="What stands before each text.")]
+Controls = Annotated[
+    int, typer.Option("--controls", min=39, help=f"Directions of permuted labels that are added, too. Default: {CONTROLS}.")
+]
+Screen = Annotated[bool, typer.Option("--screen", help="Predict effects to first order, at every layer, and add nothing.")]
+
+
+@takes(*OPTIONS, model=MODEL_TO_RUN)
+def steer(
+    start: Start,
+    on: On = None,
+    layer: LayerOption = BEST,
+    alpha: Alpha = DEFAULT_ALPHAS,
+    unit: Unit = NORM,
+    positions: Positions = POSITIONS[0],
+    prefix: Prefix = None,
+    controls: Controls = CONTROLS,
+    screen: Screen = False,
+    force: Force = False,
+    dry_run: DryRun = False,
+) -> None:
+    """Add directions to a model, and compare what they do to texts with what directions of permuted labels do."""
+    from dataclasses import replace
+
+    from emotion_cli import pipeline
+    from warehouse.catalog import Catalog
+
+    settings, console, store, rows = start.settings, start.console, start.store, start.rows
+    chosen = Steering(
+        layer,
+        _alphas(alpha),
+        _one_of("--unit", unit, (NORM, VECTOR)),
+        _positions(positions, prefix),
+        _prefix(prefix),
+        controls=controls,
+        finite=not screen,
+    )
+    datasets, tests = settings.dataset or ("extended",), tuple(on or ("heldout",))
+    pipeline.refuse_other_roles(store, datasets, tests)
+    settings = replace(settings, dataset=(*datasets, *tests))
+    job = pipeline.job_with_models(store, settings, console, forced={"steer"} if force else (), write=not dry_run)
+    stages = pipeline.steering(chosen)
+    if dry_run:
+        rows.write_records([step.row() for step in pipeline.plan(job, stages)])
+        return
+    outcome = pipeline.run(job, stages)
+    catalog, ids = Catalog(store), [task.writes.name.partition("=")[2] for task in outcome.tasks]
+    query, columns = ("steering_predictions_by_emotion", PREDICTED) if screen else ("steering_verdicts_by_emotion", VERDICTS)
+    rows.write(catalog.select(query, columns, run_id=ids))
+    console.note(
+        f"{counted(len(outcome.done), 'run')} done, {len(outcome.left)} up to date; see: emo sql steering_effects_by_alpha"
+    )
+
+
+def _alphas(text: str) -> tuple[float, ...]:
+    try:
+        alphas = tuple(sorted({float(part) for part in text.split(",")}))
+    except ValueError:
+        alphas = ()
+    if not alphas or not all(0 < alpha < 100 for alpha in alphas):
+        raise UsageError(f"--alpha: {text!r} is no list of numbers between 0 and 100", hint="--alpha 0.05,0.1,0.2")
+    return alphas
+
+
+def _one_of(option: str, value: str, known: tuple[str, ...]) -> str:
+    if value not in known:
+        raise unknown(option, value, known)
+    return value
+
+
+def _positions(positions: str, prefix: str | None) -> str:
+    if positions in OF_A_PREFIX and prefix is None:
+        raise UsageError(
+            f"--positions {positions}: nothing stands before the texts", hint=f"--positions {positions} --prefix TEXT"
+        )
+    return _one_of("--positions", positions, POSITIONS)
+
+
+def _prefix(given: str | None) -> str | None:
+    """The text before each text, or that of a file; UsageError for an empty one."""
+    if given is None:
+        return None
+    path = Path(given)
+    text = path.read_text(encoding="utf-8").rstrip("\n") if len(given) < 256 and path.is_file() else given
+    if not text.strip():
+        raise UsageError("--prefix: it holds no text", hint="--prefix 'Dear all,'")
+    return text

@@ -1,0 +1,154 @@
+"""Stored activations of one layer as rows that are read in batches: unpacked once into a file without a name."""
+
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+
+from emotion_cli.job.controls import rivals_of
+from emotion_cli.job.extractions import Extraction, extractions_of_test_sets, pairs_of
+from emotion_cli.job.job import Job
+from emotion_cli.job.layers import matrix, read_layer, texts_of
+from emotion_cli.job.membership import membership_of
+from emotion_cli.job.variants import Variant, checked_labels
+from emotion_cli.measures.inference.resampling import units_of
+from emotion_cli.measures.labels import Labels
+from emotion_cli.measures.streamed.limits import is_large
+from emotion_cli.measures.streamed.preparing import prepared
+from emotion_cli.measures.streamed.rows import Rows, reading_order
+from emotion_cli.measures.within.separability import HeldOut
+from emotion_cli.models.sources.controls import WITHOUT_PASSES
+from emotion_cli.wording import counted
+from warehouse.store import Partition
+
+
+class Streamed(NamedTuple):
+    """The prompts of an extraction with one pooling, as they are stored: ids, labels with topics and clusters, the layers."""
+
+    prompt_ids: list[str]
+    labels: Labels
+    layers: list[int]
+
+    @property
+    def units(self) -> np.ndarray:
+        """What is resampled as a whole [prompt], as numbers."""
+        return units_of(self.labels.topics, self.labels.clusters)
+
+
+def labels_stored(activations: Partition, pooling: str, layer: int) -> tuple[list[str], list[str]]:
+    """Ids and labels of the prompts with this pooling, as they are stored."""
+    rows = activations.read(["prompt_id", "emotion"], pooling=pooling, layer=layer)
+    return rows["prompt_id"].to_pylist(), rows["emotion"].to_pylist()
+
+
+def streamed(job: Job, extraction: Extraction, variant: Variant) -> Streamed | None:
+    """The prompts of an extraction where its statistics are streamed; None where they are few.
+
+    UsageError where the labels make no direction.
+    """
+    activations, pooling = extraction.partition(job.store, "activations"), extraction.stored_pooling(variant.pooling)
+    layers = pairs_of(activations)[pooling]
+    prompt_ids, labels = labels_stored(activations, pooling, layers[0])
+    n_labels = len(set(labels))
+    if not is_large(len(labels), n_labels):
+        return None
+    member = membership_of([extraction.prompts(job.store)], prompt_ids)
+    checked = checked_labels(labels, member.topics, job.settings, variant, extraction.subject)
+    return Streamed(prompt_ids, replace(checked, clusters=member.clusters), layers)
+
+
+def note_of(extraction: Extraction, known: Streamed) -> str:
+    """What is said, where vectors are made, of all statistics that are streamed."""
+    n_labels = counted(len(set(known.labels.labels)), "label")
+    return (
+        f"{extraction.subject}: {counted(len(known.prompt_ids), 'prompt')} and {n_labels}, so layers are read in batches: a "
+        "value is that of all prompts where n_sampled is NULL, and null_kind says how its null was made"
+    )
+
+
+@contextmanager
+def stored_rows(
+    job: Job, activations: Partition, pooling: str, layer: int, prompt_ids: Sequence[str], units: np.ndarray
+) -> Iterator[Rows]:
+    """The rows of some prompts at a layer, as they are stored; `units` [prompt] are kept together."""
+    order, ends = reading_order(units)
+    place = {prompt_ids[prompt]: i for i, prompt in enumerate(order.tolist())}
+    # in the store, which has room for activations, and with no name that could be left behind
+    with tempfile.TemporaryFile(dir=job.store.root) as file:
+        width = 0
+        for rows in activations.read_files(["prompt_id", "activation"], pooling=pooling, layer=layer):
+            if not rows.num_rows:
+                continue
+            vectors = matrix(rows["activation"].combine_chunks())
+            width = vectors.shape[1]
+            for prompt_id, vector in zip(rows["prompt_id"].to_pylist(), vectors, strict=True):
+                at = place.get(prompt_id)
+                if at is not None:
+                    os.pwrite(file.fileno(), vector, at * vector.nbytes)
+        yield _Spilled(file.fileno(), order, ends, width)
+
+
+@contextmanager
+def layer_rows(job: Job, extraction: Extraction, variant: Variant, known: Streamed, layer: int) -> Iterator[Rows]:
+    """The rows of an extraction at a layer as the variant's method prepares them, whitening aside."""
+    activations, pooling = extraction.partition(job.store, "activations"), extraction.stored_pooling(variant.pooling)
+    with stored_rows(job, activations, pooling, layer, known.prompt_ids, known.units) as rows:
+        yield prepared(rows, variant.method, np.asarray(known.labels.labels) == job.settings.neutral)
+
+
+@contextmanager
+def rows_of_controls(job: Job, extraction: Extraction, variant: Variant, known: Streamed) -> Iterator[dict[str, Rows]]:
+    """The rows of each control without passes over the same prompts, by kind; with a note of each that lacks one."""
+    with ExitStack() as stack:
+        rows = {}
+        for kind, (control,) in rivals_of(job.store, WITHOUT_PASSES, extraction).items():
+            activations, pooling = control.partition(job.store, "activations"), control.stored_pooling(variant.pooling)
+            (layer,) = pairs_of(activations)[pooling]
+            stored, _ = labels_stored(activations, pooling, layer)
+            if not {*known.prompt_ids} <= {*stored}:
+                job.listener.note(f"{extraction.subject}: {control.model} lacks some of its prompts, so it is no rival")
+            else:
+                rows[kind] = stack.enter_context(layer_rows(job, control, variant, known, layer))
+        yield rows
+
+
+def tests_with(job: Job, extraction: Extraction, variant: Variant, layers: Sequence[int]) -> list[HeldOut]:
+    """The test sets of an extraction that have all its layers; their rows are given with each layer."""
+    held_out = []
+    for test in extractions_of_test_sets(job.store, extraction):
+        activations, pooling = test.partition(job.store, "activations"), extraction.stored_pooling(variant.pooling)
+        if not {*layers} <= {*pairs_of(activations).get(pooling, [])}:
+            continue
+        prompt_ids, labels = labels_stored(activations, pooling, layers[0])
+        topics, clusters = membership_of([test.prompts(job.store)], prompt_ids)
+        texts = texts_of(job, test, prompt_ids)
+        held_out.append(HeldOut(test.dataset, np.arange(len(labels)), labels, topics, texts, clusters))
+    return held_out
+
+
+def rows_of_tests(
+    job: Job, extraction: Extraction, variant: Variant, tests: Sequence[HeldOut], layer: int
+) -> Iterator[np.ndarray]:
+    """The stored rows of each of these test sets at a layer [prompt, width]."""
+    names = {test.name for test in tests}
+    for test in extractions_of_test_sets(job.store, extraction):
+        if test.dataset in names:
+            activations = test.partition(job.store, "activations")
+            yield read_layer(activations, extraction.stored_pooling(variant.pooling), layer).activations
+
+
+class _Spilled(Rows):
+    """Rows in a file in single precision."""
+
+    def __init__(self, descriptor: int, order: np.ndarray, ends: np.ndarray, width: int) -> None:
+        super().__init__(order, ends, width)
+        self._descriptor = descriptor
+
+    def _read(self, start: int, stop: int) -> np.ndarray:
+        size = 4 * self.width
+        read = os.pread(self._descriptor, (stop - start) * size, start * size)
+        return np.frombuffer(read, np.float32).reshape(stop - start, self.width)

@@ -1,0 +1,72 @@
+"""Rows as tables: a layout says which columns a table has and how their numbers are written."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from emotion_cli.reporting.report.blocks import Header, Table
+from emotion_cli.reporting.report.facts import Row
+from emotion_cli.reporting.report.language import Language
+
+VERDICT = "verdict"
+"""The format of a cell that holds a verdict of a query."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A header and the columns of the rows under it: a value, the two ends of an interval, or a value and both ends.
+
+    `about` is a name in the header, `ends` the format of the ends of an interval where it is not that of the value.
+    """
+
+    header: str
+    names: tuple[str, ...]
+    format: str = ""
+    about: str = ""
+    ends: str = ""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A table: the message that is its caption, the query that it shows, and its columns."""
+
+    caption: str
+    source: str
+    columns: tuple[Column, ...]
+
+    def of(self, rows: Sequence[Row], words: Language, **values: Any) -> Table:
+        """The table of some rows; `values` fill the caption."""
+        headers = [
+            Header(words.column(column.header, about=column.about), bool(column.format) and column.format != VERDICT)
+            for column in self.columns
+        ]
+        cells = [[_cell(row, column, words) for column in self.columns] for row in rows]
+        return Table(words.caption(self.caption, **values), self.source, headers, cells)
+
+
+def text(header: str, name: str | None = None) -> Column:
+    """A column of words."""
+    return Column(header, (name or header,))
+
+
+def number(header: str, format: str, *names: str, about: str = "", ends: str = "") -> Column:
+    """A column of numbers in this format; of two names it is an interval, of three a value with its interval."""
+    return Column(header, names or (header,), format, about, ends)
+
+
+def _cell(row: Row, column: Column, words: Language) -> str:
+    values = [row[name] for name in column.names]
+    if values[0] is None:
+        return words.text("not_defined")
+    if column.format == VERDICT:
+        return words.verdict(values[0])
+    formats = [column.format, *[column.ends or column.format] * (len(values) - 1)]
+    shown = [None if value is None else f"{value:{format}}" for value, format in zip(values, formats, strict=True)]
+    match shown:
+        case [value] | [value, None, None]:
+            return value
+        case [low, high]:
+            return words.text("interval", low=low, high=high)
+        case [value, low, high]:
+            return words.text("value_and_interval", value=value, low=low, high=high)
+    raise ValueError(f"a cell of {len(shown)} values")

@@ -1,0 +1,108 @@
+"""Stages whose statistics are streamed write the rows of those that hold all inner products."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import synthetic
+
+from emotion_cli import pipeline
+from emotion_cli.job import comparisons
+from emotion_cli.job.extractions import extractions_in_store
+from emotion_cli.job.job import Job
+from emotion_cli.measures.streamed import limits
+from emotion_cli.settings import Settings
+from warehouse.store import Store
+
+TOPICS = 24
+
+
+def _layers() -> list[np.ndarray]:
+    rng = np.random.default_rng(1)
+    means = {label: rng.normal(size=12) for label in synthetic.LABELS}
+    return [synthetic.by_label(means, TOPICS, 12) * layer + rng.normal(size=(4 * TOPICS, 12)) for layer in range(3)]
+
+
+def _tables(folder: Path, names: tuple[str, ...], stages: tuple[str, ...], **settings) -> dict[str, list[dict]]:
+    store = Store(folder)
+    synthetic.add_model(store, "made", _layers(), TOPICS)
+    chosen = Settings(store=folder, dataset=("synthetic",), draws=50, **settings)
+    job = Job(store, chosen, extractions_in_store(store, chosen))
+    pipeline.run(job, pipeline.stages(*stages))
+    return {name: store.read(name).to_pylist() for name in names}
+
+
+def _same(found: list[dict], expected: list[dict], keys: tuple[str, ...]) -> None:
+    def key(row: dict) -> tuple:
+        return tuple(str(row[name]) for name in keys)
+
+    assert sorted(map(key, found)) == sorted(map(key, expected))
+    by_key = {key(row): row for row in found}
+    for row in expected:
+        for name, value in row.items():
+            if isinstance(value, list | float):
+                np.testing.assert_allclose(by_key[key(row)][name], value, rtol=2e-4, atol=2e-5, err_msg=f"{key(row)} {name}")
+            else:
+                assert by_key[key(row)][name] == value, (key(row), name)
+
+
+@pytest.mark.parametrize("reference", ["neutral", "others"])
+@pytest.mark.parametrize("method", ["mean_difference", "neutral_pcs_removed", "mean_difference_centred"])
+def test_vectors_and_comparisons_are_the_same(tmp_path, method, reference, monkeypatch):
+    names = ("vectors", "within_model_statistics")
+    settings = {"method": method, "reference": reference, "sources": {"method": "--method"}}
+    stages = ("vectors", "compare")
+    expected = _tables(tmp_path / "whole", names, stages, **settings)
+    monkeypatch.setattr(limits, "MOST_PROMPTS", 0)
+    found = _tables(tmp_path / "streamed", names, stages, **settings)
+    _same(found["vectors"], expected["vectors"], ("layer", "emotion"))
+    keys = ("layer", "emotion_a", "emotion_b", "measure")
+    _same(found["within_model_statistics"], expected["within_model_statistics"], keys)
+
+
+def test_whitened_vectors_are_the_same(tmp_path, monkeypatch):
+    settings = {"method": "whitened", "sources": {"method": "--method"}}
+    expected = _tables(tmp_path / "whole", ("vectors",), ("vectors", "vectors"), **settings)
+    monkeypatch.setattr(limits, "MOST_PROMPTS", 0)
+    found = _tables(tmp_path / "streamed", ("vectors",), ("vectors", "vectors"), **settings)
+    _same(found["vectors"], expected["vectors"], ("layer", "emotion"))
+
+
+SAMPLED = ("auroc_words", "auroc_surface", "auroc_gain")
+"""Measures that are made on a sample."""
+
+
+def test_quality_has_the_same_rows_and_values(tmp_path, monkeypatch):
+    names, stages = ("vector_quality",), ("vectors", "quality")
+    expected = _tables(tmp_path / "whole", names, stages)["vector_quality"]
+    monkeypatch.setattr(limits, "MOST_PROMPTS", 0)
+    found = _tables(tmp_path / "streamed", names, stages)["vector_quality"]
+    expected = [row for row in expected if row["method"] != "logistic"]
+
+    def key(row: dict) -> tuple:
+        return tuple(str(row[name]) for name in ("method", "emotion", "layer", "measure", "control"))
+
+    assert sorted(map(key, found)) == sorted(map(key, expected))
+    assert {row["measure"] for row in found} >= {*SAMPLED, "auroc", "centroid_accuracy"}
+    by_key = {key(row): row for row in found}
+    for row in expected:
+        other = by_key[key(row)]
+        assert other["value"] == (None if row["value"] is None else pytest.approx(row["value"], rel=1e-6, abs=1e-6)), key(row)
+        assert (other["n_sampled"] is not None) == (row["measure"] in SAMPLED), key(row)
+
+
+def test_models_are_compared_over_a_sample_that_each_row_names(tmp_path, monkeypatch):
+    monkeypatch.setattr(limits, "MOST_PROMPTS", 0)
+    monkeypatch.setattr(comparisons, "MATRICES_BYTES", 16 * 6 * 64**2)
+    store = Store(tmp_path)
+    layers = _layers()
+    for name in ("first", "second", "third"):
+        synthetic.add_model(store, name, layers, TOPICS)
+    chosen = Settings(store=tmp_path, dataset=("synthetic",), draws=20)
+    job = Job(store, chosen, extractions_in_store(store, chosen))
+    pipeline.run(job, pipeline.stages("vectors", "compare"))
+    of_models = store.read("cross_model_statistics").to_pylist()
+    assert {row["n_sampled"] for row in of_models if row["measure"] != "cosine"} == {48, 72}
+    assert {row["n_sampled"] for row in of_models if row["measure"] == "cosine"} == {None}
+    assert {row["measure"] for row in of_models} >= {"cka_debiased", "rsa", "aligned_cosine", "transfer_auroc"}
+    assert all(row["n_sampled"] is not None for row in store.read("consensus_statistics").to_pylist())
