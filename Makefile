@@ -1,7 +1,6 @@
 .DEFAULT_GOAL := help
 .PHONY: help install models run quick ready phase1 phase2 phase3 phase4 track report test test-wheel test-browser test-oldest \
-	test-versions faults bench bench-gpu peers \
-	check lint types docs format clean
+	test-versions faults bench bench-gpu peers check lint types docs format clean
 
 PYTHON ?= python3
 VENV := .venv

@@ -283,7 +283,7 @@ def _present(partition: Partition, *, footers: bool) -> list[Path]:
     return paths
 
 
-def table_select(table: Table, paths: Sequence[Path], *, with_files: bool = False) -> str:
+def table_select(table: Table, paths: Sequence[Path | str], *, with_files: bool = False) -> str:
     """The select that a table's view is; `with_files` adds the column `file`, the path of the file that a row is in."""
     extra = ["filename as file"] if with_files else []
     if not paths:

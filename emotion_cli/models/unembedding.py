@@ -4,7 +4,7 @@ The norm is not linear. Taken is its derivative at a given state, so that scores
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -28,9 +28,9 @@ class Unembedding:
 
     def __init__(self, loaded: "LoadedModel") -> None:
         head = loaded.causal.get_output_embeddings() if loaded.causal is not None else None
-        if getattr(head, "weight", None) is None:
+        if head is None or getattr(head, "weight", None) is None:
             raise UsageError(f"{loaded.source.name}: it has no head that scores tokens", hint="emo models list")
-        self._loaded, self._head = loaded, cast(Any, head)
+        self._loaded, self._head = loaded, head
 
     def single_tokens(self, words: Sequence[str]) -> dict[str, int]:
         """The words that are one token behind a space, with that token; others have no score of their own."""

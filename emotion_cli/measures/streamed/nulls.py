@@ -17,7 +17,7 @@ from emotion_cli.measures.inference.statistic import (
 
 def nulls_of(values: np.ndarray, draws: np.ndarray, tail: Tail, kind: str, is_unequal: np.ndarray) -> list[Null]:
     """The null of each value [value], from its draws [draw, value]; no p-value where labels are unequal [value]."""
-    whole = np.isfinite(draws).all(0)
+    whole = np.asarray(np.isfinite(draws).all(0))
     made: list[Null] = [
         null_of(defined(value), drawn, tail, kind) if not is_whole else Null(None, None, None, None, None)
         for value, drawn, is_whole in zip(values, draws.T, whole, strict=True)

@@ -217,7 +217,7 @@ class LayerQualities:
     ) -> tuple[Changing, Changing]:
         """AUROC and standardised difference of scores [prompt used]."""
         is_emotion, scale = by.codes == by.names.index(by.emotions[i]), float(np.mean(norms[by.used] ** 2))
-        is_known = by.left.all(1)
+        is_known = np.asarray(by.left.all(1))
         rounded = settled(np.nan_to_num(scores), scale)
         squares = np.einsum("fw,fw->f", directions, directions)
         lengths = np.sqrt(np.where(squares > zero**2, squares, np.nan))

@@ -8,7 +8,7 @@ import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 import gguf
 import numpy as np
@@ -34,7 +34,7 @@ class ArrayReader(gguf.GGUFReader):
         return 12 + size, elements, list(range(count)), [GGUFValueType.ARRAY, *([kind] if count else [])]
 
     def _strings(self, start: int, count: int) -> tuple[list[bytes], int]:
-        held, place = memoryview(self.data), start
+        held, place = memoryview(cast("Any", self.data)), start
         length = struct.Struct("<Q" if self._is_little else ">Q")
         elements = []
         for _ in range(count):

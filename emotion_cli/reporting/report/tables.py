@@ -61,9 +61,9 @@ def _cell(row: Row, column: Column, words: Language) -> str:
     if column.format == VERDICT:
         return words.verdict(values[0])
     formats = [column.format, *[column.ends or column.format] * (len(values) - 1)]
-    shown = [None if value is None else f"{value:{format}}" for value, format in zip(values, formats, strict=True)]
+    shown = ["" if value is None else f"{value:{format}}" for value, format in zip(values, formats, strict=True)]
     match shown:
-        case [value] | [value, None, None]:
+        case [value] | [value, "", ""]:
             return value
         case [low, high]:
             return words.text("interval", low=low, high=high)
