@@ -160,7 +160,9 @@ COLUMNS = _columns(
     Column("mc_error", _REAL, "Standard error of the value that random splits leave; NULL where nothing is split at random."),
     Column("n_sampled", _COUNT, "Prompts of the sample that the value rests on; NULL where all of them count.", "prompts"),
     # what happened when a model was changed while it ran
-    Column("run_id", _TEXT, "Content hash of what was run: the extraction, the test set, and how the model was changed."),
+    Column(
+        "run_id", _TEXT, "Content hash of what was run: the extraction, the test set, and how the model was changed, if it was."
+    ),
     Column("test_dataset", _TEXT, "The test set whose texts the changed model read; NULL where it wrote texts only."),
     Column("test_sha256", _TEXT, "Content hash of the test set's texts and labels."),
     Column("operation", _TEXT, "What was done to the residual stream: add, or ablate."),
@@ -201,7 +203,6 @@ COLUMNS = _columns(
     Column("quantile", _REAL, "Share of the neutral training tokens, each scored out of fold, that lie below; NULL at a sink."),
     Column("z_robust", _REAL, "Distance from their median, over 1.4826 of their median absolute deviation; NULL at a sink."),
     Column("sink", _FLAG, "Whether the norm is above 5 times the median of the neutral training tokens."),
-    Column("run_id", _TEXT, "Content hash of what was run: the extraction, the test set, and how the model was changed."),
     Column("component", _TEXT, "A part of a state: embedding, head, bias (of an attention), mlp; total: the whole state."),
     Column("block", _COUNT, "Decoder block that writes the part: block k makes layer k."),
     Column("head", _COUNT, "Attention head of the block, counted from 0."),
@@ -614,7 +615,7 @@ TABLES: dict[str, Table] = {
             About.run,
             "What each head and MLP writes onto a direction, as a difference of a test set's labels: a description, not a cause.",
             grain=("run_id", "emotion", "reference", "layer", "component", "block", "head"),
-            partition_by=("dataset", "model", "run_id"),
+            partition_by=_BY_RUN,
             value_columns=("dataset", "model", "extraction_id", "pooling", "test_set"),
             nullable={"block", "head"},
         ),
