@@ -74,7 +74,7 @@ def run(
     outcome = pipeline.run(job, stages, _FirstResults(job, console))
     for task in outcome.left:
         console.detail(f"{task.stage}: {task.subject} (up to date)")
-    if outcome.done:
+    if outcome.done and job.with_activations:
         for sentence in found.sentences(job):
             console.note(sentence)
         report = next((task.writes for task in outcome.of("report").tasks), None)

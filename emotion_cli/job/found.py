@@ -14,7 +14,7 @@ from warehouse.catalog import Catalog
 N_PICTURES = 2
 """Figures that are named: with the report they are three files."""
 
-PICTURES = ("direction_quality", "aligned_cosine_", "emotion_distances")
+PICTURES = ("direction_quality", "aligned_cosine_", "emotion_similarity")
 """How the names of figures begin that are named, the most telling first."""
 
 
@@ -26,6 +26,8 @@ def first_results(job: Job, dataset: str, model: str) -> list[str]:
 
 def sentences(job: Job) -> list[str]:
     """Two sentences: on single models, and on two of them or on two emotions; none where there is nothing to tell."""
+    if not job.with_activations:
+        return []
     measured = {extraction.extraction_id for extraction in job.with_activations}
     rows = _first_of_each([row for row in _best(job) if row["extraction_id"] in measured and row["auroc"] is not None])
     if not rows:
