@@ -666,4 +666,4 @@ def _joins() -> Iterable[Join]:
 
 
 JOINS: tuple[Join, ...] = tuple(_joins())
-"""Joins that find at most one row for each row. `activations` has no version of its set: it meets `prompts` through `extractions`."""
+"""Joins that find at most one row for each; `activations` meets `prompts` through `extractions`, which knows the version of the set."""
