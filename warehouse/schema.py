@@ -629,3 +629,43 @@ TABLES: dict[str, Table] = {
         ),
     )
 }
+
+
+@dataclass(frozen=True)
+class Join:
+    """How rows of a table find the one row of another: pairs of columns, and the table to join first where one is needed."""
+
+    table: str
+    other: str
+    on: tuple[tuple[str, str], ...]
+    through: str | None = None
+
+    @property
+    def sql(self) -> str:
+        """The text behind `from TABLE`."""
+        pairs = " and ".join(f"{self.table if a in self._own else self.through}.{a} = {self.other}.{b}" for a, b in self.on)
+        first = next((join.sql + " " for join in JOINS if (join.table, join.other) == (self.table, self.through)), "")
+        return f"{first}join {self.other} on {pairs}"
+
+    @property
+    def _own(self) -> tuple[str, ...]:
+        return TABLES[self.table].column_names
+
+
+def _joins() -> Iterable[Join]:
+    same_vector = tuple((name, name) for name in _VECTOR_GRAIN)
+    for table in TABLES.values():
+        for name in ("extraction_id", "extraction_a", "extraction_b"):
+            if name in table.column_names and table.name != "extractions":
+                yield Join(table.name, "extractions", ((name, "extraction_id"),))
+        if table.name != "vectors" and set(_VECTOR_GRAIN) <= set(table.column_names):
+            yield Join(table.name, "vectors", same_vector)
+        if table.name in ("residual_norms", "steering_effects", "steering_statistics"):
+            yield Join(table.name, "steering_runs", (("run_id", "run_id"),))
+    of_prompts = (("dataset", "dataset"), ("prompts_sha256", "prompts_sha256"))
+    yield Join("activations", "prompts", (*of_prompts, ("prompt_id", "prompt_id")), through="extractions")
+
+
+JOINS: tuple[Join, ...] = tuple(_joins())
+"""Joins that find at most one row for each; `activations` meets `prompts` through `extractions`, which knows the
+version of the set."""
