@@ -283,9 +283,9 @@ def test_all_faults_are_named_at_once(store, tmp_path):
             "a.parquet:6: activation holds NaN",
             "b.parquet:2: pooling is missing",
             "b.parquet:31: the same pooling, layer and prompt as a.parquet:1",
-            "empty.parquet: there are no rows",
             "gone.parquet: no such file",
             "text.parquet: not readable as Parquet",
+            "empty.parquet: there are no rows",
         ),
         strict=True,
     ):
