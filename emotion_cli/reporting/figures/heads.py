@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable
 
-from emotion_cli.reporting.figures.marks import Mark
-from emotion_cli.reporting.figures.profile import Row, Scale, number, on, paint, scale_bar, shade_undefined, stamp
+from emotion_cli.reporting.figures.marks import Mark, stamp
+from emotion_cli.reporting.figures.measure import Row, number
+from emotion_cli.reporting.figures.scale import Scale, on, paint, scale_bar, shade_undefined
 from emotion_cli.reporting.figures.sheet import Entry, Sheet, ticks
 from emotion_cli.reporting.figures.theme import INK
 

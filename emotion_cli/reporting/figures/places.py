@@ -2,7 +2,9 @@
 
 from collections.abc import Iterable
 
-from emotion_cli.reporting.figures.profile import AUROC, Along, Level, Measure, Row, Strip, profiles
+from emotion_cli.reporting.figures.measure import Along, Level, Measure, Row, Strip
+from emotion_cli.reporting.figures.profile import profiles
+from emotion_cli.reporting.figures.scale import AUROC
 from emotion_cli.reporting.figures.sheet import Sheet
 
 WHOLE = ("last", "mean", "max")

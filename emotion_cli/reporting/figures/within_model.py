@@ -2,24 +2,11 @@
 
 from collections.abc import Iterable
 
-from emotion_cli.reporting.figures.marks import Mark, mark_of
-from emotion_cli.reporting.figures.profile import (
-    COSINE,
-    FEW,
-    LAYER,
-    Level,
-    Measure,
-    Row,
-    Scale,
-    Strip,
-    number,
-    on,
-    paint,
-    profiles,
-    scale_bar,
-    shade_undefined,
-    stamp,
-)
+from emotion_cli.reporting.figures.groups import FEW
+from emotion_cli.reporting.figures.marks import Mark, mark_of, stamp
+from emotion_cli.reporting.figures.measure import LAYER, Level, Measure, Row, Strip, number
+from emotion_cli.reporting.figures.profile import profiles
+from emotion_cli.reporting.figures.scale import COSINE, Scale, on, paint, scale_bar, shade_undefined
 from emotion_cli.reporting.figures.sheet import Entry, Sheet
 from emotion_cli.reporting.figures.theme import INK
 

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
 
 STYLE = re.compile(r"<style>(.*?)</style>\s*", re.DOTALL)
 DESCRIPTION = re.compile(r"<(title|desc)\b[^>]*>.*?</\1>\s*", re.DOTALL)
+WIDTH = re.compile(r'viewBox="0 0 ([\d.]+) ')
+POINTS = 72
+"""Of an inch, the unit of a figure."""
+
 LABEL = re.compile(r'aria-labelledby="[^"]*"')
 """What `emotion_cli.reporting.figures.svg` puts into a figure that may also stand alone."""
 
@@ -33,6 +37,11 @@ def _inlined(figure: Figure) -> str:
     return LABEL.sub(lambda _: label, svg, count=1)
 
 
+def _inches(figure: Figure) -> str:
+    """How wide a figure is where its letters are as large as they were made."""
+    return f"{float(WIDTH.findall(figure.picture.svg.decode())[0]) / POINTS:.2f}"
+
+
 @cache
 def _environment() -> "Environment":
     # it takes a while to import, and most commands write no report
@@ -48,5 +57,6 @@ def _environment() -> "Environment":
     )
     environment.tests["code"] = lambda piece: isinstance(piece, Code)
     environment.filters["inlined"] = _inlined
+    environment.filters["inches"] = _inches
     environment.filters["kind"] = lambda block: type(block).__name__
     return environment
