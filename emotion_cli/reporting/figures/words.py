@@ -55,7 +55,7 @@ def more_than_words(rows: Iterable[Row], subject: str, variant: str) -> Sheet:
             panel.axes.axvline(0.0, color=INK.light, linewidth=0.9, zorder=1)
             shown = [row for row in members if row["test_set"] == test_set]
             (_all_of_models if many else _each)(sheet, panel, shown, names)
-    sheet.means(Entry("as good as words", colour=INK.light, dashes="-", width=0.9))
+    sheet.means(Entry("as good as words", "|", INK.light))
     return sheet
 
 

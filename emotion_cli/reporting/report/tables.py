@@ -69,7 +69,7 @@ def _cell(row: Row, column: Column, words: Language) -> str:
     if column.format == VERDICT:
         return words.verdict(values[0])
     formats = [column.format, *[column.ends or column.format] * (len(values) - 1)]
-    shown = ["" if value is None else f"{value:{format}}" for value, format in zip(values, formats, strict=True)]
+    shown = ["" if value is None else _number(value, format) for value, format in zip(values, formats, strict=True)]
     match shown:
         case [value] | [value, "", ""]:
             return value
@@ -78,3 +78,8 @@ def _cell(row: Row, column: Column, words: Language) -> str:
         case [value, low, high]:
             return words.text("value_and_interval", value=value, low=low, high=high)
     raise ValueError(f"a cell of {len(shown)} values")
+
+
+def _number(value: Any, format: str) -> str:
+    """A value in a format; what is rounded to 0 has no sign."""
+    return f"{value:z{format}}" if isinstance(value, float) else f"{value:{format}}"

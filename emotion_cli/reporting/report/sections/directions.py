@@ -93,7 +93,8 @@ def _missed(rows: Sequence[Row], words: Language) -> Numbers | None:
         return None
     methods = words.listed(dict.fromkeys(row["verdict"].removeprefix(MISSED) for row in missed))
     layers = sorted({row["layer"] for row in missed})
-    return {"missed": len(missed), "total": len(at_layers), "methods": methods, "first": layers[0], "last": layers[-1]}
+    span = words.text("one_layer" if len(layers) == 1 else "layers_between", first=layers[0], last=layers[-1])
+    return {"missed": len(missed), "total": len(at_layers), "methods": methods, "span": span}
 
 
 BY_OTHERS = (Statement("missed", BY_METHOD, _missed, by=("model", "emotion")),)

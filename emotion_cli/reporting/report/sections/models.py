@@ -47,6 +47,7 @@ CARRIED = Layout(
         number("embeddings_together", ".2f"),
         number("verdict", VERDICT, "verdict"),
     ),
+    by=1,
 )
 TRANSFERRED = Layout(
     "transferred",
@@ -58,6 +59,7 @@ TRANSFERRED = Layout(
         number("null_to", ".3f", "transfer_null_high"),
         number("own_auroc", ".3f"),
     ),
+    by=1,
 )
 
 

@@ -31,6 +31,7 @@ PAIRS = Layout(
         number("distance_ratio", ".2f", "mean_distance_ratio", "distance_ratio_low", "distance_ratio_high"),
         number("verdict", VERDICT, "verdict"),
     ),
+    by=1,
 )
 
 
