@@ -39,7 +39,7 @@ def lines(
         band(sheet, panel.axes, measure, widest(measure, of_group, along), along)
         levels(sheet, panel.axes, measure)
         for j, member in enumerate(members):
-            style = _series(j) if few else {"color": SERIES[0].light, "linewidth": 0.7, "alpha": 0.6}
+            style = _series(j) if few else {"color": SERIES[0].light, "linewidth": 0.6, "alpha": 0.4}
             of_line = in_order((row for row in of_group if group_of(row, lines_by) == member), along)
             panel.axes.plot(
                 [number(row[along.column]) for row in of_line], [number(row[measure.value]) for row in of_line], **style

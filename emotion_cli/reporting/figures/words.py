@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from emotion_cli.reporting.figures.marks import Mark, stamp
 from emotion_cli.reporting.figures.measure import Row, number
 from emotion_cli.reporting.figures.sheet import Entry, Panel, Sheet, ticks
-from emotion_cli.reporting.figures.theme import FAINT, INK, SERIES
+from emotion_cli.reporting.figures.theme import AXIS, FAINT, INK, SERIES
 
 LINES = 24
 """Up to so many directions of a training set have a line each; of more, those of a model share one."""
@@ -64,10 +64,9 @@ def _each(sheet: Sheet, panel: Panel, rows: Sequence[Row], names: Sequence[str])
     for row in rows:
         at, (_, _, colour) = names.index(_line(row, many=False)), ANSWERS[row["more_than_words"]]
         if row["gain_ci_low"] is not None and row["gain_ci_high"] is not None:
-            panel.axes.hlines(
-                [at], [row["gain_ci_low"]], [row["gain_ci_high"]], color=colour, linewidth=1.8, alpha=0.55, zorder=2.6
-            )
-            sheet.means(Entry("95 % interval", colour=FAINT.light, dashes="-", width=1.8))
+            ends = [at], [row["gain_ci_low"]], [row["gain_ci_high"]]
+            panel.axes.hlines(*ends, color=colour if row["more_than_words"] else AXIS.light, linewidth=1.8, zorder=2.6)
+            sheet.means(Entry("95 % interval", colour=AXIS.light, dashes="-", width=1.8))
     _points(sheet, panel, [(row, names.index(_line(row, many=False))) for row in rows], 3.8)
 
 
@@ -78,7 +77,7 @@ def _all_of_models(sheet: Sheet, panel: Panel, rows: Sequence[Row], names: Seque
     panel.axes.set_xlim(low, high + 0.22 * (high - low))
     for at, name in enumerate(names):
         members = sorted((row for row in rows if _line(row, many=True) == name), key=lambda row: row["gain"])
-        places += [(row, at + SPREAD * ((i + 0.5) / len(members) - 0.5)) for i, row in enumerate(members)]
+        places += [(row, at + SPREAD * (0.5 - (i + 0.5) / len(members))) for i, row in enumerate(members)]
         more = sum(row["more_than_words"] is True for row in members)
         if members:
             panel.axes.text(
