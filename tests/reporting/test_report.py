@@ -274,7 +274,7 @@ TRACKED = {
     [
         ({"mean": 0.995}, "every mean cosine is above 0.9 (0.905 to 0.995)", {"mean": 0.98}),
         ({"models": (("m1", 8), ("m2", 9))}, "No two models have equal width: m1 (8 dimensions) and m2 (9 dimensions)", {}),
-        ({}, "6 of 6 raw cosines at single layers (100%) lie within 0.6930 of 0", {"models": (("m1", 8), ("m2", 9))}),
+        ({}, "6 of 6 raw cosines at single layers (100%) lie within 0.693 of 0", {"models": (("m1", 8), ("m2", 9))}),
         ({}, "The order of the pairs from lowest to highest mean cosine is the same in all 4", {"models": ()}),
         ({"models": (("m1", 8),)}, "Add a second model to compare m1 with", {}),
         (

@@ -22,11 +22,11 @@ RAW = Layout(
     (
         text("emotion"),
         text("models"),
-        number("average", ".6f", "avg_cosine_similarity"),
-        number("std", ".6f", "cosine_stddev_pop"),
-        number("min", ".6f", "min_cosine_similarity"),
-        number("max", ".6f", "max_cosine_similarity"),
-        number("chance_std", ".6f", "chance_stddev"),
+        number("average", ".3f", "avg_cosine_similarity"),
+        number("std", ".3f", "cosine_stddev_pop"),
+        number("min", ".3f", "min_cosine_similarity"),
+        number("max", ".3f", "max_cosine_similarity"),
+        number("chance_std", ".3f", "chance_stddev"),
     ),
 )
 CARRIED = Layout(
