@@ -4,8 +4,9 @@ from pathlib import Path
 
 from warehouse.catalog import Catalog
 from warehouse.library import queries
-from warehouse.schema import COLUMNS, TABLES, Table
+from warehouse.schema import COLUMNS, JOINS, TABLES, Join, Table
 from warehouse.store import Store
+from warehouse.values import MEASURES, OPEN, VALUES
 
 MADE = "<!-- Made by `make docs` from {source}; change it there. -->"
 
@@ -23,8 +24,13 @@ def schema_page() -> str:
         MADE.format(source="warehouse/schema.py"),
         "# Tables",
         "A store is a folder of Parquet files, one folder a partition. NULL means that a value is not defined; NaN is never "
-        "stored. `emo tables NAME` prints the columns of a table or query, `emo sql` queries them.",
+        "stored. `emo tables NAME` prints the columns of a table or query, with keys and joins. `emo sql` queries them.",
+        "[What the values mean](#values) stands at the end; the measures stand with their tables.",
+        "## Picture\n\nEach line is a join: many rows on the side of the fork find one row on the other.\n\n" + _picture(),
         *(_table(table) for table in TABLES.values()),
+        "## Values",
+        "One sentence for each value of an enumerated column. NULL means that the column does not apply.",
+        *(_values(name) for name in VALUES),
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -53,11 +59,18 @@ def queries_page() -> str:
 def _table(table: Table) -> str:
     place = "/".join([table.name, *(f"{key}=..." for key in table.partition_by)])
     columns = [
-        (f"`{column.name}`", str(column.type), "yes" if column.name in table.nullable else "", column.unit or "", column.doc)
+        (
+            f"`{column.name}`",
+            "key" if column.name in table.grain else "",
+            str(column.type),
+            "yes" if column.name in table.nullable else "",
+            column.unit or "",
+            column.doc,
+        )
         for column in table.columns
     ]
     columns += [
-        (f"`{key}`", str(COLUMNS[key].type), "", "", COLUMNS[key].doc)
+        (f"`{key}`", "", str(COLUMNS[key].type), "", "", COLUMNS[key].doc)
         for key in table.partition_by
         if key not in table.column_names
     ]
@@ -65,8 +78,49 @@ def _table(table: Table) -> str:
     return (
         f"## {table.name}\n\n{table.doc}\n\nOne row for each {grain}. "
         f"In the store: `{place}/`, a folder for each {table.about}.\n\n"
-        + _grid(("column", "type", "may be NULL", "unit", "about"), columns)
+        + _grid(("column", "key", "type", "may be NULL", "unit", "about"), columns)
+        + _joins(table)
+        + _measures(table)
     )
+
+
+def _joins(table: Table) -> str:
+    joins = [join for join in JOINS if join.table == table.name]
+    if not joins:
+        return ""
+    lines = "\n".join(f"from {table.name} {join.sql}" for join in joins)
+    return f"\n\nJoins, each to at most one row:\n\n```sql\n{lines}\n```"
+
+
+def _measures(table: Table) -> str:
+    measures = [(f"`{name}`", doc) for name, doc in MEASURES.get(table.name, {}).items()]
+    return f"\n\nMeasures:\n\n{_grid(('measure', 'about'), measures)}" if measures else ""
+
+
+def _values(column: str) -> str:
+    others = " It holds labels or numbers beside these." if column in OPEN else ""
+    holders = ", ".join(f"`{table.name}`" for table in TABLES.values() if column in table.column_names)
+    rows = [(f"`{value}`", doc) for value, doc in VALUES[column].items()]
+    return f"### {column}\n\n{COLUMNS[column].doc}{others} In {holders}.\n\n" + _grid(("value", "about"), rows)
+
+
+def _picture() -> str:
+    """The tables with their keys and joins, as a Mermaid diagram."""
+    lines = ["erDiagram"]
+    for table in TABLES.values():
+        lines += [f"  {table.name} {{", *(f"    {_kind(name)} {name} PK" for name in table.grain), "  }"]
+    lines.append('  prompts }o--o{ extractions : "dataset, prompts_sha256"')
+    lines += [f'  {join.other} |o--o{{ {join.table} : "{_pairs(join)}"' for join in JOINS]
+    return "```mermaid\n" + "\n".join(lines) + "\n```"
+
+
+def _kind(column: str) -> str:
+    return str(COLUMNS[column].type)
+
+
+def _pairs(join: Join) -> str:
+    names = ", ".join(a for a, _ in join.on)
+    return f"{names}, through {join.through}" if join.through else names
 
 
 def _grid(headers: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:

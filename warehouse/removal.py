@@ -16,6 +16,7 @@ from warehouse.artifacts import Artifacts, parts_of
 from warehouse.disk import TEMPORARY, naming, remove_empty, sync_folder
 from warehouse.errors import NotInStoreError, StoreError
 from warehouse.lock import LOCK_FILES, held
+from warehouse.names import unquote
 from warehouse.protocol import MANIFEST, PROGRESS, Folders, Manifest, is_part
 from warehouse.schema import TABLES, About
 from warehouse.store import Partition, Store
@@ -80,6 +81,12 @@ def to_remove(store: Store, filters: Filters) -> list[Removal]:
     # what no manifest names as read, but all stands on: texts go last
     ordered = sorted(sorter.static_order(), key=lambda folders: _rank(store, order, folders) == 0)
     return _removed_pages(store, ordered, manifests) + [_removal(store, folders, manifests.get(folders)) for folders in ordered]
+
+
+def models_besides(removals: Collection[Removal], named: Collection[str]) -> list[str]:
+    """Other models than these whose rows are among what is removed, because they were measured beside it; sorted."""
+    keys = (name.partition("=") for removal in removals for name in removal.place.split("/"))
+    return sorted({unquote(value) for key, _, value in keys if key == "model"} - {*named})
 
 
 def remove(store: Store, removals: list[Removal]) -> list[Path]:
@@ -226,4 +233,14 @@ def _removed(store: Store, removal: Removal) -> bool:
             (folders.control / name).unlink(missing_ok=True)
         for folder in reversed(folders.all):
             remove_empty(folder, store.root)
-    return removal.part != "" or not folders.all  # of a part the folder may stay, with what else is in it
+    return removal.part != "" or not any(
+        map(_holds_foreign, folders.all)
+    )  # of a part the folder may stay, with what else is in it
+
+
+def _holds_foreign(folder: Path) -> bool:
+    """Whether files are left that emo did not write; a folder of artifacts inside has a manifest of its own, and may stay."""
+    return any(
+        path.is_file() and not any((parent / MANIFEST).exists() for parent in path.parents if folder in parent.parents)
+        for path in folder.rglob("*")
+    )

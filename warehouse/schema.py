@@ -160,7 +160,9 @@ COLUMNS = _columns(
     Column("mc_error", _REAL, "Standard error of the value that random splits leave; NULL where nothing is split at random."),
     Column("n_sampled", _COUNT, "Prompts of the sample that the value rests on; NULL where all of them count.", "prompts"),
     # what happened when a model was changed while it ran
-    Column("run_id", _TEXT, "Content hash of what was run: the extraction, the test set, and how the model was changed."),
+    Column(
+        "run_id", _TEXT, "Content hash of what was run: the extraction, the test set, and how the model was changed, if it was."
+    ),
     Column("test_dataset", _TEXT, "The test set whose texts the changed model read; NULL where it wrote texts only."),
     Column("test_sha256", _TEXT, "Content hash of the test set's texts and labels."),
     Column("operation", _TEXT, "What was done to the residual stream: add, or ablate."),
@@ -207,7 +209,6 @@ COLUMNS = _columns(
     Column("quantile", _REAL, "Share of the neutral training tokens, each scored out of fold, that lie below; NULL at a sink."),
     Column("z_robust", _REAL, "Distance from their median, over 1.4826 of their median absolute deviation; NULL at a sink."),
     Column("sink", _FLAG, "Whether the norm is above 5 times the median of the neutral training tokens."),
-    Column("run_id", _TEXT, "Content hash of what was run: the extraction, the test set, and how the model was changed."),
     Column("component", _TEXT, "A part of a state: embedding, head, bias (of an attention), mlp; total: the whole state."),
     Column("block", _COUNT, "Decoder block that writes the part: block k makes layer k."),
     Column("head", _COUNT, "Attention head of the block, counted from 0."),
@@ -629,7 +630,7 @@ TABLES: dict[str, Table] = {
             About.run,
             "What each head and MLP writes onto a direction, as a difference of a test set's labels: a description, not a cause.",
             grain=("run_id", "emotion", "reference", "layer", "component", "block", "head"),
-            partition_by=("dataset", "model", "run_id"),
+            partition_by=_BY_RUN,
             value_columns=("dataset", "model", "extraction_id", "pooling", "test_set"),
             nullable={"block", "head"},
         ),
@@ -643,3 +644,43 @@ TABLES: dict[str, Table] = {
         ),
     )
 }
+
+
+@dataclass(frozen=True)
+class Join:
+    """How rows of a table find the one row of another: pairs of columns, and the table to join first where one is needed."""
+
+    table: str
+    other: str
+    on: tuple[tuple[str, str], ...]
+    through: str | None = None
+
+    @property
+    def sql(self) -> str:
+        """The text behind `from TABLE`."""
+        pairs = " and ".join(f"{self.table if a in self._own else self.through}.{a} = {self.other}.{b}" for a, b in self.on)
+        first = next((join.sql + " " for join in JOINS if (join.table, join.other) == (self.table, self.through)), "")
+        return f"{first}join {self.other} on {pairs}"
+
+    @property
+    def _own(self) -> tuple[str, ...]:
+        return TABLES[self.table].column_names
+
+
+def _joins() -> Iterable[Join]:
+    same_vector = tuple((name, name) for name in _VECTOR_GRAIN)
+    for table in TABLES.values():
+        for name in ("extraction_id", "extraction_a", "extraction_b"):
+            if name in table.column_names and table.name != "extractions":
+                yield Join(table.name, "extractions", ((name, "extraction_id"),))
+        if table.name != "vectors" and set(_VECTOR_GRAIN) <= set(table.column_names):
+            yield Join(table.name, "vectors", same_vector)
+        if table.name in ("residual_norms", "steering_effects", "steering_statistics", "steered_texts"):
+            yield Join(table.name, "steering_runs", (("run_id", "run_id"),))
+    of_prompts = (("dataset", "dataset"), ("prompts_sha256", "prompts_sha256"))
+    yield Join("activations", "prompts", (*of_prompts, ("prompt_id", "prompt_id")), through="extractions")
+
+
+JOINS: tuple[Join, ...] = tuple(_joins())
+"""Joins that find at most one row for each; `activations` meets `prompts` through `extractions`, which knows the
+version of the set."""

@@ -43,7 +43,7 @@ def rm(
     console, store = start.console, start.store
     from emotion_cli.job.known import names_of, refuse_not_made, refuse_unknown_names
     from emotion_cli.prompts.shipped import shipped_sets
-    from warehouse.removal import Filters, left_stale, remove, to_remove
+    from warehouse.removal import Filters, left_stale, models_besides, remove, to_remove
 
     if not (dataset or model or extraction):
         raise UsageError("say what to remove: --dataset, --model or --extraction", hint="emo rm --dry-run --dataset NAME")
@@ -60,6 +60,11 @@ def rm(
     rows = [{"place": folder.place, "rows": folder.rows, "files": len(folder.files), "bytes": folder.size} for folder in folders]
     start.rows.write_records(rows)
     n_rows, n_files, n_bytes = (sum(row[name] for row in rows) for name in ("rows", "files", "bytes"))
+    if filters.models and (others := models_besides(folders, filters.models)):
+        console.note(
+            f"quality and statistics of {', '.join(others)} were measured beside {', '.join(filters.models)}, so they go too; "
+            "emo run makes them again"
+        )
     total = f"{n_rows:,} rows in {n_files:,} files, {_size(n_bytes)}"
     if dry_run:
         console.note(f"{total} would be removed")

@@ -1,12 +1,16 @@
 """`emo tables`: what can be queried."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from emotion_cli.cli.completion import SUGGESTIONS
 from emotion_cli.cli.options import ROWS, Start, takes
+from emotion_cli.cli.output import write_lines
 from emotion_cli.suggestions import unknown
+
+if TYPE_CHECKING:
+    from warehouse.schema import Table
 
 LIST = """
 select views.view_name as name, stored.rows, views.comment as about
@@ -45,4 +49,44 @@ def tables(start: Start, name: Name = None) -> None:
     columns = catalog.rows(COLUMNS, {"name": name})
     if not columns.num_rows:
         raise unknown("table or view", name, [*TABLES, *queries()], hint="emo tables")
-    start.rows.write(columns)
+    if name not in TABLES:
+        start.rows.write(columns)
+        return
+    table = TABLES[name]
+    start.rows.write_records([_described(table, row) for row in columns.to_pylist()])
+    if start.rows.for_people and not (start.rows.columns or start.rows.output):
+        _write_joins_and_values(start, table)
+
+
+def _described(table: "Table", row: dict[str, Any]) -> dict[str, Any]:
+    """A column of a table with what its declaration says: whether it is part of the key, may be NULL, and its unit."""
+    from warehouse.schema import COLUMNS as DECLARED
+    from warehouse.values import values_of
+
+    name = row["column"]
+    return {
+        "column": name,
+        "type": row["type"],
+        "key": name in table.grain,
+        "nullable": name in table.nullable,
+        "unit": DECLARED[name].unit,
+        "about": row["about"],
+        "values": ", ".join(values_of(table.name, name)) or None,
+    }
+
+
+def _write_joins_and_values(start: Start, table: "Table") -> None:
+    from warehouse.schema import JOINS
+    from warehouse.values import values_of
+
+    joins = [{"other": join.other, "sql": f"from {table.name} {join.sql}"} for join in JOINS if join.table == table.name]
+    values = [
+        {"column": name, "value": value, "about": doc}
+        for name in table.column_names
+        for value, doc in values_of(table.name, name).items()
+    ]
+    for title, records in (("joins, each to at most one row", joins), ("values", values)):
+        if records:
+            write_lines([""])
+            start.rows.write_heading(title)
+            start.rows.write_records(records)

@@ -205,9 +205,10 @@ def test_scores_of_a_set_are_those_of_its_texts(place):
 def test_other_prompts_make_the_calibration_stale(place, tmp_path):
     store = shutil.copytree(place.store, tmp_path / "store")
     words = [*given(place._replace(store=store)), TEXT]
+    emo_ok("score", *words)
     assert "calm training texts" not in emo_ok("score", *words).err
-    emo_ok("run", "-d", "mine", "-m", place.models[0], "--no-controls", "--neutral", "calm", "--reference", "calm", "--store", store,
-           "--cache", place.cache, "--pooling", "content")  # fmt: skip
+    extracted = ["-d", "mine", "-m", place.models[0], "--pooling", "content", "--store", store, "--cache", place.cache]
+    emo_ok("extract", *extracted)
     assert "calm training texts (changed: activations)" in emo_ok("score", *words).err
 
 

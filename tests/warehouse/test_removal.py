@@ -20,6 +20,7 @@ from warehouse import removal
 from warehouse.artifacts import Artifacts
 from warehouse.errors import HeldError, NotInStoreError
 from warehouse.lock import LOCK, LOCK_FILES, held
+from warehouse.protocol import Folders
 from warehouse.removal import Filters, remove, to_remove
 from warehouse.schema import TABLES
 from warehouse.store import Store
@@ -97,6 +98,25 @@ def test_a_dataset_goes_with_its_texts(store):
     gone = [known["mine", model] for model in MODELS]
     assert contents(store) == {place: value for place, value in before.items() if not of(place, "mine", *gone)}
     assert verify(store) == []
+
+
+def test_pictures_of_another_comparison_inside_a_removed_folder_are_not_foreign(store):
+    one = next(one for one in store.partitions("prompts", dataset="other"))
+    inside = store.root / "figures" / "mine" / "one" / "dataset_shift_other"
+    Artifacts(inside).commit({"a.png": b"1"}, {"0": one.manifest().fingerprint}, reads={"0": one.place})
+    assert remove(store, to_remove(store, Filters(["mine"], ["one"]))) == []
+    assert (inside / "a.png").exists() and not (inside.parent / "a.png").exists()
+    (inside.parent / "b.txt").write_text("mine")
+    left = remove(store, [removal.Removal(Folders(inside.parent, inside.parent), "figures/mine/one", 0, ())])
+    assert left == [inside.parent]
+
+
+def test_models_that_were_measured_beside_the_removed_one_are_named(store):
+    folders = to_remove(store, Filters(models=["one"]))
+    assert removal.models_besides(folders, ["one"]) == []
+    (quality,) = store.partitions("vector_quality", dataset="mine", model="two")
+    beside = removal.Removal(quality.folders, quality.place, 1, ())
+    assert removal.models_besides([*folders, beside], ["one"]) == ["two"]
 
 
 @pytest.mark.parametrize("by", ["names", "id", "start of id"])
