@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -9,7 +10,7 @@ from shlex import quote
 from typing import Any, NamedTuple
 
 from emotion_cli import workers
-from emotion_cli.errors import UsageError
+from emotion_cli.errors import MissingError, UsageError
 from emotion_cli.job.datasets import Version, ensure_imported, known_datasets, newest_version
 from emotion_cli.job.extractions import (
     MADE_WITH,
@@ -262,6 +263,15 @@ def _planned(job: Job, stages: Sequence[Stage]) -> Iterator[tuple[Stage, Step]]:
             yield stage, Step(task.stage, task.subject, reason)
 
 
+def _expected_seconds(job: Job, stages: Sequence[Stage]) -> list[float]:
+    """Seconds of each task that is planned now; a stage that needs what one before it will make ends the list."""
+    seconds: list[float] = []
+    # MissingError: the pooling or layers that are asked for are not extracted yet
+    with suppress(MissingError):
+        seconds.extend(stage.seconds for stage, step in _planned(job, stages) if step.reason)
+    return seconds
+
+
 def _refuse_uncompared(job: Job, stages: Sequence[Stage]) -> None:
     """UsageError before anything is done, where a stage would compare or show what the method does not give."""
     if any(stage.name not in MAKES_ONLY for stage in stages):
@@ -277,7 +287,7 @@ def run(job: Job, stages: Sequence[Stage], finished: Callable[[Task], None] = la
     job.store.finish()
     done: list[Task] = []
     left: list[Task] = []
-    expected = [stage.seconds for stage, step in _planned(job, stages) if step.reason] if len(stages) > 1 else []
+    expected = _expected_seconds(job, stages) if len(stages) > 1 else []
     with workers.Workers() as processes, job.listener.whole(len(expected), sum(expected)) as advance:
         for stage in stages:
             started = time.monotonic()

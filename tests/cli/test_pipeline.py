@@ -152,6 +152,14 @@ def test_layers_and_poolings_are_added_as_parts(workplace, tmp_path):
     assert [row["activation"] for row in whole] == [row["activation"] for row in added]
 
 
+def test_a_run_extracts_a_pooling_that_the_store_lacks(workplace, tmp_path):
+    base = ["-d", "mine", "-m", workplace.models[0], "--store", tmp_path, "--cache", workplace.cache, *CALM, "--no-controls"]
+    emo_ok("datasets", "import", workplace.prompts, "--dataset", "mine", "--store", tmp_path, *CALM[:2])
+    emo_ok("extract", *base[:-5], "--pooling", "last")
+    emo_ok("run", *base, "--pooling", "mean")
+    assert Catalog(Store(tmp_path)).rows("select distinct pooling from vector_quality").to_pylist() == [{"pooling": "mean"}]
+
+
 def test_changed_topics_redo_statistics_not_extraction(workplace, tmp_path):
     store = tmp_path / "store"
     shutil.copytree(workplace.store, store)
