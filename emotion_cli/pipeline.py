@@ -10,7 +10,7 @@ from shlex import quote
 from typing import Any, NamedTuple
 
 from emotion_cli import workers
-from emotion_cli.errors import MissingError, UsageError
+from emotion_cli.errors import EmoError, UsageError
 from emotion_cli.job.datasets import Version, ensure_imported, known_datasets, newest_version
 from emotion_cli.job.extractions import (
     MADE_WITH,
@@ -266,8 +266,8 @@ def _planned(job: Job, stages: Sequence[Stage]) -> Iterator[tuple[Stage, Step]]:
 def _expected_seconds(job: Job, stages: Sequence[Stage]) -> list[float]:
     """Seconds of each task that is planned now; a stage that needs what one before it will make ends the list."""
     seconds: list[float] = []
-    # MissingError: the pooling or layers that are asked for are not extracted yet
-    with suppress(MissingError):
+    # an error of the plan may be mended by the stages before: what is asked for is extracted only then
+    with suppress(EmoError):
         seconds.extend(stage.seconds for stage, step in _planned(job, stages) if step.reason)
     return seconds
 

@@ -82,6 +82,7 @@ class Console(Listener):
             try:
                 yield advance
             finally:
+                bars.refresh()  # the last state is seen
                 bars.remove_task(bar)
 
     @contextmanager

@@ -31,7 +31,7 @@ OPTIONS = {
     "What to work on": ("dataset", "on", "model", "extraction", "emotion", "layer"),
     "How directions are measured": (
         *("pooling", "recipe", "words", "method", "reference", "over_layers", "neutral", "controls", "no_controls"),
-        *("seed", "draws", "all_layers", "subspaces"),
+        *("seed", "draws", "all_layers", "subspaces", "lang"),
     ),
     "How a model is changed": ("alpha", "unit", "positions", "prefix", "screen"),
     "How models are read": (

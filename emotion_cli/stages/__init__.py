@@ -72,6 +72,12 @@ STAGES = (
     ),
     Stage("plot", ("vectors", *STATISTICS), ("figures",), plot.tasks, 3, apart=True),
     Stage("track", (*REPORTED, "figures"), ("mlflow",), track.tasks, 5),
-    Stage("report", (*REPORTED, "layer_profiles", "cross_model_statistics", "figures", "mlflow"), ("report",), report.tasks, 3),
+    Stage(
+        "report",
+        (*REPORTED, "prompt_audits", "layer_profiles", "cross_model_statistics", "figures", "mlflow"),
+        ("report",),
+        report.tasks,
+        3,
+    ),
 )
 """A new stage is a file here and a line in this tuple."""

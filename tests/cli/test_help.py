@@ -76,9 +76,12 @@ def place(tmp_path_factory):
             patch.setitem(embedded.EMBEDDED, alias, known)
         patch.setenv("EMO_CACHE", str(folder / "cache"))
         rows = pl.DataFrame(
-            [{"text": f"{word} {topic}", "emotion": label} for label, word in (("joy", "So glad of"), ("neutral", "There is"))
-             for topic in ("tea", "rain", "the bus")]
-        )  # fmt: skip
+            [
+                {"text": f"{word} {topic}", "emotion": label}
+                for label, word in (("joy", "So glad of"), ("neutral", "There is"))
+                for topic in ("tea", "rain", "the bus")
+            ]
+        )
         rows.write_csv(folder / "mine.csv")
         rows.rename({"text": "post", "emotion": "mood"}).write_csv(folder / "posts.csv")
         emo_ok("extract", "-d", "baseline", "-d", "heldout", "-m", MODELS[0], "-m", MODELS[1], cwd=folder)

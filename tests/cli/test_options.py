@@ -7,7 +7,15 @@ from typer.testing import CliRunner
 from emotion_cli.cli.options import Start, takes
 from emotion_cli.settings import SETTINGS, TYPES, flag_of, resolve
 
-VALUES = {"device": "cpu", "dtype": "float32", "bos": "never", "strategy": "tree", "attention": "eager", "recipe": "report"}
+VALUES = {
+    "lang": "ja",
+    "device": "cpu",
+    "dtype": "float32",
+    "bos": "never",
+    "strategy": "tree",
+    "attention": "eager",
+    "recipe": "report",
+}
 VALUES |= {"layer": "1", "over_layers": "resid_pre", "controls": "words"}
 
 

@@ -29,9 +29,9 @@ def test_lines_say_how_far_the_work_is(monkeypatch, capsys):
     ]
 
 
-@pytest.mark.parametrize("shown", [Console(), Console(quiet=True)], ids=["short", "quiet"])
-def test_short_work_and_quiet_say_nothing(shown, capsys):
-    work(shown)
+@pytest.mark.parametrize("quiet", [False, True], ids=["short", "quiet"])
+def test_short_work_and_quiet_say_nothing(quiet, capsys):
+    work(Console(quiet=quiet))
     assert capsys.readouterr().err == ""
 
 

@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import signal
 import subprocess
 
 import pytest
@@ -43,7 +44,13 @@ def test_a_question_that_is_broken_off_removes_nothing(workplace, answer):
     words = arguments("rm", "-m", "tiny-wide", "--store", workplace.store)
     # a session of its own, whose terminal this is, so that Ctrl-C reaches it
     process = subprocess.Popen(
-        ["setsid", "--ctty", "--wait", *words], stdin=theirs, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment()
+        ["setsid", "--ctty", "--wait", *words],
+        stdin=theirs,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment(),
+        # a shell's background jobs ignore Ctrl-C and hand that on, and a test may run in one
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     os.close(theirs)
     asked = b""

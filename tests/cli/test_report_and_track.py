@@ -131,7 +131,7 @@ def test_a_run_that_was_not_finished_is_logged_again(tracked, tmp_path):
 def test_a_plan_says_in_words_which_figures_changed(tracked, tmp_path):
     place = moved(tracked, tmp_path)
     shutil.rmtree(place.store / "figures")
-    plan = emo_ok("run", "--dry-run", "--track", *run_options(place)).out
+    plan = emo_ok("run", "--dry-run", "--track", *run_options(place), "--format", "csv").out
     assert "figures of mine/tiny-gpt2/" in plan and "[" not in plan
 
 

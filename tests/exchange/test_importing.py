@@ -279,17 +279,17 @@ def test_all_faults_are_named_at_once(store, tmp_path):
     for fault, said in zip(
         lines[1:],
         (
-            "gone.parquet: no such file",
-            "text.parquet: not readable as Parquet",
-            "empty.parquet: there are no rows",
             "a.parquet:3: layer -3 is negative",
             "a.parquet:6: activation holds NaN",
             "b.parquet:2: pooling is missing",
             "b.parquet:31: the same pooling, layer and prompt as a.parquet:1",
+            "gone.parquet: no such file",
+            "text.parquet: not readable as Parquet",
+            "empty.parquet: there are no rows",
         ),
         strict=True,
     ):
-        assert fault.strip().startswith(said)
+        assert fault.strip().startswith(said), lines
 
 
 def test_very_many_faults_end_the_reading(store):

@@ -65,8 +65,10 @@ def test_parts_add_up_to_the_projection(architecture, tmp_path):
             assert found.parts[0] == Part(EMBEDDING) and found.parts[-1] == Part(TOTAL)
             n_heads = model.model.config.num_attention_heads
             assert [part for part in found.parts if part.block == 1] == [
-                *(Part(HEAD, 1, head) for head in range(n_heads)), Part(BIAS, 1), Part(MLP, 1),
-            ]  # fmt: skip
+                *(Part(HEAD, 1, head) for head in range(n_heads)),
+                Part(BIAS, 1),
+                Part(MLP, 1),
+            ]
 
 
 @pytest.mark.parametrize("architecture", ["llama", "gemma3_text"])

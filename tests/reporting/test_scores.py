@@ -151,9 +151,16 @@ def test_each_colour_of_a_page_has_its_number_beside_it():
 def test_words_are_whole_in_any_script():
     text = "Don't cafe\u0301! ありがとう 👩\u200d👧 👍🏽🇩🇪"
     spans = word_spans(text)
-    assert [text[start:stop] for start, stop in spans if text[start:stop] in ("Don't", "cafe\u0301", "が", "👩\u200d👧", "👍🏽", "🇩🇪")] == [
-        "Don't", "cafe\u0301", "が", "👩\u200d👧", "👍🏽", "🇩🇪",
-    ]  # fmt: skip
+    assert [
+        text[start:stop] for start, stop in spans if text[start:stop] in ("Don't", "cafe\u0301", "が", "👩\u200d👧", "👍🏽", "🇩🇪")
+    ] == [
+        "Don't",
+        "cafe\u0301",
+        "が",
+        "👩\u200d👧",
+        "👍🏽",
+        "🇩🇪",
+    ]
 
 
 def test_marks_without_colour():

@@ -54,7 +54,7 @@ def ridge(gram: np.ndarray, strength: float, towards: np.ndarray, rows: Rows) ->
     used = labels.sum(1)
     inverse = np.linalg.inv(gram[np.ix_(common, common)] + strength * np.eye(n))
     right = np.concatenate([(towards[:, common] * used)[:, None], labels], 1)
-    reached = (right.reshape(-1, n) @ inverse).reshape(right.shape)
+    reached = (right.reshape(len(right) * right.shape[1], n) @ inverse).reshape(right.shape)
     at_out = np.take_along_axis(_widened(reached), out[:, None], 2)
     system = _bordered(inverse)[out[:, :, None], out[:, None, :]]
     system[:, np.arange(out.shape[1]), np.arange(out.shape[1])] += out == n

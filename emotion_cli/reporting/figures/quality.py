@@ -7,7 +7,7 @@ from emotion_cli.reporting.figures.sheet import Sheet
 from emotion_cli.reporting.figures.theme import DASHES
 
 WITHIN_TOPICS = "its null: labels permuted within topics"
-WORDS = Beside("auroc_words", "words alone", DASHES[1])
+WORDS = Beside("auroc_words", "TF-IDF of words", DASHES[1])
 
 SEPARATION = Measure(
     "auroc",
@@ -44,7 +44,7 @@ def direction_quality(rows: Iterable[Row], subject: str, variant: str) -> Sheet:
 
 
 def test_sets(rows: Iterable[Row], subject: str, variant: str) -> Sheet:
-    """AUROC of each emotion's direction on each test set by layer (rows of `test_sets_by_layer`), beside words alone."""
+    """AUROC of each emotion's direction on each test set by layer (rows of `test_sets_by_layer`), beside TF-IDF of words."""
     of_layers = [row for row in rows if row["layer"] is not None]
     strips = [
         Strip(ON_TEST_SET, [row for row in of_layers if row["test_set"] == name], f"on {name}")
