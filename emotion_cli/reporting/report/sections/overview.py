@@ -55,7 +55,7 @@ def write(facts: Facts, words: Language) -> Iterable[Block]:
 def lead(facts: Facts, words: Language) -> Iterable[Inline]:
     """One sentence: in how many cases a direction tells more than words, on the test set where directions do worst."""
     tests = _by_test_set(facts, words)
-    on_test_sets = {name: members for name, members in tests.items() if name is not None} or tests
+    on_test_sets: dict[str | None, list[Row]] = {name: members for name, members in tests.items() if name is not None} or tests
     known = {name: numbers for name, members in on_test_sets.items() if (numbers := beyond_words(members)) is not None}
     if not known:
         return
