@@ -1,6 +1,6 @@
 """Batches to forward passes to pooled rows; whole [batch, token, d_model] stacks of all layers are never kept."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -31,13 +31,15 @@ class Read(NamedTuple):
 class Pooled(NamedTuple):
     """Activations float32 [layer, prompt, d_model] by pooling, which prompts have them [prompt], and tokens computed.
 
-    `batch_tokens` is the budget that was left: smaller than asked for when memory ran out.
+    `batch_tokens` is the budget that was left: smaller than asked for when memory ran out. `norms` [layer, token] are those
+    of the measured prompts' states, by prompt.
     """
 
     values: dict[str, np.ndarray]
     present: dict[str, np.ndarray]
     n_tokens_computed: int
     batch_tokens: int
+    norms: dict[int, np.ndarray]
 
 
 class NotFiniteError(EmoError):
@@ -66,13 +68,14 @@ def pooled_activations(
     batch_tokens: int,
     strategy: str = "sorted",
     marks: Sequence[Marks] | None = None,
+    measured: Collection[int] = (),
     progress: Callable[[int, int], None] = lambda prompts, tokens: None,
     notify: Callable[[str], None] = lambda _: None,
 ) -> Pooled:
     """Pooled residual stream of each prompt at `layers`; memory is bounded by the number of prompts given at once.
 
     `marks` holds the token positions of each prompt's words, for the poolings that read them. Prompts with equal tokens are
-    computed once.
+    computed once. Of the prompts `measured` the norms of all tokens are kept, too.
     """
     unique, _ = distinct(ids)
     return pooled_batches(
@@ -83,6 +86,7 @@ def pooled_activations(
         layers=layers,
         batch_tokens=batch_tokens,
         marks=marks,
+        measured=measured,
         progress=progress,
         notify=notify,
     )
@@ -97,6 +101,7 @@ def pooled_batches(
     layers: Sequence[int],
     batch_tokens: int | None = None,
     marks: Sequence[Marks] | None = None,
+    measured: Collection[int] = (),
     progress: Callable[[int, int], None] = lambda prompts, tokens: None,
     notify: Callable[[str], None] = lambda _: None,
 ) -> Pooled:
@@ -108,6 +113,8 @@ def pooled_batches(
         for row, marked in zip(ids, marks or [Marks()] * len(ids), strict=True)
     ]
     present = {pooling: np.array([bool(pooled[k]) for pooled in positions], dtype=bool) for k, pooling in enumerate(poolings)}
+    norms: dict[int, np.ndarray] = {}
+    with_norms = set(measured)
     pending, computed, halved = list(batches[::-1]), 0, False
     budget = batch_tokens or max((batch.size for batch in batches), default=1)
     while pending:
@@ -128,7 +135,7 @@ def pooled_batches(
             progress(len(done), sum(len(ids[prompt]) for prompt in done))
             continue
         try:
-            rows = _forward(loaded, batch, reads, layers)
+            rows, of_tokens = _forward(loaded, batch, reads, layers, with_norms=not with_norms.isdisjoint(done))
         except RuntimeError as error:
             if not _is_out_of_memory(error):
                 raise
@@ -146,6 +153,14 @@ def pooled_batches(
         for k, pooling in enumerate(poolings):
             chosen = [i for i, read in enumerate(reads) if read.pooling == k]
             values[pooling][:, [reads[i].prompt for i in chosen]] = rows[:, chosen]
+        if of_tokens is not None:
+            norms |= {
+                prompt: of_tokens[:, row, path]
+                for row, tree_row in enumerate(batch.rows)
+                for member, path in tree_row.paths.items()
+                for prompt in members[member]
+                if prompt in with_norms
+            }
         computed += batch.size
         progress(len(done), sum(len(ids[prompt]) for prompt in done))
     for stack in values.values():
@@ -156,7 +171,7 @@ def pooled_batches(
                 f"{loaded.said_of_weights()}",
                 hint="--dtype float32" if loaded.dtype != "float32" else "fetch or save the weights again",
             )
-    return Pooled(values, present, computed, budget)
+    return Pooled(values, present, computed, budget, norms)
 
 
 def batches_of(loaded: "LoadedModel", ids: Sequence[Sequence[int]], strategy: str, batch_tokens: int) -> list[Batch]:
@@ -194,13 +209,16 @@ def _is_out_of_memory(error: RuntimeError) -> bool:
     return isinstance(error, torch.OutOfMemoryError) or "not enough memory" in str(error) or "can't allocate memory" in str(error)
 
 
-def _forward(loaded: "LoadedModel", batch: Batch, reads: Sequence[Read], layers: Sequence[int]) -> np.ndarray:
-    """Mean over the nodes of each read, float32 [layer, read, d_model]."""
+def _forward(
+    loaded: "LoadedModel", batch: Batch, reads: Sequence[Read], layers: Sequence[int], *, with_norms: bool
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Mean over the nodes of each read, float32 [layer, read, d_model], and the norms of all nodes [layer, row, node]."""
     import torch
 
     nodes = torch.tensor([read.row * batch.width + node for read in reads for node in read.nodes], device=loaded.device)
     starts = torch.tensor(np.cumsum([0] + [len(read.nodes) for read in reads[:-1]]), device=loaded.device)
     pooled: dict[int, Tensor] = {}
+    norms: dict[int, Tensor] = {}
 
     def pool(layer: int, hidden: "Tensor") -> None:
         flat = hidden.reshape(-1, hidden.shape[-1])
@@ -208,11 +226,17 @@ def _forward(loaded: "LoadedModel", batch: Batch, reads: Sequence[Read], layers:
             flat = flat.float()
         # gathers and averages in one pass; of a single node it is a copy
         pooled[layer] = torch.nn.functional.embedding_bag(nodes, flat, starts, mode="mean")
+        if with_norms:
+            norms[layer] = hidden.float().norm(dim=-1)
 
     run(loaded, batch, layers, pool)
-    with torch.inference_mode():
+
+    def stacked(of_layers: "dict[int, Tensor]") -> np.ndarray:
         # one copy from the device for all layers
-        return torch.stack([pooled[layer] for layer in layers]).cpu().numpy()
+        return torch.stack([of_layers[layer] for layer in layers]).cpu().numpy()
+
+    with torch.inference_mode():
+        return stacked(pooled), stacked(norms) if with_norms else None
 
 
 def run(loaded: "LoadedModel", batch: Batch, layers: Sequence[int], read: "Callable[[int, Tensor], None]") -> None:
