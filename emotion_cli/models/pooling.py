@@ -42,6 +42,43 @@ class Pooled(NamedTuple):
     norms: dict[int, np.ndarray]
 
 
+Forward = Callable[..., tuple[np.ndarray, np.ndarray | None]]
+"""From a model, a batch, reads, layers and `with_norms` to rows [layer, read, d_model] and norms [layer, row, node]."""
+
+
+class Passes:
+    """What batches gave that were run already, for when they come again; each is given once and then forgotten."""
+
+    def __init__(self) -> None:
+        self._kept: dict[Any, tuple[dict[tuple[int, ...], int], np.ndarray, np.ndarray | None]] = {}
+
+    def record(
+        self, loaded: "LoadedModel", batch: Batch, reads: Sequence[Read], layers: Sequence[int], *, with_norms: bool
+    ) -> tuple[np.ndarray, np.ndarray | None]:
+        """Run a batch and keep what it gives, with the norms of all nodes."""
+        rows, norms = _forward(loaded, batch, reads, layers, with_norms=True)
+        self._kept[_identity(batch, layers)] = {_place(read): i for i, read in enumerate(reads)}, rows, norms
+        return rows, norms if with_norms else None
+
+    def recall(
+        self, loaded: "LoadedModel", batch: Batch, reads: Sequence[Read], layers: Sequence[int], *, with_norms: bool
+    ) -> tuple[np.ndarray, np.ndarray | None]:
+        """What the same batch gave; it is run where it was not, or where other nodes were read."""
+        known, rows, norms = self._kept.pop(_identity(batch, layers), ({}, None, None))
+        if rows is None or not all(_place(read) in known for read in reads):
+            return _forward(loaded, batch, reads, layers, with_norms=with_norms)
+        return rows[:, [known[_place(read)] for read in reads]], norms if with_norms else None
+
+
+def _identity(batch: Batch, layers: Sequence[int]) -> tuple[Any, ...]:
+    """All that decides what a batch gives, but for the numbers of its prompts."""
+    return tuple(layers), tuple((tuple(row.tokens), tuple(row.parents)) for row in batch.rows)
+
+
+def _place(read: Read) -> tuple[int, ...]:
+    return read.row, *read.nodes
+
+
 class NotFiniteError(EmoError):
     """Activations overflowed, or were never numbers."""
 
@@ -71,11 +108,13 @@ def pooled_activations(
     measured: Collection[int] = (),
     progress: Callable[[int, int], None] = lambda prompts, tokens: None,
     notify: Callable[[str], None] = lambda _: None,
+    forward: "Forward | None" = None,
 ) -> Pooled:
     """Pooled residual stream of each prompt at `layers`; memory is bounded by the number of prompts given at once.
 
     `marks` holds the token positions of each prompt's words, for the poolings that read them. Prompts with equal tokens are
     computed once. Of the prompts `measured` the norms of all tokens are kept, too.
+    `forward` runs a batch; else each is run.
     """
     unique, _ = distinct(ids)
     return pooled_batches(
@@ -89,6 +128,7 @@ def pooled_activations(
         measured=measured,
         progress=progress,
         notify=notify,
+        forward=forward,
     )
 
 
@@ -104,6 +144,7 @@ def pooled_batches(
     measured: Collection[int] = (),
     progress: Callable[[int, int], None] = lambda prompts, tokens: None,
     notify: Callable[[str], None] = lambda _: None,
+    forward: "Forward | None" = None,
 ) -> Pooled:
     """Pooled residual stream of the prompts in `batches` (over the distinct ones of `ids`); zero for the others."""
     unique, members = distinct(ids)
@@ -135,7 +176,7 @@ def pooled_batches(
             progress(len(done), sum(len(ids[prompt]) for prompt in done))
             continue
         try:
-            rows, of_tokens = _forward(loaded, batch, reads, layers, with_norms=not with_norms.isdisjoint(done))
+            rows, of_tokens = (forward or _forward)(loaded, batch, reads, layers, with_norms=not with_norms.isdisjoint(done))
         except RuntimeError as error:
             if not _is_out_of_memory(error):
                 raise

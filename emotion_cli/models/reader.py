@@ -110,6 +110,7 @@ class Reader:
             measured=measured,
             progress=progress,
             notify=self._notify,
+            forward=choice.passes.recall,
         )
         # smaller than asked for when memory ran out; what comes next would run out, too
         self._fitting = pooled.batch_tokens
