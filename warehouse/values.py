@@ -193,7 +193,8 @@ VALUES: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "add": "Alpha times the direction is added to the residual stream.",
         },
         "direction": {
-            "permuted": "A direction of permuted labels; any other value is the emotion whose direction was added.",
+            "permuted": "A direction of permuted labels.",
+            "unchanged": "Nothing was added; any other value is the emotion whose direction was added.",
         },
         "positions": {
             "all": "All tokens but the first are changed.",
