@@ -1,7 +1,7 @@
 """What the values of enumerated columns mean: the only copy of these sentences; docs/schema.md and `emo tables` show them.
 
 A measure's name may mean another thing in another table, so measures stand by table. In the other columns a value means the same
-everywhere. Columns in `OPEN` hold labels that a user chooses, too.
+everywhere. Columns in `OPEN` hold names that a user chooses, too.
 """
 
 from collections.abc import Mapping
@@ -223,8 +223,8 @@ VALUES: Mapping[str, Mapping[str, str]] = MappingProxyType(
 )
 """The values of each other enumerated column."""
 
-OPEN = frozenset({"reference", "direction", "place"})
-"""Columns that hold labels or numbered places beside these values."""
+OPEN = frozenset({"pooling", "reference", "direction", "place"})
+"""Columns that hold labels, names of imported poolings, or numbered places, too."""
 
 
 def values_of(table: str, column: str) -> Mapping[str, str]:
