@@ -43,7 +43,10 @@ def cka_of_all(
     with job.listener.progress(f"{extractions[0].dataset}: CKA of all prompts", parts=len(results)) as advance:
         for result in results:
             i, j = pairs[result.pair]
-            with layer_rows(job, extractions[0], variant, a, i) as first, layer_rows(job, extractions[1], variant, b, j) as second:
+            with (
+                layer_rows(job, extractions[0], variant, a, i) as first,
+                layer_rows(job, extractions[1], variant, b, j) as second,
+            ):
                 measured = debiased_cka(first, second, places, groups)
             drawn = result.sampled.draws
             scaled = None if drawn is None else drawn * (len(shared.prompt_ids) / len(whole.prompt_ids))

@@ -42,7 +42,5 @@ def _linked(labels: Iterable[str], similarities: Mapping[Pair, float | None]) ->
     if len(known) < 2:
         return known, None
     mean = float(np.mean([*values.values()]))
-    distances = [
-        1 - min(1.0, max(-1.0, values.get((a, b), mean))) for i, a in enumerate(known) for b in known[i + 1 :]
-    ]
+    distances = [1 - min(1.0, max(-1.0, values.get((a, b), mean))) for i, a in enumerate(known) for b in known[i + 1 :]]
     return known, linkage(distances, "average", optimal_ordering=True)

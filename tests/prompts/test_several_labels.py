@@ -38,7 +38,18 @@ FORMS = {
 def test_labels_of_one_row_are_several_too(tmp_path, form):
     both, joy, fear, options = FORMS[form]
     # e is under one label in a row of its own, f under two rows, g twice under one
-    rows = [("a", joy), ("b", joy), ("c", fear), ("d", fear), ("e", both), ("e", joy), ("f", joy), ("f", fear), ("g", joy), ("g", joy)]
+    rows = [
+        ("a", joy),
+        ("b", joy),
+        ("c", fear),
+        ("d", fear),
+        ("e", both),
+        ("e", joy),
+        ("f", joy),
+        ("f", fear),
+        ("g", joy),
+        ("g", joy),
+    ]
     path = tmp_path / "prompts.jsonl"
     path.write_text("".join(json.dumps({"text": f"text {text}", **labels}) + "\n" for text, labels in rows))
     columns = Columns(**options)

@@ -58,7 +58,9 @@ def _results(x, y, sampling):
     units = np.arange(len(x))
     groups = kept_without_groups(units, sampling)
     measure = next(measure for measure in GEOMETRIES if measure.run is cka)
-    (result,) = geometries(measure, *sides, [(0, 0)], groups, sampling, lambda work, numbers: [*map(work, numbers)], rows=units[:, None])
+    (result,) = geometries(
+        measure, *sides, [(0, 0)], groups, sampling, lambda work, numbers: [*map(work, numbers)], rows=units[:, None]
+    )
     return result.sampled
 
 
@@ -70,5 +72,7 @@ def test_the_null_of_a_sample_brought_to_all_prompts_is_as_wide_as_theirs():
         sampling = Sampling(seed, 300, ("set",))
         chosen = np.random.default_rng(seed).choice(600, 150, replace=False)
         of_sample = _results(x[chosen], y[chosen], sampling).draws * (150 / 600)
-        ratios.append(np.ptp(np.quantile(of_sample, [0.05, 0.95])) / np.ptp(np.quantile(_results(x, y, sampling).draws, [0.05, 0.95])))
+        ratios.append(
+            np.ptp(np.quantile(of_sample, [0.05, 0.95])) / np.ptp(np.quantile(_results(x, y, sampling).draws, [0.05, 0.95]))
+        )
     assert np.mean(ratios) == pytest.approx(1, abs=0.12)

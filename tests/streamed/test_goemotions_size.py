@@ -154,7 +154,10 @@ def test_the_report_shows_both_ends_of_all_pairs(done):
     page = (done.store / "report.md").read_text(encoding="utf-8")
     assert "delight and joy" in page and "378" in page
     # the report stays readable: no table has a row for each pair
-    assert max(len([*group]) for is_row, group in itertools.groupby(page.splitlines(), lambda line: line.startswith("|")) if is_row) < 80
+    assert (
+        max(len([*group]) for is_row, group in itertools.groupby(page.splitlines(), lambda line: line.startswith("|")) if is_row)
+        < 80
+    )
     assert (done.store / "report.html").stat().st_size < 8_000_000
 
 

@@ -73,7 +73,9 @@ class BesideWords:
             )
             with_texts = [(test, test.texts) for test in tests if test.texts is not None]
             of_texts = tuple(
-                HeldOutTexts(texts, tuple(test.labels), tuple(test.topics), None if test.clusters is None else tuple(test.clusters))
+                HeldOutTexts(
+                    texts, tuple(test.labels), tuple(test.topics), None if test.clusters is None else tuple(test.clusters)
+                )
                 for test, texts in with_texts
             )
             curves = curves_of_words(words, of_texts, self._testing)

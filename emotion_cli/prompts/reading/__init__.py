@@ -115,7 +115,9 @@ def _swallowed(contents: Sequence[Contents], rows: Sequence[Row], columns: Colum
     """A fault for each row over several lines, more than one of which would be a row by itself with a label that others have."""
     doubts = [doubt for group in contents for doubt in group.doubts]
     silent = Reading(columns, [], Tally())
-    alone = {doubt.place: [row.values.get("emotion") for group in map(silent.rows, doubt.rows) for row in group] for doubt in doubts}
+    alone = {
+        doubt.place: [row.values.get("emotion") for group in map(silent.rows, doubt.rows) for row in group] for doubt in doubts
+    }
     labels = Counter(row.values.get("emotion") for row in rows if isinstance(row.values.get("emotion"), str))
     maybe = Counter(label for group in alone.values() for label in group if isinstance(label, str))
     known = {*labels, *(label for label, n in maybe.items() if n > 1)}
