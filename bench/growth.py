@@ -47,9 +47,9 @@ def run(options: Namespace) -> str:
         print(row, flush=True)
     return f"""## {NAME}
 
-Statistics within a model of made-up activations: {LABELS} labels, {LAYERS} layers x {WIDTH}, method {METHOD}, reference neutral, 1,000
-draws, one prompt for each topic and label. Seconds of the processor and peak memory of each stage in a process of its own, its start
-included; x is the time over that of half as many prompts.
+Statistics within a model of made-up activations: {LABELS} labels, {LAYERS} layers x {WIDTH}, method {METHOD}, reference
+neutral, 1,000 draws, one prompt for each topic and label. Seconds of the processor and peak memory of each stage in a process of
+its own, its start included; x is the time over that of half as many prompts.
 
 {table(rows)}"""
 

@@ -1,4 +1,4 @@
-"""Activations that no model made, of any number of prompts and labels: planted directions, topics and noise, imported into a store.
+"""Activations that no model made, of any number of prompts and labels: directions, topics and noise, imported into a store.
 
 Files are written a layer and a part at a time, so memory holds one part.
 """

@@ -1,4 +1,4 @@
-"""171 labels x 600 prompts x 12 layers x 768, the largest study of this kind by labels, through vectors, quality and comparisons."""
+"""171 labels x 600 prompts x 12 layers x 768, the largest study of this kind by labels, through the statistics of one model."""
 
 import tempfile
 from argparse import Namespace
@@ -22,7 +22,7 @@ def run(options: Namespace) -> str:
             print(rows[-1], flush=True)
     return f"""## {NAME}
 
-{LABELS} labels x {TOPICS} prompts ({LABELS * TOPICS:,}), {LAYERS} layers x {WIDTH}, method {METHOD}, reference neutral, 1,000 draws. Each
-stage is a process of its own.
+{LABELS} labels x {TOPICS} prompts ({LABELS * TOPICS:,}), {LAYERS} layers x {WIDTH}, method {METHOD}, reference neutral, 1,000
+draws. Each stage is a process of its own.
 
 {table(rows)}"""

@@ -1,6 +1,6 @@
 """Many labels are put in order and in groups by how alike they are."""
 
-from itertools import combinations
+from itertools import combinations, pairwise
 
 import numpy as np
 import pytest
@@ -48,5 +48,5 @@ def test_few_labels_need_no_linkage():
 def test_no_order_puts_neighbours_closer_than_chance_would_not():
     names, _, similarities = _world(3, (6, 6, 6, 6), alone=0)
     order = in_order(names, similarities)
-    neighbours = np.mean([similarities[min(pair), max(pair)] for pair in zip(order, order[1:], strict=False)])
-    assert neighbours > 0.85 > np.mean([similarities[pair] for pair in zip(sorted(names), sorted(names)[1:], strict=False)])
+    neighbours = np.mean([similarities[min(pair), max(pair)] for pair in pairwise(order)])
+    assert neighbours > 0.85 > np.mean([similarities[pair] for pair in pairwise(sorted(names))])

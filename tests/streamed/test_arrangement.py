@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from emotion_cli.measures.between.geometry import Matrices, cka, correlations_of, geometries, hsic_pattern
 from emotion_cli.measures.between.geometry import MEASURES as GEOMETRIES
+from emotion_cli.measures.between.geometry import Matrices, cka, correlations_of, geometries, hsic_pattern
 from emotion_cli.measures.between.space import space_of
 from emotion_cli.measures.inference.relabelling import kept_without_groups
 from emotion_cli.measures.inference.sampling import Sampling

@@ -1,8 +1,8 @@
 """Debiased CKA of two layers over many prompts: from products of width by width, without inner products of all prompts.
 
-Song et al. (2012) write unbiased HSIC with sums over pairs of prompts. Each is a function of sums over prompts: of outer products of
-the two rows, of the rows, of their squared lengths, and of rows times the other's squared length. So what is left without a group
-of prompts is a difference.
+Song et al. (2012) write unbiased HSIC with sums over pairs of prompts. Each is a function of sums over prompts: of outer products
+of the two rows, of the rows, of their squared lengths, and of rows times the other's squared length. So what is left without a
+group of prompts is a difference.
 """
 
 from collections.abc import Iterator

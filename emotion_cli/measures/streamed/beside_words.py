@@ -5,13 +5,13 @@ from dataclasses import replace
 
 import numpy as np
 
+from emotion_cli.measures.gram import gram
 from emotion_cli.measures.inference.auroc import variance_of_refits
 from emotion_cli.measures.inference.draws import Contrast
 from emotion_cli.measures.inference.sampling import Sampling
 from emotion_cli.measures.streamed.inputs import Inputs, Layer
 from emotion_cli.measures.streamed.pieces import Key, Pieces
 from emotion_cli.measures.streamed.samples import OF_WORDS, Sampled, Samples
-from emotion_cli.measures.gram import gram
 from emotion_cli.measures.within.quality import Quality, Rival
 from emotion_cli.measures.within.separability import HeldOut, auroc, heldout_auroc
 from emotion_cli.measures.within.surface import surface_auroc

@@ -13,7 +13,7 @@ from emotion_cli.reporting.figures.sheet import Sheet
 from emotion_cli.reporting.figures.svg import Description, described
 from emotion_cli.reporting.figures.within_model import emotion_similarity, similarity_heatmap
 
-FIGURES_VERSION = 8
+FIGURES_VERSION = 9
 """Raise it when a figure is drawn differently, so that stored figures are drawn again."""
 
 __all__ = [
