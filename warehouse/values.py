@@ -146,6 +146,7 @@ VALUES: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "permuted_normal": "The limit of permuted labels with many prompts, where means are normal.",
             "permuted_sample": "Labels permuted in a sample of whole topics, brought to the number of all prompts.",
             "paired": "Topics or prompts of one model paired at random with those of the other.",
+            "paired_sample": "Prompts of a sample paired at random, brought to the number of all prompts.",
             "sign_flips": "Random signs of a direction's coordinates.",
             "gaussian": "Random Gaussian directions.",
             "fixed": "One stated value, in `null_mean`; there is no distribution and no p-value of permutations.",

@@ -196,8 +196,13 @@ def test_pairs_that_are_not_drawn_are_counted():
     rows = [row for row in figure_rows.within(figure_rows.GO_EMOTIONS) if row["layer"] is not None]
     means: dict[str, list[float]] = {}
     for row in rows:
-        means.setdefault(f"{row['emotion_a']} and {row['emotion_b']}", []).append(row["unbiased_cosine"])
-    mean = {pair: sum(v for v in values if v is not None) / sum(v is not None for v in values) for pair, values in means.items()}
+        known = row["unbiased_cosine"] is not None and row["verdict"] != "no direction shown"
+        means.setdefault(f"{row['emotion_a']} and {row['emotion_b']}", []).append(row["unbiased_cosine"] if known else None)
+    mean = {
+        pair: sum(v for v in values if v is not None) / sum(v is not None for v in values)
+        for pair, values in means.items()
+        if any(v is not None for v in values)
+    }
     ordered = sorted(mean, key=lambda pair: -mean[pair])
     assert [label for _, label in drawn.panels[0].y_ticks] == [*ordered[:12], *ordered[-12:]]
 

@@ -9,7 +9,7 @@ from emotion_cli.reporting.report.sections.directions import BESIDE
 from emotion_cli.reporting.report.sections.models import ALIGNMENT
 from emotion_cli.reporting.report.sections.overlap import SHIFT
 from emotion_cli.reporting.report.sections.overview import answer, lead
-from emotion_cli.reporting.report.sections.similarity import BY_LAYER, BY_MODEL, means, pair_of
+from emotion_cli.reporting.report.sections.similarity import BY_LAYER, BY_MODEL, FEW, means, pair_of
 from emotion_cli.reporting.report.statements import Numbers, Statement, listed, reads
 
 
@@ -29,7 +29,7 @@ def _same_order(rows: Sequence[Row], words: Language) -> Numbers | None:
         tuple(pair_of(row, words) for row in sorted(means(members), key=lambda row: row["mean_cosine_similarity"]))
         for _, members in groups
     }
-    if len(groups) < 2 or any(len(order) < 2 for order in orders):
+    if len(groups) < 2 or any(not 2 <= len(order) <= FEW for order in orders):
         return None
     if len(orders) > 1:
         return {"answer": words.text("orders_differ", orders=len(orders), groups=len(groups))}
