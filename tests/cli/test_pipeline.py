@@ -84,7 +84,8 @@ def test_tables_and_pictures_are_there(workplace):
     assert stored[0]["n"] == "16" and not stored[0]["draws"] and 0 < float(stored[0]["p"]) <= 1
     pictures = emo_ok("plot", *CALM, "--store", workplace.store).out.splitlines()
     # of each of three pairs: two emotions' aligned cosines, transfer, and how prompts are arranged
-    assert len(pictures) == (3 * 4 + 1 + 3 * 4) * 2
+    # and one picture of all directions beside words
+    assert len(pictures) == (3 * 4 + 1 + 3 * 4 + 1) * 2
     assert all(path.endswith((".png", ".svg")) for path in pictures)
 
 
