@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
-from command import arguments, environment
+from command import arguments, environment, hear_ctrl_c
 
 from warehouse.store import Store
 from warehouse.verify import verify
@@ -33,7 +33,13 @@ def run(store, *, worth=ALWAYS, then="None"):
     command = arguments(*QUALITY, "--store", store.root)
     command[2] = PREPARED.format(worth=worth, then=then)
     process = subprocess.Popen(
-        command, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+        command,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        preexec_fn=hear_ctrl_c,
     )
     # workers hold the pipes, too: this returns when the last of them has ended
     _, errors = process.communicate(timeout=120)
