@@ -12,7 +12,7 @@ import numpy as np
 from emotion_cli.job.controls import rivals_of
 from emotion_cli.job.extractions import Extraction, extractions_of_test_sets, pairs_of
 from emotion_cli.job.job import Job
-from emotion_cli.job.layers import matrix, read_layer, texts_of
+from emotion_cli.job.layers import matrix, texts_of
 from emotion_cli.job.membership import membership_of
 from emotion_cli.job.variants import Variant, checked_labels
 from emotion_cli.measures.inference.resampling import units_of
@@ -116,9 +116,17 @@ def rows_of_controls(job: Job, extraction: Extraction, variant: Variant, known: 
         yield rows
 
 
-def tests_with(job: Job, extraction: Extraction, variant: Variant, layers: Sequence[int]) -> list[HeldOut]:
+class StoredTest(NamedTuple):
+    """A test set under the same model: its extraction, the ids of its prompts, and what is known of them."""
+
+    extraction: Extraction
+    prompt_ids: list[str]
+    held_out: HeldOut
+
+
+def tests_with(job: Job, extraction: Extraction, variant: Variant, layers: Sequence[int]) -> list[StoredTest]:
     """The test sets of an extraction that have all its layers; their rows are given with each layer."""
-    held_out = []
+    tests = []
     for test in extractions_of_test_sets(job.store, extraction):
         activations, pooling = test.partition(job.store, "activations"), extraction.stored_pooling(variant.pooling)
         if not {*layers} <= {*pairs_of(activations).get(pooling, [])}:
@@ -126,19 +134,20 @@ def tests_with(job: Job, extraction: Extraction, variant: Variant, layers: Seque
         prompt_ids, labels = labels_stored(activations, pooling, layers[0])
         topics, clusters = membership_of([test.prompts(job.store)], prompt_ids)
         texts = texts_of(job, test, prompt_ids)
-        held_out.append(HeldOut(test.dataset, np.arange(len(labels)), labels, topics, texts, clusters))
-    return held_out
+        held_out = HeldOut(test.dataset, np.arange(len(labels)), labels, topics, texts, clusters)
+        tests.append(StoredTest(test, prompt_ids, held_out))
+    return tests
 
 
-def rows_of_tests(
-    job: Job, extraction: Extraction, variant: Variant, tests: Sequence[HeldOut], layer: int
-) -> Iterator[np.ndarray]:
-    """The stored rows of each of these test sets at a layer [prompt, width]."""
-    names = {test.name for test in tests}
-    for test in extractions_of_test_sets(job.store, extraction):
-        if test.dataset in names:
-            activations = test.partition(job.store, "activations")
-            yield read_layer(activations, extraction.stored_pooling(variant.pooling), layer).activations
+@contextmanager
+def rows_of_tests(job: Job, pooling: str, tests: Sequence[StoredTest], layer: int) -> Iterator[list[Rows]]:
+    """The stored rows of each of these test sets at a layer."""
+    with ExitStack() as stack:
+        rows = []
+        for test in tests:
+            activations, units = test.extraction.partition(job.store, "activations"), np.arange(len(test.prompt_ids))
+            rows.append(stack.enter_context(stored_rows(job, activations, pooling, layer, test.prompt_ids, units)))
+        yield rows
 
 
 class _Spilled(Rows):

@@ -36,7 +36,7 @@ def _measured(kind, reference, sampling, *, whitens=False, topics=40, effect=1.0
     for layer, part in layers.items():
         read = rows.ArrayRows(part, units)
         read = preparing.whitened(read) if whitens else read
-        measured.layer(layer, read, [read.changed(of_tests[layer])], gaussian)
+        measured.layer(layer, read, [rows.ArrayRows(of_tests[layer]).mapped(read.changed)], gaussian)
     return {_key(row): row for row in measured.rows()}, {_key(row): row for row in expected}
 
 

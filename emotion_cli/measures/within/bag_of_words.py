@@ -102,15 +102,14 @@ def logistic(terms: Weighed, is_positive: np.ndarray, inverse_penalty: float) ->
     Weights lie in the span of the training prompts, so they are found among the eigenvectors of their inner products. There
     the second derivatives have a bound that is diagonal: gradient steps in its metric, with Nesterov's momentum.
     """
-    train, test = ((part @ terms.train.T).toarray() for part in terms)
+    inner = (terms.train @ terms.train.T).toarray()
     # about the mean of the training prompts, which the intercept takes up
-    test = test - test.mean(1, keepdims=True) - train.mean(0) + train.mean()
-    train = train - train.mean(0) - train.mean(1, keepdims=True) + train.mean()
-    values, vectors = np.linalg.eigh(train)
+    centred = inner - inner.mean(0) - inner.mean(1, keepdims=True) + inner.mean()
+    values, vectors = np.linalg.eigh(centred)
     kept = values > 1e-9 * max(values[-1], 1e-9)
     scale = np.sqrt(values[kept])
-    rows = np.hstack([vectors[:, kept] * scale, np.ones((len(train), 1))])
-    bound = np.append(1 + inverse_penalty * values[kept] / 4, inverse_penalty * len(train) / 4)
+    rows = np.hstack([vectors[:, kept] * scale, np.ones((len(inner), 1))])
+    bound = np.append(1 + inverse_penalty * values[kept] / 4, inverse_penalty * len(inner) / 4)
     ratio = np.sqrt(1 / bound[:-1].max(initial=1.0))
     momentum, n_steps = (1 - ratio) / (1 + ratio), int(np.ceil(-np.log(PRECISION) / ratio))
     penalty = np.append(np.ones(int(kept.sum())), 0.0)
@@ -119,7 +118,10 @@ def logistic(terms: Weighed, is_positive: np.ndarray, inverse_penalty: float) ->
         missing = is_positive - 1 / (1 + np.exp(-(ahead @ rows.T)))
         former, weights = weights, ahead + (inverse_penalty * missing @ rows - penalty * ahead) / bound
         ahead = weights + momentum * (weights - former)
-    return weights[:, :-1] @ (test @ (vectors[:, kept] / scale)).T + weights[:, -1:]
+    # through the terms, as inner products of many test prompts with the training prompts would fill memory
+    of_prompts = weights[:, :-1] @ (vectors[:, kept] / scale).T
+    of_prompts -= of_prompts.mean(1, keepdims=True)
+    return (terms.test @ (terms.train.T @ of_prompts.T)).T - of_prompts @ inner.mean(0)[:, None] + weights[:, -1:]
 
 
 Classifier = Callable[[Weighed, np.ndarray], np.ndarray]
