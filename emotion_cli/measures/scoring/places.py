@@ -93,10 +93,9 @@ def _area(texts: ScoredTexts, scores: np.ndarray, emotion: str, against: Sequenc
     kept = _with_ties(scores[rows])
     is_emotion = contrast.is_emotion
     values = areas_of_labels(kept, is_emotion)
-    sides = is_emotion[0], ~is_emotion[0]
-    resampled_values = resampled_areas(
-        *(kept[side] for side in sides), (draws.units[sides[0]], draws.units[sides[1]]), draws.counts
-    )
+    first, second = is_emotion[0], ~is_emotion[0]
+    units = draws.units[first], draws.units[second]
+    resampled_values = resampled_areas(kept[first], kept[second], units, draws.counts)
     value = defined(values[0])
     interval = area_interval(value, resampled_values, draws.n_scarcest)
     if are_unequal(draws.codes, draws.exchange, kept):

@@ -70,5 +70,5 @@ class Scored(NamedTuple):
     norms: np.ndarray
 
     def settled(self, direction: int, norms: np.ndarray) -> np.ndarray:
-        """Scores [prompt] along one direction, rounded in units of these prompts and of those that made it, of lengths `norms`."""
+        """Scores [prompt] along one direction, rounded in units of these prompts and of those that made it (`norms`)."""
         return settled(self.scores[:, direction], float(np.mean(np.append(norms, self.norms) ** 2)))
