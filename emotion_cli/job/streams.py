@@ -14,7 +14,7 @@ from emotion_cli.job.extractions import Extraction, extractions_of_test_sets, pa
 from emotion_cli.job.job import Job
 from emotion_cli.job.layers import matrix, texts_of
 from emotion_cli.job.membership import membership_of
-from emotion_cli.job.variants import Variant, checked_labels
+from emotion_cli.job.variants import Variant, refuse_labels, unchecked_labels
 from emotion_cli.measures.inference.resampling import units_of
 from emotion_cli.measures.labels import Labels
 from emotion_cli.measures.streamed.limits import is_large
@@ -51,14 +51,22 @@ def streamed(job: Job, extraction: Extraction, variant: Variant) -> Streamed | N
     UsageError where the labels make no direction.
     """
     activations, pooling = extraction.partition(job.store, "activations"), extraction.stored_pooling(variant.pooling)
+    _, labels = labels_stored(activations, pooling, pairs_of(activations)[pooling][0])
+    if not is_large(len(labels), len(set(labels))):
+        return None
+    known = as_stored(job, extraction, variant)
+    refuse_labels(known.labels, job.settings, variant, extraction.subject)
+    return known
+
+
+def as_stored(job: Job, extraction: Extraction, variant: Variant) -> Streamed:
+    """The prompts of an extraction, however many there are."""
+    activations, pooling = extraction.partition(job.store, "activations"), extraction.stored_pooling(variant.pooling)
     layers = pairs_of(activations)[pooling]
     prompt_ids, labels = labels_stored(activations, pooling, layers[0])
-    n_labels = len(set(labels))
-    if not is_large(len(labels), n_labels):
-        return None
     member = membership_of([extraction.prompts(job.store)], prompt_ids)
-    checked = checked_labels(labels, member.topics, job.settings, variant, extraction.subject)
-    return Streamed(prompt_ids, replace(checked, clusters=member.clusters), layers)
+    made_of = unchecked_labels(labels, member.topics, job.settings, variant)
+    return Streamed(prompt_ids, replace(made_of, clusters=member.clusters), layers)
 
 
 def note_of(extraction: Extraction, known: Streamed) -> str:

@@ -30,7 +30,7 @@ def by_label(means: dict[str, np.ndarray], topics: int, width: int) -> np.ndarra
     return np.array([means.get(label, np.zeros(width)) for label in labels_of(topics)])
 
 
-def add_model(store: Store, name: str, layers: list[np.ndarray], topics: int) -> None:
+def add_model(store: Store, name: str, layers: list[np.ndarray], topics: int, dataset: str = "synthetic") -> None:
     """Import [prompt, width] rows as layers 0, 1, ... of a model."""
     labels, names = labels_of(topics), topics_of(topics)
     flat = np.concatenate(layers).astype(np.float32)
@@ -46,7 +46,7 @@ def add_model(store: Store, name: str, layers: list[np.ndarray], topics: int) ->
         }
     )
     import_activations(
-        store, [table], dataset="synthetic", model=name, declared=Declared(n_layers=max(1, n - 1)), create_dataset=True
+        store, [table], dataset=dataset, model=name, declared=Declared(n_layers=max(1, n - 1)), create_dataset=True
     )
 
 

@@ -128,3 +128,19 @@ def test_cka_is_that_of_all_prompts(tmp_path, monkeypatch):
     for key, row in expected.items():
         for name in ("value", "ci_low", "ci_high", "n"):
             assert found[key][name] == (None if row[name] is None else pytest.approx(row[name], rel=1e-6, abs=1e-6)), (key, name)
+
+
+def test_the_shift_between_datasets_is_that_of_all_prompts(tmp_path, monkeypatch):
+    def rows_of(folder: Path) -> list[dict]:
+        store, part = Store(folder), TOPICS // 2
+        layers = _layers()
+        synthetic.add_model(store, "made", [layer[: 4 * part] for layer in layers], part, dataset="small")
+        synthetic.add_model(store, "made", layers, TOPICS, dataset="large")
+        chosen = Settings(store=folder, dataset=("small", "large"), draws=50)
+        pipeline.run(Job(store, chosen, extractions_in_store(store, chosen)), pipeline.stages("vectors", "compare"))
+        return store.read("cross_dataset_statistics").to_pylist()
+
+    expected = rows_of(tmp_path / "whole")
+    assert expected
+    monkeypatch.setattr(limits, "MOST_PROMPTS", 0)
+    _same(rows_of(tmp_path / "streamed"), expected, ("layer", "emotion", "measure"))
