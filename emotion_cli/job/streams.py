@@ -17,7 +17,14 @@ from emotion_cli.job.membership import membership_of
 from emotion_cli.job.variants import Variant, refuse_labels, unchecked_labels
 from emotion_cli.measures.inference.resampling import units_of
 from emotion_cli.measures.labels import Labels
-from emotion_cli.measures.streamed.limits import is_large
+from emotion_cli.measures.streamed.limits import (
+    MOST_CLASSIFIED,
+    MOST_PERMUTED,
+    MOST_SAMPLED,
+    PERMUTED_NORMAL,
+    PERMUTED_SAMPLE,
+    is_large,
+)
 from emotion_cli.measures.streamed.preparing import prepared
 from emotion_cli.measures.streamed.rows import Rows, reading_order
 from emotion_cli.measures.within.separability import HeldOut
@@ -73,8 +80,10 @@ def note_of(extraction: Extraction, known: Streamed) -> str:
     """What is said, where vectors are made, of all statistics that are streamed."""
     n_labels = counted(len(set(known.labels.labels)), "label")
     return (
-        f"{extraction.subject}: {counted(len(known.prompt_ids), 'prompt')} and {n_labels}, so layers are read in batches: a "
-        "value is that of all prompts where n_sampled is NULL, and null_kind says how its null was made"
+        f"{extraction.subject}: {counted(len(known.prompt_ids), 'prompt')} and {n_labels}, so layers are read in batches. "
+        "A value is that of all prompts where n_sampled is NULL. Words and surface are measured on a sample of "
+        f"{MOST_SAMPLED:,} prompts a direction, a classifier on {MOST_CLASSIFIED}. null_kind says how a null was made: "
+        f"{PERMUTED_SAMPLE} is of labels permuted among {MOST_PERMUTED} prompts, and {PERMUTED_NORMAL} is the limit of many"
     )
 
 
