@@ -41,8 +41,8 @@ def cka_of_all(
     groups = np.array([left_with[number[prompt_id]] if prompt_id in number else -1 for prompt_id in a.prompt_ids])
     subject = f"{extractions[0].dataset}, {' and '.join(extraction.model for extraction in extractions)}"
     job.listener.note(
-        f"{subject}: cka_debiased at matched layers is that of all {len(whole.prompt_ids)} prompts. Its null ({PAIRED_SAMPLE}) is "
-        "that of the sample, brought to all"
+        f"{subject}: cka_debiased at matched layers is that of all {len(whole.prompt_ids)} prompts. Its null ({PAIRED_SAMPLE}) "
+        "is that of the sample, brought to all"
     )
     made = []
     with job.listener.progress(f"{subject}: CKA of all prompts", parts=len(results)) as advance:
