@@ -19,7 +19,7 @@ FLAGS = 0.35
 """Share of a line that flags take at most; the help of a longer one begins in the next line."""
 
 COMMANDS = {
-    "Make results": ("run", "extract", "vectors", "compare", "steer", "plot", "report", "track"),
+    "Make results": ("run", "extract", "vectors", "compare", "steer", "patch", "plot", "report", "track"),
     "Look at results": ("show", "sql", "tables", "info"),
     "Read texts": ("score", "lens", "heads"),
     "Data in and out": ("datasets", "models", "import", "export", "catalog"),
