@@ -11,10 +11,12 @@
 -- Column beyond_neutral_low: lower end of its 95 % interval
 -- Column directions_high: 97.5 % quantile of the effect for directions of permuted labels; of the guess where nothing was carried
 -- Column gaussian_high: 97.5 % quantile of the guess for Gaussian directions
--- Column p_value: the largest of all that are needed: signs of topics flipped and, of directions, permuted labels
+-- Column p_value: the largest of those needed: signs flipped of effects and of effects beyond a neutral donor's; of directions, permuted labels too
 -- Column p_directions: of directions only, against permuted labels
 -- Column q_value: Benjamini and Hochberg's q of the emotion's smallest p at this site, over emotions and models
 -- Column attribution_low: lower end of the 95 % interval of attribution
+-- Column guess_beyond_neutral: attribution minus that of a neutral text of another topic as the donor
+-- Column guess_beyond_neutral_low: lower end of its 95 % interval
 -- Column verdict: found, where states were carried; predicted, where they were not; or what stands against it
 with cells as (
     select
@@ -41,6 +43,8 @@ with cells as (
         max(ci_low) filter (where measure = 'effect_beyond_neutral') as beyond_neutral_low,
         max(value) filter (where measure = 'attribution') as attribution,
         max(ci_low) filter (where measure = 'attribution') as attribution_low,
+        max(value) filter (where measure = 'attribution_beyond_neutral') as guess_beyond_neutral,
+        max(ci_low) filter (where measure = 'attribution_beyond_neutral') as guess_beyond_neutral_low,
         max(null_high) filter (where measure = 'effect_against_directions') as carried_high,
         max(null_high) filter (
             where measure = 'attribution_against_directions' and null_kind <> 'gaussian'
@@ -48,8 +52,10 @@ with cells as (
         max(null_high) filter (
             where measure = 'attribution_against_directions' and null_kind = 'gaussian'
         ) as gaussian_high,
-        max(p_value) filter (where measure = 'effect_beyond_neutral') as p_carried,
+        max(p_value) filter (where measure = 'effect') as p_effect,
+        max(p_value) filter (where measure = 'effect_beyond_neutral') as p_beyond,
         max(p_value) filter (where measure = 'attribution') as p_guessed,
+        max(p_value) filter (where measure = 'attribution_beyond_neutral') as p_guessed_beyond,
         max(p_value) filter (where measure = 'effect_against_directions') as p_carried_directions,
         max(p_value) filter (
             where measure = 'attribution_against_directions' and null_kind <> 'gaussian'
@@ -62,11 +68,24 @@ with cells as (
 
 chosen as (
     select
-        * exclude (carried_high, guessed_high, p_carried, p_guessed, p_carried_directions, p_guessed_directions),
+        * exclude (
+            carried_high,
+            guessed_high,
+            p_effect,
+            p_beyond,
+            p_guessed,
+            p_guessed_beyond,
+            p_carried_directions,
+            p_guessed_directions
+        ),
         effect is not null as is_carried,
-        case when effect is not null then beyond_neutral_low else attribution_low end as low,
+        case
+            when effect is not null then least(ci_low, beyond_neutral_low)
+            else least(attribution_low, guess_beyond_neutral_low)
+        end as low,
         case when effect is not null then carried_high else guessed_high end as directions_high,
-        case when effect is not null then p_carried else p_guessed end as p_signs,
+        case when effect is not null then p_effect else p_guessed end as p_signs,
+        case when effect is not null then p_beyond else p_guessed_beyond end as p_donors,
         case when effect is not null then p_carried_directions else p_guessed_directions end as p_directions
     from cells
 ),
@@ -76,8 +95,9 @@ needed as (
         *,
         -- all that is needed must be small, so the largest counts; where one is not known, none is
         case
-            when site <> 'direction' then p_signs
-            when p_signs is not null and p_directions is not null then greatest(p_signs, p_directions)
+            when p_signs is null or p_donors is null then null
+            when site <> 'direction' then greatest(p_signs, p_donors)
+            when p_directions is not null then greatest(p_signs, p_donors, p_directions)
         end as p_value
     from chosen
 ),
@@ -149,6 +169,8 @@ select
     tested.q_value,
     needed.attribution,
     needed.attribution_low,
+    needed.guess_beyond_neutral,
+    needed.guess_beyond_neutral_low,
     needed.n,
     case
         when needed.effect is null and needed.attribution is null then null

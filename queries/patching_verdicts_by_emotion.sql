@@ -21,7 +21,7 @@ with best as (
     qualify
         row_number() over (
             partition by run_id, emotion, site
-            order by p_value nulls last, coalesce(effect, attribution) desc, layer, positions, head
+            order by p_value asc nulls last, coalesce(effect, attribution) desc, layer asc, positions asc, head asc
         ) = 1
 ),
 

@@ -1,7 +1,7 @@
 """What the values of enumerated columns mean: the only copy of these sentences; docs/schema.md and `emo tables` show them.
 
 A measure's name may mean another thing in another table, so measures stand by table. In the other columns a value means the same
-everywhere. Columns in `OPEN` hold labels that a user chooses, too.
+everywhere. Columns in `OPEN` hold names that a user chooses, too.
 """
 
 from collections.abc import Mapping
@@ -104,6 +104,7 @@ MEASURES: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "attribution_against_directions": "The attribution once more, beside that along other directions.",
             "share": "Mean effect over the mean total; NULL where the interval of the total holds 0.",
             "attribution": "The effect to first order.",
+            "attribution_beyond_neutral": "The attribution minus that of a neutral text of another topic as the donor.",
             "attribution_r": "Correlation of effects with those to first order, over the places of a site.",
             "attribution_slope": "Slope of effects on those to first order, over the places of a site.",
         },
@@ -158,6 +159,7 @@ VALUES: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "permuted_sample": "Labels permuted in a sample of whole topics, brought to the number of all prompts.",
             "paired": "Topics or prompts of one model paired at random with those of the other.",
             "topic_signs": "The signs of topics' values are flipped at random; p is of the largest of all places of a site.",
+            "paired_sample": "Prompts of a sample paired at random, brought to the number of all prompts.",
             "sign_flips": "Random signs of a direction's coordinates.",
             "gaussian": "Random Gaussian directions.",
             "fixed": "One stated value, in `null_mean`; there is no distribution and no p-value of permutations.",
@@ -244,8 +246,8 @@ VALUES: Mapping[str, Mapping[str, str]] = MappingProxyType(
 )
 """The values of each other enumerated column."""
 
-OPEN = frozenset({"reference", "direction", "place", "positions"})
-"""Columns that hold labels or numbered places beside these values."""
+OPEN = frozenset({"pooling", "reference", "direction", "place", "positions"})
+"""Columns that hold labels, names of imported poolings, or numbered places, too."""
 
 
 def values_of(table: str, column: str) -> Mapping[str, str]:

@@ -33,7 +33,7 @@ OPTIONS = {
         *("pooling", "recipe", "words", "method", "reference", "over_layers", "neutral", "controls", "no_controls"),
         *("seed", "draws", "all_layers", "subspaces", "lang"),
     ),
-    "How a model is changed": ("alpha", "unit", "positions", "prefix", "screen"),
+    "How a model is changed": ("alpha", "unit", "site", "positions", "prefix", "suffix", "screen", "real"),
     "How models are read": (
         *("name", "revision", "device", "dtype", "bos", "strategy", "attention", "batch_tokens", "max_length", "truncate"),
         *("chat_template", "trust_remote_code", "cache"),

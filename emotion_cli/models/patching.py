@@ -1,8 +1,8 @@
 """States carried from one text's pass into another's, and what that does to the word that comes next.
 
 One row of a batch is one patch. What a patch puts in place is given as numbers, so whole states, parts of them and states
-that are changed along a direction are carried in the same way. Tokens in front of the first changed one are run once and kept in the
-cache, and so are the blocks below the lowest changed layer, where the model is proven to allow that.
+that are changed along a direction are carried in the same way. Tokens in front of the first changed one are run once and kept
+in the cache, and so are the blocks below the lowest changed layer, where the model is proven to allow that.
 """
 
 import copy
@@ -33,6 +33,9 @@ ROWS_AT_ONCE = 64
 Key = tuple[str, int]
 """A site and its layer; of a head or an MLP the layer that its block makes."""
 
+States = Mapping[Key, "Tensor"]
+"""States, or what belongs to each of them, by site and layer."""
+
 
 class Patch(NamedTuple):
     """What is put in place at one site and layer: `values` [position, width] at absolute positions, none of them 0."""
@@ -53,7 +56,7 @@ class Reading(NamedTuple):
     """A text as the model read it: its states [token, width] by site and layer, and the log-odds of each label [label]."""
 
     ids: tuple[int, ...]
-    states: "Mapping[Key, Tensor]"
+    states: States
     log_odds: np.ndarray
 
 
@@ -96,7 +99,7 @@ class Patcher:
             logits = self._last(self._tensor([ids]))
         return Reading(tuple(ids), states, self._log_odds(logits).double().cpu().numpy()[0])
 
-    def gradients(self, ids: Sequence[int]) -> "dict[Key, Tensor]":
+    def gradients(self, ids: Sequence[int]) -> States:
         """How each label's log-odds behind a text change with the states it is made of [label, token, width]; EmoError if not."""
         import torch
 
@@ -128,7 +131,7 @@ class Patcher:
         stacked = [torch.stack(parts).detach() for parts in zip(*of_label, strict=True)]
         return {key: torch.cat([part, -part.sum(0, keepdim=True)]) for key, part in zip(self._keys, stacked, strict=True)}
 
-    def attribution(self, patch: Patch, into: Reading, gradients: "Mapping[Key, Tensor]") -> np.ndarray:
+    def attribution(self, patch: Patch, into: Reading, gradients: States) -> np.ndarray:
         """What a patch does to each label's log-odds [label], to first order."""
         key, places = (patch.site, patch.layer), list(patch.positions)
         change = patch.values - self.part(into.states[key], patch.head)[places]
@@ -269,14 +272,28 @@ class Patcher:
         return torch.as_tensor(np.asarray(values), device=self.loaded.device)
 
 
-def along(into: "Tensor", donor: "Tensor", direction: "Tensor") -> "Tensor":
-    """States [token, d_model] with the donor's component along a direction of length 1; the rest stays."""
-    return into + ((donor - into) @ direction)[:, None] * direction
+def along(into: "Tensor", donor: "Tensor", directions: np.ndarray) -> "Tensor":
+    """States [direction, token, d_model] with the donor's component along directions [direction, d_model] of length 1.
+
+    The rest stays as it is.
+    """
+    units = _like(into, directions)
+    return into + ((donor - into) @ units.T).T[..., None] * units[:, None]
 
 
-def along_mean(into: "Tensor", donor: "Tensor", direction: "Tensor") -> "Tensor":
-    """States [token, d_model] moved so that their mean component along a direction is the donor's [other token, d_model]."""
-    return into + ((donor.mean(0) - into.mean(0)) @ direction) * direction
+def along_mean(into: "Tensor", donor: "Tensor", directions: np.ndarray) -> "Tensor":
+    """States [direction, token, d_model], moved along each direction until their mean there is the donor's.
+
+    The donor [other token, d_model] may have another number of tokens.
+    """
+    units = _like(into, directions)
+    return into + ((donor.mean(0) - into.mean(0)) @ units.T)[:, None, None] * units[:, None]
+
+
+def _like(states: "Tensor", numbers: np.ndarray) -> "Tensor":
+    import torch
+
+    return torch.from_numpy(numbers.astype(np.float32)).to(states)
 
 
 def first_tokens(engine: Engine, words: Sequence[str]) -> list[int]:

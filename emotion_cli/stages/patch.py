@@ -33,9 +33,7 @@ from emotion_cli.wording import counted
 from warehouse.store import Partition, table_of
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
-    from emotion_cli.models.patching import Patch, Patcher, Reading
+    from emotion_cli.models.patching import Patch, Patcher, Reading, States
 
 PATCHING_VERSION = 1
 """Raised when the same inputs give other numbers: those that older versions stored are made again."""
@@ -51,22 +49,44 @@ OF_A_RUN = (Patching("residual", is_real=True), Patching(DIRECTION))
 
 
 def tasks(job: Job) -> list[Task]:
-    """The tasks of `emo run --causal`."""
-    return tasks_of(job, OF_A_RUN)
+    """The tasks of `emo run --causal`: sets whose texts cannot be paired are left out, and a note says why."""
+    runs = []
+    for run in _runs(job, OF_A_RUN):
+        try:
+            # of prompts that are not in the store yet nothing is known
+            if all(_reads(job, run)[name].manifest() for name in ("prompts", "test prompts")):
+                told_of(job, run)
+        except UsageError as error:
+            job.listener.note(f"left out: {error}")
+        else:
+            runs.append(run)
+    return _tasks(job, runs)
 
 
 def tasks_of(job: Job, chosen: Sequence[Patching]) -> list[Task]:
     """One task for each train set under a model with each test set of the job, and each way asked for."""
+    return _tasks(job, _runs(job, chosen))
+
+
+def _runs(job: Job, chosen: Sequence[Patching]) -> list[PatchingRun]:
+    return patching_runs(job, chosen, read_words(job.settings.words).sha256)
+
+
+def _tasks(job: Job, runs: Sequence[PatchingRun]) -> list[Task]:
     words, shared = read_words(job.settings.words), {}
-    return [_task(job, run, words, shared) for run in patching_runs(job, chosen, words.sha256)]
+    return [_task(job, run, words, shared) for run in runs]
 
 
-def _task(job: Job, run: PatchingRun, words: WordList, shared: dict[tuple, Any]) -> Task:
-    reads = {
+def _reads(job: Job, run: PatchingRun) -> dict[str, Partition]:
+    return {
         "activations": run.extraction.partition(job.store, "activations"),
         "prompts": run.extraction.prompts(job.store),
         "test prompts": run.test.prompts(job.store),
     }
+
+
+def _task(job: Job, run: PatchingRun, words: WordList, shared: dict[tuple, Any]) -> Task:
+    reads = _reads(job, run)
     return Task(
         "patch",
         run.subject,
@@ -93,6 +113,49 @@ class Pair(NamedTuple):
     neutral: list[int]
     emotional: dict[str, list[int]]
     other: list[int]
+
+
+class Told(NamedTuple):
+    """What a test set tells in pairs: emotions, topics with their clusters [topic], and the text of each topic and label."""
+
+    emotions: list[str]
+    topics: list[str]
+    clusters: list[str | None]
+    texts: dict[tuple[str, str], str]
+    n_left_out: int
+
+
+def told_of(job: Job, run: PatchingRun) -> Told:
+    """The texts of a run that can be paired; UsageError for fewer than two emotions or topics."""
+    reads, neutral, test_set = _reads(job, run), job.settings.neutral, run.test.dataset
+    trained = {*reads["prompts"].read(["emotion"])["emotion"].to_pylist()} - {neutral}
+    rows = reads["test prompts"].read(["prompt_id", "text", "emotion", "topic", "cluster"]).to_pylist()
+    known = {row["emotion"] for row in rows}
+    common = trained & known
+    if len(common) < 2 or neutral not in known:
+        raise UsageError(
+            f"{run.subject}: needed are texts of {neutral} and of two emotions; "
+            f"both sets have {', '.join(sorted(known & (trained | {neutral}))) or 'no label in common'}",
+            hint="--neutral LABEL, or another set: emo datasets list",
+        )
+    concerned = [row for row in rows if row["emotion"] in {*common, neutral}]
+    first: dict[tuple[str, str], dict[str, Any]] = {}
+    for row in sorted(concerned, key=lambda row: row["prompt_id"]):
+        if row["topic"] is not None:
+            first.setdefault((row["topic"], row["emotion"]), row)
+    with_emotion = {topic for topic, label in first if label != neutral}
+    topics = sorted(topic for topic, label in first if label == neutral and topic in with_emotion)
+    of_topics = {*topics}
+    emotions = sorted({label for topic, label in first if topic in of_topics} - {neutral})
+    if len(topics) < 2 or len(emotions) < 2:
+        raise UsageError(
+            f"{run.subject}: texts are paired by topic, and {test_set} has {counted(len(topics), 'topic')} told both "
+            f"{neutral} and with an emotion, and {counted(len(emotions), 'emotion')} in them; two are needed of each",
+            hint=f"emo datasets show {test_set}",
+        )
+    texts = {key: row["text"] for key, row in first.items() if key[0] in of_topics}
+    clusters = [first[topic, neutral]["cluster"] for topic in topics]
+    return Told(emotions, topics, clusters, texts, len(concerned) - len(texts))
 
 
 class _Row(NamedTuple):
@@ -162,64 +225,43 @@ class _Work(Steered[PatchingRun]):
         return next((variant for variant in self.variants if variant.reference == self.run.reference), self.variants[0])
 
     @cached_property
+    def told(self) -> Told:
+        """The texts that are paired."""
+        return told_of(self.job, self.run)
+
+    @property
     def emotions(self) -> list[str]:
-        """The labels of the training set, but the neutral one; UsageError for fewer than two, whose words are compared."""
-        labels = {*self.reads["prompts"].read(["emotion"])["emotion"].to_pylist()} - {self.settings.neutral}
-        known = {*self.reads["test prompts"].read(["emotion"])["emotion"].to_pylist()}
-        if len(labels & known) < 2 or self.settings.neutral not in known:
-            raise UsageError(
-                f"{self.run.subject}: needed are texts of {self.settings.neutral} and of two emotions; "
-                f"both sets have {', '.join(sorted(known & (labels | {self.settings.neutral}))) or 'no label in common'}",
-                hint="--neutral LABEL, or another set: emo datasets list",
-            )
-        return sorted(labels & known)
+        """The labels whose words are compared."""
+        return self.told.emotions
 
     @cached_property
     def pairs(self) -> list[Pair]:
-        """The topics of the test set that are told neutrally and with an emotion; UsageError where there are none."""
-        rows = self.reads["test prompts"].read(["prompt_id", "text", "emotion", "topic", "cluster"]).to_pylist()
-        first: dict[tuple[str, str], dict[str, Any]] = {}
-        wanted = {*self.emotions, self.settings.neutral}
-        concerned = [row for row in sorted(rows, key=lambda row: row["prompt_id"]) if row["emotion"] in wanted]
-        for row in concerned:
-            if row["topic"] is not None:
-                first.setdefault((row["topic"], row["emotion"]), row)
-        told = {emotion: {topic for topic, label in first if label == emotion} for emotion in wanted}
-        topics = sorted(told[self.settings.neutral] & set().union(*(told[emotion] for emotion in self.emotions)))
-        if len(topics) < 2:
-            raise UsageError(
-                f"{self.run.subject}: texts are paired by topic, and {counted(len(topics), 'topic')} of {self.run.test.dataset} "
-                f"is told both {self.settings.neutral} and with an emotion",
-                hint="emo datasets show " + self.run.test.dataset,
-            )
-        used = {(topic, label) for topic, label in first if topic in topics}
-        if len(used) < len(concerned):
-            self.job.listener.note(
-                f"{self.run.subject}: {len(concerned) - len(used)} texts left out: no pair, or a second of one"
-            )
-        neutral = [first[topic, self.settings.neutral] for topic in topics]
-        units = units_of(topics, [row["cluster"] for row in neutral])
-        chosen = [first[key] for key in sorted(used)]
-        ids = dict(zip(sorted(used), self.ids([row["text"] for row in chosen]), strict=True))
-        short = [first[key]["text"] for key, row in ids.items() if len(row) < 2]
+        """Texts of the test set that are told neutrally and with an emotion, by topic; UsageError for texts of another length."""
+        told, neutral = self.told, self.settings.neutral
+        if told.n_left_out:
+            self.job.listener.note(f"{self.run.subject}: {told.n_left_out} texts left out: no pair, or a second of one")
+        keys = sorted(told.texts)
+        rows = dict(zip(keys, self.ids([told.texts[key] for key in keys]), strict=True))
+        short = [told.texts[key] for key, row in rows.items() if len(row) < 2]
         if short:
             raise UsageError(f"{self.run.subject}: {short[0]!r} is one token, which is never changed", hint="--bos always")
-        ids = {key: [*row, *self.suffix] for key, row in ids.items()}
+        ids = {key: [*row, *self.suffix] for key, row in rows.items()}
         longest, most = max(map(len, ids.values())), self.engine.loaded.max_positions
         if most and longest > most:
             raise UsageError(
                 f"{self.run.subject}: with the suffix a text has {longest} tokens, and the model {most} positions",
                 hint="a shorter --suffix",
             )
+        units = units_of(told.topics, told.clusters)
         return [
             Pair(
                 topic,
-                neutral[place]["cluster"],
-                ids[topic, self.settings.neutral],
+                told.clusters[place],
+                ids[topic, neutral],
                 {emotion: ids[topic, emotion] for emotion in self.emotions if (topic, emotion) in ids},
-                ids[topics[_next_of_another(units, place)], self.settings.neutral],
+                ids[told.topics[_next_of_another(units, place)], neutral],
             )
-            for place, topic in enumerate(topics)
+            for place, topic in enumerate(told.topics)
         ]
 
     @cached_property
@@ -360,10 +402,9 @@ class _Work(Steered[PatchingRun]):
         self, cell: Cell, into: "Reading", donors: "Mapping[str, Reading]", directions: Mapping[tuple[str, int], np.ndarray]
     ) -> "Iterator[tuple[dict[str, Any], Patch]]":
         """What is carried at a cell: of each donor, what it does to which emotion, and along which draw of a direction."""
-        import torch
+        from emotion_cli.models.patching import RESIDUAL, Patch, along, along_mean
 
-        from emotion_cli.models.patching import RESIDUAL, Patch
-
+        carry = along_mean if cell.positions == TEXT else along
         places = positions_of(cell.positions, len(into.ids), self.n_suffix)
         for donor, reading in donors.items():
             of_donor = list(positions_of(cell.positions, len(reading.ids), self.n_suffix))
@@ -380,13 +421,11 @@ class _Work(Steered[PatchingRun]):
                     continue
                 # directions of permuted labels carry the emotion's own text only
                 drawn = directions[emotion, cell.layer][: 1 if donor == self.settings.neutral else None]
-                for draw, direction in enumerate(torch.from_numpy(drawn.astype(np.float32)).to(before), -1):
+                for draw, values in enumerate(carry(before, after, drawn), -1):
                     key = {"donor": donor, "emotion": emotion, "draw": None if draw < 0 else draw}
-                    yield key, Patch(RESIDUAL, cell.layer, places, _carried(cell, before, after, direction))
+                    yield key, Patch(RESIDUAL, cell.layer, places, values)
 
-    def _keep_products(
-        self, cell: Cell, into: "Reading", donors: "Mapping[str, Reading]", gradients: "Mapping[Any, Tensor]"
-    ) -> None:
+    def _keep_products(self, cell: Cell, into: "Reading", donors: "Mapping[str, Reading]", gradients: "States") -> None:
         """Keep what guesses for any direction are made of: gradients and differences [position, d_model] of each emotion."""
         from emotion_cli.models.patching import RESIDUAL
 
@@ -420,20 +459,23 @@ class _Work(Steered[PatchingRun]):
         return statistics_table("patching_statistics", rows, **self._constant)
 
     def _of_emotion(self, emotion: str, stored: Sequence[Mapping[str, Any]], topics: Topics) -> list[_Row]:
+        by_donor: dict[tuple[str, int | None], dict[tuple[Cell, str], Mapping[str, Any]]] = {}
+        for row in stored:
+            place = Cell(row["layer"], row["positions"], row["head"]), row["topic"]
+            by_donor.setdefault((row["donor"], row["draw"]), {})[place] = row
+
         def values(name: str, donor: str, draw: int | None = None) -> np.ndarray:
             """Values of a column [cell, topic]."""
-            chosen = {
-                (Cell(row["layer"], row["positions"], row["head"]), row["topic"]): row[name]
-                for row in stored
-                if row["donor"] == donor and row["draw"] == draw
-            }
-            return np.array([[chosen[cell, topic] for topic in topics.names] for cell in self.cells], float)
+            chosen = by_donor[donor, draw]
+            return np.array([[chosen[cell, topic][name] for topic in topics.names] for cell in self.cells], float)
 
         guessed = values("attribution", emotion)
         total = values("clean", emotion)[0] - values("corrupted", emotion)[0]
         site = self.patching.site
         rows = [_Row(emotion, "total", beside_signs(total[None], topics)[0], site)]
         rows += self._by_cell(emotion, "attribution", beside_signs(guessed, topics))
+        beyond = guessed - values("attribution", self.settings.neutral)
+        rows += self._by_cell(emotion, "attribution_beyond_neutral", beside_signs(beyond, topics))
         if self.patching.site == DIRECTION:
             rows += self._beside_drawn(emotion, guessed, topics)
         if not self._is_real:
@@ -489,12 +531,6 @@ class _Work(Steered[PatchingRun]):
                 emotion, "attribution_against_directions", beside_directions(guessed, np.array(draws).T, topics, test)
             )
         ]
-
-
-def _carried(cell: Cell, before: "Tensor", after: "Tensor", direction: "Tensor") -> "Tensor":
-    from emotion_cli.models.patching import along, along_mean
-
-    return (along_mean if cell.positions == TEXT else along)(before, after, direction)
 
 
 def _next_of_another(units: np.ndarray, place: int) -> int:

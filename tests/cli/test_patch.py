@@ -125,7 +125,6 @@ def test_directions_stand_beside_permuted_and_gaussian_ones(place):
     mean = {label: np.mean([row["activation"] for row in stored if row["emotion"] == label], axis=0) for label in TEXTS}
     unit = mean["rage"] - mean["calm"]
     unit /= np.linalg.norm(unit)
-    # the stored guess is the product of slope and difference along the direction: scaling by -1 changes nothing
     found = rows(
         place,
         "select topic, attribution, effect from patching_effects where emotion = 'rage' and donor = 'rage' and positions = 'suffix' "
@@ -140,8 +139,6 @@ def test_directions_stand_beside_permuted_and_gaussian_ones(place):
     encode = engine.loaded.tokenizer
     tokens = [[encode.convert_tokens_to_ids(word) for word in words] for words in (["furious"], ["sorry"], ["thank", "much"])]
     patcher = Patcher(engine, tokens, ["residual"], [2])
-    import torch
-
     for row in found:
         into, donor = (
             patcher.read([0, *encode(TEST_TEXTS[label].format(row["topic"]) + " I am", add_special_tokens=False).input_ids])
@@ -149,8 +146,7 @@ def test_directions_stand_beside_permuted_and_gaussian_ones(place):
         )
         before, after = (text.states["residual", 2][-2:] for text in (into, donor))
         places = (len(into.ids) - 2, len(into.ids) - 1)
-        direction = torch.tensor(unit, dtype=torch.float32)
-        (change,) = patcher.plain_changes(into.ids, [Patch("residual", 2, places, along(before, after, direction))])
+        (change,) = patcher.plain_changes(into.ids, [Patch("residual", 2, places, along(before, after, unit[None])[0])])
         assert row["effect"] == pytest.approx(change[0], abs=2e-5)
 
 

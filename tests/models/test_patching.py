@@ -179,11 +179,13 @@ def test_hooks_are_gone_after_an_exception(patcher):
 def test_components_along_a_direction_are_the_donor_s():
     chance = np.random.default_rng(0)
     into, donor = (torch.tensor(chance.normal(size=(n, 8)), dtype=torch.float32) for n in (4, 6))
-    direction = torch.tensor(chance.normal(size=8), dtype=torch.float32)
-    direction /= direction.norm()
-    moved = along(into, donor[:4], direction)
-    torch.testing.assert_close(moved @ direction, donor[:4] @ direction)
-    torch.testing.assert_close(moved - (moved @ direction)[:, None] * direction, into - (into @ direction)[:, None] * direction)
-    moved = along_mean(into, donor, direction)
-    torch.testing.assert_close((moved @ direction).mean(), (donor @ direction).mean())
-    assert float(((moved - into) - (moved - into)[0]).abs().max()) < 1e-6
+    directions = chance.normal(size=(3, 8))
+    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
+    for number, moved in enumerate(along(into, donor[:4], directions)):
+        unit = torch.tensor(directions[number], dtype=torch.float32)
+        torch.testing.assert_close(moved @ unit, donor[:4] @ unit)
+        torch.testing.assert_close(moved - (moved @ unit)[:, None] * unit, into - (into @ unit)[:, None] * unit)
+    for number, moved in enumerate(along_mean(into, donor, directions)):
+        unit = torch.tensor(directions[number], dtype=torch.float32)
+        torch.testing.assert_close((moved @ unit).mean(), (donor @ unit).mean())
+        assert float(((moved - into) - (moved - into)[0]).abs().max()) < 1e-6

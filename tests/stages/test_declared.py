@@ -16,7 +16,7 @@ def test_stages_read_and_write_the_tables_that_they_declare(workplace, tmp_path,
     """Every stage does its work for the first time: on three models, and on a second dataset that shares prompts."""
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     # what is in a figure does not matter here, and drawing takes longest
-    svg = b'<svg id="x" data-kind="relative_norm"><title>a</title><desc>b</desc></svg>'
+    svg = b'<svg id="x" viewBox="0 0 72 72" data-kind="relative_norm"><title>a</title><desc>b</desc></svg>'
     drawn = SimpleNamespace(files=lambda: {"svg": svg}, missing="")
     monkeypatch.setattr(plot, "DRAW", dict.fromkeys(plot.DRAW, lambda *_: {"x": drawn}))
     root = tmp_path / "store"
@@ -28,9 +28,12 @@ def test_stages_read_and_write_the_tables_that_they_declare(workplace, tmp_path,
     tests = [json.dumps({**row, "text": f"today {row['text']}"}) for row in rows]
     (tmp_path / "tests.jsonl").write_text("\n".join(tests) + "\n")
     emo_ok("datasets", "import", tmp_path / "tests.jsonl", "--dataset", "tests", "--role", "test", "--store", root)
+    # by their first tokens, as the small tokenizers know them
+    (tmp_path / "words.toml").write_text('thanks = ["thank", "much"]\nrage = ["furious"]\n')
     settings = Settings(
         store=root,
         cache=workplace.cache,
+        words=tmp_path / "words.toml",
         draws=100,
         reference="calm",
         neutral="calm",
