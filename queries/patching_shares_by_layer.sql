@@ -49,26 +49,26 @@ cells as (
         max(s.value) filter (where s.measure = 'share') as share,
         max(s.ci_low) filter (where s.measure = 'share') as share_low,
         max(s.ci_high) filter (where s.measure = 'share') as share_high,
-        max(s.value) filter (where s.measure = 'attribution') / wholes.total as guess,
-        max(s.ci_low) filter (where s.measure = 'attribution') / wholes.total as guess_from,
-        max(s.ci_high) filter (where s.measure = 'attribution') / wholes.total as guess_to,
+        max(s.value) filter (where s.measure = 'attribution') as guess,
+        max(s.ci_low) filter (where s.measure = 'attribution') as guess_from,
+        max(s.ci_high) filter (where s.measure = 'attribution') as guess_to,
         max(s.value) filter (where s.measure = 'effect') as effect,
         max(s.value) filter (where s.measure = 'effect_beyond_neutral') as beyond,
-        max(s.value) filter (where s.measure = 'attribution_beyond_neutral') / wholes.total as guess_beyond,
-        max(s.null_low) filter (where s.measure = 'effect_against_directions') / wholes.total as carried_from,
-        max(s.null_high) filter (where s.measure = 'effect_against_directions') / wholes.total as carried_to,
+        max(s.value) filter (where s.measure = 'attribution_beyond_neutral') as guess_beyond,
+        max(s.null_low) filter (where s.measure = 'effect_against_directions') as carried_from,
+        max(s.null_high) filter (where s.measure = 'effect_against_directions') as carried_to,
         max(s.null_low) filter (
             where s.measure = 'attribution_against_directions' and s.null_kind <> 'gaussian'
-        ) / wholes.total as guessed_from,
+        ) as guessed_from,
         max(s.null_high) filter (
             where s.measure = 'attribution_against_directions' and s.null_kind <> 'gaussian'
-        ) / wholes.total as guessed_to,
+        ) as guessed_to,
         max(s.null_low) filter (
             where s.measure = 'attribution_against_directions' and s.null_kind = 'gaussian'
-        ) / wholes.total as gaussian_from,
+        ) as gaussian_from,
         max(s.null_high) filter (
             where s.measure = 'attribution_against_directions' and s.null_kind = 'gaussian'
-        ) / wholes.total as gaussian_to
+        ) as gaussian_to
     from patching_statistics as s
     inner join places
         on s.run_id = places.run_id and s.positions = places.positions
@@ -76,6 +76,14 @@ cells as (
         on s.run_id = wholes.run_id and s.emotion = wholes.emotion
     where s.layer is not null and s.head is null
     group by all
+),
+
+shares as (
+    select
+        * exclude (carried_from, carried_to, guessed_from, guessed_to),
+        case when is_carried then carried_from else guessed_from end as drawn_from,
+        case when is_carried then carried_to else guessed_to end as drawn_to
+    from cells
 )
 
 select
@@ -92,13 +100,13 @@ select
     layer,
     total,
     is_carried,
-    case when is_carried then share else guess end as share,
+    case when is_carried then share else guess / total end as share,
     -- a total below 0 turns the ends around
-    case when is_carried then share_low else least(guess_from, guess_to) end as share_low,
-    case when is_carried then share_high else greatest(guess_from, guess_to) end as share_high,
-    case when is_carried then (effect - beyond) / total else guess - guess_beyond end as neutral_share,
-    case when is_carried then least(carried_from, carried_to) else least(guessed_from, guessed_to) end as null_low,
-    case when is_carried then greatest(carried_from, carried_to) else greatest(guessed_from, guessed_to) end as null_high,
-    least(gaussian_from, gaussian_to) as gaussian_low,
-    greatest(gaussian_from, gaussian_to) as gaussian_high
-from cells
+    case when is_carried then share_low else least(guess_from / total, guess_to / total) end as share_low,
+    case when is_carried then share_high else greatest(guess_from / total, guess_to / total) end as share_high,
+    case when is_carried then effect - beyond else guess - guess_beyond end / total as neutral_share,
+    least(drawn_from / total, drawn_to / total) as null_low,
+    greatest(drawn_from / total, drawn_to / total) as null_high,
+    least(gaussian_from / total, gaussian_to / total) as gaussian_low,
+    greatest(gaussian_from / total, gaussian_to / total) as gaussian_high
+from shares

@@ -35,7 +35,9 @@ COLUMNS = (
 """Columns that are printed."""
 
 On = Annotated[list[str] | None, typer.Option("--on", help="Test set whose texts are paired, repeatable; heldout if not given.")]
-Suffix = Annotated[str, typer.Option("--suffix", metavar="TEXT", help=f"What stands behind every text. Default: '{SUFFIX}'.")]
+Suffix = Annotated[
+    str | None, typer.Option("--suffix", metavar="TEXT", help=f"What stands behind every text; '{SUFFIX}' if not given.")
+]
 Site = Annotated[str, typer.Option("--site", help=f"What is carried: {', '.join(SITES)}. Default: {SITES[0]}.")]
 LayerOption = Annotated[
     str | None,
@@ -65,7 +67,7 @@ Controls = Annotated[
 def patch(
     start: Start,
     on: On = None,
-    suffix: Suffix = SUFFIX,
+    suffix: Suffix = None,
     site: Site = SITES[0],
     layer: LayerOption = None,
     positions: Positions = None,
@@ -82,7 +84,7 @@ def patch(
 
     settings, console, store, rows = start.settings, start.console, start.store, start.rows
     places = tuple(name.strip() for name in (positions or "").split(",") if name.strip())
-    chosen = checked(Patching(site, suffix, layer, places, real, controls))
+    chosen = checked(Patching(site, SUFFIX if suffix is None else suffix, layer, places, real, controls))
     datasets, tests = settings.dataset or ("extended",), tuple(on or ("heldout",))
     pipeline.refuse_other_roles(store, datasets, tests)
     settings = replace(settings, dataset=(*datasets, *tests))

@@ -111,8 +111,11 @@ def test_labels_without_a_meaning_are_rarely_found(tmp_path):
 
 def copying(model):
     """Head 0 of the first block adds to each token the mean of dimensions 0 to 7 of all before it; the rest writes nearly nothing."""
+    for block in model.model.layers:
+        block.self_attn.o_proj.weight *= 0.05
+        block.mlp.down_proj.weight *= 0.05
     attention = model.model.layers[0].self_attn
-    attention.v_proj.weight[:8, :8] = torch.eye(8)
+    attention.v_proj.weight[:8] = torch.eye(8, 32)
     attention.o_proj.weight[:8, :8] = torch.eye(8)
     embeddings, head = model.model.embed_tokens.weight, model.lm_head.weight
     embeddings[:, :8] = 0
