@@ -11,7 +11,8 @@ import torch
 from emotion_cli.measures.causal.nulls import Permuted, gaussian
 from emotion_cli.measures.causal.patching import Topics, beside_directions, beside_signs, share
 from emotion_cli.measures.inference.sampling import Sampling
-from emotion_cli.measures.inference.statistic import GAUSSIAN, Test
+from emotion_cli.measures.inference.statistic import GAUSSIAN
+from emotion_cli.measures.inference.statistic import Test as NullTest
 from emotion_cli.measures.labels import Labels
 from emotion_cli.models.intervening import Engine
 from emotion_cli.models.loading import load
@@ -101,7 +102,10 @@ def test_labels_without_a_meaning_are_rarely_found(tmp_path):
         permuted = Permuted(labels, "anger", sampling)
         drawn = np.vstack([permuted.directions(rows.values["mean"][0]), gaussian(32, 199, world)])
         guessed = along_directions(patcher, neutral, angry, drawn, at_one_layer)
-        for name, draws, test_of in (("permuted", guessed[1:200], permuted.test), ("gaussian", guessed[200:], Test(GAUSSIAN))):
+        for name, draws, test_of in (
+            ("permuted", guessed[1:200], permuted.test),
+            ("gaussian", guessed[200:], NullTest(GAUSSIAN)),
+        ):
             statistics = beside_directions(np.tile(guessed[0][:, None], TOPICS), draws, topics, test_of)
             found[name].append(min(statistic.null.p_value for statistic in statistics))
     shares = shares_below(found)

@@ -7,7 +7,8 @@ import pytest
 
 from emotion_cli.measures.causal.patching import TOPIC_SIGNS, Topics, agreement, beside_directions, beside_signs, share
 from emotion_cli.measures.inference.sampling import Sampling
-from emotion_cli.measures.inference.statistic import GAUSSIAN, TOO_FEW, Test
+from emotion_cli.measures.inference.statistic import GAUSSIAN, TOO_FEW
+from emotion_cli.measures.inference.statistic import Test as NullTest
 
 
 def topics_of(n, seed=0, draws=400, clusters=None):
@@ -58,7 +59,7 @@ def test_shares_are_ratios_of_means_and_null_without_a_whole():
 
 def test_other_directions_are_the_null_that_is_given():
     draws = np.random.default_rng(4).normal(size=(199, 2))
-    found = beside_directions(np.array([[3.0] * 6, [0.0] * 6]), draws, topics_of(6), Test(GAUSSIAN))
+    found = beside_directions(np.array([[3.0] * 6, [0.0] * 6]), draws, topics_of(6), NullTest(GAUSSIAN))
     assert found[0].null.p_value == pytest.approx(1 / 200, abs=0.011) and found[1].null.p_value > 0.4
 
 
