@@ -14,6 +14,7 @@ from emotion_cli.job.job import Job, fingerprint
 from emotion_cli.job.layers import averaged_layers, inner_products, prepare, read_layer
 from emotion_cli.job.membership import membership_of
 from emotion_cli.job.parts import Parts
+from emotion_cli.job.patching import PatchingRun
 from emotion_cli.job.statistics import MEASURES_VERSION, sampling_of
 from emotion_cli.job.steering import VECTOR, Run, WritingRun, variants_steered
 from emotion_cli.job.variants import Variant, checked_labels
@@ -30,7 +31,7 @@ CAUSAL_VERSION = 1
 """Raised when the same inputs give other numbers: those that older versions stored are made again."""
 
 
-SomeRun = TypeVar("SomeRun", Run, WritingRun)
+SomeRun = TypeVar("SomeRun", Run, WritingRun, PatchingRun)
 
 
 class Steered(Generic[SomeRun]):

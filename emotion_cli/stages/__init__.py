@@ -10,6 +10,7 @@ from emotion_cli.stages import (
     cross_model,
     dataset_shift,
     extract,
+    patch,
     plot,
     quality,
     report,
@@ -70,6 +71,7 @@ STAGES = (
         steer.tasks,
         60,
     ),
+    Stage("patch", ("prompts", "activations"), ("patching_effects", "patching_statistics"), patch.tasks, 120),
     Stage("plot", ("vectors", *STATISTICS), ("figures",), plot.tasks, 3, apart=True),
     Stage("track", (*REPORTED, "figures"), ("mlflow",), track.tasks, 5),
     Stage(
