@@ -7,10 +7,21 @@ from typing import Any
 from emotion_cli.job.comparisons import DatasetPair, consensus_id
 from emotion_cli.job.extractions import Extraction, depth
 from emotion_cli.job.job import Job, Task, why
-from emotion_cli.job.outputs import CROSS_MODEL, DATASET_SHIFT, MODEL, Figures, consensus_groups_of, fingerprints, places, planned
+from emotion_cli.job.outputs import (
+    CROSS_MODEL,
+    DATASET_SHIFT,
+    MODEL,
+    STEERED,
+    Figures,
+    consensus_groups_of,
+    fingerprints,
+    places,
+    planned,
+)
 from emotion_cli.job.variants import Variant
 from emotion_cli.reporting import figures
 from emotion_cli.settings import layer_numbers
+from emotion_cli.stages import steering_figures
 from warehouse.artifacts import Artifacts
 from warehouse.catalog import Catalog
 from warehouse.lock import held
@@ -90,7 +101,10 @@ def _task(job: Job, folder: Figures, tables: Tables) -> Task:
     }
 
     def run(job: Job) -> None:
-        drawn = DRAW[folder.kind](job, tables, folder.extractions, folder.variant)
+        if folder.kind == STEERED:
+            drawn = steering_figures.draw(job, folder)
+        else:
+            drawn = DRAW[folder.kind](job, tables, folder.extractions, folder.variant)
         artifacts.commit(_files(job, folder, drawn), inputs, reads=places(folder.reads, folder.variant))
         _retire(folder.former_artifacts, inputs)
 

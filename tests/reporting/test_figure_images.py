@@ -34,6 +34,8 @@ IMAGES = {
     **{f"{name}_of_few": (FEW, name) for name in ("raw_cosine", "consensus")},
     **{f"{name}_of_many": (MANY, name) for name in ("emotion_similarity", "similarity_heatmap", "l2_norm")},
     "cka_debiased": (FEW, "cka_debiased"),
+    **{f"{name}_of_few": (FEW, name) for name in ("responses", "dose_response", "steering_matrix")},
+    "responses_of_many": (MANY, "responses"),
 }
 
 

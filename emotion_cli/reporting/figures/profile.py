@@ -35,6 +35,7 @@ class Along(NamedTuple):
 LAYER = Along("layer", "layer (0: the embeddings)")
 DEPTH = Along("relative_depth", "relative depth (0: the embeddings, 1: after the last block)")
 COMPONENTS = Along("k", "number of components")
+ALPHA = Along("alpha", "alpha (how much is added)")
 
 
 class Beside(NamedTuple):
@@ -473,7 +474,9 @@ def _along(panel: Panel, rows: Sequence[Row], along: Along, *, labels: bool) -> 
         low, high = 0.0, 1.0
     room = max(_half_step(places), 0.02 * (high - low)) if places else 0.5
     panel.axes.set_xlim(low - room, high + room)
-    shown = [(at, label) for at, label in ticks(low, high, max(2, int(panel.width / 0.42))) if along is DEPTH or at == int(at)]
+    shown = [
+        (at, label) for at, label in ticks(low, high, max(2, int(panel.width / 0.42))) if along in (DEPTH, ALPHA) or at == int(at)
+    ]
     if along is COMPONENTS:
         shown = [(at, f"{at:g}") for at in places]
     panel.x_ticks = [(at, label if labels else "") for at, label in shown]

@@ -13,7 +13,8 @@ ACROSS = (
     *("subspace_overlap", "consensus"),
 )
 SHIFT = ("dataset_shift",)
-PLACED = (*DIRECTIONS, *WITHIN, *ACROSS, *SHIFT)
+STEERED = ("responses", "dose_response", "steering_matrix")
+PLACED = (*DIRECTIONS, *WITHIN, *ACROSS, *STEERED, *SHIFT)
 """Kinds of figures that stand in a section; others stand at the end."""
 
 FRONT = "test_sets"
