@@ -12,6 +12,7 @@ from functools import lru_cache
 from itertools import count
 from multiprocessing import active_children, get_context, parent_process
 from multiprocessing.connection import wait
+from multiprocessing.util import Finalize
 from pathlib import Path
 from threading import Thread
 
@@ -96,6 +97,8 @@ def _begin() -> None:
     threadpool_limits(1)
     # Ctrl-C ends it without a word; finished parts are kept
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    # at the end of Python, libraries that were loaded beside each other print pages of what they still hold
+    Finalize(None, os._exit, (0,), exitpriority=-1)
     Thread(target=_end_with_parent, daemon=True).start()
 
 
