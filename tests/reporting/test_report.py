@@ -429,7 +429,9 @@ def test_effects_are_said_with_their_numbers_and_nulls():
 
 def test_an_effect_without_a_null_and_one_that_is_not_defined_say_so():
     beyond = effects(verdict="beyond the damage budget", null_high=None, q_value=None, damage_kl=0.9)
-    assert "is beyond the damage budget, a KL of 0.5 on neutral texts. This holds for joy (+0.420 at layer 2, alpha 0.2;" in beyond
+    assert (
+        "is beyond the damage budget, a KL of 0.5 on neutral texts. This holds for joy (+0.420 at layer 2, alpha 0.2;" in beyond
+    )
     undefined = effects(verdict=None, effect=None, null_high=None, q_value=None)
     assert "on unseen: no effect is defined for joy." in undefined and "no effect is defined |" in undefined
 
