@@ -1,5 +1,6 @@
 """How models are changed along their directions: what is asked for, and the run that it is in the store."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -117,7 +118,7 @@ class WritingRun(NamedTuple):
         return _partition(store, table, self.extraction, self.run_id)
 
 
-def _run_id(extraction: Extraction, steering: Steering, neutral: str, further: dict[str, object]) -> str:
+def _run_id(extraction: Extraction, steering: Steering, neutral: str, further: Mapping[str, object]) -> str:
     identity = {
         "extraction_id": extraction.extraction_id,
         "neutral": neutral,
@@ -126,7 +127,7 @@ def _run_id(extraction: Extraction, steering: Steering, neutral: str, further: d
         "prefix": steering.prefix,
         "operation": steering.operation,
     }
-    return content_hash(identity | further)[:16]
+    return content_hash(identity | dict(further))[:16]
 
 
 def _partition(store: Store, table: str, extraction: Extraction, run_id: str) -> Partition:
