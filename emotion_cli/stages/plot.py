@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
+from emotion_cli.job import steering_figures
 from emotion_cli.job.comparisons import DatasetPair, consensus_id
 from emotion_cli.job.extractions import Extraction, depth
 from emotion_cli.job.job import Job, Task, why
@@ -21,7 +22,6 @@ from emotion_cli.job.outputs import (
 from emotion_cli.job.variants import Variant
 from emotion_cli.reporting import figures
 from emotion_cli.settings import layer_numbers
-from emotion_cli.stages import steering_figures
 from warehouse.artifacts import Artifacts
 from warehouse.catalog import Catalog
 from warehouse.lock import held
