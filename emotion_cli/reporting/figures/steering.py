@@ -3,23 +3,9 @@
 from collections.abc import Iterable, Sequence
 from math import inf
 
-from emotion_cli.reporting.figures.profile import (
-    ALPHA,
-    LAYER,
-    SHARE,
-    Beside,
-    Level,
-    Measure,
-    Row,
-    Scale,
-    Strip,
-    number,
-    on,
-    paint,
-    profiles,
-    scale_bar,
-    shade_undefined,
-)
+from emotion_cli.reporting.figures.measure import ALPHA, LAYER, Beside, Level, Measure, Row, Strip, number
+from emotion_cli.reporting.figures.profile import profiles
+from emotion_cli.reporting.figures.scale import SHARE, Scale, on, paint, scale_bar, shade_undefined
 from emotion_cli.reporting.figures.sheet import Sheet
 from emotion_cli.reporting.figures.theme import DASHES
 
