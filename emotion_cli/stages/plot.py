@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
+from emotion_cli.job import steering_figures
 from emotion_cli.job.comparisons import DatasetPair, consensus_id
 from emotion_cli.job.extractions import Extraction, depth
 from emotion_cli.job.job import Job, Task, why
@@ -14,6 +15,7 @@ from emotion_cli.job.outputs import (
     CROSS_MODEL,
     DATASET_SHIFT,
     MODEL,
+    STEERED,
     WORDS,
     Figures,
     consensus_groups_of,
@@ -107,7 +109,10 @@ def _task(job: Job, folder: Figures, tables: Tables) -> Task:
     }
 
     def run(job: Job) -> None:
-        drawn = DRAW[folder.kind](job, tables, folder.extractions, folder.variant)
+        if folder.kind == STEERED:
+            drawn = steering_figures.draw(job, folder)
+        else:
+            drawn = DRAW[folder.kind](job, tables, folder.extractions, folder.variant)
         artifacts.commit(_files(job, folder, drawn), inputs, reads=places(folder.reads, folder.variant))
         _retire(folder.former_artifacts, inputs)
 
