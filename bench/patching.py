@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 
 from bench.measuring import interleaved, table
+from emotion_cli.wording import counted
 
 NAME = "Patching"
-TOPICS = 2
+TOPICS = 1
 SUFFIX = " I feel"
 WORDS = ("thankful", "angry", "sorry")
 ROWS = 64
@@ -73,10 +74,10 @@ def run(options: Namespace) -> str:
             print(rows[-1], flush=True)
     return f"""## {NAME}
 
-Whole states of the emotional texts, and of another neutral text, are carried into the neutral text of the topic: {TOPICS} topics
-of `heldout`, all layers, each token of `{SUFFIX}` and all of them together. The loop is what activation patching usually is:
-a hook that puts one state in place, and a whole pass. It has no padding, and makes the logits of the last token only.
-Differences are of log-odds, in nats.
+Whole states of the emotional texts, and of another neutral text, are carried into the neutral text of a topic
+({counted(TOPICS, "topic")} of `heldout`), at all layers, at each token of `{SUFFIX}` and at all of them together. The loop
+is what activation patching usually is: a hook that puts one state in place, and a whole pass. It has no padding, and makes the
+logits of the last token only. Differences are of log-odds, in nats.
 
 {table(rows)}"""
 

@@ -12,6 +12,7 @@ from emotion_cli.job.controls import controls_of
 from emotion_cli.job.extractions import Extraction, extractions_of_test_sets
 from emotion_cli.job.job import FIGURES_OF, Job, fingerprint
 from emotion_cli.job.known import with_emotions
+from emotion_cli.job.patching import SUFFIX
 from emotion_cli.job.selection import Parts, named, of_figures, of_report, variant_name
 from emotion_cli.job.steering import ADD
 from emotion_cli.job.variants import Variant, part_shown, shown_variant, shown_variant_of, variants_of
@@ -36,6 +37,9 @@ DATASET_SHIFT = "dataset_shift"
 STEERED = "steered"
 """Folder, with the name of a test set behind it, of the figures of a run that changed a model."""
 
+PATCHED = "patched"
+"""Folder, with the name of a test set behind it, of the figure of states that were carried between its texts."""
+
 WORDS = "more_than_words"
 """Folder of the figure of all directions of a job, beside what knows words only."""
 
@@ -44,7 +48,7 @@ class Figures(NamedTuple):
     """The figures of one folder, drawn or not: their subject, variant, place and inputs."""
 
     kind: str
-    """`model`, `cross_model`, `dataset_shift`, `steered` or `more_than_words`: which figures they are."""
+    """`model`, `cross_model`, `dataset_shift`, `steered`, `patched` or `more_than_words`: which figures they are."""
     subject: str
     variant: Variant
     selected: Parts
@@ -85,7 +89,7 @@ def planned(job: Job) -> list[Figures]:
     by_dataset = [list(members) for _, members in groupby(extractions, key=lambda extraction: extraction.dataset)]
     return [
         *(_of_model(job, extraction) for extraction in extractions),
-        *(folder for extraction in extractions for folder in _of_runs(job, extraction)),
+        *(folder for extraction in extractions for folder in (*_of_runs(job, extraction), *_of_carried(job, extraction))),
         *(_across(job, members) for members in by_dataset if len(members) > 1),
         *(_of_shift(job, pair) for pair in dataset_pairs(job) if pair.a in extractions and pair.b in extractions),
         *_beside_words(job, [extraction for extraction in extractions if extraction.has_activations]),
@@ -139,6 +143,33 @@ def _of_runs(job: Job, extraction: Extraction) -> list[Figures]:
         for test_dataset, is_usual, described, statistics in sorted(
             found, key=lambda run: (run[0], not run[1], run[2].keys["run_id"])
         )
+    ]
+
+
+def _of_carried(job: Job, extraction: Extraction) -> list[Figures]:
+    """Of states that were carried between texts of a test set, for each suffix; all sites are in one figure."""
+    if not extraction.has_activations:
+        return []
+    keys = {"dataset": extraction.dataset, "model": extraction.model}
+    by_texts: dict[tuple[str, str], dict[str, Partition]] = {}
+    for statistics in job.store.partitions("patching_statistics", **keys):
+        about = statistics.read(["extraction_id", "test_set", "suffix"]).to_pylist()
+        for extraction_id, test_set, suffix in sorted({tuple(row.values()) for row in about}):
+            if extraction_id == extraction.extraction_id:
+                name = f"patching_statistics of {statistics.keys['run_id']}"
+                by_texts.setdefault((test_set, suffix), {})[name] = statistics
+    return [
+        Figures(
+            PATCHED,
+            f"{extraction.subject}, carried on {test_set}",
+            shown_variant(job, [extraction]),
+            of_figures(job, [extraction]),
+            (*keys.values(), f"{PATCHED}_{quote(test_set)}" + ("" if suffix == SUFFIX else f"_{quote(suffix.strip())}")),
+            [extraction],
+            reads,
+            job.store.root,
+        )
+        for (test_set, suffix), reads in sorted(by_texts.items())
     ]
 
 

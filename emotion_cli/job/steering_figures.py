@@ -22,7 +22,7 @@ def draw(job: Job, folder: Figures) -> dict[str, figures.Sheet]:
     def read(query: str) -> list[Row]:
         of_variant = {"method": [folder.variant.method], "pooling": [folder.variant.pooling]}
         rows = catalog.dicts(query, run_id=[run_id], **of_variant)
-        return [row for row in rows if row.get("control") is None and _is_shown(row, job.settings.emotion, layers)]
+        return [row for row in rows if row.get("control") is None and is_shown(row, job.settings.emotion, layers)]
 
     predicted, added, deciding = (
         read(name) for name in ("steering_responses_by_layer", "steering_effects_by_alpha", "steering_verdicts_by_emotion")
@@ -50,6 +50,7 @@ def draw(job: Job, folder: Figures) -> dict[str, figures.Sheet]:
     return drawn
 
 
-def _is_shown(row: Row, emotions: Sequence[str], layers: Sequence[int]) -> bool:
+def is_shown(row: Row, emotions: Sequence[str], layers: Sequence[int]) -> bool:
+    """Whether a row is of the emotions and layers that were asked for, if any."""
     is_of_layer = not layers or row["layer"] in (None, *layers)
     return is_of_layer and (not emotions or row["emotion"] in emotions)

@@ -75,7 +75,7 @@ STAGES = (
         60,
     ),
     Stage("patch", ("prompts", "activations"), ("patching_effects", "patching_statistics"), patch.tasks, 120),
-    Stage("plot", ("vectors", *STATISTICS, *STEERED), ("figures",), plot.tasks, 3, apart=True),
+    Stage("plot", ("vectors", *STATISTICS, *STEERED, "patching_statistics"), ("figures",), plot.tasks, 3, apart=True),
     Stage("track", (*REPORTED, "figures"), ("mlflow",), track.tasks, 5),
     Stage(
         "report",

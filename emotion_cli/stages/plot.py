@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
-from emotion_cli.job import steering_figures
+from emotion_cli.job import patching_figures, steering_figures
 from emotion_cli.job.comparisons import DatasetPair, consensus_id
 from emotion_cli.job.extractions import Extraction, depth
 from emotion_cli.job.job import Job, Task, why
@@ -15,6 +15,7 @@ from emotion_cli.job.outputs import (
     CROSS_MODEL,
     DATASET_SHIFT,
     MODEL,
+    PATCHED,
     STEERED,
     WORDS,
     Figures,
@@ -48,6 +49,9 @@ PER_MODEL = (
 )
 """The query that a figure of one model shows, the column that it needs, and how it is drawn. The function names the figure."""
 
+
+OF_RUNS = {STEERED: steering_figures.draw, PATCHED: patching_figures.draw}
+"""How figures of runs that changed a model are drawn."""
 
 NAMED = 2
 """So many models are named in the title of the figure of all directions."""
@@ -109,8 +113,8 @@ def _task(job: Job, folder: Figures, tables: Tables) -> Task:
     }
 
     def run(job: Job) -> None:
-        if folder.kind == STEERED:
-            drawn = steering_figures.draw(job, folder)
+        if folder.kind in OF_RUNS:
+            drawn = OF_RUNS[folder.kind](job, folder)
         else:
             drawn = DRAW[folder.kind](job, tables, folder.extractions, folder.variant)
         artifacts.commit(_files(job, folder, drawn), inputs, reads=places(folder.reads, folder.variant))

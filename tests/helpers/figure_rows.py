@@ -321,6 +321,23 @@ def moved(emotions: Sequence[str]) -> list[Row]:
     return rows
 
 
+def carried(emotions: Sequence[str]) -> list[Row]:
+    """Of `patching_shares_by_layer`: whole states that were carried, and guesses for directions; one emotion has no whole."""
+    random = Random("carried")
+    rows = []
+    for site, emotion, layer in product(("direction", "residual"), emotions, range(LAYERS)):
+        is_carried, most = site == "residual", 1.0 if site == "residual" else 0.2
+        share = most * layer / (LAYERS - 1) + random.uniform(-0.05, 0.05)
+        row: Row = {"site": site, "emotion": emotion, "layer": layer, "is_carried": is_carried, "share": share}
+        row |= {"share_low": share - 0.1, "share_high": share + 0.12, "neutral_share": random.uniform(-0.1, 0.1)}
+        band = (None, None, None, None) if is_carried else (-0.08, 0.09, -0.02, 0.02)
+        row |= dict(zip(("null_low", "null_high", "gaussian_low", "gaussian_high"), band, strict=True))
+        if emotion == emotions[-1]:
+            row = {name: value if name in ("site", "emotion", "layer", "is_carried") else None for name, value in row.items()}
+        rows.append(row)
+    return rows
+
+
 def sheets(emotions: Sequence[str], models: Sequence[str]) -> dict[str, Callable[[], figures.Sheet]]:
     """Every figure of these labels and models that there is, by name."""
     about = ("gemma3-270m, extended", "mean_difference, reference neutral, pooling last")
@@ -336,6 +353,7 @@ def sheets(emotions: Sequence[str], models: Sequence[str]) -> dict[str, Callable
         "responses": lambda: figures.responses(steered(emotions), *about),
         "dose_response": lambda: figures.dose_response(doses(emotions), *about),
         "steering_matrix": lambda: figures.steering_matrix(moved(emotions), *about),
+        "shares_by_layer": lambda: figures.shares_by_layer(carried(emotions), *about),
     }
     if len(emotions) > 1:
         drawn |= {

@@ -9,6 +9,7 @@ from emotion_cli.reporting.figures.heads import heads_by_block
 from emotion_cli.reporting.figures.norms import l2_norm, relative_norm, relative_norm_by_depth
 from emotion_cli.reporting.figures.places import scores_by_place
 from emotion_cli.reporting.figures.quality import direction_quality, test_sets
+from emotion_cli.reporting.figures.shares import shares_by_layer
 from emotion_cli.reporting.figures.sheet import Sheet
 from emotion_cli.reporting.figures.steering import dose_response, responses, steering_matrix
 from emotion_cli.reporting.figures.svg import Description, described
@@ -41,6 +42,7 @@ __all__ = [
     "relative_norm_by_depth",
     "responses",
     "scores_by_place",
+    "shares_by_layer",
     "similarity_heatmap",
     "steering_matrix",
     "subspace_overlap",

@@ -275,5 +275,21 @@ CAPTIONS = {
         ),
         many="Change of log-probability of the texts of every label (columns) when an emotion's direction (rows) is added.",
     ),
+    "shares_by_layer": Caption(
+        title="Which layers hold what was told?",
+        sees=(
+            "A state of a text that tells an emotion is put into the neutral text of its topic, layer by layer, at the words "
+            "behind both. The value is the change of the emotion's log-odds as the next word, as a share of the whole difference."
+        ),
+        band=(
+            "Grey is where 95 % of the directions of permuted labels lie. The dashed line is what a neutral text of another "
+            "topic does."
+        ),
+        nothing=(
+            "At layer 0 both texts have the same words there, so 0 is expected; behind the last layer the whole is 1 by "
+            "construction. A direction that carries nothing of its own lies in the grey."
+        ),
+        many=f"{ROW} It is the share of the whole difference in log-odds that a carried state brings.",
+    ),
 }
 """By kind of figure. The report prints these words, and each SVG carries them (`figures.described`)."""
