@@ -77,6 +77,7 @@ def compare(start: Start, force: Force = False) -> None:
     settings, console, store, rows = start.settings, start.console, start.store, start.rows
     from emotion_cli import pipeline
     from warehouse.catalog import Catalog
+    from warehouse.library import queries
 
     job = pipeline.job_in_store(store, settings, console, forced={"quality", "compare"} if force else (), vectors_suffice=True)
     pipeline.run(job, pipeline.stages("vectors", "compare"))
@@ -89,7 +90,7 @@ def compare(start: Start, force: Force = False) -> None:
                 console.note("raw cosine across models: no two models of one dataset have equal width, so it is not defined")
             continue
         rows.write_heading(name)
-        rows.write(summary)
+        rows.write(summary, queries()[name].grain)
         if rows.for_people and name != list(SUMMARIES)[-1]:
             write_lines([""])
     if not rows.for_people:

@@ -1,10 +1,14 @@
-"""Next commands as printed: with this command's store, so that they use the same store."""
+"""Next commands as printed: the command line that was given, mended; with its store and its filters."""
 
 import re
 import shlex
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from emotion_cli.settings import Settings
 
 TAKE_A_STORE = (
     "run",
@@ -37,6 +41,11 @@ TAKE_A_STORE = (
 
 _COMMAND = re.compile(rf"\bemo (?:{'|'.join(TAKE_A_STORE)})(?![\w-])")
 
+FILTERS = ("dataset", "model", "emotion", "layer")
+"""Settings that filter bundled queries."""
+
+_SHORT = {"dataset": "-d", "model": "-m", "emotion": "-e", "layer": "--layer"}
+
 
 def with_store(text: str, store: Path | None) -> str:
     """A sentence or hint whose `emo` commands name the store; unchanged where no store was given, or the text names a store."""
@@ -50,3 +59,21 @@ def store_of(arguments: Sequence[str]) -> Path | None:
     given = [value for word, value in pairwise(arguments) if word == "--store"]
     given += [word.removeprefix("--store=") for word in arguments if word.startswith("--store=")]
     return Path(given[-1]) if given else None
+
+
+def filters_of(settings: "Settings", names: Sequence[str] = FILTERS) -> str:
+    """The filters that the settings hold, as options behind a command: ` -d extended -e anger`; empty for none."""
+    given = [(name, str(value)) for name in names for value in getattr(settings, name)]
+    return "".join(f" {_SHORT[name]} {shlex.quote(value)}" for name, value in given)
+
+
+def mended(arguments: Sequence[str], wrong: str, right: str) -> str | None:
+    """The command line with a wrong word replaced; None where it does not hold that word exactly once."""
+    words = [right if word == wrong else _value_mended(word, wrong, right) for word in arguments]
+    changed = [word for word, before in zip(words, arguments, strict=True) if word != before]
+    return shlex.join(["emo", *words]) if len(changed) == 1 else None
+
+
+def _value_mended(word: str, wrong: str, right: str) -> str:
+    flag, equals, value = word.partition("=")
+    return f"{flag}={right}" if equals and flag.startswith("--") and value == wrong else word

@@ -13,7 +13,7 @@ import typer
 
 from emotion_cli.cli.lens import BEST, Layer, number_of
 from emotion_cli.cli.options import Start, takes
-from emotion_cli.cli.output import ENDINGS, Format, refuse_there, write_file, write_lines, write_rows
+from emotion_cli.cli.output import ENDINGS, Format, in_room, refuse_there, write_file, write_lines, write_rows
 from emotion_cli.errors import UsageError
 from emotion_cli.wording import counted
 
@@ -151,7 +151,7 @@ def _on(start: Start, on: str, number: int | None, chosen: ScoreFormat, output: 
     from emotion_cli.job.scoring import chosen_layers, scoring_of
     from emotion_cli.stages.score import figure_folder, flags, rows_by_place
 
-    test = ensure_imported(start.store, on)
+    test = ensure_imported(start.store, on, "--on")
     if test.role != "test":
         raise UsageError(f"--on {on}: it is a training set; only a test set says how scores do on new texts", hint="--on heldout")
     job = pipeline.job_with_model(start.store, start.settings, start.console, forced={"score"} if force else ())
@@ -164,7 +164,7 @@ def _on(start: Start, on: str, number: int | None, chosen: ScoreFormat, output: 
     form, columns = Format(chosen.value), ("emotion", "layer", "reference", "place", "auroc", "ci_low", "ci_high")
     by_place = [{name: row[name] for name in (*columns, "null_low", "null_high", "p_value", "n")} for row in rows]
     if form is not Format.table or output is not None:
-        write_rows(pa.Table.from_pylist(by_place), form, output, note=start.console.note)
+        write_rows(pa.Table.from_pylist(by_place), form, output, formulas=None, note=start.console.note)
     else:
         write_lines(["AUROC by place, emotional and which; in brackets what 97.5 % of permuted labels stay below:"])
         write_rows(pa.Table.from_pylist(_by_place(rows)), form)
@@ -209,7 +209,7 @@ def _write_table(start: Start, about: "About", made: "Iterable[Card]", output: P
             shown = _coloured(card, score, about.column) if in_colour else marked(card, score, about.column)
             lines += [heading(score, width), *shown.split("\n"), ""]
         sink.write(lines)
-    sink.write(legend(about, in_colour=in_colour))
+    sink.write(legend(about, in_colour=in_colour) if output else in_room(legend(about, in_colour=in_colour)))
     sink.close()
 
 
@@ -289,7 +289,7 @@ def _write_csv(start: Start, about: "About", made: "Iterable[Card]", output: Pat
     import pyarrow as pa
 
     rows = [row for card in made for row in text_rows(card, about.column)]
-    write_rows(pa.Table.from_pylist(rows), Format.csv, output, note=start.console.note)
+    write_rows(pa.Table.from_pylist(rows), Format.csv, output, formulas=None, note=start.console.note)
 
 
 def _write(text: str, output: Path | None) -> None:

@@ -84,6 +84,7 @@ def steer(
 
     from emotion_cli import pipeline
     from warehouse.catalog import Catalog
+    from warehouse.library import queries
 
     settings, console, store, rows = start.settings, start.console, start.store, start.rows
     chosen = Steering(
@@ -106,7 +107,7 @@ def steer(
     outcome = pipeline.run(job, stages)
     catalog, ids = Catalog(store), [task.writes.name.partition("=")[2] for task in outcome.tasks]
     query, columns = ("steering_predictions_by_emotion", PREDICTED) if screen else ("steering_verdicts_by_emotion", VERDICTS)
-    rows.write(catalog.select(query, columns, run_id=ids))
+    rows.write(catalog.select(query, columns, run_id=ids), queries()[query].grain)
     console.note(
         f"{counted(len(outcome.done), 'run')} done, {len(outcome.left)} up to date; see: emo sql steering_effects_by_alpha"
     )

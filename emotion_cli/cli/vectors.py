@@ -53,6 +53,7 @@ def vectors(start: Start, best: Best = False) -> None:
     if best:
         from emotion_cli.measures.directions import METHODS
         from warehouse.catalog import Catalog
+        from warehouse.library import queries
 
         found = rows_of_vectors(Catalog(store), BEST, COLUMNS, settings, job.listed)
         if not found.num_rows and METHODS[settings.method].classifies:
@@ -60,6 +61,6 @@ def vectors(start: Start, best: Best = False) -> None:
                 f"{settings.method} has no null, so no layer is called the best; see: emo sql direction_quality_by_method"
             )
             return
-        rows.write(found)
+        rows.write(found, queries()[BEST].grain)
     made = outcome.of("vectors")
     console.note(f"{len(made.done)} done, {len(made.left)} up to date; see: emo sql vector_norms_by_layer")

@@ -115,17 +115,27 @@ def refuse_unknown_settings(store: Store, settings: Settings, extractions: Seque
             raise unknown(option, label, shown, hint="emo datasets list")
 
 
-def refuse_unknown_layers(store: Store, settings: Settings, extractions: Iterable[Extraction]) -> None:
-    """UsageError for a layer beyond a model's last one; MissingError for one of which no activations were kept."""
+def refuse_layers_beyond(store: Store, settings: Settings, extractions: Iterable[Extraction]) -> None:
+    """UsageError for a layer beyond the last one of a model whose depth the store knows."""
     option = _source(settings, "layer")
     for extraction in extractions:
-        n_layers, stored = depth(store, extraction), layers_of(store, extraction)
-        for layer in layer_numbers(settings.layer, n_layers):
-            if n_layers is not None and layer > n_layers:
+        n_layers = depth(store, extraction)
+        for layer in layer_numbers(settings.layer, n_layers) if n_layers is not None else ():
+            if layer > n_layers:
                 raise UsageError(
                     f"{option}: {layer} is not a layer of {extraction.model}, 0 to {n_layers}",
                     hint=f"--layer 0-{n_layers}",
+                    instead=(str(layer), f"0-{n_layers}"),
                 )
+
+
+def refuse_unknown_layers(store: Store, settings: Settings, extractions: Sequence[Extraction]) -> None:
+    """UsageError for a layer beyond a model's last one; MissingError for one of which no activations were kept."""
+    refuse_layers_beyond(store, settings, extractions)
+    option = _source(settings, "layer")
+    for extraction in extractions:
+        stored = layers_of(store, extraction)
+        for layer in layer_numbers(settings.layer, depth(store, extraction)):
             if stored and layer not in stored and extraction.has_activations:
                 raise MissingError(
                     f"{option}: layer {layer} of {extraction.subject} is not in the store",
@@ -228,6 +238,7 @@ def _refuse_layers_of_none(store: Store, settings: Settings) -> None:
             raise UsageError(
                 f"{option}: {layer} is not a layer of {', '.join(models) or 'these models'}, 0 to {deepest}",
                 hint=f"--layer 0-{deepest}",
+                instead=(str(layer), f"0-{deepest}"),
             )
         if layer not in stored:
             raise MissingError(f"{option}: layer {layer} is not in the store", hint=f"emo extract --layer {layer}")

@@ -238,6 +238,11 @@ def token_texts(
         loaded, tokens.ids, directions, strategy=strategy, batch_tokens=reader.batch_tokens, progress=progress
     )
     characters = characters_of(loaded, texts, tokens.ids, chat_template=job.settings.chat_template)
+    if any(spans[0] for spans in characters):
+        job.listener.note(
+            f"{scoring.extraction.model}: no BOS token stands first, so the first token of each text has no number: "
+            "the state at position 0 hardly depends on the text"
+        )
     return [
         TokenText(
             name, text, spans[1:], {layer: Projected(*(part[1:] for part in at_layer)) for layer, at_layer in layers.items()}
