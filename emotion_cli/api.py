@@ -18,7 +18,10 @@ Names = str | Iterable[str] | None
 
 
 class Results:
-    """The tables and bundled queries of one store, as polars frames."""
+    """The tables and bundled queries of one store, as polars frames; `open` gives one.
+
+    It shows what was committed when it was opened: open it again after a command has written. It writes nothing.
+    """
 
     def __init__(self, folder: str | Path) -> None:
         from warehouse.catalog import Catalog
@@ -29,7 +32,11 @@ class Results:
         self._catalog = Catalog(Store(Path(folder)))
 
     def sql(self, query: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> "pl.DataFrame":
-        """The rows of one SELECT over tables and bundled queries, or of a bundled query by name; QueryError for a faulty one."""
+        """The rows of one SELECT over tables and bundled queries, or of a bundled query by name; QueryError for a faulty one.
+
+        `values` are those of `?` in their order, or of `$name` by name. `show tables` and `describe vectors` work, too. Macros:
+        `cosine(a, b)` and `l2_norm(a)` of vectors.
+        """
         import polars as pl
 
         from warehouse.library import queries
@@ -47,9 +54,10 @@ class Results:
         method: Names = "mean_difference",
         pooling: Names = "last",
     ) -> "pl.DataFrame":
-        """Emotion vectors, one a row; UsageError for a value that no stored vector has.
+        """Emotion vectors, one a row with all columns of table `vectors`; UsageError for a value that no stored vector has.
 
-        Where all have one width, `["vector"].to_numpy()` is float32 [row, d_model].
+        Each argument is one value, several, or None for all: `layer=18`, `layer=[12, 18]`, `method=None`. Rows are sorted by
+        column, from the left. Where all vectors have one width, `["vector"].to_numpy()` is float32 [row, d_model].
         """
         import polars as pl
 
@@ -84,11 +92,14 @@ def open(store: str | Path = "store") -> Results:
 
 
 def read(
-    texts: Iterable[str], *, model: str, layers: Iterable[int] | None = None, pooling: str = "last", **settings: Any
+    texts: Iterable[str], *, model: str, layers: int | Iterable[int] | None = None, pooling: str = "last", **settings: Any
 ) -> "np.ndarray":
     """Residual stream of each text under a model, float32 [layer, text, d_model]; every layer if `layers` is not given.
 
-    `model` is a Hub id, a folder, a .gguf file or an alias. `settings` are those of `emo extract` by name: `dtype`, `bos`, ...
+    `model` is a Hub id, a folder, a .gguf file or an alias. Layer 0 is the embeddings, layer k what block k leaves.
+    `pooling` says which tokens count: last, the last one; mean, all but the first; content, those of the last word.
+    `settings` are those of `emo extract` by name, such as `dtype="bfloat16"`, `bos="never"`, `device="cuda"`. The model is
+    loaded anew by each call, so give all texts at once.
     UsageError for an argument that cannot be used, and for a text without a token that the pooling reads.
     """
     from emotion_cli.job.extractions import CONTENT
@@ -131,7 +142,7 @@ def _texts(texts: Iterable[str]) -> list[str]:
     return prompts
 
 
-def _layers(loaded: "LoadedModel", layers: Iterable[int] | None) -> list[int]:
+def _layers(loaded: "LoadedModel", layers: int | Iterable[int] | None) -> list[int]:
     every = list(range(loaded.n_layers + 1))
     if layers is None:
         return every

@@ -31,11 +31,11 @@ from emotion_cli.job.known import (
 from emotion_cli.job.listener import Listener
 from emotion_cli.job.scoring import Scoring
 from emotion_cli.job.sources import find_sources, refuse_other_weights, refuse_taken_names, template_of, with_controls
-from emotion_cli.job.steering import Steering
+from emotion_cli.job.steering import Steering, Writing
 from emotion_cli.job.variants import refuse_uncompared
 from emotion_cli.models.sources.embedded import EMBEDDED
 from emotion_cli.settings import Settings
-from emotion_cli.stages import STAGES, Stage, heads, lens, score, steer
+from emotion_cli.stages import STAGES, Stage, heads, lens, score, steer, write
 from emotion_cli.stages.audit import tokens_by_label
 from emotion_cli.wording import counted
 from warehouse.store import Store
@@ -87,6 +87,12 @@ def steering(chosen: Steering) -> list[Stage]:
     """The stage that changes models, as asked."""
     (stage,) = (stage for stage in STAGES if stage.name == "steer")
     return [replace(stage, tasks=partial(steer.tasks_of, steering=chosen))]
+
+
+def writing(chosen: Steering, texts: Writing) -> list[Stage]:
+    """The stage that lets changed models write."""
+    tables = ("steering_runs", "residual_norms", "steered_texts")
+    return [Stage("steer", ("prompts", "activations"), tables, partial(write.tasks_of, steering=chosen, writing=texts), 60)]
 
 
 def refuse_other_roles(store: Store, datasets: Collection[str], on: Collection[str]) -> None:

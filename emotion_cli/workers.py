@@ -7,14 +7,18 @@ import os
 import signal
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import count
 from multiprocessing import active_children, get_context, parent_process
 from multiprocessing.connection import wait
+from multiprocessing.util import Finalize
 from pathlib import Path
 from threading import Thread
 
+from emotion_cli.errors import EmoError
 from emotion_cli.job.extractions import Extraction
 from emotion_cli.job.job import Job, Task
 from emotion_cli.job.listener import Silence
@@ -84,9 +88,27 @@ class Workers:
             # a process that is forked from one with threads of other libraries may wait for them for ever
             self._pool = ProcessPoolExecutor(cores(), mp_context=get_context("spawn"), initializer=_begin)
         order = Order(next(self._numbers), stage, job.store.root, job.settings, tuple(job.extractions), frozenset(job.forced))
-        waiting = {self._pool.submit(_do, order, task.writes): task for task in tasks}
-        for future in as_completed(waiting):
-            yield waiting[future], future.result()
+        with _interrupts_later():
+            waiting = {self._pool.submit(_do, order, task.writes): task for task in tasks}
+        try:
+            for future in as_completed(waiting):
+                yield waiting[future], future.result()
+        except BrokenProcessPool as error:
+            raise EmoError(
+                "a process that did a part of the work was killed, as the system does where memory runs out; "
+                "what was finished is kept",
+                hint="free memory, then rerun the command",
+            ) from error
+
+
+@contextmanager
+def _interrupts_later() -> Iterator[None]:
+    """While open, Ctrl-C waits; processes that are started meanwhile begin so, and would else say a word of their own."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _begin() -> None:
@@ -96,6 +118,9 @@ def _begin() -> None:
     threadpool_limits(1)
     # Ctrl-C ends it without a word; finished parts are kept
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    # at the end of Python, libraries that were loaded beside each other print pages of what they still hold
+    Finalize(None, os._exit, (0,), exitpriority=-1)
     Thread(target=_end_with_parent, daemon=True).start()
 
 

@@ -4,9 +4,7 @@ import contextlib
 import errno
 import os
 import re
-import tempfile
 from collections.abc import Iterable, Mapping, Sequence
-from glob import escape
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -137,44 +135,6 @@ def _is_of_a_file(error: Exception, text: str) -> bool:
     return isinstance(error, duckdb.InvalidInputException) and ".parquet" in text
 
 
-def write_database(store: Store, path: Path, *, materialize: bool = False) -> None:
-    """Write a DuckDB file with the same tables and queries for DuckDB 1.3 and later, replacing `path` in one rename.
-
-    Its views read the folders of the store, with rows that come later; with `materialize` the file holds the rows, and can be
-    moved. StoreError where a part of the store cannot be read.
-    """
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".tmp-") as folder:
-        temporary = Path(folder) / path.name
-        with duckdb.connect() as connection:
-            connection.execute(f"attach {literal(temporary)} as emo (storage_version 'v1.2.0')")
-            connection.execute("use emo")
-            declare_macros(connection)
-            for table in TABLES.values():
-                _write_table(connection, store, table, materialize=materialize)
-            _declare_queries(connection, queries().values())
-            _comment_all(connection)
-        temporary.replace(path)
-
-
-def _write_table(connection: duckdb.DuckDBPyConnection, store: Store, table: Table, *, materialize: bool) -> None:
-    for attempts_left in reversed(range(TRIES)):
-        paths, broken = _sorted_out(store.partitions(table.name))
-        if broken:
-            raise StoreError(next(iter(broken.values())), hint="emo verify --repair")
-        folders = store.root.resolve() / table.name
-        # folders hold the current parts and nothing else
-        pattern = "/".join([escape(str(folders)), *(f"{key}=*" for key in table.partition_by), "*.parquet"])
-        select = table_select(table, paths if materialize or not paths else [pattern])
-        try:
-            connection.execute(f'create {"table" if materialize else "view"} "{table.name}" as {select}')
-        except duckdb.Error as error:
-            # a writer has moved or removed a file meanwhile
-            if not attempts_left or all(path.exists() for path in paths):
-                raise StoreError(f"a file of the store cannot be read: {error}", hint="emo verify --repair") from error
-        else:
-            return
-
-
 def declare(
     connection: duckdb.DuckDBPyConnection, store: Store, *, comments: bool = False, text: str | None = None
 ) -> list[Path]:
@@ -186,14 +146,15 @@ def declare(
     # queries are bound to empty tables of the same types: that opens no file, so no writer can be in the way
     for table in TABLES.values():
         _declare_table(connection, table, (), {})
-    _declare_queries(connection, queries().values() if text is None else mentioned(text))
+    declare_queries(connection, queries().values() if text is None else mentioned(text))
     paths = [path for table in TABLES.values() for path in _declare_files(connection, store, table)]
     if comments:
-        _comment_all(connection)
+        comment_all(connection)
     return paths
 
 
-def _declare_queries(connection: duckdb.DuckDBPyConnection, chosen: Iterable[Query]) -> None:
+def declare_queries(connection: duckdb.DuckDBPyConnection, chosen: Iterable[Query]) -> None:
+    """Create a view for each of these queries, which come after those that they read."""
     for query in chosen:
         connection.execute(f'create or replace view "{query.name}" as {query.sql}')
 
@@ -201,7 +162,7 @@ def _declare_queries(connection: duckdb.DuckDBPyConnection, chosen: Iterable[Que
 def _declare_files(connection: duckdb.DuckDBPyConnection, store: Store, table: Table) -> list[Path]:
     """Create a table's view over its files, again while a writer moves or removes one of them; the files."""
     for _ in range(TRIES - 1):
-        paths, broken = _sorted_out(store.partitions(table.name))
+        paths, broken = sorted_out(store.partitions(table.name))
         try:
             _declare_table(connection, table, paths, broken)
         except duckdb.Error:
@@ -210,14 +171,15 @@ def _declare_files(connection: duckdb.DuckDBPyConnection, store: Store, table: T
         else:
             return paths
     # a file is not a Parquet file: look at each
-    paths, broken = _sorted_out(store.partitions(table.name), footers=True)
+    paths, broken = sorted_out(store.partitions(table.name), footers=True)
     _declare_table(connection, table, paths, broken)
     return paths
 
 
-def _comment_all(connection: duckdb.DuckDBPyConnection) -> None:
+def comment_all(connection: duckdb.DuckDBPyConnection) -> None:
+    """Comment every table, bundled query and column with its sentence."""
     for table in TABLES.values():
-        _comment(connection, table.name, table.doc, {column.name: column.doc for column in table.columns})
+        comment(connection, table.name, table.doc, {column.name: column.doc for column in table.columns})
     for query in queries().values():
         # a name means the same everywhere, unless a query, or one that it reads, says what it means there
         inherited = [queries()[source].columns for source in query.reads if source in queries()]
@@ -225,7 +187,7 @@ def _comment_all(connection: duckdb.DuckDBPyConnection) -> None:
         for columns in (*inherited, query.columns):
             known.update(columns)
         names = [row[0] for row in connection.execute(f'describe "{query.name}"').fetchall()]
-        _comment(connection, query.name, query.doc, {name: known[name] for name in names if name in known})
+        comment(connection, query.name, query.doc, {name: known[name] for name in names if name in known})
 
 
 def declare_macros(connection: duckdb.DuckDBPyConnection) -> None:
@@ -246,7 +208,7 @@ class _Sorted(NamedTuple):
     broken: dict[Partition, str]
 
 
-def _sorted_out(partitions: Iterable[Partition], *, footers: bool = False) -> _Sorted:
+def sorted_out(partitions: Iterable[Partition], *, footers: bool = False) -> _Sorted:
     """The files of the partitions that can be read, and the faults of the others."""
     partitions_sorted = _Sorted([], {})
     for partition in partitions:
@@ -310,7 +272,8 @@ def _failing(partition: Partition, message: str) -> str:
     return f"select {', '.join(columns)} from range(1) as t(i) where case when i >= 0 then {failing} is null else true end"
 
 
-def _comment(connection: duckdb.DuckDBPyConnection, name: str, doc: str, columns: Mapping[str, str]) -> None:
+def comment(connection: duckdb.DuckDBPyConnection, name: str, doc: str, columns: Mapping[str, str]) -> None:
+    """Comment a table or view and its columns."""
     (kind,) = connection.execute("select table_type from information_schema.tables where table_name = ?", [name]).fetchall()
     connection.execute(f'comment on {"view" if kind == ("VIEW",) else "table"} "{name}" is {literal(doc)}')
     for column, text in columns.items():

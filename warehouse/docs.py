@@ -98,7 +98,7 @@ def _measures(table: Table) -> str:
 
 
 def _values(column: str) -> str:
-    others = " It holds labels or numbers beside these." if column in OPEN else ""
+    others = " It holds other names or numbers, too." if column in OPEN else ""
     holders = ", ".join(f"`{table.name}`" for table in TABLES.values() if column in table.column_names)
     rows = [(f"`{value}`", doc) for value, doc in VALUES[column].items()]
     return f"### {column}\n\n{COLUMNS[column].doc}{others} In {holders}.\n\n" + _grid(("value", "about"), rows)

@@ -179,13 +179,19 @@ COLUMNS = _columns(
     Column("median", _REAL, "Median length of the states."),
     Column("n_sinks", _COUNT, "Tokens left out of the mean: longer than 5 medians.", "tokens"),
     Column(
-        "direction", _TEXT, "What was added: an emotion's name, its direction, or `permuted`: a direction of permuted labels."
+        "direction",
+        _TEXT,
+        "What was added: an emotion's name, its direction; `permuted`: a direction of permuted labels; `unchanged`: nothing.",
     ),
     Column("draw", _COUNT, "Number of the draw; NULL for the direction itself."),
     Column("alpha", _REAL, "How much was added, in multiples of `unit`; NULL for the first-order effect."),
     Column("log_prob", _REAL, "Mean logarithm of the probability of the text's tokens behind the first.", "nats a token"),
     Column("log_prob_base", _REAL, "The same of the unchanged model.", "nats a token"),
     Column("kl", _REAL, "Mean divergence of the changed model's predictions from the unchanged model's.", "nats a token"),
+    Column("sample", _COUNT, "Number of the text; texts of one number are drawn with the same random numbers.", "texts"),
+    Column("temperature", _REAL, "Divides the logits before a token is drawn; NULL where the likeliest token is taken."),
+    Column("nll_base", _REAL, "Minus the mean log-probability of the written tokens under the unchanged model.", "nats a token"),
+    Column("distinct_pairs", _REAL, "Different pairs of neighbouring tokens, as a share of all pairs; low where a text repeats."),
     # what activations look like
     Column("top3_variance_share", _REAL, "Share of the variance of the prompts' rows that lies in three dimensions."),
     Column("sink_share", _REAL, "Share of pooled positions with a norm above 5 times the median token's."),
@@ -548,6 +554,15 @@ TABLES: dict[str, Table] = {
             value_columns=("dataset", "model", "log_prob", "log_prob_base", "n_tokens", "kl"),
             nullable=frozenset({"emotion", "control", "draw"}),
         ),
+        Table(
+            "steered_texts",
+            About.run,
+            "What a model writes behind the run's prefix while a direction is added; a sample to look at, not a measurement.",
+            grain=(*("run_id", "method", "reference", "pooling", "layer", "emotion", "direction", "draw", "alpha"), "sample"),
+            partition_by=_BY_RUN,
+            value_columns=("dataset", "model", "temperature", "text", "n_tokens", "nll_base", "distinct_pairs"),
+            nullable=frozenset({"emotion", "draw", "temperature", "nll_base", "distinct_pairs"}),
+        ),
         _statistics(
             "steering_statistics",
             About.run,
@@ -660,7 +675,7 @@ def _joins() -> Iterable[Join]:
                 yield Join(table.name, "extractions", ((name, "extraction_id"),))
         if table.name != "vectors" and set(_VECTOR_GRAIN) <= set(table.column_names):
             yield Join(table.name, "vectors", same_vector)
-        if table.name in ("residual_norms", "steering_effects", "steering_statistics"):
+        if table.name in ("residual_norms", "steering_effects", "steering_statistics", "steered_texts"):
             yield Join(table.name, "steering_runs", (("run_id", "run_id"),))
     of_prompts = (("dataset", "dataset"), ("prompts_sha256", "prompts_sha256"))
     yield Join("activations", "prompts", (*of_prompts, ("prompt_id", "prompt_id")), through="extractions")

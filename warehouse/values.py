@@ -1,7 +1,7 @@
 """What the values of enumerated columns mean: the only copy of these sentences; docs/schema.md and `emo tables` show them.
 
 A measure's name may mean another thing in another table, so measures stand by table. In the other columns a value means the same
-everywhere. Columns in `OPEN` hold labels that a user chooses, too.
+everywhere. Columns in `OPEN` hold names that a user chooses, too.
 """
 
 from collections.abc import Mapping
@@ -146,6 +146,7 @@ VALUES: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "permuted_normal": "The limit of permuted labels with many prompts, where means are normal.",
             "permuted_sample": "Labels permuted in a sample of whole topics, brought to the number of all prompts.",
             "paired": "Topics or prompts of one model paired at random with those of the other.",
+            "paired_sample": "Prompts of a sample paired at random, brought to the number of all prompts.",
             "sign_flips": "Random signs of a direction's coordinates.",
             "gaussian": "Random Gaussian directions.",
             "fixed": "One stated value, in `null_mean`; there is no distribution and no p-value of permutations.",
@@ -193,7 +194,8 @@ VALUES: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "add": "Alpha times the direction is added to the residual stream.",
         },
         "direction": {
-            "permuted": "A direction of permuted labels; any other value is the emotion whose direction was added.",
+            "permuted": "A direction of permuted labels.",
+            "unchanged": "Nothing was added; any other value is the emotion whose direction was added.",
         },
         "positions": {
             "all": "All tokens but the first are changed.",
@@ -222,8 +224,8 @@ VALUES: Mapping[str, Mapping[str, str]] = MappingProxyType(
 )
 """The values of each other enumerated column."""
 
-OPEN = frozenset({"reference", "direction", "place"})
-"""Columns that hold labels or numbered places beside these values."""
+OPEN = frozenset({"pooling", "reference", "direction", "place"})
+"""Columns that hold labels, names of imported poolings, or numbered places, too."""
 
 
 def values_of(table: str, column: str) -> Mapping[str, str]:

@@ -10,7 +10,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from warehouse import protocol, schema
+from warehouse import database, protocol, schema
 from warehouse.catalog import declare_macros, table_select
 from warehouse.disk import TEMPORARY, file_sha256
 from warehouse.errors import HeldError, NewerError, StoreError
@@ -101,23 +101,24 @@ def _unless_changed(work: Callable[[], list[Fault]]) -> list[Fault]:
 
 
 class Note(NamedTuple):
-    """What is no fault, and may be good to know: a folder, and a sentence."""
+    """What is no fault, and may be good to know: a folder or file, and a sentence."""
 
     folder: Path
     text: str
 
 
 def notes(store: Store) -> list[Note]:
-    """Incomplete work, what killed commands left outside of the data folders, and outdated pages and pictures."""
+    """Incomplete work, what killed commands left outside of the data folders, and outdated pages, pictures and DuckDB files."""
     partitions = [partition for table in TABLES for partition in store.folders(table)]
     of_partitions = [Note(partition.folder, text) for partition in partitions for text in _sentences(partition)]
     artifacts = [Folders(folder, folder) for folder in store.artifact_folders()]
     outdated = {fault.file for fault in _of_origins(store, artifacts)}
     # many variants have many folders of figures: one line for all that lie together
     n_by_kind = Counter(store.root.joinpath(*folder.relative_to(store.root).parts[:1]) for folder in outdated)
-    return of_partitions + [
+    of_artifacts = [
         Note(folder, OUTDATED if n == 1 else f"{n} folders in it: {OUTDATED}") for folder, n in sorted(n_by_kind.items())
     ]
+    return of_partitions + of_artifacts + [Note(*file) for file in database.outdated(store)]
 
 
 OUTDATED = "made before the last changes of the store; the same emo run, emo report or emo track makes it again"

@@ -19,12 +19,12 @@ Overwrite = Annotated[bool, typer.Option("--force", help="Overwrite the file.")]
 @takes("store", needs_store="yes")
 def catalog(start: Start, file: File = None, materialize: Materialize = False, force: Overwrite = False) -> None:
     """Write a DuckDB file with all tables and queries, for any DuckDB client, and print its path."""
-    path = file or start.settings.store / "emo.duckdb"
+    from warehouse.database import FILE, write_database
+
+    path = file or start.settings.store / FILE
     if path.exists() and not (force and path.is_file()):
         raise UsageError(f"{path}: already exists", hint="--force overwrites it" if path.is_file() else "name a file")
     if not path.parent.is_dir():
         raise UsageError(f"{path}: there is no folder {path.parent}", hint=f"mkdir -p {path.parent}")
-    from warehouse.catalog import write_database
-
     write_database(start.store, path, materialize=materialize)
     write_lines([str(path)])

@@ -24,8 +24,8 @@ EXAMPLES: Mapping[str, tuple[tuple[str, str], ...]] = {
         ("The pairs of one emotion", "emo compare -d baseline -m smollm2-135m -e anger"),
     ),
     "steer": (
-        ("What adding directions would do at each layer", "emo steer -d baseline -m smollm2-135m --screen"),
         ("Add them at the best layer", "emo steer -d baseline -m smollm2-135m --alpha 0.1,0.2 --controls 39"),
+        ("Texts to look at", "emo steer -d baseline -m smollm2-135m --write 1 --prefix 'Today I' --tokens 20 --alpha 0.1"),
     ),
     "plot": (
         ("All figures of one model", "emo plot -d baseline -m smollm2-135m"),

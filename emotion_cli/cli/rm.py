@@ -43,6 +43,7 @@ def rm(
     console, store = start.console, start.store
     from emotion_cli.job.known import names_of, refuse_not_made, refuse_unknown_names
     from emotion_cli.prompts.shipped import shipped_sets
+    from warehouse.database import outdated
     from warehouse.removal import Filters, left_stale, models_besides, remove, to_remove
 
     if not (dataset or model or extraction):
@@ -88,6 +89,8 @@ def rm(
             else "emo track logs a new run; the logged run stays"
         )
         console.note(f"{folder}: the {kind} still shows what was removed; {then}")
+    for file, sentence in outdated(store):
+        console.note(f"{file}: {sentence}")
     for name in dataset or ():
         if name in shipped_sets() and not model:
             console.note(f"{name} ships with emo: the next run that needs it writes it into the store again")

@@ -7,7 +7,7 @@ import typer
 
 from emotion_cli.cli.options import MODEL_TO_RUN, DryRun, Force, Start, takes
 from emotion_cli.errors import UsageError
-from emotion_cli.job.steering import ALPHAS, BEST, CONTROLS, NORM, VECTOR, Steering
+from emotion_cli.job.steering import ALPHAS, BEST, CONTROLS, NORM, TOKENS, VECTOR, Steering, Writing
 from emotion_cli.suggestions import unknown
 from emotion_cli.wording import counted
 
@@ -32,7 +32,15 @@ VERDICTS = (
     *("dataset", "model", "test_dataset", "reference", "emotion", "layer", "alpha", "effect", "ci_low", "ci_high", "null_high"),
     *("q_value", "effect_own", "damage_kl", "linearity", "verdict"),
 )
+WRITTEN = ("dataset", "model", "reference", "emotion", "direction", "alpha", "sample", "nll_base", "distinct_pairs", "text")
 """Columns that are printed."""
+
+SHOWN = {
+    "predictions": ("steering_predictions_by_emotion", PREDICTED, "steering_effects_by_alpha"),
+    "verdicts": ("steering_verdicts_by_emotion", VERDICTS, "steering_effects_by_alpha"),
+    "texts": ("steered_texts_by_alpha", WRITTEN, "steered_texts_by_alpha"),
+}
+"""The query, the columns that are printed, and where to go on."""
 
 On = Annotated[list[str] | None, typer.Option("--on", help="Test set whose texts are read, repeatable; heldout if not given.")]
 LayerOption = Annotated[
@@ -62,6 +70,15 @@ Prefix = Annotated[str | None, typer.Option("--prefix", metavar="TEXT|FILE", hel
 Controls = Annotated[
     int, typer.Option("--controls", min=39, help=f"Directions of permuted labels that are added, too. Default: {CONTROLS}.")
 ]
+Write = Annotated[
+    int | None,
+    typer.Option("--write", metavar="N", min=1, help="Write N texts behind --prefix under each direction and alpha; no test."),
+]
+Tokens = Annotated[int, typer.Option("--tokens", min=1, help="Tokens of a written text at most.")]
+Temperature = Annotated[
+    float | None,
+    typer.Option("--temperature", metavar="NUMBER", help="Draw tokens at this temperature; the likeliest is taken if not given."),
+]
 Screen = Annotated[bool, typer.Option("--screen", help="Predict effects to first order, at every layer, and add nothing.")]
 
 
@@ -76,6 +93,9 @@ def steer(
     prefix: Prefix = None,
     controls: Controls = CONTROLS,
     screen: Screen = False,
+    write: Write = None,
+    tokens: Tokens = TOKENS,
+    temperature: Temperature = None,
     force: Force = False,
     dry_run: DryRun = False,
 ) -> None:
@@ -96,21 +116,40 @@ def steer(
         controls=controls,
         finite=not screen,
     )
-    datasets, tests = settings.dataset or ("extended",), tuple(on or ("heldout",))
+    writing = _writing(write, tokens, temperature, chosen, on)
+    datasets = settings.dataset or ("extended",)
+    tests = tuple(on or ("heldout",)) if writing is None else ()
     pipeline.refuse_other_roles(store, datasets, tests)
     settings = replace(settings, dataset=(*datasets, *tests))
     job = pipeline.job_with_models(store, settings, console, forced={"steer"} if force else (), write=not dry_run)
-    stages = pipeline.steering(chosen)
+    stages = pipeline.steering(chosen) if writing is None else pipeline.writing(chosen, writing)
     if dry_run:
         rows.write_records([step.row() for step in pipeline.plan(job, stages)])
         return
     outcome = pipeline.run(job, stages)
     catalog, ids = Catalog(store), [task.writes.name.partition("=")[2] for task in outcome.tasks]
-    query, columns = ("steering_predictions_by_emotion", PREDICTED) if screen else ("steering_verdicts_by_emotion", VERDICTS)
+    shown = "predictions" if screen else "verdicts" if writing is None else "texts"
+    query, columns, see = SHOWN[shown]
     rows.write(catalog.select(query, columns, run_id=ids), queries()[query].grain)
-    console.note(
-        f"{counted(len(outcome.done), 'run')} done, {len(outcome.left)} up to date; see: emo sql steering_effects_by_alpha"
-    )
+    console.note(f"{counted(len(outcome.done), 'run')} done, {len(outcome.left)} up to date; see: emo sql {see}")
+
+
+def _writing(n: int | None, tokens: int, temperature: float | None, chosen: Steering, on: list[str] | None) -> Writing | None:
+    """What is to be written; None where texts are read, UsageError where options do not go together."""
+    if n is None:
+        if temperature is not None:
+            raise UsageError("--temperature: nothing is written", hint="--write 3 --prefix TEXT --temperature 0.8")
+        return None
+    if chosen.prefix is None:
+        raise UsageError("--write: nothing stands before what is written", hint=f"--write {n} --prefix 'Today I'")
+    if on or not chosen.finite:
+        option = "--on" if on else "--screen"
+        raise UsageError(f"{option}: written texts test nothing", hint=f"a run of its own with {option}, without --write")
+    if temperature is not None and not 0 < temperature < 10:
+        raise UsageError(f"--temperature: {temperature:g} is not between 0 and 10", hint="--temperature 0.8")
+    if n > 1 and temperature is None:
+        raise UsageError(f"--write {n}: without a temperature all would be the same text", hint=f"--write {n} --temperature 0.8")
+    return Writing(n, tokens, temperature)
 
 
 def _alphas(text: str) -> tuple[float, ...]:

@@ -42,10 +42,13 @@ class PartWriter:
         choice: "Choice",
         words: WordList,
         listener: Listener,
+        measured: Sequence[int] = (),
     ) -> None:
         self.partition, self.extraction, self.reader, self.loaded = partition, extraction, reader, reader.loaded
         self.prompts, self.tokens, self.choice, self.words, self.listener = prompts, tokens, choice, words, listener
         self.ids, self.recipe = tokens.ids, self._recipe()
+        self._measured = measured
+        self._norms: dict[tuple[int, ...], dict[int, np.ndarray]] = {}
 
     def _recipe(self) -> str:
         """The inputs of a part: after a change of them it is not reused, because its bytes could differ."""
@@ -87,12 +90,24 @@ class PartWriter:
         with self.partition.new_part(group.part(chunk), self.recipe) as file:
             started = time.perf_counter()
             pooled = self.reader.pool(
-                self.tokens, self.choice, chunk, poolings=group.poolings, layers=group.layers, progress=advance
+                self.tokens,
+                self.choice,
+                chunk,
+                poolings=group.poolings,
+                layers=group.layers,
+                measured=[place - chunk.start for place in self._measured if place in chunk],
+                progress=advance,
             )
+            self._norms.setdefault(group.layers, {}).update({chunk[i]: norms for i, norms in pooled.norms.items()})
             file.cost["seconds"] += time.perf_counter() - started
             file.cost["n_tokens_computed"] += pooled.n_tokens_computed
             file.add(self._row_groups(group, chunk, pooled))
         return file.entry
+
+    def token_norms(self, layers: Sequence[int]) -> list[np.ndarray] | None:
+        """Norms [layer, token] of the states of each measured prompt; None unless all were read in this run, at these layers."""
+        norms = self._norms.get(tuple(layers), {})
+        return [norms[place] for place in self._measured] if set(self._measured) <= set(norms) else None
 
     def chunks(self, group: Group) -> list[range]:
         """The prompts of each part of a group."""

@@ -44,6 +44,8 @@ class Shared:
     topics: Sequence[str | None]
     clusters: Sequence[str | None] | None
     n_sampled: int | None = None
+    whole: "Shared | None" = None
+    """All of them, where these are a sample."""
 
     @property
     def numbers(self) -> np.ndarray:
@@ -82,7 +84,12 @@ def shared_prompts(job: Job, extractions: Sequence[Extraction], variant: Variant
     )
     clusters = None if member.clusters is None else [member.clusters[i] for i in chosen]
     return Shared(
-        [ids[i] for i in chosen], [labels[i] for i in chosen], [member.topics[i] for i in chosen], clusters, len(chosen)
+        [ids[i] for i in chosen],
+        [labels[i] for i in chosen],
+        [member.topics[i] for i in chosen],
+        clusters,
+        len(chosen),
+        Shared(ids, labels, *member),
     )
 
 

@@ -2,9 +2,10 @@
 
 import gc
 import json
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -117,11 +118,18 @@ def why(manifest: Manifest | None, inputs: Mapping[str, Any]) -> str:
     if manifest is None:
         return NOT_THERE
     changed = sorted(key for key in {*inputs, *manifest.inputs} if inputs.get(key) != manifest.inputs.get(key))
-    return f"changed: {', '.join(map(_readable, changed))}" if changed else ""
+    return f"changed: {', '.join(_shortly(changed))}" if changed else ""
+
+
+def _shortly(keys: Sequence[str]) -> Iterator[str]:
+    """Keys of inputs as a person reads them: several of one kind, such as folders of figures, are counted."""
+    for kind, of_kind in groupby(keys, key=lambda key: key.partition(" of ")[0]):
+        members = list(of_kind)
+        yield f"{len(members)} {kind}" if len(members) > 1 else _readable(members[0])
 
 
 def _readable(key: str) -> str:
-    """The key of an input as a person reads it: a folder of figures is named by its parts, divided by slashes."""
+    """A folder of figures is named by its parts, divided by slashes."""
     parts = key.removeprefix(FIGURES_OF)
     return FIGURES_OF + "/".join(json.loads(parts)) if parts != key else key
 

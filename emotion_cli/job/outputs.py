@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import groupby
+from itertools import combinations, groupby
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,8 +12,8 @@ from emotion_cli.job.controls import controls_of
 from emotion_cli.job.extractions import Extraction, extractions_of_test_sets
 from emotion_cli.job.job import FIGURES_OF, Job, fingerprint
 from emotion_cli.job.known import with_emotions
-from emotion_cli.job.selection import Parts, named, of_figures, variant_name
-from emotion_cli.job.variants import Variant, part_shown, shown_variant
+from emotion_cli.job.selection import Parts, named, of_figures, of_report, variant_name
+from emotion_cli.job.variants import Variant, part_shown, shown_variant, shown_variant_of, variants_of
 from emotion_cli.reporting.figures import CAPTIONS, described
 from emotion_cli.reporting.report import Picture
 from warehouse.artifacts import Artifacts
@@ -31,46 +31,47 @@ CROSS_MODEL = "cross_model"
 
 DATASET_SHIFT = "dataset_shift"
 
+WORDS = "more_than_words"
+"""Folder of the figure of all directions of a job, beside what knows words only."""
+
 
 class Figures(NamedTuple):
     """The figures of one folder, drawn or not: their subject, variant, place and inputs."""
 
     kind: str
-    """`model`, `cross_model` or `dataset_shift`: which figures they are."""
+    """`model`, `cross_model`, `dataset_shift` or `more_than_words`: which figures they are."""
     subject: str
     variant: Variant
     selected: Parts
     place: tuple[str, ...]
-    """Dataset, model (or CROSS_MODEL) and what else there is, as in the metrics' names."""
+    """Dataset, model (or CROSS_MODEL) and what else there is, as in the metrics' names; WORDS of all of a job."""
     extractions: Sequence[Extraction]
     reads: Mapping[str, Partition]
     root: Path
     """The folder of the store."""
 
     @property
-    def dataset(self) -> str:
-        """The dataset whose figures they are among."""
-        return self.place[0]
-
-    @property
     def parts(self) -> tuple[str, ...]:
         """The folder below the store's folder of figures, part by part, before it is quoted."""
-        dataset, model, *more = self.place
-        return (dataset, model, variant_name(self.variant), *more, *filter(None, [named(self.selected)]))
+        return (*self.place[:2], *self._below_the_model)
 
     @property
     def artifacts(self) -> Artifacts:
         """The folder: figures/DATASET/MODEL/VARIANT, below it what else it is of, and the selection where there is one."""
-        return self._below(self.parts)
+        return self._in(self._below_the_model)
 
     @property
     def former_artifacts(self) -> Artifacts:
         """The folder of earlier versions, whatever variant or selection it showed."""
-        return self._below(self.place)
+        return self._in(self.place[2:])
 
-    def _below(self, parts: Sequence[str]) -> Artifacts:
-        dataset, model, *more = parts
-        return Artifacts(self.root.joinpath("figures", quote(dataset), model if model == CROSS_MODEL else quote(model), *more))
+    @property
+    def _below_the_model(self) -> tuple[str, ...]:
+        return (variant_name(self.variant), *self.place[2:], *filter(None, [named(self.selected)]))
+
+    def _in(self, below: Sequence[str]) -> Artifacts:
+        above = (name if name == CROSS_MODEL else quote(name) for name in self.place[:2])
+        return Artifacts(self.root.joinpath("figures", *above, *below))
 
 
 def planned(job: Job) -> list[Figures]:
@@ -81,13 +82,14 @@ def planned(job: Job) -> list[Figures]:
         *(_of_model(job, extraction) for extraction in extractions),
         *(_across(job, members) for members in by_dataset if len(members) > 1),
         *(_of_shift(job, pair) for pair in dataset_pairs(job) if pair.a in extractions and pair.b in extractions),
+        *_beside_words(job, [extraction for extraction in extractions if extraction.has_activations]),
     ]
 
 
 def figures(job: Job) -> list[Figures]:
-    """The same, those of one dataset together: of each model, of two datasets, across models."""
-    order = list(dict.fromkeys(extraction.dataset for extraction in job.with_vectors))
-    return sorted(planned(job), key=lambda folder: (order.index(folder.dataset), folder.kind == CROSS_MODEL))
+    """The same, those of one dataset together: of each model, of two datasets, across models; the one of all directions last."""
+    order = [*dict.fromkeys(extraction.dataset for extraction in job.with_vectors), WORDS]
+    return sorted(planned(job), key=lambda folder: (order.index(folder.place[0]), folder.kind == CROSS_MODEL))
 
 
 def _of_model(job: Job, extraction: Extraction) -> Figures:
@@ -134,6 +136,19 @@ def _of_shift(job: Job, pair: DatasetPair) -> Figures:
         _vectors(job, extractions) | {"cross_dataset_statistics": pair.partition(job)},
         job.store.root,
     )
+
+
+def _beside_words(job: Job, extractions: Sequence[Extraction]) -> list[Figures]:
+    """The figure of all directions of a job; none where they have no variant in common."""
+    variant = (
+        shown_variant_of([variants_of(job, extraction) for extraction in extractions], job.settings) if extractions else None
+    )
+    if variant is None:
+        return []
+    selected = {name: values for name, values in of_report(job, variant).items() if name not in Variant._fields}
+    qualities = (extraction.partition(job.store, "vector_quality") for extraction in extractions)
+    reads = {f"vector_quality of {partition.keys['extraction_id']}": partition for partition in qualities}
+    return [Figures(WORDS, "all directions beside words", variant, selected, (WORDS,), extractions, reads, job.store.root)]
 
 
 def _vectors(job: Job, extractions: Iterable[Extraction]) -> dict[str, Partition]:
@@ -247,11 +262,15 @@ def figure_fingerprints(job: Job) -> dict[str, str | None]:
     return {name: manifest.fingerprint if manifest else None for name, manifest in manifests.items()}
 
 
-def _picture(path: str, svg: bytes, dataset: str) -> Picture:
-    kind, title, caption = described(svg)
+def _picture(path: str, svg: bytes, folder: Figures) -> Picture:
+    kind, _, caption = described(svg)
     known = CAPTIONS[kind]
     has_maps = bool(known.many) and caption == known.text(many=True)
-    return Picture(path, svg, kind, dataset, title.removeprefix(known.title).strip(), caption, has_maps)
+    models, datasets = (
+        _distinct(getattr(extraction, name) for extraction in folder.extractions) for name in ("model", "dataset")
+    )
+    pairs = [two for two in combinations(sorted(models), 2) if path.endswith(f"/{quote('_'.join((kind, *two)))}.png")]
+    return Picture(path, svg, kind, pairs[0] if pairs else tuple(models), tuple(datasets), caption, has_maps)
 
 
 def pictures(job: Job, page: Path) -> list[Picture]:
@@ -263,5 +282,5 @@ def pictures(job: Job, page: Path) -> list[Picture]:
             if entry.name.endswith(".svg"):
                 svg = folder.artifacts.folder / entry.name
                 png = Path(os.path.relpath(svg.with_suffix(".png"), page))
-                drawn.append(_picture(png.as_posix(), svg.read_bytes(), folder.dataset))
+                drawn.append(_picture(png.as_posix(), svg.read_bytes(), folder))
     return drawn

@@ -1,5 +1,6 @@
 """How models are changed along their directions: what is asked for, and the run that it is in the store."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -20,9 +21,15 @@ CONTROLS = 100
 METHOD = "mean_difference"
 """The method whose directions are in the unit of activations, so that they can be added to them."""
 
+TOKENS = 60
+"""Tokens of a written text at most: a few sentences."""
+
 NORM, VECTOR = "norm", "vector"
 ADD = "add"
 BEST, ALL = "best", "all"
+
+PERMUTED_DIRECTION, UNCHANGED = "permuted", "unchanged"
+"""What is added where it is no emotion's direction: one of permuted labels, or nothing."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +57,15 @@ class Steering:
         return list(chosen)
 
 
+@dataclass(frozen=True)
+class Writing:
+    """What is written: `n` texts under each direction and alpha, of at most `tokens`; greedy without a temperature."""
+
+    n: int
+    tokens: int = TOKENS
+    temperature: float | None = None
+
+
 class Run(NamedTuple):
     """One extraction's directions, tried on one test set in one way."""
 
@@ -66,21 +82,52 @@ class Run(NamedTuple):
     @property
     def run_id(self) -> str:
         """Content hash of all that says what was done; alphas, layers and references are added to a run."""
-        identity = {
-            "extraction_id": self.extraction.extraction_id,
-            "test_dataset": self.test.dataset,
-            "test_sha256": self.test.prompts_sha256,
-            "neutral": self.neutral,
-            "unit": self.steering.unit,
-            "positions": self.steering.positions,
-            "prefix": self.steering.prefix,
-            "operation": self.steering.operation,
-        }
-        return content_hash(identity)[:16]
+        tried = {"test_dataset": self.test.dataset, "test_sha256": self.test.prompts_sha256}
+        return _run_id(self.extraction, self.steering, self.neutral, tried)
 
     def partition(self, store: Store, table: str) -> Partition:
         """Its part of a table."""
-        return store.partition(table, dataset=self.extraction.dataset, model=self.extraction.model, run_id=self.run_id)
+        return _partition(store, table, self.extraction, self.run_id)
+
+
+class WritingRun(NamedTuple):
+    """One extraction's directions, under which its model writes behind one beginning; no test set is read."""
+
+    extraction: Extraction
+    steering: Steering
+    neutral: str
+    writing: Writing
+
+    @property
+    def subject(self) -> str:
+        """The name in messages."""
+        return f"{self.extraction.subject}, writing"
+
+    @property
+    def run_id(self) -> str:
+        """Content hash of all that says how texts were written; further ones, alphas, layers and references are added."""
+        written = {"tokens": self.writing.tokens, "temperature": self.writing.temperature}
+        return _run_id(self.extraction, self.steering, self.neutral, written)
+
+    def partition(self, store: Store, table: str) -> Partition:
+        """Its part of a table."""
+        return _partition(store, table, self.extraction, self.run_id)
+
+
+def _run_id(extraction: Extraction, steering: Steering, neutral: str, further: Mapping[str, object]) -> str:
+    identity = {
+        "extraction_id": extraction.extraction_id,
+        "neutral": neutral,
+        "unit": steering.unit,
+        "positions": steering.positions,
+        "prefix": steering.prefix,
+        "operation": steering.operation,
+    }
+    return content_hash(identity | dict(further))[:16]
+
+
+def _partition(store: Store, table: str, extraction: Extraction, run_id: str) -> Partition:
+    return store.partition(table, dataset=extraction.dataset, model=extraction.model, run_id=run_id)
 
 
 def runs(job: Job, steering: Steering) -> list[Run]:
@@ -88,17 +135,28 @@ def runs(job: Job, steering: Steering) -> list[Run]:
 
     MissingError where activations are not there.
     """
-    if not job.sources:
-        return []
     tests = [extraction for extraction in job.extractions if extraction.role == "test"]
-    chosen = []
-    for extraction in job.with_activations:
+    return [
+        Run(extraction, test, steering, job.settings.neutral)
+        for extraction in _with_directions(job)
+        for test in tests
+        if test.model == extraction.model
+    ]
+
+
+def writing_runs(job: Job, steering: Steering, writing: Writing) -> list[WritingRun]:
+    """Every train set under a model; MissingError where activations are not there."""
+    return [WritingRun(extraction, steering, job.settings.neutral, writing) for extraction in _with_directions(job)]
+
+
+def _with_directions(job: Job) -> list[Extraction]:
+    """Extractions that give directions, of models that can be run."""
+    chosen = job.with_activations if job.sources else []
+    for extraction in chosen:
         if depth(job.store, extraction) is None:
             hint = f"emo extract -d {extraction.dataset} -m {extraction.model}"
             raise MissingError(f"{extraction.subject}: its activations are not in the store", hint=hint)
-        of_model = [test for test in tests if test.model == extraction.model]
-        chosen += [Run(extraction, test, steering, job.settings.neutral) for test in of_model]
-    return chosen
+    return list(chosen)
 
 
 def variants_steered(settings: Settings, pooling: str) -> list[Variant]:

@@ -1,6 +1,6 @@
 """Batches to forward passes to pooled rows; whole [batch, token, d_model] stacks of all layers are never kept."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -31,13 +31,52 @@ class Read(NamedTuple):
 class Pooled(NamedTuple):
     """Activations float32 [layer, prompt, d_model] by pooling, which prompts have them [prompt], and tokens computed.
 
-    `batch_tokens` is the budget that was left: smaller than asked for when memory ran out.
+    `batch_tokens` is the budget that was left: smaller than asked for when memory ran out. `norms` [layer, token] are those
+    of the measured prompts' states, by prompt.
     """
 
     values: dict[str, np.ndarray]
     present: dict[str, np.ndarray]
     n_tokens_computed: int
     batch_tokens: int
+    norms: dict[int, np.ndarray]
+
+
+Forward = Callable[..., tuple[np.ndarray, np.ndarray | None]]
+"""From a model, a batch, reads, layers and `with_norms` to rows [layer, read, d_model] and norms [layer, row, node]."""
+
+
+class Passes:
+    """What batches gave that were run already, for when they come again; each is given once and then forgotten."""
+
+    def __init__(self) -> None:
+        self._kept: dict[Any, tuple[dict[tuple[int, ...], int], np.ndarray, np.ndarray | None]] = {}
+
+    def record(
+        self, loaded: "LoadedModel", batch: Batch, reads: Sequence[Read], layers: Sequence[int], *, with_norms: bool
+    ) -> tuple[np.ndarray, np.ndarray | None]:
+        """Run a batch and keep what it gives, with the norms of all nodes."""
+        rows, norms = _forward(loaded, batch, reads, layers, with_norms=True)
+        self._kept[_identity(batch, layers)] = {_place(read): i for i, read in enumerate(reads)}, rows, norms
+        return rows, norms if with_norms else None
+
+    def recall(
+        self, loaded: "LoadedModel", batch: Batch, reads: Sequence[Read], layers: Sequence[int], *, with_norms: bool
+    ) -> tuple[np.ndarray, np.ndarray | None]:
+        """What the same batch gave; it is run where it was not, or where other nodes were read."""
+        known, rows, norms = self._kept.pop(_identity(batch, layers), ({}, None, None))
+        if rows is None or not all(_place(read) in known for read in reads):
+            return _forward(loaded, batch, reads, layers, with_norms=with_norms)
+        return rows[:, [known[_place(read)] for read in reads]], norms if with_norms else None
+
+
+def _identity(batch: Batch, layers: Sequence[int]) -> tuple[Any, ...]:
+    """All that decides what a batch gives, but for the numbers of its prompts."""
+    return tuple(layers), tuple((tuple(row.tokens), tuple(row.parents)) for row in batch.rows)
+
+
+def _place(read: Read) -> tuple[int, ...]:
+    return read.row, *read.nodes
 
 
 class NotFiniteError(EmoError):
@@ -66,13 +105,16 @@ def pooled_activations(
     batch_tokens: int,
     strategy: str = "sorted",
     marks: Sequence[Marks] | None = None,
+    measured: Collection[int] = (),
     progress: Callable[[int, int], None] = lambda prompts, tokens: None,
     notify: Callable[[str], None] = lambda _: None,
+    forward: "Forward | None" = None,
 ) -> Pooled:
     """Pooled residual stream of each prompt at `layers`; memory is bounded by the number of prompts given at once.
 
     `marks` holds the token positions of each prompt's words, for the poolings that read them. Prompts with equal tokens are
-    computed once.
+    computed once. Of the prompts `measured` the norms of all tokens are kept, too.
+    `forward` runs a batch; else each is run.
     """
     unique, _ = distinct(ids)
     return pooled_batches(
@@ -83,8 +125,10 @@ def pooled_activations(
         layers=layers,
         batch_tokens=batch_tokens,
         marks=marks,
+        measured=measured,
         progress=progress,
         notify=notify,
+        forward=forward,
     )
 
 
@@ -97,8 +141,10 @@ def pooled_batches(
     layers: Sequence[int],
     batch_tokens: int | None = None,
     marks: Sequence[Marks] | None = None,
+    measured: Collection[int] = (),
     progress: Callable[[int, int], None] = lambda prompts, tokens: None,
     notify: Callable[[str], None] = lambda _: None,
+    forward: "Forward | None" = None,
 ) -> Pooled:
     """Pooled residual stream of the prompts in `batches` (over the distinct ones of `ids`); zero for the others."""
     unique, members = distinct(ids)
@@ -108,6 +154,8 @@ def pooled_batches(
         for row, marked in zip(ids, marks or [Marks()] * len(ids), strict=True)
     ]
     present = {pooling: np.array([bool(pooled[k]) for pooled in positions], dtype=bool) for k, pooling in enumerate(poolings)}
+    norms: dict[int, np.ndarray] = {}
+    with_norms = set(measured)
     pending, computed, halved = list(batches[::-1]), 0, False
     budget = batch_tokens or max((batch.size for batch in batches), default=1)
     while pending:
@@ -128,7 +176,7 @@ def pooled_batches(
             progress(len(done), sum(len(ids[prompt]) for prompt in done))
             continue
         try:
-            rows = _forward(loaded, batch, reads, layers)
+            rows, of_tokens = (forward or _forward)(loaded, batch, reads, layers, with_norms=not with_norms.isdisjoint(done))
         except RuntimeError as error:
             if not _is_out_of_memory(error):
                 raise
@@ -146,6 +194,14 @@ def pooled_batches(
         for k, pooling in enumerate(poolings):
             chosen = [i for i, read in enumerate(reads) if read.pooling == k]
             values[pooling][:, [reads[i].prompt for i in chosen]] = rows[:, chosen]
+        if of_tokens is not None:
+            norms |= {
+                prompt: of_tokens[:, row, path]
+                for row, tree_row in enumerate(batch.rows)
+                for member, path in tree_row.paths.items()
+                for prompt in members[member]
+                if prompt in with_norms
+            }
         computed += batch.size
         progress(len(done), sum(len(ids[prompt]) for prompt in done))
     for stack in values.values():
@@ -156,7 +212,7 @@ def pooled_batches(
                 f"{loaded.said_of_weights()}",
                 hint="--dtype float32" if loaded.dtype != "float32" else "fetch or save the weights again",
             )
-    return Pooled(values, present, computed, budget)
+    return Pooled(values, present, computed, budget, norms)
 
 
 def batches_of(loaded: "LoadedModel", ids: Sequence[Sequence[int]], strategy: str, batch_tokens: int) -> list[Batch]:
@@ -194,13 +250,16 @@ def _is_out_of_memory(error: RuntimeError) -> bool:
     return isinstance(error, torch.OutOfMemoryError) or "not enough memory" in str(error) or "can't allocate memory" in str(error)
 
 
-def _forward(loaded: "LoadedModel", batch: Batch, reads: Sequence[Read], layers: Sequence[int]) -> np.ndarray:
-    """Mean over the nodes of each read, float32 [layer, read, d_model]."""
+def _forward(
+    loaded: "LoadedModel", batch: Batch, reads: Sequence[Read], layers: Sequence[int], *, with_norms: bool
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Mean over the nodes of each read, float32 [layer, read, d_model], and the norms of all nodes [layer, row, node]."""
     import torch
 
     nodes = torch.tensor([read.row * batch.width + node for read in reads for node in read.nodes], device=loaded.device)
     starts = torch.tensor(np.cumsum([0] + [len(read.nodes) for read in reads[:-1]]), device=loaded.device)
     pooled: dict[int, Tensor] = {}
+    norms: dict[int, Tensor] = {}
 
     def pool(layer: int, hidden: "Tensor") -> None:
         flat = hidden.reshape(-1, hidden.shape[-1])
@@ -208,11 +267,17 @@ def _forward(loaded: "LoadedModel", batch: Batch, reads: Sequence[Read], layers:
             flat = flat.float()
         # gathers and averages in one pass; of a single node it is a copy
         pooled[layer] = torch.nn.functional.embedding_bag(nodes, flat, starts, mode="mean")
+        if with_norms:
+            norms[layer] = hidden.float().norm(dim=-1)
 
     run(loaded, batch, layers, pool)
-    with torch.inference_mode():
+
+    def stacked(of_layers: "dict[int, Tensor]") -> np.ndarray:
         # one copy from the device for all layers
-        return torch.stack([pooled[layer] for layer in layers]).cpu().numpy()
+        return torch.stack([of_layers[layer] for layer in layers]).cpu().numpy()
+
+    with torch.inference_mode():
+        return stacked(pooled), stacked(norms) if with_norms else None
 
 
 def run(loaded: "LoadedModel", batch: Batch, layers: Sequence[int], read: "Callable[[int, Tensor], None]") -> None:

@@ -1,6 +1,6 @@
 """Texts to activations: tokens, a way of packing them that is proven exact, and the forward passes."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from emotion_cli.models.packing.proof import Choice, choose_strategy
@@ -92,9 +92,13 @@ class Reader:
         *,
         poolings: Sequence[str],
         layers: Sequence[int],
+        measured: Collection[int] = (),
         progress: Callable[[int, int], None] = lambda prompts, tokens: None,
     ) -> Pooled:
-        """Pooled residual stream of the prompts at these places, packed together as chosen."""
+        """Pooled residual stream of the prompts at these places, packed together as chosen.
+
+        The numbers of `measured` are places among these.
+        """
         pooled = pooled_activations(
             self.loaded,
             [tokens.ids[place] for place in places],
@@ -103,8 +107,10 @@ class Reader:
             batch_tokens=self._fitting,
             strategy=choice.strategy,
             marks=tokens.marks(places),
+            measured=measured,
             progress=progress,
             notify=self._notify,
+            forward=choice.passes.recall,
         )
         # smaller than asked for when memory ran out; what comes next would run out, too
         self._fitting = pooled.batch_tokens

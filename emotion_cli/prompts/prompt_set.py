@@ -117,7 +117,7 @@ def validated(
     rows = list(rows)
     several = _with_several_labels(rows)
     if several and several_labels == DROP:
-        left_out = sum(row.values.get("text") in several for row in rows)
+        left_out = len({row.place for row in rows if row.values.get("text") in several})
         note(f"left out: {counted(len(several), 'text')} under several labels ({counted(left_out, 'row')})")
         rows = [row for row in rows if row.values.get("text") not in several]
     elif len(several) > 1:

@@ -1,6 +1,6 @@
 """Activations and directions to statistics of two models, and of what one model reaches with itself (ceilings)."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cached_property
 from itertools import combinations, groupby
 from typing import NamedTuple
@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
+from emotion_cli.job.arrangements import cka_of_all
 from emotion_cli.job.comparisons import (
     Shared,
     matched,
@@ -35,11 +36,15 @@ from emotion_cli.measures.inference.relabelling import MIN_TOPICS, N_SPLITS, Des
 from emotion_cli.measures.inference.sampling import Sampling
 from emotion_cli.measures.inference.statistic import Statistic, mean_of
 from emotion_cli.measures.measure import Measure
+from emotion_cli.measures.streamed.limits import PAIRED_SAMPLE
 from emotion_cli.models.sources.controls import CONTROLS
 from warehouse.store import Partition
 
 COSINE = "cosine"
 """The raw cosine of two directions, which all prompts make."""
+
+CKA = "cka_debiased"
+"""The measure that products of width by width give for all prompts."""
 
 CONTROL_SPLITS = 15
 """Splits of the topics for two controls: they stand beside a value, and decide nothing."""
@@ -58,6 +63,11 @@ class Row(NamedTuple):
     k: int | None = None
     target_emotion: str | None = None
     control: str | None = None
+
+    @property
+    def is_of_all(self) -> bool:
+        """Whether its value is of all prompts, where they are many, too."""
+        return self.measure == COSINE or self.statistic.null.kind == PAIRED_SAMPLE
 
     def of_sample(self, n_sampled: int | None) -> "Row":
         """The same, measured on so many prompts of more; None: on all."""
@@ -146,7 +156,7 @@ def _part(job: Job, a: Extraction, b: Extraction, part: str) -> pa.Table:
     variant = variant_of(variant_part if family in FAMILIES else part)
     measured = FAMILIES.get(family, _matched)
     models = _Models(job, a, b, variant)
-    rows = [row if row.measure == COSINE else row.of_sample(models.shared.n_sampled) for row in measured(models)]
+    rows = [row if row.is_of_all else row.of_sample(models.shared.n_sampled) for row in measured(models)]
     kind = a.control or b.control
     return statistics_table(
         "cross_model_statistics",
@@ -229,7 +239,7 @@ def _matched(models: _Models) -> list[Row]:
     if design is None:
         return rows
     averaged = models.averaged(pairs)
-    rows += _geometry(models, pairs, averaged)
+    rows += _geometry(models, pairs, averaged, is_whole=models.shared.whole is not None)
     residual = residual_measures(len(design.labels))
     rows += _geometries(models, residual, design.rows, design.topic, pairs, averaged)
     spaces = [(models.layers[0].space(i), models.layers[1].space(j)) for i, j in pairs]
@@ -336,11 +346,13 @@ FAMILIES: Mapping[str, Callable[[_Models], list[Row]]] = {
 """What is measured besides the matched layers; a part for every variant, so that one is added without the others."""
 
 
-def _geometry(models: _Models, pairs: Sequence[tuple[int, int]], averaged: Sequence[bool]) -> list[Row]:
-    """CKA and RSA over all shared prompts; each prompt is a unit."""
+def _geometry(
+    models: _Models, pairs: Sequence[tuple[int, int]], averaged: Sequence[bool], *, is_whole: bool = False
+) -> list[Row]:
+    """CKA and RSA over the shared prompts; each prompt is a unit. `is_whole`: CKA is that of all where these are a sample."""
     numbers = models.shared.numbers
     units = np.arange(len(numbers))[:, None]
-    return _geometries(models, MEASURES, units, numbers, pairs, averaged)
+    return _geometries(models, MEASURES, units, numbers, pairs, averaged, whole=(CKA,) if is_whole else ())
 
 
 def _geometries(
@@ -350,8 +362,9 @@ def _geometries(
     topics: np.ndarray,
     pairs: Sequence[tuple[int, int]],
     averaged: Sequence[bool],
+    whole: Collection[str] = (),
 ) -> list[Row]:
-    """Measures of how prompts are arranged, by units [unit, prompt] about topics [unit]."""
+    """Measures of how prompts are arranged, by units [unit, prompt] about topics [unit]; those named `whole` over all prompts."""
     if not pairs:
         return []
     groups = kept_without_groups(topics, models.sampling)
@@ -360,7 +373,12 @@ def _geometries(
     for measure in measures:
         each = models.each(measure.name, 2)
         results = geometries(measure, a, b, pairs, groups, models.sampling.fewer(), each, rows=units)
-        rows += _rows(results, pairs, averaged, len(set(topics.tolist())))
+        n = len(set(topics.tolist()))
+        if measure.name in whole and (everyone := models.shared.whole) is not None:
+            extractions = (models.a, models.b)
+            results = cka_of_all(models.job, extractions, models.variant, models.shared, results, pairs, models.sampling)
+            n = len(set(everyone.numbers.tolist()))
+        rows += _rows(results, pairs, averaged, n)
     return rows
 
 

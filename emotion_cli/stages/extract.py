@@ -4,7 +4,7 @@ import json
 import random
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -27,7 +27,6 @@ from warehouse.store import FileEntry, Partition, table_of
 if TYPE_CHECKING:
     from emotion_cli.models.loaded import LoadedModel
     from emotion_cli.models.packing.proof import Choice
-    from emotion_cli.models.reader import Reader
     from emotion_cli.models.tokens import Tokens
 
 
@@ -197,7 +196,8 @@ def _run(job: Job, extraction: Extraction, poolings: Sequence[str]) -> None:
         choice = reader.choose(tokens, layers, chunks)
         rejected = "".join(f"; {strategy}: {proof}" for strategy, proof in choice.rejected.items())
         listener.note(f"{extraction.subject}: strategy {choice.strategy}, {choice.proof}{rejected}")
-        writer = PartWriter(partition, extraction, reader, prompts, tokens, choice, words, listener)
+        sample = _sample(prompts["emotion"], settings.neutral, extraction.extraction_id)
+        writer = PartWriter(partition, extraction, reader, prompts, tokens, choice, words, listener, sample.places)
         noted = [
             entry
             for entry in progress
@@ -217,36 +217,59 @@ def _run(job: Job, extraction: Extraction, poolings: Sequence[str]) -> None:
             )
             row = _extraction_row(extraction, loaded, settings, pairs, files, choice, tokens, words_sha256) | recomputed
             _commit_row(target, row, {"activations": made.fingerprint}, partition)
-    sampled = _token_norms(reader, choice, prompts, pairs, words, settings.neutral, extraction.extraction_id)
-    for sentence in said(write_profiles(job.store, extraction, sampled)):
+    norms = _token_norms(writer, prompts, pairs, words, sample)
+    for sentence in said(write_profiles(job.store, extraction, norms)):
         listener.note(f"{extraction.subject}: {sentence}")
 
 
-def _token_norms(
-    reader: "Reader", choice: "Choice", prompts: dict[str, list], pairs: Pairs, words: WordList, neutral: str, seed: str
-) -> TokenNorms:
-    """Norms of single tokens of a few prompts, which are read once more: neutral ones, or any where there are none."""
+class _Sample(NamedTuple):
+    """Places of prompts whose tokens are measured: neutral ones, or any where there are none, for medians; any for poolings."""
+
+    of_median: list[int]
+    of_pooled: list[int]
+
+    @property
+    def places(self) -> list[int]:
+        """All of them, ascending."""
+        return sorted({*self.of_median, *self.of_pooled})
+
+
+def _sample(labels: Sequence[str], neutral: str, seed: str) -> _Sample:
+    chance, every = random.Random(seed), range(len(labels))
+    is_neutral = [place for place in every if labels[place] == neutral] or every
+    of_median, of_pooled = (sorted(chance.sample(places, min(SAMPLED, len(places)))) for places in (is_neutral, every))
+    return _Sample(of_median, of_pooled)
+
+
+def _token_norms(writer: PartWriter, prompts: dict[str, list], pairs: Pairs, words: WordList, sample: _Sample) -> TokenNorms:
+    """Norms of single tokens of a sample; its prompts are read once more where the passes of this run did not measure them."""
     from emotion_cli.models.norms import token_norms
     from emotion_cli.models.pooling import POOLINGS
 
-    chance, every = random.Random(seed), range(len(prompts["text"]))
-    is_neutral = [place for place in every if prompts["emotion"][place] == neutral] or every
-    of_median, of_pooled = (sorted(chance.sample(places, min(SAMPLED, len(places)))) for places in (is_neutral, every))
-    several = [pooling for pooling in pairs if pooling != LAST]
-    places = sorted({*of_median, *(of_pooled if several else ())})
-    texts = [prompts["text"][place] for place in places]
-    spans = [words.spans(prompts["text"][place], prompts["emotion"][place]) for place in places] if WORD in pairs else None
-    tokens = reader.tokens(texts, spans, list(map(last_word, texts)) if CONTENT in pairs else None)
     layers = sorted({layer for of_pooling in pairs.values() for layer in of_pooling})
-    norms = token_norms(reader.loaded, tokens.ids, layers=layers, strategy=choice.strategy, batch_tokens=reader.batch_tokens)
-    of_place = dict(zip(places, zip(norms, tokens.marks(range(len(places))), strict=True), strict=True))
-    medians = np.median(np.concatenate([of_place[place][0][:, 1:] for place in of_median], axis=1), axis=1)
+    norms = writer.token_norms(layers)
+    if norms is None:
+        ids = [writer.ids[place] for place in sample.places]
+        norms = token_norms(
+            writer.loaded, ids, layers=layers, strategy=writer.choice.strategy, batch_tokens=writer.reader.batch_tokens
+        )
+    texts = [prompts["text"][place] for place in sample.places]
+    labels = [prompts["emotion"][place] for place in sample.places]
+    # the poolings of earlier runs need marks that this one may not have
+    spans = [words.spans(text, label) for text, label in zip(texts, labels, strict=True)] if WORD in pairs else None
+    tokens = writer.reader.tokens(texts, spans, list(map(last_word, texts)) if CONTENT in pairs else None)
+    of_place = dict(zip(sample.places, zip(norms, tokens.marks(range(len(texts))), strict=True), strict=True))
+    medians = np.median(np.concatenate([of_place[place][0][:, 1:] for place in sample.of_median], axis=1), axis=1)
     pooled = {
         pooling: np.concatenate(
-            [read[:, list(POOLINGS[pooling](read.shape[1], marks))] for read, marks in (of_place[place] for place in of_pooled)],
+            [
+                read[:, list(POOLINGS[pooling](read.shape[1], marks))]
+                for read, marks in (of_place[place] for place in sample.of_pooled)
+            ],
             axis=1,
         )
-        for pooling in several
+        for pooling in pairs
+        if pooling != LAST
     }
     return TokenNorms(
         dict(zip(layers, medians.tolist(), strict=True)),

@@ -1,4 +1,7 @@
-"""Tables to figures: six for each model, some for all models and for every two of them, one for each two datasets of a model."""
+"""Tables to figures: six for each model, some for all models and for every two of them, one for each two datasets of a model.
+
+One more is of all directions of a job.
+"""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
@@ -7,7 +10,17 @@ from typing import Any
 from emotion_cli.job.comparisons import DatasetPair, consensus_id
 from emotion_cli.job.extractions import Extraction, depth
 from emotion_cli.job.job import Job, Task, why
-from emotion_cli.job.outputs import CROSS_MODEL, DATASET_SHIFT, MODEL, Figures, consensus_groups_of, fingerprints, places, planned
+from emotion_cli.job.outputs import (
+    CROSS_MODEL,
+    DATASET_SHIFT,
+    MODEL,
+    WORDS,
+    Figures,
+    consensus_groups_of,
+    fingerprints,
+    places,
+    planned,
+)
 from emotion_cli.job.variants import Variant
 from emotion_cli.reporting import figures
 from emotion_cli.settings import layer_numbers
@@ -34,8 +47,12 @@ PER_MODEL = (
 """The query that a figure of one model shows, the column that it needs, and how it is drawn. The function names the figure."""
 
 
+NAMED = 2
+"""So many models are named in the title of the figure of all directions."""
+
+
 def tasks(job: Job) -> list[Task]:
-    """One task for each model, for each dataset with two models, and for each two datasets of a model."""
+    """One task for each model, for each dataset with two models, for each two datasets of a model, and for all directions."""
     folders = planned(job)
     tables = Tables(job, [extraction.extraction_id for folder in folders for extraction in folder.extractions])
     return [_task(job, folder, tables) for folder in folders]
@@ -198,6 +215,17 @@ def _draw_shift(job: Job, tables: Tables, extractions: Sequence[Extraction], var
     return {DATASET_SHIFT: figures.dataset_shift(rows, pair.subject, common + _variant(variant))}
 
 
+def _draw_words(job: Job, tables: Tables, extractions: Sequence[Extraction], variant: Variant) -> Drawn:
+    read = tables.reader(extractions, variant, extraction_id=[extraction.extraction_id for extraction in extractions])
+    rows = read("more_than_words_by_emotion")
+    models = sorted({extraction.model for extraction in extractions})
+    if all(row["gain"] is None for row in rows):
+        job.listener.note(f"{WORDS} has no data and is not drawn")
+        return {}
+    subject = " and ".join(models) if len(models) <= NAMED else f"{len(models)} models"
+    return {WORDS: figures.more_than_words(rows, subject, _variant(variant))}
+
+
 def _variant(variant: Variant) -> str:
     return f"{variant.method}, reference {variant.reference}, pooling {variant.pooling}"
 
@@ -206,5 +234,6 @@ DRAW: dict[str, Callable[[Job, Tables, Sequence[Extraction], Variant], Drawn]] =
     MODEL: _draw_model,
     CROSS_MODEL: _draw_across,
     DATASET_SHIFT: _draw_shift,
+    WORDS: _draw_words,
 }
 """How each kind of figures is drawn."""

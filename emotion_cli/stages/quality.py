@@ -12,8 +12,10 @@ from emotion_cli.job.statistics import sampling_of, statistics_table, statistics
 from emotion_cli.job.streams import Streamed, layer_rows, rows_of_controls, rows_of_tests, streamed, tests_with
 from emotion_cli.job.variants import Variant, variant_of, variants_measured
 from emotion_cli.measures.directions import METHODS
+from emotion_cli.measures.streamed.classified import LayerClassifiers
+from emotion_cli.measures.streamed.inputs import Inputs
 from emotion_cli.measures.streamed.preparing import whitened
-from emotion_cli.measures.streamed.qualities import Inputs, LayerQualities
+from emotion_cli.measures.streamed.qualities import LayerQualities
 from emotion_cli.measures.within.quality import (
     OF_A_CLASSIFIER,
     OF_A_DIRECTION,
@@ -86,11 +88,8 @@ def _part(job: Job, extraction: Extraction, variant: Variant) -> pa.Table:
 def _streamed(job: Job, extraction: Extraction, variant: Variant, known: Streamed) -> list[Quality]:
     """The rows of all layers, each read once and let go before the next."""
     method = METHODS[variant.method]
-    if method.classifies:
-        job.listener.note(f"{extraction.subject}: {variant.method} is left out, because its cost grows with prompts cubed")
-        return []
     tests = tests_with(job, extraction, variant, known.layers)
-    beside = not extraction.control
+    beside = not extraction.control and not method.classifies
     n_random = job.settings.draws if beside else 0
     with rows_of_controls(job, extraction, variant, known) as controls:
         inputs = Inputs(
@@ -103,14 +102,14 @@ def _streamed(job: Job, extraction: Extraction, variant: Variant, known: Streame
             method.whitens,
             controls,
         )
-        measured = LayerQualities(inputs)
+        measured = LayerClassifiers(inputs) if method.classifies else LayerQualities(inputs)
         with job.listener.progress(f"{extraction.subject}: quality of directions", parts=len(known.layers)) as advance:
             for layer in known.layers:
                 with layer_rows(job, extraction, variant, known, layer) as stored:
                     rows = whitened(stored) if method.whitens else stored
                     of_tests = [rows.changed(part) for part in rows_of_tests(job, extraction, variant, tests, layer)]
-                    gaussian = gaussian_directions(job, rows.width, n_random) if n_random else None
-                    measured.layer(layer, rows, of_tests, gaussian)
+                    gaussian = [gaussian_directions(job, rows.width, n_random)] if n_random else []
+                    measured.layer(layer, rows, of_tests, *gaussian)
                 advance(1)
         return measured.rows()
 

@@ -8,7 +8,8 @@ from emotion_cli.job import record
 from emotion_cli.job.job import Job, Task, why
 from emotion_cli.job.outputs import figure_fingerprints, figures, fingerprints, partitions, pictures, places, rows
 from emotion_cli.job.selection import name_of_report, of_report
-from emotion_cli.job.variants import Variant, caveat, shown_variant
+from emotion_cli.job.variants import Variant, shown_variant
+from emotion_cli.measures.directions import CENTRED
 from emotion_cli.reporting import report
 from emotion_cli.settings import Settings
 from warehouse.artifacts import Artifacts
@@ -51,7 +52,7 @@ def pages(job: Job, folder: Path) -> dict[str, bytes]:
         settings={name: getattr(job.settings, name) for name in SETTINGS},
         pictures=pictures(job, folder),
         tracked=record.current_record(job),
-        notes=sorted(filter(None, {caveat(job.store, extraction, variant.method) for extraction in job.with_activations})),
+        is_centred=variant.method in CENTRED,
     )
     return {Path(name).suffix: content for name, content in report.pages(facts, job.settings.lang).items()}
 

@@ -1,8 +1,6 @@
 """Directions to what they do: the effect on texts of a test set, to first order at every layer, and added at some layers."""
 
-import json
 from collections.abc import Collection, Mapping, Sequence
-from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -11,32 +9,24 @@ import pyarrow as pa
 
 from emotion_cli.errors import UsageError
 from emotion_cli.job.controls import rivals_of
-from emotion_cli.job.extractions import DEFAULT_POOLINGS, Extraction, pairs_of
-from emotion_cli.job.job import Job, Task, fingerprint, why
-from emotion_cli.job.layers import averaged_layers, inner_products, prepare, read_layer
-from emotion_cli.job.membership import membership_of
-from emotion_cli.job.parts import Parts
-from emotion_cli.job.statistics import MEASURES_VERSION, sampling_of, statistics_table
-from emotion_cli.job.steering import VECTOR, Run, Steering, runs, variants_steered
-from emotion_cli.job.variants import Variant, checked_labels
-from emotion_cli.job.versions import versions
+from emotion_cli.job.extractions import Extraction, pairs_of
+from emotion_cli.job.job import Job, Task, why
+from emotion_cli.job.layers import averaged_layers
+from emotion_cli.job.statistics import sampling_of, statistics_table
+from emotion_cli.job.steered import Steered
+from emotion_cli.job.steering import PERMUTED_DIRECTION, Run, Steering, runs
+from emotion_cli.job.variants import Variant
 from emotion_cli.measures.causal.contrasts import TestTexts
 from emotion_cli.measures.causal.effects import DAMAGE_BUDGET, Effect, effects, sampled, tested
-from emotion_cli.measures.causal.nulls import Permuted, gaussian
+from emotion_cli.measures.causal.nulls import gaussian
 from emotion_cli.measures.causal.responses import Projections, Response, projections, responses
-from emotion_cli.measures.labels import OTHERS, Labels
-from emotion_cli.measures.within.quality import Case, Material
+from emotion_cli.measures.labels import OTHERS
 from emotion_cli.models.sources.controls import UNTRAINED
 from warehouse.store import Partition, table_of
 
 if TYPE_CHECKING:
     from emotion_cli.models.gradients import Gradients
-    from emotion_cli.models.intervening import Engine, Passage
-
-CAUSAL_VERSION = 1
-"""Raised when the same inputs give other numbers: those that older versions stored are made again."""
-
-PERMUTED_DIRECTION = "permuted"
+    from emotion_cli.models.intervening import Passage
 
 
 def tasks(job: Job) -> list[Task]:
@@ -73,29 +63,16 @@ def _reads(job: Job, run: Run) -> dict[str, Partition]:
     return reads
 
 
-class _Work:
-    """One run: its inputs, and the parts of its tables."""
+class _Work(Steered[Run]):
+    """A run that reads a test set, and the parts of its tables."""
 
     def __init__(self, job: Job, run: Run, shared: dict[tuple, Any]) -> None:
-        self.job, self.run, self.shared, self.settings = job, run, shared, job.settings
-        self.reads = _reads(job, run)
-        self.inputs = {
-            **{name: fingerprint(partition) for name, partition in self.reads.items()},
-            **{name: getattr(job.settings, name) for name in ("neutral", "seed", "draws", "over_layers")},
-            "dtype": job.settings.dtype,
-            "causal_version": CAUSAL_VERSION,
-            "measures_version": MEASURES_VERSION,
-        }
-        self.statistics = Parts(self._partition("steering_statistics"), self.inputs, forced=job.forces("steer"))
-        self.effects = Parts(self._partition("steering_effects"), self.inputs, forced=job.forces("steer"))
-        self.norms = Parts(self._partition("residual_norms"), self.inputs, forced=job.forces("steer"))
-
-    def _partition(self, table: str) -> Partition:
-        return self.run.partition(self.job.store, table)
+        super().__init__(job, run, shared, _reads(job, run))
+        self.statistics, self.effects = self.parts_of("steering_statistics"), self.parts_of("steering_effects")
 
     def reason(self) -> str:
         """Why there is something to do; empty where there is not."""
-        manifest = self._partition("steering_statistics").manifest()
+        manifest = self.partition("steering_statistics").manifest()
         stale = why(manifest, self.inputs)
         if stale:
             return stale
@@ -105,18 +82,24 @@ class _Work:
     def do(self) -> None:
         """Make what is missing, part by part, and commit it."""
         job, run = self.job, self.run
-        with self._partition("steering_statistics").hold(wait=True):
+        with self.partition("steering_statistics").hold(wait=True):
             for variant in self.variants:
                 self.statistics.make(_screen(variant), lambda variant=variant: self._screened(variant))
                 self.statistics.commit(self.reads)
             self.norms.commit(self.reads)
             if run.steering.finite:
                 for variant in self.variants:
-                    for layer in self._layers(variant):
+                    for layer in self.layers(variant):
                         self._finite(variant, layer)
                 self.effects.commit(self.reads)
                 self.statistics.commit(self.reads)
-            self._describe()
+            self.describe(
+                test_dataset=run.test.dataset,
+                test_sha256=run.test.prompts_sha256,
+                n_texts=len(self.passages),
+                n_tokens=sum(len(passage.ids) for passage in self.passages),
+                seconds=self.statistics.seconds + self.effects.seconds + self.norms.seconds,
+            )
             job.listener.note(f"{run.subject}: run {run.run_id}")
 
     def _parts(self) -> list[str]:
@@ -125,7 +108,7 @@ class _Work:
         if not self.run.steering.finite:
             return parts
         for variant in self.variants:
-            for layer in self._layers(variant):
+            for layer in self.layers(variant):
                 at_alphas = [_at(variant, layer, alpha) for alpha in self.run.steering.alphas]
                 parts += at_alphas
                 if all(part in self.statistics.entries for part in at_alphas):
@@ -136,40 +119,6 @@ class _Work:
         return parts
 
     # what the run is about
-
-    @cached_property
-    def variants(self) -> list[Variant]:
-        """The ways of making directions that the labels allow."""
-        stored = pairs_of(self.reads["activations"])
-        pooling = next(iter([*self.settings.pooling, *(name for name in DEFAULT_POOLINGS if name in stored), *stored]))
-        chosen = variants_steered(self.settings, pooling)
-        labels = set(self.reads["prompts"].read(["emotion"])["emotion"].to_pylist())
-        n_emotions = len(labels - {self.settings.neutral})
-        return [variant for variant in chosen if variant.reference != OTHERS or n_emotions > 1]
-
-    def labels(self, extraction: Extraction, variant: Variant) -> Labels:
-        """Labels, topics and clusters of the training prompts, in the order of the stored rows."""
-        activations = extraction.partition(self.job.store, "activations")
-        layer = pairs_of(activations)[variant.pooling][0]
-        rows = read_layer(activations, variant.pooling, layer)
-        topics, clusters = membership_of([self.reads["prompts"]], rows.prompt_ids)
-        made = checked_labels(rows.labels, topics, self.settings, variant, extraction.subject)
-        return Labels(made.labels, made.topics, made.emotions, made.reference, clusters)
-
-    def permuted(self, extraction: Extraction, variant: Variant) -> dict[str, Permuted]:
-        """The directions of each emotion, as labelled and permuted."""
-        key = ("permuted", extraction.extraction_id, variant)
-        if key not in self.shared:
-            labels = self.labels(extraction, variant)
-            sampling = sampling_of(self.job, self.run.extraction.dataset).about("steering", variant.reference)
-            self.shared[key] = {emotion: Permuted(labels, emotion, sampling) for emotion in labels.emotions}
-        return self.shared[key]
-
-    def rows(self, extraction: Extraction, variant: Variant, layer: int) -> np.ndarray:
-        """Prepared activations [prompt, d_model] of a layer."""
-        return prepare(
-            read_layer(extraction.partition(self.job.store, "activations"), variant.pooling, layer), self.settings, variant
-        )
 
     @cached_property
     def sources(self) -> dict[str | None, Extraction]:
@@ -198,44 +147,15 @@ class _Work:
             self.shared[key] = TestTexts(rows["emotion"], rows["topic"], clusters, emotions, self.settings.neutral, sampling)
         return self.shared[key]
 
-    def _layers(self, variant: Variant) -> list[int]:
-        key = ("layers", self.run.extraction.extraction_id, variant, self.run.steering.layer)
-        if key not in self.shared:
-            n_layers = self.run.extraction.partition(self.job.store, "extractions").read(["n_layers"])["n_layers"][0].as_py()
-            best = self._best_layer(variant) if self.run.steering.layer == "best" else 0
-            stored = pairs_of(self.reads["activations"])[variant.pooling]
-            self.shared[key] = [layer for layer in self.run.steering.layers(n_layers, best) if layer in stored]
-        return self.shared[key]
-
-    def _best_layer(self, variant: Variant) -> int:
-        """The layer whose directions separate best in training: the mean AUROC of the emotions; never chosen on a test set."""
-        inner = inner_products(self.job, self.run.extraction, variant)
-        averaged = averaged_layers(self.job.store, self.settings, self.run.extraction, inner.grams)
-        sampling = sampling_of(self.job, self.run.extraction.dataset).at_most(1)
-        material = Material(inner.grams, inner.labels, sampling, averaged)
-        curves = np.mean([Case(material, emotion).auroc.values[:, 0] for emotion in inner.labels.emotions], axis=0)
-        candidates = [place for place, layer in enumerate(material.layers) if layer in averaged]
-        return material.layers[max(candidates, key=lambda place: (round(float(curves[place]), 9), -place))]
-
     # what the model does
-
-    @cached_property
-    def engine(self) -> "Engine":
-        from emotion_cli.models.intervening import Engine
-
-        key = ("engine", self.run.extraction.model)
-        loaded = self.job.loaded_with_head(self.run.extraction.model)
-        if key not in self.shared or self.shared[key].loaded is not loaded:
-            self.shared[key] = Engine(loaded)
-        return self.shared[key]
 
     @cached_property
     def passages(self) -> "list[Passage]":
         from emotion_cli.models.intervening import Passage
 
         prefix = self.run.steering.prefix
-        ids = self._ids(self.test["text"]) if prefix is None else self._behind(prefix)
-        first = 1 if prefix is None else len(self._ids([prefix])[0])
+        ids = self.ids(self.test["text"]) if prefix is None else self._behind(prefix)
+        first = 1 if prefix is None else len(self.ids([prefix])[0])
         passages = [Passage(tuple(row), first) for row in ids]
         empty = [text for text, passage in zip(self.test["text"], passages, strict=True) if len(passage.ids) <= passage.first]
         if empty:
@@ -245,15 +165,8 @@ class _Work:
     def _behind(self, prefix: str) -> list[list[int]]:
         """The ids of the prefix, then those of each text behind a space."""
         space = "" if prefix[-1:].isspace() else " "
-        before = self._ids([prefix])[0]
-        return [[*before, *row] for row in self._ids([space + text for text in self.test["text"]], bos="never")]
-
-    def _ids(self, texts: Sequence[str], **changes: Any) -> list[list[int]]:
-        from emotion_cli.models.tokens import tokenize
-
-        settings = self.settings
-        options = {name: getattr(settings, name) for name in ("bos", "chat_template", "max_length", "truncate")} | changes
-        return tokenize(self.engine.loaded, texts, **options).ids
+        before = self.ids([prefix])[0]
+        return [[*before, *row] for row in self.ids([space + text for text in self.test["text"]], bos="never")]
 
     @cached_property
     def places(self) -> list[np.ndarray]:
@@ -275,33 +188,6 @@ class _Work:
             with self.job.listener.progress(title, texts=len(self.passages)) as advance:
                 self.shared[key] = gradients(self.engine, self.passages, self.places, progress=advance)
         return self.shared[key]
-
-    @cached_property
-    def lengths(self) -> dict[int, float]:
-        """The mean length of states at each layer: the unit of alpha."""
-        entry = self.norms.make("", self._measured_norms)
-        return {row["layer"]: row["value"] for row in self.norms.read(entry)}
-
-    def _measured_norms(self) -> pa.Table:
-        from emotion_cli.models.checks import SINK
-        from emotion_cli.models.norms import token_norms
-
-        prompts = self.reads["prompts"].read(["prompt_id", "text", "emotion"]).to_pylist()
-        neutral = sorted(row["text"] for row in prompts if row["emotion"] == self.settings.neutral)
-        # a set without neutral prompts has the length of what it has
-        ids = self._ids(neutral or sorted(row["text"] for row in prompts))
-        loaded = self.engine.loaded
-        layers = list(range(loaded.n_layers + 1))
-        norms = token_norms(loaded, ids, layers=layers, strategy="single", batch_tokens=1)
-        behind_the_first = np.concatenate([of_prompt[:, 1:] for of_prompt in norms], axis=1)
-        return table_of("residual_norms", residual_norms(behind_the_first, layers, SINK))
-
-    def length(self, variant: Variant, layer: int, emotion: str) -> float:
-        """What alpha 1 is: the mean length of states, or the length of the emotion's vector."""
-        if self.run.steering.unit != VECTOR:
-            return self.lengths[layer]
-        labels = self.permuted(self.run.extraction, variant)[emotion].labels
-        return float(np.linalg.norm(labels.weights(emotion) @ self.rows(self.run.extraction, variant, layer)))
 
     # parts
 
@@ -452,44 +338,6 @@ class _Work:
                 if row["measure"] == "damage_kl" and row["control"] is None and within:
                     largest[row["emotion"]] = alpha
         return largest
-
-    def _describe(self) -> None:
-        """The row that says what the run is."""
-        run, steering = self.run, self.run.steering
-        target = self._partition("steering_runs")
-        (extracted,) = run.extraction.partition(self.job.store, "extractions").read(["weights_sha256"]).to_pylist()
-        known = {
-            "extraction_id": run.extraction.extraction_id,
-            "prompts_sha256": run.extraction.prompts_sha256,
-            "test_dataset": run.test.dataset,
-            "test_sha256": run.test.prompts_sha256,
-            "weights_sha256": extracted["weights_sha256"],
-            "operation": steering.operation,
-            "positions": steering.positions,
-            "prefix": steering.prefix,
-            "unit": steering.unit,
-            "n_texts": len(self.passages),
-            "n_tokens": sum(len(passage.ids) for passage in self.passages),
-            "seconds": self.statistics.seconds + self.effects.seconds + self.norms.seconds,
-            "versions": json.dumps(versions(), sort_keys=True),
-            "created_at": datetime.now(UTC),
-            "status": "complete",
-        }
-        entry = target.write([table_of("steering_runs", {name: [known.get(name)] for name in target.table.file_column_names})])
-        target.commit([entry], self.inputs, reads={name: read.place for name, read in self.reads.items()})
-
-
-def residual_norms(norms: np.ndarray, layers: Sequence[int], sink: float) -> dict[str, list]:
-    """Mean and median of lengths [layer, token] as columns of `residual_norms`; what is above `sink` medians is in no mean."""
-    medians = np.median(norms, axis=1)
-    is_sink = norms > sink * medians[:, None]
-    return {
-        "layer": list(layers),
-        "value": [float(row[~sinks].mean()) for row, sinks in zip(norms, is_sink, strict=True)],
-        "median": medians.tolist(),
-        "n_tokens": [norms.shape[1]] * len(layers),
-        "n_sinks": is_sink.sum(1).tolist(),
-    }
 
 
 def _effect(rows: Sequence[Mapping[str, Any] | None]) -> Effect:

@@ -1,7 +1,11 @@
 """What `import emotion_cli` offers gives what the commands give."""
 
+import inspect
+import pydoc
+import re
 import subprocess
 import sys
+import textwrap
 
 import numpy as np
 import pytest
@@ -12,6 +16,8 @@ import emotion_cli as emo
 from emotion_cli.errors import EmoError
 from warehouse.catalog import Catalog
 from warehouse.errors import QueryError
+from warehouse.library import queries
+from warehouse.schema import TABLES
 from warehouse.store import Store
 
 
@@ -111,3 +117,37 @@ def test_what_is_not_there_is_said(tmp_path):
 def test_the_package_is_imported_without_torch_or_duckdb():
     script = "import emotion_cli, sys; assert not {'torch', 'duckdb', 'polars'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", script], check=True)
+
+
+def test_help_shows_all_that_is_offered_and_its_lines_run(workplace, monkeypatch):
+    text = pydoc.plain(pydoc.render_doc(emo))
+    assert {"open", "read", "Results"} == set(emo.__all__) <= set(dir(emo))
+    for name in ("class Results", "sql(self, query", "vectors(self, *,", "open(store", "read(texts"):
+        assert name in text
+    for offered in (emo.Results, emo.Results.sql, emo.Results.vectors, emo.open, emo.read):
+        assert (
+            inspect.getdoc(offered) in re.sub(r"^[ |]+", "", text, flags=re.MULTILINE) or offered.__doc__.split("\n")[0] in text
+        )
+    lines = textwrap.dedent("\n".join(line for line in emo.__doc__.splitlines() if line.startswith("    ")))
+    named = {"smollm2-135m": "tiny-gpt2", "extended": "mine", "anger": "rage", '"store"': repr(str(workplace.store))}
+    for shown, there in {**named, "18": "2", 'emotion="rage"': 'emotion="rage", reference="calm"'}.items():
+        lines = lines.replace(shown, there)
+    monkeypatch.chdir(workplace.models[0].parent)
+    names = {}
+    exec(lines.replace("layers=[2]", f"layers=[2], cache={str(workplace.cache)!r}"), names)
+    assert len(names["quality"]) and len(names["best"]) and names["matrix"].shape == (4, 32)
+    expected = names["states"][0, 0] @ names["matrix"][2] / np.linalg.norm(names["matrix"][2])
+    np.testing.assert_allclose(names["along"], [expected], rtol=1e-5)
+
+
+def test_the_names_of_tables_and_columns_can_be_asked_for(workplace):
+    results = emo.open(workplace.store)
+    assert {*TABLES, *queries()} == set(results.sql("show tables")["name"])
+    assert results.sql("describe vectors")["column_name"].to_list() == list(TABLES["vectors"].column_names)
+    (close,) = results.sql("select cosine(vector, vector) from vectors where layer = $layer limit 1", {"layer": 1}).row(0)
+    assert close == pytest.approx(1)
+
+
+def test_one_layer_may_be_a_number(workplace):
+    options = {"model": str(workplace.models[0]), "cache": workplace.cache}
+    np.testing.assert_array_equal(emo.read(["the bus"], layers=2, **options), emo.read(["the bus"], layers=[2], **options))

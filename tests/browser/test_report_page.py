@@ -46,7 +46,7 @@ def address(request, tmp_path_factory):
     given = facts(models=(("a-model-with-a-long-name", 8), ("m2", 8)))
     drawn = [draw().files()["svg"] for draw in sheets(["joy", "rage", "shame"], ["m1", "m2"]).values()]
     pictures = [
-        report.Picture(f"{i}.png", svg, kind, "one", "m1, one", caption)
+        report.Picture(f"{i}.png", svg, kind, ("m1",), ("two", "one"), caption)
         for i, svg in enumerate(drawn)
         for kind, _, caption in [figures.described(svg)]
     ]

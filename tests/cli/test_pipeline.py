@@ -84,7 +84,8 @@ def test_tables_and_pictures_are_there(workplace):
     assert stored[0]["n"] == "16" and not stored[0]["draws"] and 0 < float(stored[0]["p"]) <= 1
     pictures = emo_ok("plot", *CALM, "--store", workplace.store).out.splitlines()
     # of each of three pairs: two emotions' aligned cosines, transfer, and how prompts are arranged
-    assert len(pictures) == (3 * 4 + 1 + 3 * 4) * 2
+    # and one picture of all directions beside words
+    assert len(pictures) == (3 * 4 + 1 + 3 * 4 + 1) * 2
     assert all(path.endswith((".png", ".svg")) for path in pictures)
 
 
@@ -321,12 +322,12 @@ def test_the_main_job_on_the_embedded_models(tmp_path, cache):
     assert len(within) == 3 * 2 * 3
     assert all(-1 <= row["mean_cosine_similarity"] <= 1 and row["null_low"] < row["null_high"] for row in within)
     assert catalog.dicts("cross_model_similarity_by_layer") == []
-    assert len(list((tmp_path / "figures").rglob("*.png"))) == 3 * (2 * 6 + 4) + 2
+    assert len(list((tmp_path / "figures").rglob("*.png"))) == 3 * (2 * 6 + 4) + 2 + 1
     shifts = catalog.dicts("dataset_shift_by_layer")
     assert len(shifts) == 3 * (31 + 19) and {row["share_in_common"] for row in shifts} == {0.7}
     assert "0 tasks done" in emo_ok(*words, "--track").err
     page = (tmp_path / "report.html").read_text()
-    assert page.count("<figure>") == 50 and json.loads((tmp_path / "mlflow" / "run.json").read_text())["run_id"] in page
+    assert page.count("<figure ") == 51 and json.loads((tmp_path / "mlflow" / "run.json").read_text())["run_id"] in page
     written = findings.PAGE.read_text(encoding="utf-8")
     shown, made = (findings.cells(text) for text in (written, findings.page(written, Store(tmp_path))))
     pairs = [pair for tables in zip(shown, made, strict=True) for pair in zip(*tables, strict=True)]

@@ -3,11 +3,10 @@
 import json
 import os
 import pty
-import signal
 import subprocess
 
 import pytest
-from command import arguments, emo, emo_ok, environment
+from command import arguments, emo, emo_ok, environment, hear_ctrl_c
 
 CALM = ("--reference", "calm", "--neutral", "calm")
 
@@ -49,8 +48,7 @@ def test_a_question_that_is_broken_off_removes_nothing(workplace, answer):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         env=environment(),
-        # a shell's background jobs ignore Ctrl-C and hand that on, and a test may run in one
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        preexec_fn=hear_ctrl_c,
     )
     os.close(theirs)
     asked = b""

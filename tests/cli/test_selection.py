@@ -15,6 +15,8 @@ from warehouse.verify import notes, verify
 
 CALM = ("--reference", "calm", "--neutral", "calm")
 USUAL = "mean_difference,calm,last"
+ALL_DIRECTIONS = "figures/more_than_words"
+"""The figure of all directions of a job has a folder beside those of the datasets."""
 
 
 @pytest.fixture
@@ -26,6 +28,11 @@ def made(store):
     """Every picture and page, and when it was written."""
     paths = [*(store / "figures").rglob("*.*"), *store.glob("report.*"), *(store / "reports").rglob("*.*")]
     return {path: path.stat().st_mtime_ns for path in paths if path.suffix in (".png", ".svg", ".md", ".html")}
+
+
+def apart(paths):
+    """Those of datasets and reports, and those of all directions."""
+    return [[path for path in paths if path.startswith(ALL_DIRECTIONS) == of_all] for of_all in (False, True)]
 
 
 def new_ones(place, *words):
@@ -41,15 +48,17 @@ def new_ones(place, *words):
 def test_the_usual_report_and_figures_have_the_usual_places(place):
     figures = {str(path.parent.relative_to(place.store)) for path in (place.store / "figures").rglob("*.png")}
     models = ("tiny-gpt2", "tiny-neox", "tiny-wide", "cross_model")
-    assert figures == {f"figures/mine/{name}/{USUAL}" for name in models}
+    assert figures == {f"figures/mine/{name}/{USUAL}" for name in models} | {f"{ALL_DIRECTIONS}/{USUAL}"}
     assert (place.store / "report.html").is_file() and not (place.store / "reports").exists()
     links = re.findall(r"!\[.*\]\((.*)\)", (place.store / "report.md").read_text())
-    assert len(links) == 3 * 5 + 1 + 3 * 3 and all(link.startswith("figures/mine/") for link in links)
+    assert len(links) == 1 + 3 * 5 + 1 + 3 * 3 and links[0].startswith(f"{ALL_DIRECTIONS}/")
+    assert all(link.startswith("figures/mine/") for link in links[1:])
 
 
 def test_an_emotion_has_figures_of_its_own(place):
-    found = new_ones(place, "plot", *CALM, "-e", "rage")
+    found, of_all = apart(new_ones(place, "plot", *CALM, "-e", "rage"))
     assert {path.split("/", 3)[3].rsplit("/", 1)[0] for path in found} == {f"{USUAL}/emotion=rage"}
+    assert {path.rsplit("/", 1)[0] for path in of_all} == {f"{ALL_DIRECTIONS}/{USUAL}/emotion=rage"}
     # one emotion has no pair: nothing empty is drawn
     assert not [path for path in found if "emotion_similarity" in path] and len([p for p in found if "l2_norm" in p]) == 6
     assert new_ones(place, "plot", *CALM, "-e", "rage") == []
@@ -57,13 +66,15 @@ def test_an_emotion_has_figures_of_its_own(place):
 
 
 def test_layers_have_figures_of_their_own(place):
-    found = new_ones(place, "plot", *CALM, "-m", "tiny-gpt2", "--layer", "0-1,3")
+    found, of_all = apart(new_ones(place, "plot", *CALM, "-m", "tiny-gpt2", "--layer", "0-1,3"))
     assert {path.rsplit("/", 1)[0] for path in found} == {f"figures/mine/tiny-gpt2/{USUAL}/layer=0-1+3"}
-    assert new_ones(place, "plot", *CALM, "-m", "tiny-gpt2", "--layer", "0-3") == []
+    assert {path.rsplit("/", 1)[0] for path in of_all} <= {f"{ALL_DIRECTIONS}/{USUAL}/model=tiny-gpt2,layer=0-1+3"}
+    found, of_all = apart(new_ones(place, "plot", *CALM, "-m", "tiny-gpt2", "--layer", "0-3"))
+    assert found == [] and {path.rsplit("/", 1)[0] for path in of_all} == {f"{ALL_DIRECTIONS}/{USUAL}/model=tiny-gpt2"}
 
 
 def test_fewer_models_do_not_replace_the_figures_across_models(place):
-    found = new_ones(place, "plot", *CALM, "-m", "tiny-gpt2", "-m", "tiny-wide")
+    found = apart(new_ones(place, "plot", *CALM, "-m", "tiny-gpt2", "-m", "tiny-wide"))[0]
     assert {path.rsplit("/", 1)[0] for path in found} == {f"figures/mine/cross_model/{USUAL}/model=tiny-gpt2+tiny-wide"}
 
 
@@ -77,7 +88,8 @@ def test_another_way_of_making_vectors_replaces_nothing(place):
     found = new_ones(place, "run", *run_options(place)[:-4], "--reference", "others", "--cache", place.cache)
     reports = [path for path in found if path.startswith("report")]
     assert reports == ["reports/reference=others.html", "reports/reference=others.md"]
-    folders = {path.split("/")[3] for path in found if path.startswith("figures/")}
+    found, of_all = apart(found)
+    folders = {path.split("/")[3] for path in found if path.startswith("figures/")} | {path.split("/")[2] for path in of_all}
     assert folders == {"mean_difference,others,last"}
     text = (place.store / "reports/reference=others.md").read_text()
     links = re.findall(r"!\[.*\]\((.*)\)", text)
@@ -90,7 +102,7 @@ def test_another_way_of_making_vectors_replaces_nothing(place):
 
 def test_a_report_of_less_has_a_name_of_its_own(place):
     assert new_ones(place, "report", *CALM) == []
-    assert new_ones(place, "report", *CALM, "-m", "tiny-gpt2") == [
+    assert apart(new_ones(place, "report", *CALM, "-m", "tiny-gpt2"))[0] == [
         f"reports/model=tiny-gpt2.{ending}" for ending in ("html", "md")
     ]
     found = new_ones(place, "report", *CALM, "-e", "rage", "--pooling", "mean")
@@ -140,7 +152,7 @@ def test_an_older_extraction_does_not_replace_the_figures_of_the_newest(place):
     again = ["-d", "mine", "-m", place.models[0], "--bos", "never", "--store", place.store, "--cache", place.cache]
     emo_ok("extract", *again)
     emo_ok("plot", *CALM, "-m", "tiny-gpt2", "--store", place.store)
-    found = new_ones(place, "plot", *CALM, "-m", "tiny-gpt2", "--extraction", old)
+    found = apart(new_ones(place, "plot", *CALM, "-m", "tiny-gpt2", "--extraction", old))[0]
     assert {path.rsplit("/", 1)[0] for path in found} == {f"figures/mine/tiny-gpt2/{USUAL}/extraction={old}"}
 
 

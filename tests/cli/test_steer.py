@@ -8,6 +8,7 @@ import pytest
 import tiny
 from command import emo, emo_ok
 
+from emotion_cli.job.steered import residual_norms
 from emotion_cli.stages import steer as steering
 from warehouse.store import Store
 
@@ -17,7 +18,7 @@ TEST_TEXTS = {"thanks": "{} thank you .", "rage": "{} I am furious !", "sorry": 
 QUICK = ("--neutral", "calm", "--reference", "calm", "--controls", "39", "--alpha", "0.1,0.3")
 
 
-def write(path, texts, topics):
+def write_prompts(path, texts, topics):
     rows = [{"text": text.format(topic), "emotion": label, "topic": topic} for topic in topics for label, text in texts.items()]
     path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     return path
@@ -28,9 +29,9 @@ def made(tmp_path_factory):
     """A store with activations of one tiny model and its untrained copy, and a test set."""
     root = tmp_path_factory.mktemp("steer")
     tiny.save_model(root / "tiny", "llama")
-    emo_ok("datasets", "import", write(root / "train.jsonl", TEXTS, TOPICS), "-d", "mine", "--store", root / "store")
+    emo_ok("datasets", "import", write_prompts(root / "train.jsonl", TEXTS, TOPICS), "-d", "mine", "--store", root / "store")
     emo_ok(
-        *("datasets", "import", write(root / "test.jsonl", TEST_TEXTS, TOPICS[:6])),
+        *("datasets", "import", write_prompts(root / "test.jsonl", TEST_TEXTS, TOPICS[:6])),
         *("-d", "other", "--role", "test", "--store", root / "store"),
     )
     emo_ok("extract", "-d", "mine", "-m", root / "tiny", "--store", root / "store")
@@ -211,8 +212,74 @@ def test_a_run_that_was_stopped_between_parts_goes_on_and_gives_the_same_bytes(p
 
 def test_a_sink_changes_no_unit():
     norms = np.random.default_rng(0).uniform(1, 2, size=(3, 41))
-    columns = steering.residual_norms(norms, [0, 1, 2], 5.0)
+    columns = residual_norms(norms, [0, 1, 2], 5.0)
     planted = np.hstack([norms, 100 * norms[:, :1]])
-    with_sink = steering.residual_norms(planted, [0, 1, 2], 5.0)
+    with_sink = residual_norms(planted, [0, 1, 2], 5.0)
     assert with_sink["value"] == pytest.approx(columns["value"], rel=1e-12) and with_sink["n_sinks"] == [1, 1, 1]
     assert columns["value"] == pytest.approx(norms.mean(1).tolist())
+
+
+def write(place, *options, ok=True):
+    words = ("steer", "-d", "mine", "-m", place / "tiny", "--store", place / "store", "--neutral", "calm", *options)
+    return emo_ok(*words) if ok else emo(*words)
+
+
+BEHIND = ("--prefix", "today I", "--tokens", "6", "--layer", "2", "--reference", "calm")
+DRAWN = ("--write", "2", "--temperature", "0.9", *BEHIND)
+
+
+def test_texts_are_written_without_a_test_set_and_nothing_is_tested(place):
+    import torch
+    import transformers
+
+    printed = json.loads(write(place, "--write", "1", *BEHIND, "--alpha", "0.2", "--format", "json").out)
+    (unchanged,) = (row for row in printed if row["direction"] == "unchanged")
+    model = transformers.AutoModelForCausalLM.from_pretrained(place / "tiny").eval()
+    tokenizer = transformers.AutoTokenizer.from_pretrained(place / "tiny")
+    ids = torch.tensor([[0, *tokenizer("today I", add_special_tokens=False).input_ids]])
+    whole = model.generate(ids, max_new_tokens=6, do_sample=False)
+    expected = [token for token in whole[0, 3:].tolist() if token != 1]
+    assert unchanged["text"] == tokenizer.decode(expected, skip_special_tokens=True) and unchanged["alpha"] == 0
+    with torch.no_grad():
+        log_probs = torch.log_softmax(model(whole).logits[0, :-1].double(), -1)
+    own = log_probs[torch.arange(2, 2 + len(expected)), expected]
+    assert unchanged["nll_base"] == pytest.approx(-float(own.mean()), abs=1e-5)
+    kinds = rows(place, "select direction, emotion, draw, count(*) as n from steered_texts group by all order by all")
+    assert [(row["direction"], row["emotion"], row["n"]) for row in kinds] == [
+        *(("permuted", emotion, 1) for emotion in ("rage", "sorry", "thanks")),
+        ("rage", "rage", 1),
+        ("sorry", "sorry", 1),
+        ("thanks", "thanks", 1),
+        ("unchanged", None, 1),
+    ]
+    (run,) = rows(place, "select test_dataset, prefix, n_texts, status from steering_runs")
+    assert run == {"test_dataset": None, "prefix": "today I", "n_texts": 7, "status": "complete"}
+    assert not rows(place, "from steering_statistics") and not rows(place, "from steering_effects")
+
+
+def test_samples_of_one_number_share_random_numbers_and_a_further_alpha_writes_only_itself(place):
+    write(place, *DRAWN, "--alpha", "0.000001")
+    texts = rows(place, "select distinct sample, text from steered_texts order by 1")
+    # a change of nearly nothing with the same random numbers writes what the unchanged model does
+    assert [row["sample"] for row in texts] == [0, 1] and texts[0]["text"] != texts[1]["text"]
+    plan = write(place, *DRAWN, "--alpha", "0.000001,5", "--dry-run", "--format", "json")
+    assert json.loads(plan.out)[0]["reason"] == "missing: mean_difference/calm/last/2/5/2"
+    write(place, *DRAWN, "--alpha", "0.000001,5")
+    assert len(rows(place, "select distinct text from steered_texts where sample = 0")) > 1
+    assert "1 up to date" in write(place, *DRAWN, "--alpha", "5").err
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--write", "1"), "--write: nothing stands before what is written"),
+        (("--write", "2", *BEHIND), "--write 2: without a temperature all would be the same text"),
+        ((*DRAWN, "--on", "other"), "--on: written texts test nothing"),
+        ((*DRAWN, "--screen"), "--screen: written texts test nothing"),
+        ((*DRAWN, "--tokens", "62"), "--tokens 62: the model has 64 positions, and the prefix takes 3"),
+        (("--on", "other", "--temperature", "0.5"), "--temperature: nothing is written"),
+    ],
+)
+def test_options_of_writing_that_do_not_go_together_are_refused(place, options, words):
+    ran = write(place, *options, ok=False)
+    assert ran.code == 2 and words in ran.err, ran.err

@@ -9,8 +9,10 @@ import random
 import sys
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import scipy.stats  # noqa: F401 - loaded here, so that no child has to
 import tiny
@@ -48,21 +50,19 @@ def import_prompts(root: Path, path: Path) -> None:
     partition.commit([partition.write([table_of("prompts", prompt_set.columns())])], {"source": path.name})
 
 
-def main(folder: Path, kills: int, seed: int) -> dict:
+class Prepared(NamedTuple):
+    """A store with the prompts alone, the settings of the first run, and what runs the stages from extract to compare."""
+
+    base: Path
+    settings: Settings
+    run: Callable[[Path, Settings], None]
+
+
+def prepared(folder: Path) -> Prepared:
+    """A tiny model that is loaded, and prompts whose extraction has many parts."""
     torch.set_num_threads(1)
     local.PART_BYTES = 4 * 32 * 4 * PROMPTS_A_PART
-    computed = folder / "computed"
-    pool = Reader.pool
-
-    def counted(*given, **options):
-        pooled = pool(*given, **options)
-        with computed.open("ab", buffering=0) as sink:
-            sink.write(b".")
-        return pooled
-
-    Reader.pool = counted
-    base, store = folder / "base", folder / "store"
-    path = prompts(folder / "mine.jsonl")
+    base, path = folder / "base", prompts(folder / "mine.jsonl")
     in_child(lambda: import_prompts(base, path))
     settings = Settings(
         dataset=("mine",),
@@ -78,10 +78,30 @@ def main(folder: Path, kills: int, seed: int) -> dict:
     loading = pipeline.Job(Store(base), settings, [], Silence(), sources)
     loaded = loading.loaded(model)
 
-    def run(root: Path) -> None:
-        job = pipeline.job_with_models(Store(root), replace(settings, store=root), Silence())
+    def run(root: Path, asked: Settings) -> None:
+        job = pipeline.job_with_models(Store(root), replace(asked, store=root), Silence())
         job._loaded = replace(loaded, source=job.sources[model])
         pipeline.run(job, wanted)
+
+    return Prepared(base, settings, run)
+
+
+def main(folder: Path, kills: int, seed: int) -> dict:
+    computed = folder / "computed"
+    pool = Reader.pool
+
+    def counted(*given, **options):
+        pooled = pool(*given, **options)
+        with computed.open("ab", buffering=0) as sink:
+            sink.write(b".")
+        return pooled
+
+    Reader.pool = counted
+    base, settings, run_with = prepared(folder)
+    store = folder / "store"
+
+    def run(root: Path) -> None:
+        run_with(root, settings)
 
     whole = fresh(base, folder / "whole")
     started = time.monotonic()

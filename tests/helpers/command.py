@@ -4,6 +4,7 @@ import contextlib
 import io
 import os
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -56,3 +57,8 @@ def emo_ok(*words: object, cwd: Path | None = None, own_process: bool = False, *
     ran = emo(*words, cwd=cwd, own_process=own_process, **changes)
     assert ran.code == 0, ran.err
     return ran
+
+
+def hear_ctrl_c():
+    """For `preexec_fn`: a shell's background jobs ignore Ctrl-C and hand that on, and a test may run in one."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)

@@ -116,6 +116,20 @@ def test_sets(emotions: Sequence[str]) -> list[Row]:
     ]
 
 
+def beside_words(emotions: Sequence[str], models: Sequence[str]) -> list[Row]:
+    """Of `more_than_words_by_emotion`: two training sets, on their topics and on two test sets; some lack an interval or a control."""
+    random, rows = Random("words"), []
+    for i, (dataset, model, emotion, test_set) in enumerate(
+        product(("large", "small"), models, emotions, (None, "letters", "re$views_"))
+    ):
+        gain = random.uniform(-0.1, 0.3)
+        interval = (None, None) if i % 11 == 10 else (gain - 0.1, gain + 0.12)
+        more = None if i % 7 == 6 else interval[0] is not None and interval[0] > 0
+        row: Row = {"dataset": dataset, "model": model, "emotion": emotion, "test_set": test_set, "more_than_words": more}
+        rows.append(row | {"gain": gain, "gain_ci_low": interval[0], "gain_ci_high": interval[1]})
+    return [*rows, {**rows[0], "test_set": "not measured", "gain": None}]
+
+
 def norms(emotions: Sequence[str], models: Sequence[str] = MODELS[:1]) -> list[Row]:
     """Of `vector_norms_by_layer`."""
     random = Random("norms")
@@ -272,6 +286,7 @@ def sheets(emotions: Sequence[str], models: Sequence[str]) -> dict[str, Callable
     about = ("gemma3-270m, extended", "mean_difference, reference neutral, pooling last")
     drawn = {
         "direction_quality": lambda: figures.direction_quality(quality(emotions), *about),
+        "more_than_words": lambda: figures.more_than_words(beside_words(emotions, models), *about),
         "test_sets": lambda: figures.test_sets(test_sets(emotions), *about),
         "relative_norm": lambda: figures.relative_norm(norms(emotions), *about),
         "l2_norm": lambda: figures.l2_norm(norms(emotions), *about),

@@ -8,7 +8,7 @@ ENDS = ("", "_ci_low", "_ci_high")
 SHOWN, MISSED = "shown by mean_difference", "not shown by mean_difference, shown by "
 SVG = (
     b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 4 4" class="emo-figure" role="img" aria-labelledby="f1t f1d" '
-    b'data-kind="test_sets">\n<title id="f1t">Which? m1</title>\n<desc id="f1d">A caption</desc>\n<style>.emo-figure{x:y}</style>\n'
+    b'data-kind="more_than_words">\n<title id="f1t">Which? m1</title>\n<desc id="f1d">A caption</desc>\n<style>.emo-figure{x:y}</style>\n'
     b'<rect class="ground" width="100%" height="100%"/><defs><path id="f10" d="M0 0"/></defs><use href="#f10"/></svg>'
 )
 OTHER_SVG = SVG.replace(b"f1", b"f2")
@@ -41,6 +41,7 @@ def facts(models=(("m1", 8), ("m2", 8)), emotions=("joy", "rage", "shame"), mean
                     **scope,
                     "extraction_id": f"{dataset}-{model}",
                     "architecture": "gpt2",
+                    "ignores_mean": True,
                     "n_layers": 2,
                     "d_model": width,
                     "dtype": "float32",
@@ -64,39 +65,27 @@ def facts(models=(("m1", 8), ("m2", 8)), emotions=("joy", "rage", "shame"), mean
             ]
             for test_set in (None, "unseen"):
                 heldout = test_set is not None
-                rows["best_layers_by_emotion"] += [
+                rows["more_than_words_by_emotion"] += [
                     {
                         **scope,
                         "emotion": emotion,
                         "layer": 2,
-                        "max_null_high": 0.65,
-                        "max_p_value": 0.01,
-                        "test_set": "unseen",
-                        "heldout_ci_low": 0.55,
-                        "heldout_ci_high": 0.71,
-                        "heldout_null_high": 0.57,
-                        "heldout_p_value": 0.02,
-                    }
-                    for emotion in emotions
-                    if heldout
-                ]
-                rows["more_than_words_by_layer"] += [
-                    {
-                        **scope,
-                        "emotion": emotion,
-                        "layer": layer,
                         "test_set": test_set,
                         "auroc": 0.625 if heldout else 0.95,
+                        "auroc_ci_low": 0.55 if heldout else None,
+                        "auroc_ci_high": 0.71 if heldout else None,
+                        "chance": 0.57 if heldout else 0.65,
+                        "q_value": 0.02 if heldout else 0.01,
                         "tfidf": (0.51 if heldout else 0.9) - 0.01 * i,
                         "random_words": 0.5,
                         "embeddings": 0.5 + 0.01 * i,
                         "untrained": 0.48,
+                        "words_alone": max((0.51 if heldout else 0.9) - 0.01 * i, 0.5 + 0.01 * i),
                         "gain_ci_low": 0.1 * i - 0.05,
                         "gain_ci_high": 0.25,
                         "more_than_words": i > 0,
                     }
                     for i, emotion in enumerate(emotions)
-                    for layer in (None, 1, 2)
                 ]
             rows["direction_quality_by_method"] += [
                 {
@@ -223,7 +212,9 @@ def facts(models=(("m1", 8), ("m2", 8)), emotions=("joy", "rage", "shame"), mean
     variant = {"method": "mean_difference", "reference": "neutral", "pooling": "last"}
     settings = {"neutral": "neutral", "over_layers": "resid_post", "seed": 0, "draws": 1000}
     pictures = [
-        report.Picture("figures/one/a%2Fb/test_sets.png", SVG, "test_sets", datasets[0], "m1, one", "A caption."),
-        report.Picture("figures/one/a%2Fb/x.png", OTHER_SVG, "new_kind", datasets[0], "m1, one", "Another."),
+        report.Picture(
+            "figures/more_than_words/a%2Cb/more_than_words.png", SVG, "more_than_words", ("m1",), datasets[:1], "A caption."
+        ),
+        report.Picture("figures/one/a%2Fb/x.png", OTHER_SVG, "new_kind", ("m1",), datasets[:1], "Another."),
     ]
     return report.Facts(rows, variant, settings, pictures, tracked)

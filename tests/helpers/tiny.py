@@ -1,5 +1,6 @@
 """Tiny random models of many architectures, saved as folders with a tokenizer; no network, a second each."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -8,7 +9,8 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
 WORDS = ["thank", "you", "so", "much", "I", "am", "furious", "sorry", "the", "bus", "is", "late", "today", "a", "of", "and"]
-VOCABULARY = {"<bos>": 0, "<eos>": 1, "<unk>": 2, ".": 3, "!": 4} | {word: i + 5 for i, word in enumerate(WORDS)}
+SPECIAL = {"<bos>": 0, "<eos>": 1, "<unk>": 2, ".": 3, "!": 4}
+VOCABULARY = SPECIAL | {word: i + 5 for i, word in enumerate(WORDS)}
 
 _SIZES = {"vocab_size": 64, "bos_token_id": 0, "eos_token_id": 1, "pad_token_id": 1}
 _ROTARY = {
@@ -283,9 +285,9 @@ def save_config(folder: Path, config: transformers.PreTrainedConfig, *, padding_
     return folder
 
 
-def save_tokenizer(folder: Path, **changes) -> None:
+def save_tokenizer(folder: Path, words: Sequence[str] = WORDS, **changes) -> None:
     """The tokenizer of one word a token; `changes` are of what transformers is told about it."""
-    inner = Tokenizer(models.WordLevel(VOCABULARY, unk_token="<unk>"))
+    inner = Tokenizer(models.WordLevel(SPECIAL | {word: i + len(SPECIAL) for i, word in enumerate(words)}, unk_token="<unk>"))
     inner.pre_tokenizer = pre_tokenizers.Whitespace()
     special = {"bos_token": "<bos>", "eos_token": "<eos>", "unk_token": "<unk>", "pad_token": "<eos>", **changes}
     PreTrainedTokenizerFast(tokenizer_object=inner, **special).save_pretrained(folder)

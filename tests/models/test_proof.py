@@ -13,12 +13,15 @@ from emotion_cli.models import exactness, pooling
 from emotion_cli.models.checks import check_model
 from emotion_cli.models.exactness import FACTOR, FLOOR, POOLED, agreement, positions_of, recompute, reference, rows_of
 from emotion_cli.models.loading import load
+from emotion_cli.models.norms import token_norms
 from emotion_cli.models.packing import masks, proof
 from emotion_cli.models.packing.proof import choose_strategy, prove
 from emotion_cli.models.packing.trees import STRATEGIES
 from emotion_cli.models.pooling import batches_of, pooled_activations
+from emotion_cli.models.reader import Reader, Reading
 from emotion_cli.models.rotary import regimes
 from emotion_cli.models.sources.finding import find
+from emotion_cli.models.tokens import Marks, Tokens
 
 IDS = [[0, 5, 6, 7, 8, 9, 10], [0, 5, 11, 12], [0, 5, 11, 12, 13, 14, 15, 16, 17, 18, 19, 5], [0], [0, 5, 6, 7], [3, 5, 6]]
 
@@ -293,3 +296,39 @@ def test_a_strategy_that_is_wanted_and_not_exact_is_refused(longrope, monkeypatc
     with pytest.raises(EmoError, match=r"not exact \(sorted: error"):
         choose_strategy(loaded, ids, layers=[3], batch_tokens=512, requested="sorted")
     assert choose_strategy(loaded, ids, layers=[3], batch_tokens=512, requested="single").strategy == "single"
+
+
+def test_an_extraction_runs_no_batch_of_the_proof_again(llama, monkeypatch):
+    """And gets the same bits, and the same norms, as one that runs all of them."""
+    ids = sorted([[0, 5, last, last + 1] for last in range(6, 16)] + [[0, *range(4, 20)], [3], [4, 4]])
+    layers, places = list(range(llama.n_layers + 1)), range(len(ids))
+    reader, tokens = Reader(llama, Reading(batch_tokens=24)), Tokens(ids, [], *[[[] for _ in ids] for _ in range(2)])
+    options = {"poolings": ["last", "mean"], "layers": layers, "measured": [1, 4]}
+    ran = []
+    forward = pooling.run
+    monkeypatch.setattr(pooling, "run", lambda *given: (ran.append(given[1].prompts), forward(*given)))
+    choice = reader.choose(tokens, layers)
+    proven = len(ran)
+    pooled = reader.pool(tokens, choice, places, **options)
+    n_batches = len(batches_of(llama, ids, choice.strategy, 24))
+    assert 0 < proven < n_batches and len(ran) == n_batches
+    # each is given once: a second reading runs all
+    ran.clear()
+    again = reader.pool(tokens, choice, places, **options)
+    assert len(ran) == n_batches
+    assert all(np.array_equal(pooled.values[name], again.values[name]) for name in options["poolings"])
+    norms = token_norms(llama, ids, layers=layers, strategy=choice.strategy, batch_tokens=24)
+    for place in options["measured"]:
+        np.testing.assert_array_equal(pooled.norms[place], again.norms[place])
+        np.testing.assert_allclose(pooled.norms[place], norms[place], rtol=1e-5)
+
+
+def test_a_batch_of_the_proof_of_which_other_tokens_are_read_is_run_again(llama):
+    ids, layers = [[0, 5, 6, 7], [0, 5, 6, 8]], [0, 1]
+    words = [[1, 2], [2]]
+    marks = [Marks(word=positions) for positions in words]
+    reader, tokens = Reader(llama, Reading()), Tokens(ids, [], words, [[], []])
+    choice = reader.choose(tokens, layers)
+    found = reader.pool(tokens, choice, range(2), poolings=["word"], layers=layers).values["word"]
+    expected = rows_of(llama, ids, positions_of(ids, ["word"], marks), layers).values["word"]
+    np.testing.assert_allclose(found, expected, atol=1e-5 * np.abs(expected).max())

@@ -8,6 +8,7 @@ import given
 import pytest
 from command import emo_ok
 
+from warehouse.database import MADE
 from warehouse.library import queries
 from warehouse.schema import TABLES
 from warehouse.store import Store
@@ -46,4 +47,4 @@ def test_every_table_and_query_is_read(tmp_path, script, version, options):
     assert ran.returncode == 0, ran.stderr
     client, n_rows = json.loads(ran.stdout)
     assert client.startswith(version)
-    assert set(n_rows) == {*TABLES, *queries()} and {n_rows[table] for table in TABLES} == {1}
+    assert set(n_rows) == {*TABLES, *queries(), MADE} and {n_rows[table] for table in TABLES} == {1}

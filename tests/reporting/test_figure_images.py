@@ -32,6 +32,7 @@ IMAGES = {
         for name in ("direction_quality", "emotion_similarity", "similarity_heatmap", "aligned_cosine")
     },
     **{f"{name}_of_few": (FEW, name) for name in ("raw_cosine", "consensus")},
+    **{f"more_than_words_of_{case}": (emotions, "more_than_words") for case, emotions in (("few", FEW), ("many", MANY))},
     **{f"{name}_of_many": (MANY, name) for name in ("emotion_similarity", "similarity_heatmap", "l2_norm")},
     "cka_debiased": (FEW, "cka_debiased"),
 }

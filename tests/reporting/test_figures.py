@@ -28,6 +28,8 @@ CASES = {
     "Japanese labels": (figure_rows.JAPANESE, figure_rows.MODELS[:3]),
 }
 DRAWN = [(case, name) for case, of_case in CASES.items() for name in figure_rows.sheets(*of_case)]
+WIDEST = 12
+"""Inches: a wider figure has letters that are too small on a page."""
 
 
 def sheet(case: str, name: str) -> Sheet:
@@ -40,7 +42,7 @@ def test_no_text_overlaps_another_or_leaves_the_figure(case, name):
     boxes = [
         (text.get_text(), text.get_window_extent()) for text in figure.findobj(Text) if text.get_text() and text.get_visible()
     ]
-    assert len(boxes) > 5
+    assert len(boxes) > 5 and figure.get_size_inches()[0] < WIDEST
     for text, box in boxes:
         assert box.x0 >= 0 and box.y0 >= 0 and box.x1 <= figure.bbox.x1 and box.y1 <= figure.bbox.y1, text
     for (text, a), (other, b) in combinations(boxes, 2):
@@ -163,14 +165,44 @@ def test_the_heat_map_is_a_lower_triangle_centred_on_equidistance_with_interval_
     assert {"0.50", "0.50 to 0.50", "0.90", "not defined", "undecided"} <= said
 
 
+def test_a_direction_that_tells_more_than_words_is_full_and_is_counted_where_many_share_a_line():
+    gains = {"a": (0.2, 0.1, 0.3, True), "b": (0.1, -0.1, 0.3, False), "c": (0.0, None, None, None)}
+    rows = [
+        {
+            "dataset": "d",
+            "model": "m",
+            "emotion": emotion,
+            "test_set": "t",
+            "gain": gain,
+            "gain_ci_low": low,
+            "gain_ci_high": high,
+        }
+        | {"more_than_words": more}
+        for emotion, (gain, low, high, more) in gains.items()
+    ]
+    (panel,) = figures.more_than_words(rows, "m", "v").panels
+    points = {tuple(line.get_xdata()): line.get_markerfacecolor() for line in panel.axes.lines if line.get_marker() in "oD"}
+    assert points == {(0.2,): theme.SERIES[0].light, (0.1,): "none", (0.0,): "none"}
+    bars = [segment[:, 0].tolist() for collection in panel.axes.collections for segment in collection.get_segments()]
+    assert bars == [[0.1, 0.3], [-0.1, 0.3]]
+    many = [{**row, "emotion": f"{row['emotion']}{i}"} for row in rows for i in range(9)]
+    (panel,) = figures.more_than_words(many, "m", "v").panels
+    assert [text.get_text() for text in panel.axes.texts] == ["9 of 27"] and [name for _, name in panel.y_ticks] == ["m"]
+
+
 def test_pairs_that_are_not_drawn_are_counted():
     drawn = sheet("28 labels, 8 models", "emotion_similarity")
     assert len(drawn.panels[0].y_ticks) == 24 and drawn.notes[0].startswith("24 of 378 pairs")
     rows = [row for row in figure_rows.within(figure_rows.GO_EMOTIONS) if row["layer"] is not None]
     means: dict[str, list[float]] = {}
     for row in rows:
-        means.setdefault(f"{row['emotion_a']} and {row['emotion_b']}", []).append(row["unbiased_cosine"])
-    mean = {pair: sum(v for v in values if v is not None) / sum(v is not None for v in values) for pair, values in means.items()}
+        known = row["unbiased_cosine"] is not None and row["verdict"] != "no direction shown"
+        means.setdefault(f"{row['emotion_a']} and {row['emotion_b']}", []).append(row["unbiased_cosine"] if known else None)
+    mean = {
+        pair: sum(v for v in values if v is not None) / sum(v is not None for v in values)
+        for pair, values in means.items()
+        if any(v is not None for v in values)
+    }
     ordered = sorted(mean, key=lambda pair: -mean[pair])
     assert [label for _, label in drawn.panels[0].y_ticks] == [*ordered[:12], *ordered[-12:]]
 

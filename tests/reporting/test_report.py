@@ -2,6 +2,7 @@
 
 import re
 import string
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -94,13 +95,20 @@ def test_every_section_is_on_both_pages_with_its_contents():
 def test_page_one_answers_with_each_direction_beside_words_alone():
     page_one = said().split("\n## ")[1]
     assert page_one.startswith("Overview\n")
+    first = page_one.split("\n\n")[1]
+    assert first == "In 4 of 6 cases, a direction is shown to tell its emotion better than words alone do, on `unseen`."
     assert (
         "On `unseen`, whose texts made no vector, directions reach AUROC 0.625 to 0.625, and words alone 0.510 to 0.520."
         in page_one
     )
-    assert "8 of 12 hold more than words (one 4 of 6 and two 4 of 6)." in page_one
-    assert "12 of 12 directions separate their emotion better than the best layer of chance does." in page_one
-    assert "| dataset | model | emotion | layer | AUROC in training | best of chance | words alone | on unseen |" in page_one
+    assert "4 of 6 hold more than words (two 4 of 6)." in page_one
+    assert "6 of 6 directions separate their emotion better than the best layer of chance does (q < 0.05)." in page_one.replace(
+        "&lt;", "<"
+    )
+    assert "one shares prompts with two. Its directions are in the table, and in no count above." in page_one
+    assert "12 comparisons with words, each by 95 % intervals without a correction" in page_one and "0.3 of 12" in page_one
+    assert "| dataset | model | emotion | layer | training topics: AUROC | training topics: best of chance |" in page_one
+    assert "| unseen: AUROC | unseen: words alone | unseen: more than words |" in page_one
     assert "| one | m1 | rage | 2 | 0.950 | 0.650 | 0.890 | 0.625 (0.55 to 0.71) | 0.510 | yes |" in page_one
     assert "| one | m1 | joy | 2 | 0.950 | 0.650 | 0.900 | 0.625 (0.55 to 0.71) | 0.510 | not shown |" in page_one
 
@@ -109,21 +117,22 @@ def test_one_table_holds_all_that_knows_words_only():
     section = said().split("\n## ")[3]
     assert section.startswith("Emotion vectors") and section.count("TF-IDF |") == 2  # one for each dataset
     assert (
-        "| m1 | rage | 2 | unseen | 0.625 (0.55 to 0.71) | 0.570 | 0.500 | 0.500 | 0.510 | 0.480 | 0.050 to 0.250 | yes |"
+        "| unseen | m1 | rage | 2 | 0.625 (0.55 to 0.71) | 0.570 | 0.500 | 0.500 | 0.510 | 0.480 | 0.050 to 0.250 | yes |"
         in section
     )
     assert (
-        "| m1 | joy | 2 | training topics | 0.950 | 0.650 | 0.900 | 0.500 | 0.500 | 0.480 | -0.050 to 0.250 | not shown |"
+        "| training topics | m1 | joy | 2 | 0.950 | 0.650 | 0.900 | 0.500 | 0.500 | 0.480 | -0.050 to 0.250 | not shown |"
         in section
     )
 
 
 def test_without_controls_only_tf_idf_is_compared_and_nothing_is_called_more_than_words():
     given_facts = facts()
-    for row in given_facts.rows["more_than_words_by_layer"]:
-        row |= {"random_words": None, "embeddings": None, "untrained": None, "more_than_words": None}
+    for row in given_facts.rows["more_than_words_by_emotion"]:
+        row |= {"random_words": None, "embeddings": None, "untrained": None, "more_than_words": None, "words_alone": row["tfidf"]}
     text = pages(given_facts)["report.md"]
     assert "| one | m1 | shame | 2 | 0.950 | 0.650 | 0.880 | 0.625 (0.55 to 0.71) | 0.490 | not known |" in text
+    assert "Whether directions tell more than words is not known, as no controls were measured." in text
     assert "Compare the directions with what knows words only" in text and "Compare the directions with" not in said()
 
 
@@ -198,7 +207,7 @@ def outside_code_of(text):
     return re.sub(r"^(`{3,})$.*?^\1$", "", text, flags=re.MULTILINE | re.DOTALL)
 
 
-PICTURE = report.Picture("a b/(1).png", SVG, "a", "d", "m", "c")
+PICTURE = report.Picture("a b/(1).png", SVG, "a", ("m",), ("d",), "c")
 
 BLOCKS = {
     "paragraph": lambda text: Paragraph(filled("{text}", {"text": text})),
@@ -265,7 +274,7 @@ TRACKED = {
     [
         ({"mean": 0.995}, "every mean cosine is above 0.9 (0.905 to 0.995)", {"mean": 0.98}),
         ({"models": (("m1", 8), ("m2", 9))}, "No two models have equal width: m1 (8 dimensions) and m2 (9 dimensions)", {}),
-        ({}, "6 of 6 raw cosines at single layers (100%) lie within 0.6930 of 0", {"models": (("m1", 8), ("m2", 9))}),
+        ({}, "6 of 6 raw cosines at single layers (100%) lie within 0.693 of 0", {"models": (("m1", 8), ("m2", 9))}),
         ({}, "The order of the pairs from lowest to highest mean cosine is the same in all 4", {"models": ()}),
         ({"models": (("m1", 8),)}, "Add a second model to compare m1 with", {}),
         (
@@ -300,10 +309,13 @@ def test_cosines_outside_the_band_are_said():
     assert "0 of 6 raw cosines at single layers (0%)" in text and "more lie outside than unrelated directions" in text
 
 
+MODELS = ("m1", "m2")
+
+
 def judged(**changes):
-    """The report where the first pair of the first model and dataset has these values."""
+    """The report where the first pair of the first model has these values, on the dataset that page one counts."""
     given_facts = facts()
-    given_facts.rows["within_model_similarity_by_model"][0].update(changes)
+    given_facts.rows["within_model_similarity_by_model"][-2 * len(MODELS)].update(changes)
     return pages(given_facts)["report.md"]
 
 
@@ -322,7 +334,7 @@ def test_a_verdict_that_shows_nothing_names_what_was_tested_and_what_could_have_
 
 def test_verdicts_are_counted_in_their_own_words():
     text = judged(verdict="undecided")
-    assert "8 pairs of emotions in one model: more similar than their shared reference makes them (7); undecided (1)." in text
+    assert "4 pairs of emotions in one model: more similar than their shared reference makes them (3); undecided (1)." in text
     assert (
         "| m1 | joy and rage | 0.60 | 0.20 to 0.55 | 0.0019 | 0.5 | 0.70 (0.60 to 0.80) | 0.80 (0.70 to 0.90) | undecided |"
         in text
@@ -374,12 +386,12 @@ def test_what_another_method_shows_is_said():
 def test_massive_activations_are_said_with_the_data():
     section = said().split("\n## ")[2]
     assert section.startswith("Data")
-    assert "three dimensions hold up to 97% of the variance (layers: 2)" in section
-    assert "up to 40% of the pooled tokens are far longer than the others (layers: 1)" in section
+    assert "three dimensions hold up to 97% of the variance at 2 layers from 1 to 2" in section
+    assert "up to 40% of the pooled tokens are far longer than the others at layer 1" in section
     found = facts()
     for row in found.rows["layer_profiles"]:
         row |= {"top3_variance_share": 0.1, "sink_share": None}
-    assert "of the variance (layers" not in pages(found)["report.md"]
+    assert "of the variance" not in pages(found)["report.md"]
 
 
 def test_thresholds_are_those_of_the_extraction():
@@ -388,16 +400,72 @@ def test_thresholds_are_those_of_the_extraction():
 
 def test_figures_are_parts_of_the_page_with_their_rules_once():
     page = pages()["report.html"]
-    assert page.count("<svg") == page.count("<figure>") == 2 and page.count(".emo-figure{x:y}") == 1
+    assert page.count("<svg") == page.count("<figure ") == 2 and page.count(".emo-figure{x:y}") == 1
     assert "<desc" not in page and page.count("<title") == 1 and 'aria-labelledby="f1t' not in page
-    assert 'aria-label="Lines of AUROC by layer on each test set' in page and '<use href="#f10"/>' in page
-    assert "<figcaption>m1, one. A caption.</figcaption>" in page
+    assert 'aria-label="Points of AUROC over words' in page and '<use href="#f10"/>' in page
+    assert ">m1, one. A caption.</figcaption>" in page
     japanese = pages(lang="ja")["report.html"]
-    assert "A caption." not in japanese and "m1, one\uff1aAnother." in japanese
+    assert ">A caption." not in japanese and "m1\u3001one\uff1aAnother." in japanese
 
 
 def test_tables_have_captions_and_can_be_reached_with_the_keyboard():
     page = Reader(pages()["report.html"])
     assert page.tags.count("caption") == page.tags.count("table") > 5
     regions = sum(attribute == ("tabindex", "0") for attribute in page.attributes)
-    assert regions == page.tags.count("table") + page.tags.count("pre")
+    assert regions == sum(page.tags.count(tag) for tag in ("table", "pre", "figure"))
+
+
+def test_a_group_of_columns_has_one_header_above_them():
+    headers = [Header("model", False), Header("layer", True), Header("AUROC", True, "on a"), Header("words", True, "on a")]
+    headers += [Header("AUROC", True, "on b"), Header("words", True, "on b")]
+    table = Table(("x",), "q", headers, [list("m12345"), list("m67890"), list("n12345")], by=1)
+    page = html.page("t", [Chapter("c", "c", [table])], language("en"))
+    head = re.sub(r' class="[^"]*"', "", page.split("<thead>")[1].split("</thead>")[0])
+    assert re.findall(r"<th (.*?)</th>", head) == [
+        'scope="col" rowspan="2">layer',
+        *(f'scope="colgroup" colspan="2">on {name}' for name in "ab"),
+        *(f'scope="col">{name}' for name in ("AUROC", "words") * 2),
+    ]
+    assert re.findall(r'colgroup span="(\d)"', page) == ["1", "2", "2"]
+    # what the rows are about stands above them, once
+    assert re.findall(r'<th scope="rowgroup" colspan="5"><span>(.)</span>', page) == ["m", "n"]
+    assert page.count("<tbody>") == 2 and page.count("<td") == 15
+    assert "| model | layer | on a: AUROC | on a: words | on b: AUROC | on b: words |" in markdown.block(table)
+    assert markdown.block(table).count("| m |") == 2
+
+
+def test_a_perfect_auroc_says_where_its_interval_comes_from():
+    assert "is without an error" not in said()
+    given_facts = facts()
+    given_facts.rows["more_than_words_by_emotion"][-1] |= {"auroc": 1.0, "auroc_ci_low": 0.9119, "auroc_ci_high": 1.0}
+    given_facts.rows["prompt_counts_by_emotion"].append(
+        {"dataset": "unseen", "role": "test", "emotion": "joy", "n_prompts": 40, "n_topics": 40, "mean_words": 3.0}
+    )
+    text = pages(given_facts)["report.md"]
+    assert "An AUROC of 1 on `unseen` is without an error" in text and "40 won of 40 topics, which begins at 0.91." in text
+
+
+def test_the_answer_is_about_the_test_set_where_directions_do_worst():
+    given_facts = facts()
+    harder = [
+        {**row, "test_set": "harder", "auroc": 0.55, "more_than_words": False}
+        for row in given_facts.rows["more_than_words_by_emotion"]
+        if row["test_set"]
+    ]
+    given_facts.rows["more_than_words_by_emotion"] += harder
+    text = pages(given_facts)["report.md"]
+    assert "In 0 of 6 cases, a direction is shown to tell" in text and "on `harder`, the hardest of 2 test sets." in text
+
+
+def test_a_method_that_centres_says_which_models_do_not():
+    given_facts = facts()
+    given_facts.rows["extractions"][0]["ignores_mean"] = False
+    told = "something that these models read, or may read: m1 (gpt2)."
+    assert told in pages(replace(given_facts, is_centred=True))["report.md"]
+    assert told not in pages(given_facts)["report.md"] and told not in pages(replace(facts(), is_centred=True))["report.md"]
+
+
+def test_a_figure_is_as_wide_as_its_letters_need():
+    svg = SVG.replace(b"0 0 4 4", b"0 0 680.08 416.33")
+    pictures = [replace(facts().pictures[0], svg=svg)]
+    assert '<figure style="--inches: 9.45">' in pages(replace(facts(), pictures=pictures))["report.html"]

@@ -16,7 +16,7 @@ def test_stages_read_and_write_the_tables_that_they_declare(workplace, tmp_path,
     """Every stage does its work for the first time: on three models, and on a second dataset that shares prompts."""
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     # what is in a figure does not matter here, and drawing takes longest
-    svg = b'<svg id="x" data-kind="relative_norm"><title>a</title><desc>b</desc></svg>'
+    svg = b'<svg id="x" viewBox="0 0 72 72" data-kind="relative_norm"><title>a</title><desc>b</desc></svg>'
     drawn = SimpleNamespace(files=lambda: {"svg": svg}, missing="")
     monkeypatch.setattr(plot, "DRAW", dict.fromkeys(plot.DRAW, lambda *_: {"x": drawn}))
     root = tmp_path / "store"

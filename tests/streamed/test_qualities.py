@@ -7,7 +7,8 @@ from worlds import world
 from emotion_cli.measures.gram import gram
 from emotion_cli.measures.inference.resampling import units_of
 from emotion_cli.measures.inference.sampling import Sampling
-from emotion_cli.measures.streamed import preparing, products, qualities, rows
+from emotion_cli.measures.streamed import preparing, products, qualities, rows, samples
+from emotion_cli.measures.streamed.inputs import Inputs
 from emotion_cli.measures.streamed.limits import PERMUTED_SAMPLE
 from emotion_cli.measures.whitening import whitened
 from emotion_cli.measures.within import quality
@@ -30,7 +31,7 @@ def _measured(kind, reference, sampling, *, whitens=False, topics=40, effect=1.0
         grams = {layer: whitened(part, n, 20) for layer, part in grams.items()}
     measures = quality.OF_A_READING if whitens else quality.OF_A_DIRECTION
     expected = quality.qualities(quality.Material(grams, made.labels, sampling, {1, 2}, held_out=[held_out]), measures)
-    measured = qualities.LayerQualities(qualities.Inputs(made.labels, sampling, {1, 2}, held_out=[held_out], is_reading=whitens))
+    measured = qualities.LayerQualities(Inputs(made.labels, sampling, {1, 2}, held_out=[held_out], is_reading=whitens))
     units = units_of(made.labels.topics, made.labels.clusters)
     for layer, part in layers.items():
         read = rows.ArrayRows(part, units)
@@ -80,7 +81,7 @@ def test_intervals_and_nulls_agree_with_those_of_all_prompts(kind, reference):
 
 def test_draws_of_a_sample_have_the_spread_of_those_of_all_prompts(monkeypatch):
     # a third of the prompts: without the factor the null would be 1.7 times as wide
-    monkeypatch.setattr(qualities, "MOST_PERMUTED", 80)
+    monkeypatch.setattr(qualities, "OF_NULL", samples.Size(80, 4))
     for kind in ("complete", "none"):
         found, expected = _measured(kind, "neutral", Sampling(5, 1000, ("set",)), topics=120, effect=0.15)
         ratios = {"auroc": [], "d_prime": []}

@@ -77,18 +77,18 @@ def test_quality_has_the_same_rows_and_values(tmp_path, monkeypatch):
     expected = _tables(tmp_path / "whole", names, stages)["vector_quality"]
     monkeypatch.setattr(limits, "MOST_PROMPTS", 0)
     found = _tables(tmp_path / "streamed", names, stages)["vector_quality"]
-    expected = [row for row in expected if row["method"] != "logistic"]
 
     def key(row: dict) -> tuple:
         return tuple(str(row[name]) for name in ("method", "emotion", "layer", "measure", "control"))
 
     assert sorted(map(key, found)) == sorted(map(key, expected))
     assert {row["measure"] for row in found} >= {*SAMPLED, "auroc", "centroid_accuracy"}
+    assert {row["method"] for row in found} == {"mean_difference", "whitened", "logistic"}
     by_key = {key(row): row for row in found}
     for row in expected:
         other = by_key[key(row)]
         assert other["value"] == (None if row["value"] is None else pytest.approx(row["value"], rel=1e-6, abs=1e-6)), key(row)
-        assert (other["n_sampled"] is not None) == (row["measure"] in SAMPLED), key(row)
+        assert (other["n_sampled"] is not None) == (row["measure"] in SAMPLED or row["method"] == "logistic"), key(row)
 
 
 def test_models_are_compared_over_a_sample_that_each_row_names(tmp_path, monkeypatch):
@@ -102,7 +102,29 @@ def test_models_are_compared_over_a_sample_that_each_row_names(tmp_path, monkeyp
     job = Job(store, chosen, extractions_in_store(store, chosen))
     pipeline.run(job, pipeline.stages("vectors", "compare"))
     of_models = store.read("cross_model_statistics").to_pylist()
-    assert {row["n_sampled"] for row in of_models if row["measure"] != "cosine"} == {48, 72}
-    assert {row["n_sampled"] for row in of_models if row["measure"] == "cosine"} == {None}
+    of_all = ("cosine", "cka_debiased")
+    assert {row["n_sampled"] for row in of_models if row["measure"] not in of_all} == {48, 72}
+    assert {row["n_sampled"] for row in of_models if row["measure"] in of_all} == {None}
+    assert {row["null_kind"] for row in of_models if row["measure"] == "cka_debiased"} == {"paired_sample"}
     assert {row["measure"] for row in of_models} >= {"cka_debiased", "rsa", "aligned_cosine", "transfer_auroc"}
     assert all(row["n_sampled"] is not None for row in store.read("consensus_statistics").to_pylist())
+
+
+def test_cka_is_that_of_all_prompts(tmp_path, monkeypatch):
+    def rows_of(folder: Path) -> dict[tuple, dict]:
+        store = Store(folder)
+        for name, shift in (("first", 0), ("second", 1)):
+            synthetic.add_model(store, name, [layer[:, shift:] + shift for layer in _layers()], TOPICS)
+        chosen = Settings(store=folder, dataset=("synthetic",), draws=20)
+        pipeline.run(Job(store, chosen, extractions_in_store(store, chosen)), pipeline.stages("vectors", "compare"))
+        rows = store.read("cross_model_statistics").to_pylist()
+        return {(row["layer_a"], row["layer_b"]): row for row in rows if row["measure"] == "cka_debiased"}
+
+    expected = rows_of(tmp_path / "whole")
+    monkeypatch.setattr(limits, "MOST_PROMPTS", 0)
+    monkeypatch.setattr(comparisons, "MATRICES_BYTES", 16 * 6 * 64**2)
+    found = rows_of(tmp_path / "streamed")
+    assert found.keys() == expected.keys() and len(found) > 1
+    for key, row in expected.items():
+        for name in ("value", "ci_low", "ci_high", "n"):
+            assert found[key][name] == (None if row[name] is None else pytest.approx(row[name], rel=1e-6, abs=1e-6)), (key, name)

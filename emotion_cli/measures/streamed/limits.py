@@ -12,6 +12,9 @@ MOST_ROWS = 20_000
 MOST_SAMPLED = 1_000
 """Prompts of a sample on which words compete with a direction."""
 
+MOST_CLASSIFIED = 500
+"""Prompts of a sample on which a classifier is fitted."""
+
 MOST_PERMUTED = 200
 """Prompts of a sample on which labels are permuted; what that gives is brought to the number of all prompts."""
 
@@ -20,6 +23,9 @@ PERMUTED_NORMAL = "permuted_normal"
 
 PERMUTED_SAMPLE = "permuted_sample"
 """Kind of null: labels permuted in a sample of whole topics, brought to the number of all prompts."""
+
+PAIRED_SAMPLE = "paired_sample"
+"""Kind of null: prompts of a sample paired at random, brought to the number of all prompts."""
 
 
 def is_large(n_prompts: int, n_labels: int) -> bool:

@@ -9,7 +9,7 @@ import numpy as np
 from emotion_cli.errors import EmoError
 from emotion_cli.models.exactness import FACTOR, FLOOR, N_SHAKEN, POOLED, Reference, agreement, joined, positions_of, reference
 from emotion_cli.models.packing.trees import STRATEGIES, Batch, common_prefix
-from emotion_cli.models.pooling import NotFiniteError, batches_of, distinct, pooled_batches
+from emotion_cli.models.pooling import NotFiniteError, Passes, batches_of, distinct, pooled_batches
 from emotion_cli.models.refusals import refusal_of
 from emotion_cli.models.rotary import length_class, regimes
 
@@ -46,11 +46,12 @@ class Proof(NamedTuple):
 
 
 class Choice(NamedTuple):
-    """The strategy that is used, its proof, and those of the strategies that were tried before and are not exact."""
+    """The strategy that is used, its proof, those of the strategies that are not exact, and the passes of the proof."""
 
     strategy: str
     proof: Proof
     rejected: dict[str, Proof]
+    passes: Passes
 
     @property
     def error(self) -> float:
@@ -76,7 +77,7 @@ def choose_strategy(
     for strategy in STRATEGIES if requested == "auto" else (requested,):
         proof = trial.prove(strategy)
         if proof.exact:
-            return Choice(strategy, proof, rejected)
+            return Choice(strategy, proof, rejected, trial.passes)
         rejected[strategy] = proof
     tried = "; ".join(f"{strategy}: {proof}" for strategy, proof in rejected.items())
     raise EmoError(f"{loaded.source.name}: not exact ({tried})", hint="--strategy auto")
@@ -117,10 +118,12 @@ class Trial:
         self.chunks = list(dict.fromkeys(map(tuple, [range(len(ids))] if chunks is None else chunks)))
         self.room = max(PROBE_TOKENS, sum(map(len, ids)) // PROBE_SHARE)
         self.needed = self._needed()
+        self.passes = Passes()
         self._references: dict[tuple[tuple[int, ...], int], Reference] = {}
 
     def prove(self, strategy: str) -> Proof:
         """The largest error of a strategy, relative to its bound."""
+        self.passes = Passes()
         worst = Proof(0.0, FACTOR * FLOOR[self.loaded.dtype])
         for chunk in self.chunks:
             needed = {tuple(self.ids[place]) for place in chunk if place in self.needed}
@@ -136,7 +139,9 @@ class Trial:
     def _run(self, unique: Sequence[Sequence[int]], batches: Sequence[Batch], needed: set[tuple[int, ...]]) -> Proof:
         probes = _to_compare(batches, unique, needed, self.room)
         try:
-            packed = pooled_batches(self.loaded, unique, batches, poolings=list(POOLED), layers=self.layers)
+            packed = pooled_batches(
+                self.loaded, unique, batches, poolings=list(POOLED), layers=self.layers, forward=self.passes.record
+            )
         except NotFiniteError:
             return Proof(float("inf"), 0.0, refusal="its activations are not finite")
         except Exception as error:  # whatever the model raises for masks and positions that it does not take

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from emotion_cli.errors import UsageError
-from emotion_cli.prompts.prompt_set import KEYS, REFUSE, PromptSet, Row, validated
+from emotion_cli.prompts.prompt_set import DROP, KEYS, REFUSE, PromptSet, Row, validated
 from emotion_cli.prompts.reading.advice import options_for
 from emotion_cli.prompts.reading.columns import Columns, Reading, Tally
 from emotion_cli.prompts.reading.contents import Contents
@@ -46,7 +46,7 @@ def read_prompt_set(
         note(sentence)
     faults = [fault for file in contents for fault in file.faults]
     faults += _never_seen(contents, columns)
-    reading = Reading(columns, faults, Tally())
+    reading = Reading(columns, faults, Tally(), divides=several_labels == DROP)
     rows = [row for file in contents for row in _rows(file, reading)]
     faults += reading.tally.faults() + _swallowed(contents, rows, columns)
     return validated(
@@ -108,15 +108,16 @@ def _rows(contents: Contents, reading: Reading) -> list[Row]:
             reading.faults.extend(wrong)
         if wrong:
             return []
-    read = [reading.row(row, unknown) for row in contents.rows]
-    return [row for row in read if row is not None]
+    return [made for row in contents.rows for made in reading.rows(row, unknown)]
 
 
 def _swallowed(contents: Sequence[Contents], rows: Sequence[Row], columns: Columns) -> list[str]:
     """A fault for each row over several lines, more than one of which would be a row by itself with a label that others have."""
     doubts = [doubt for group in contents for doubt in group.doubts]
     silent = Reading(columns, [], Tally())
-    alone = {doubt.place: [row.values.get("emotion") for row in map(silent.row, doubt.rows) if row] for doubt in doubts}
+    alone = {
+        doubt.place: [row.values.get("emotion") for group in map(silent.rows, doubt.rows) for row in group] for doubt in doubts
+    }
     labels = Counter(row.values.get("emotion") for row in rows if isinstance(row.values.get("emotion"), str))
     maybe = Counter(label for group in alone.values() for label in group if isinstance(label, str))
     known = {*labels, *(label for label, n in maybe.items() if n > 1)}

@@ -86,25 +86,32 @@ class Tally:
 
     def faults(self) -> list[str]:
         """A sentence for each kind, with the number of rows."""
-        kinds = ((self.without, "no label"), (self.several, "several labels"))
+        kinds = (
+            (self.without, "no label", ""),
+            (self.several, "several labels", "; --several-labels drop leaves their texts out"),
+        )
         return [
             f"{places[0]}: {'the row has' if len(places) == 1 else f'{len(places)} rows have'} {problem}, "
             + ("the first is here; " if len(places) > 1 else "")
-            + "a row needs exactly one"
-            for places, problem in kinds
+            + f"a row needs exactly one{advice}"
+            for places, problem, advice in kinds
             if places
         ]
 
 
 class Reading(NamedTuple):
-    """How rows become rows of a prompt's keys, and where faults and tallies go."""
+    """How rows become rows of a prompt's keys, and where faults and tallies go.
+
+    `divides`: a row with several labels becomes a row of each; else it is tallied.
+    """
 
     columns: Columns
     faults: list[str]
     tally: Tally
+    divides: bool = False
 
-    def row(self, row: Row, without: Collection[str] = ()) -> Row | None:
-        """The row under the keys that a prompt has; None where it has no label, or several."""
+    def rows(self, row: Row, without: Collection[str] = ()) -> list[Row]:
+        """The row under the keys that a prompt has; none where it has no label."""
         values: dict[str, Any] = {}
         for name, value in row.values.items():
             key = self.columns.keys.get(name, name)
@@ -120,15 +127,15 @@ class Reading(NamedTuple):
             return self._labelled(row.place, values, self._marked(row))
         if self.columns.label_names and values.get("emotion") is not None:
             return self._labelled(row.place, values, self._numbered(row.place, values.pop("emotion")))
-        return Row(row.place, values)
+        return [Row(row.place, values)]
 
-    def _labelled(self, place: str, values: Mapping[str, Any], labels: list[str] | None) -> Row | None:
+    def _labelled(self, place: str, values: Mapping[str, Any], labels: list[str] | None) -> list[Row]:
         if labels is None:
-            return None
-        if len(labels) == 1:
-            return Row(place, {**values, "emotion": labels[0]})
+            return []
+        if len(labels) == 1 or (labels and self.divides):
+            return [Row(place, {**values, "emotion": label}) for label in dict.fromkeys(labels)]
         (self.tally.several if labels else self.tally.without).append(place)
-        return None
+        return []
 
     def _marked(self, row: Row) -> list[str] | None:
         """The labels whose columns hold 1; None where a column holds anything else than 0 or 1."""

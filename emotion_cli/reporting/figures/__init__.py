@@ -12,8 +12,9 @@ from emotion_cli.reporting.figures.quality import direction_quality, test_sets
 from emotion_cli.reporting.figures.sheet import Sheet
 from emotion_cli.reporting.figures.svg import Description, described
 from emotion_cli.reporting.figures.within_model import emotion_similarity, similarity_heatmap
+from emotion_cli.reporting.figures.words import more_than_words
 
-FIGURES_VERSION = 8
+FIGURES_VERSION = 9
 """Raise it when a figure is drawn differently, so that stored figures are drawn again."""
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "heads_by_block",
     "l2_norm",
     "layer_by_layer",
+    "more_than_words",
     "raw_cosine",
     "relative_norm",
     "relative_norm_by_depth",

@@ -3,22 +3,9 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from emotion_cli.reporting.figures.profile import (
-    AUROC,
-    COMPONENTS,
-    COSINE,
-    DEPTH,
-    SHARE,
-    Beside,
-    Level,
-    Measure,
-    Row,
-    Strip,
-    number,
-    paint,
-    profiles,
-    scale_bar,
-)
+from emotion_cli.reporting.figures.measure import COMPONENTS, DEPTH, Beside, Level, Measure, Row, Strip, number
+from emotion_cli.reporting.figures.profile import profiles
+from emotion_cli.reporting.figures.scale import AUROC, COSINE, SHARE, paint, scale_bar
 from emotion_cli.reporting.figures.sheet import Sheet
 from emotion_cli.reporting.figures.theme import DASHES
 

@@ -24,6 +24,20 @@ class Caption(NamedTuple):
 ROW = "Each row is an emotion and each column a layer; the colour is the value."
 
 CAPTIONS = {
+    "more_than_words": Caption(
+        title="Do directions tell more than words do?",
+        sees=(
+            "AUROC of each direction minus that of the hardest of three rivals which know words only, with its 95 % interval. "
+            "The layer was chosen on the training topics, so the values there are too large; on test sets they are not."
+        ),
+        nothing=(
+            "A direction of words lies on the line at 0. A point is full where the intervals over all three rivals lie above 0."
+        ),
+        many=(
+            "AUROC of each direction minus that of the hardest of three rivals which know words only; each point is an emotion. "
+            "The numbers at the right count the full points. On training topics the layer was chosen, so values are too large."
+        ),
+    ),
     "direction_quality": Caption(
         title="Is there a direction?",
         sees=(

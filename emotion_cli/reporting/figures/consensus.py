@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 from math import cos, sin, tau
 
-from emotion_cli.reporting.figures.profile import FEW, Row
+from emotion_cli.reporting.figures.groups import FEW
+from emotion_cli.reporting.figures.measure import Row
 from emotion_cli.reporting.figures.sheet import Entry, Panel, Sheet, ticks
 from emotion_cli.reporting.figures.theme import AXIS, GRID, GROUND, INK, MARKERS, SERIES
 

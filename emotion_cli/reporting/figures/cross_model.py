@@ -2,7 +2,9 @@
 
 from collections.abc import Iterable
 
-from emotion_cli.reporting.figures.profile import COSINE, LAYER, Level, Measure, Row, lines
+from emotion_cli.reporting.figures.lines import lines
+from emotion_cli.reporting.figures.measure import LAYER, Level, Measure, Row
+from emotion_cli.reporting.figures.scale import COSINE
 from emotion_cli.reporting.figures.sheet import Sheet
 
 RAW = Measure(

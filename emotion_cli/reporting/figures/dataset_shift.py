@@ -2,7 +2,9 @@
 
 from collections.abc import Iterable
 
-from emotion_cli.reporting.figures.profile import COSINE, LAYER, Level, Measure, Row, Strip, profiles
+from emotion_cli.reporting.figures.measure import LAYER, Level, Measure, Row, Strip
+from emotion_cli.reporting.figures.profile import profiles
+from emotion_cli.reporting.figures.scale import COSINE
 from emotion_cli.reporting.figures.sheet import Sheet
 
 SHIFT = Measure(

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable
 
-from emotion_cli.reporting.figures.marks import Mark
-from emotion_cli.reporting.figures.profile import Row, Scale, number, on, paint, scale_bar, shade_undefined, stamp
+from emotion_cli.reporting.figures.marks import Mark, stamp
+from emotion_cli.reporting.figures.measure import Row, number
+from emotion_cli.reporting.figures.scale import Scale, on, paint, scale_bar, shade_undefined
 from emotion_cli.reporting.figures.sheet import Entry, Sheet, ticks
-from emotion_cli.reporting.figures.theme import INK
+from emotion_cli.reporting.figures.theme import GRID, INK
 
 LEVEL = 0.05
 """Parts with a smaller p-value have a dot."""
@@ -40,9 +41,10 @@ def heads_by_block(rows: Iterable[Row], subject: str, variant: str) -> Sheet:
         panel.axes.imshow(painted, interpolation="none", aspect="auto", extent=extent)
         panel.axes.set_xlim(-0.5, n_heads + 0.5)
         panel.axes.set_ylim(0.5, n_blocks + 0.5)
-        shade_undefined(
-            panel.axes, [(x, y + 1) for y, values in enumerate(grid) for x, value in enumerate(values) if value != value]
-        )
+        undefined = [(x, y + 1) for y, values in enumerate(grid) for x, value in enumerate(values) if value != value]
+        shade_undefined(panel.axes, undefined)
+        if undefined:
+            sheet.means(Entry("not defined", shade=GRID.light))
         beyond = [row for row in members if row["p_value"] is not None and row["p_value"] < LEVEL]
         dots = [(_column(row, n_heads), row["block"]) for row in beyond]
         stamp(panel.axes, DOT, [(x, y, on(painted[y - 1][x])) for x, y in dots], 1.8)

@@ -2,7 +2,10 @@
 
 from collections.abc import Iterable
 
-from emotion_cli.reporting.figures.profile import DEPTH, FEW_LINES, LAYER, Measure, Row, Scale, Strip, lines, profiles
+from emotion_cli.reporting.figures.lines import FEW_LINES, lines
+from emotion_cli.reporting.figures.measure import DEPTH, LAYER, Measure, Row, Strip
+from emotion_cli.reporting.figures.profile import profiles
+from emotion_cli.reporting.figures.scale import Scale
 from emotion_cli.reporting.figures.sheet import Sheet
 
 RELATIVE = Measure("relative_norm", "length over that of reference activations", Scale(0, 0, "cividis"), spans=(0.0,))

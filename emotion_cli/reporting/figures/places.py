@@ -2,7 +2,9 @@
 
 from collections.abc import Iterable
 
-from emotion_cli.reporting.figures.profile import AUROC, Along, Level, Measure, Row, Strip, profiles
+from emotion_cli.reporting.figures.measure import Along, Level, Measure, Row, Strip
+from emotion_cli.reporting.figures.profile import profiles
+from emotion_cli.reporting.figures.scale import AUROC
 from emotion_cli.reporting.figures.sheet import Sheet
 
 WHOLE = ("last", "mean", "max")
@@ -42,13 +44,17 @@ def scores_by_place(rows: Iterable[Row], subject: str, variant: str) -> Sheet:
     ]
     sheet = profiles(Sheet("scores_by_place", subject, variant), strips, ["emotion"], PLACE)
     step = max(1, n_single // 4)
-    shown = {place for i, place in enumerate(places[:n_single]) if i % step == 0} | {*WHOLE}
+    shown = [(i, place) for i, place in enumerate(places) if place in WHOLE or i % step == 0]
     for panel in sheet.panels:
-        if any(label for _, label in panel.x_ticks):
-            panel.x_ticks = [(at[place], place) for place in places if place in shown]
+        if sheet.many:
+            # a map has a column for each place; below it is its scale
+            panel.x_ticks = shown if panel.row == 0 else panel.x_ticks
+            panel.upright = panel.row == 0
+        elif any(label for _, label in panel.x_ticks):
+            panel.x_ticks = [(at[place], place) for _, place in shown]
             panel.upright = True
         elif panel.x_ticks:
-            panel.x_ticks = [(at[place], "") for place in places if place in shown]
+            panel.x_ticks = [(at[place], "") for _, place in shown]
     return sheet
 
 

@@ -2,7 +2,9 @@
 
 from collections.abc import Iterable
 
-from emotion_cli.reporting.figures.profile import AUROC, LAYER, SHARE, Beside, Level, Measure, Row, Strip, profiles
+from emotion_cli.reporting.figures.measure import LAYER, Beside, Level, Measure, Row, Strip
+from emotion_cli.reporting.figures.profile import profiles
+from emotion_cli.reporting.figures.scale import AUROC, SHARE
 from emotion_cli.reporting.figures.sheet import Sheet
 from emotion_cli.reporting.figures.theme import DASHES
 

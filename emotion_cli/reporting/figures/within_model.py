@@ -2,32 +2,26 @@
 
 from collections.abc import Iterable
 
-from emotion_cli.reporting.figures.marks import Mark, mark_of
-from emotion_cli.reporting.figures.profile import (
-    COSINE,
-    FEW,
-    LAYER,
-    Level,
-    Measure,
-    Row,
-    Scale,
-    Strip,
-    number,
-    on,
-    paint,
-    profiles,
-    scale_bar,
-    shade_undefined,
-    stamp,
-)
+from emotion_cli.reporting.figures.groups import FEW
+from emotion_cli.reporting.figures.marks import Mark, mark_of, stamp
+from emotion_cli.reporting.figures.measure import LAYER, Level, Measure, Row, Strip, number
+from emotion_cli.reporting.figures.profile import profiles
+from emotion_cli.reporting.figures.scale import COSINE, Scale, on, paint, scale_bar, shade_undefined
 from emotion_cli.reporting.figures.sheet import Entry, Sheet
 from emotion_cli.reporting.figures.theme import INK
+from emotion_cli.reporting.likeness import in_order
 
 SHOWN = 24
 """So many pairs of many are drawn by layer: those that are most and least similar on average, half of each."""
 
 NUMBERED = 7
 """Up to so many emotions, a cell of the heat map holds numbers."""
+
+LEAST_CELL = 0.15
+"""Inches: a line of a label."""
+
+NOT_SHOWN = "no direction shown"
+"""The verdict of a pair whose cosine is one of noise."""
 
 
 def emotion_similarity(rows: Iterable[Row], subject: str, variant: str) -> Sheet:
@@ -58,26 +52,31 @@ def emotion_similarity(rows: Iterable[Row], subject: str, variant: str) -> Sheet
     )
     pairs = {(row["emotion_a"], row["emotion_b"]) for row in rows}
     if len(pairs) > FEW:
-        ordered = _ordered(rows)
-        shown = ordered if len(ordered) <= SHOWN else [*ordered[: SHOWN // 2], *ordered[-SHOWN // 2 :]]
+        known, unknown = _ordered(rows)
+        ordered = known or unknown
+        shown = [*known, *unknown] if len(pairs) <= SHOWN else [*ordered[: SHOWN // 2], *ordered[SHOWN // 2 :][-SHOWN // 2 :]]
         if len(shown) < len(pairs):
             rows = [row for row in rows if (row["emotion_a"], row["emotion_b"]) in shown]
             sheet.notes.append(
-                f"{len(shown)} of {len(pairs)} pairs: the {SHOWN // 2} most similar on average over layers, and the {SHOWN // 2} "
-                "least. Picked ends look more extreme than they are. The heat map shows all pairs."
+                f"{len(shown)} of {len(pairs)} pairs: the most and the least similar on average over layers, where both "
+                "directions are shown. Picked ends look more extreme than they are. The heat map shows all pairs."
             )
         return profiles(sheet, [Strip(unbiased, rows)], ["emotion_a", "emotion_b"], LAYER, shown)
     return profiles(sheet, [Strip(unbiased, rows), Strip(plain, rows)], ["emotion_a", "emotion_b"], LAYER)
 
 
-def _ordered(rows: Iterable[Row]) -> list[tuple[str, ...]]:
-    """The pairs by the mean of their unbiased cosines, the most similar first, those without any last."""
+def _ordered(rows: Iterable[Row]) -> tuple[list[tuple[str, ...]], list[tuple[str, ...]]]:
+    """The pairs by the mean of their unbiased cosines, the most similar first, and those without any.
+
+    Layers without a direction of both are left out.
+    """
     values: dict[tuple[str, ...], list[float]] = {}
     for row in rows:
         of_pair = values.setdefault((row["emotion_a"], row["emotion_b"]), [])
-        of_pair += [row["unbiased_cosine"]] if row["unbiased_cosine"] is not None else []
+        is_known = row["unbiased_cosine"] is not None and row["verdict"] != NOT_SHOWN
+        of_pair += [row["unbiased_cosine"]] if is_known else []
     means = {pair: sum(known) / len(known) for pair, known in values.items() if known}
-    return [*sorted(means, key=lambda pair: (-means[pair], pair)), *sorted(values.keys() - means.keys())]
+    return sorted(means, key=lambda pair: (-means[pair], pair)), sorted(values.keys() - means.keys())
 
 
 def _centred(equidistance: float, values: Iterable[float | None]) -> Scale:
@@ -90,20 +89,25 @@ def similarity_heatmap(rows: Iterable[Row], subject: str, variant: str) -> Sheet
     """Mean unbiased cosine over layers of every two emotions (rows of `within_model_similarity_by_model`).
 
     Value, interval and verdict of each pair, in the lower triangle; colours are centred on the cosine of equidistant emotions.
+    Many emotions stand in the order of their dendrogram.
     """
-    of_pair = {tuple(sorted((row["emotion_a"], row["emotion_b"]))): row for row in rows}
+    of_pair = {_pair(row["emotion_a"], row["emotion_b"]): row for row in rows}
     emotions = sorted({emotion for pair in of_pair for emotion in pair})
     equidistance = next(iter(of_pair.values()))["equidistance"] if of_pair else 0.5
     scale = _centred(equidistance, (row["mean_unbiased_cosine"] for row in of_pair.values()))
     sheet = Sheet("similarity_heatmap", subject, variant, many=len(emotions) > NUMBERED)
+    if sheet.many:
+        shown = {pair: row["mean_unbiased_cosine"] for pair, row in of_pair.items() if row["verdict"] != NOT_SHOWN}
+        emotions = in_order(emotions, shown)
+        sheet.notes.append("Neighbours are alike: the order is that of a dendrogram, by average linkage.")
     n = max(1, len(emotions) - 1)
-    cell = 0.98 if n < NUMBERED else max(0.21, min(0.45, 7.0 / n))
+    cell = 0.98 if n < NUMBERED else max(LEAST_CELL, min(0.45, 7.0 / n))
     panel = sheet.panel(0, 0, cell * n, (0.62 if n < NUMBERED else cell) * n)
     nan = float("nan")
     grid = [
         [
-            number(of_pair[emotions[x], emotions[y + 1]]["mean_unbiased_cosine"])
-            if (emotions[x], emotions[y + 1]) in of_pair
+            number(of_pair[pair]["mean_unbiased_cosine"])
+            if x <= y and (pair := _pair(emotions[x], emotions[y + 1])) in of_pair
             else nan
             for x in range(n)
         ]
@@ -119,7 +123,7 @@ def similarity_heatmap(rows: Iterable[Row], subject: str, variant: str) -> Sheet
     undefined: list[tuple[float, float]] = []
     for y in range(len(emotions) - 1):
         for x in range(y + 1):
-            row = of_pair.get((emotions[x], emotions[y + 1]))
+            row = of_pair.get(_pair(emotions[x], emotions[y + 1]))
             colour = on(painted[y][x])
             if row is None:
                 continue
@@ -137,7 +141,7 @@ def similarity_heatmap(rows: Iterable[Row], subject: str, variant: str) -> Sheet
                 symbols.setdefault((mark_of(verdict), verdict), []).append(at)
     shade_undefined(axes, undefined)
     for (mark, verdict), places in sorted(symbols.items()):
-        stamp(axes, mark, places, 4.0 if sheet.many else 5.0)
+        stamp(axes, mark, places, min(4.0, 16 * cell) if sheet.many else 5.0)
         sheet.means(Entry(verdict, mark.marker, INK.light, INK.light if mark.is_full else "none"))
     panel.x_ticks = [(x, emotions[x]) for x in range(len(emotions) - 1)]
     panel.y_ticks = [(y, emotions[y + 1]) for y in range(len(emotions) - 1)]
@@ -145,6 +149,11 @@ def similarity_heatmap(rows: Iterable[Row], subject: str, variant: str) -> Sheet
     interval = "" if sheet.many else ", and its 95 % interval"
     scale_bar(sheet, 1, 0, 2.4, scale, f"mean cosine without noise{interval} (white: {equidistance:.2g}, equally far)")
     return sheet
+
+
+def _pair(first: str, second: str) -> tuple[str, str]:
+    """Two emotions as they stand in a row."""
+    return (first, second) if first < second else (second, first)
 
 
 def _cell(row: Row) -> list[tuple[str, float, float]]:

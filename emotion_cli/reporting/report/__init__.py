@@ -5,7 +5,7 @@ from emotion_cli.reporting.report.facts import Facts, Picture
 from emotion_cli.reporting.report.language import LANGUAGES, language
 from emotion_cli.reporting.report.sections import SECTIONS
 
-REPORT_VERSION = 6
+REPORT_VERSION = 7
 """Raise it when a page is written differently, so that stored reports are written again."""
 
 READS = tuple(sorted({query for section in SECTIONS for query in section.reads}))

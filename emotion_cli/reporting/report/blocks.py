@@ -3,6 +3,7 @@
 import string
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 from emotion_cli.reporting.report.facts import Picture
@@ -26,10 +27,11 @@ class Heading:
 
 @dataclass(frozen=True)
 class Paragraph:
-    """Running text; `is_note` for what says where numbers come from."""
+    """Running text; `is_note` for what says where numbers come from, `is_lead` for the answer."""
 
     text: Inline
     is_note: bool = False
+    is_lead: bool = False
 
 
 @dataclass(frozen=True)
@@ -56,10 +58,11 @@ class Listing:
 
 @dataclass(frozen=True)
 class Header:
-    """The header of a column; numbers stand to the right."""
+    """The header of a column, and of the neighbours that it belongs with; numbers stand to the right."""
 
     text: str
     is_number: bool
+    group: str = ""
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,31 @@ class Table:
     source: str
     headers: Sequence[Header]
     rows: Sequence[Sequence[str]]
+    by: int = 0
+    """So many columns at the left say what a part of the rows is about."""
+
+    @property
+    def groups(self) -> list[tuple[int, str, int]]:
+        """Neighbouring columns with one header above them: the first, that header, how many; a column without one by itself."""
+        groups: list[tuple[int, str, int]] = []
+        for at, header in enumerate(self.headers):
+            if header.group and groups and groups[-1][1] == header.group:
+                groups[-1] = (*groups[-1][:2], groups[-1][2] + 1)
+            else:
+                groups.append((at, header.group, 1))
+        return groups
+
+    @property
+    def starts(self) -> set[int]:
+        """The columns with which a group begins."""
+        return {at for at, group, _ in self.groups if group}
+
+    @property
+    def parts(self) -> list[tuple[Sequence[str], list[Sequence[str]]]]:
+        """Neighbouring rows that are about the same: what, and their other cells."""
+        return [
+            (about, [row[self.by :] for row in members]) for about, members in groupby(self.rows, key=lambda row: row[: self.by])
+        ]
 
 
 @dataclass(frozen=True)

@@ -14,12 +14,17 @@ class Picture:
     path: str
     svg: bytes
     kind: str
-    dataset: str
-    subject: str
-    """The models and datasets that it is of, in words."""
+    models: tuple[str, ...]
+    datasets: tuple[str, ...]
+    """The training sets that it is of; of a smaller one and the rest of a larger one in this order."""
     caption: str
     has_maps: bool = False
     """Whether its labels are so many that each is a row of a map."""
+
+    @property
+    def dataset(self) -> str:
+        """The training set whose figures it is among."""
+        return self.datasets[-1]
 
 
 @dataclass(frozen=True)
@@ -34,7 +39,8 @@ class Facts:
     settings: Mapping[str, Any]
     pictures: Sequence[Picture] = ()
     tracked: Mapping[str, Any] | None = None
-    notes: Sequence[str] = ()
+    is_centred: bool = False
+    """Whether the method takes the mean over dimensions away, which not every model does itself."""
 
     def of(self, query: str, **equal: Any) -> list[Row]:
         """Rows of a query whose columns have these values."""

@@ -14,6 +14,12 @@ if TYPE_CHECKING:
 
 STYLE = re.compile(r"<style>(.*?)</style>\s*", re.DOTALL)
 DESCRIPTION = re.compile(r"<(title|desc)\b[^>]*>.*?</\1>\s*", re.DOTALL)
+WIDTH = re.compile(r'viewBox="0 0 ([\d.]+) ')
+POINTS = 72
+"""Of an inch, the unit of a figure."""
+
+NO_BREAK = "\N{NO-BREAK SPACE}"
+
 LABEL = re.compile(r'aria-labelledby="[^"]*"')
 """What `emotion_cli.reporting.figures.svg` puts into a figure that may also stand alone."""
 
@@ -33,6 +39,18 @@ def _inlined(figure: Figure) -> str:
     return LABEL.sub(lambda _: label, svg, count=1)
 
 
+def _inches(figure: Figure) -> float:
+    """How wide a figure is where its letters are as large as they were made."""
+    return float(WIDTH.findall(figure.picture.svg.decode())[0]) / POINTS
+
+
+def _together(text: str) -> str:
+    """Text in which no line begins with a percent sign or with a number that something is compared with."""
+    return re.sub(
+        r" (%|[<>=]+) ?", lambda match: match[0].replace(" ", NO_BREAK) if match[1] != "%" else f"{NO_BREAK}{match[0][1:]}", text
+    )
+
+
 @cache
 def _environment() -> "Environment":
     # it takes a while to import, and most commands write no report
@@ -48,5 +66,7 @@ def _environment() -> "Environment":
     )
     environment.tests["code"] = lambda piece: isinstance(piece, Code)
     environment.filters["inlined"] = _inlined
+    environment.filters["inches"] = _inches
+    environment.filters["together"] = _together
     environment.filters["kind"] = lambda block: type(block).__name__
     return environment

@@ -12,6 +12,12 @@ from emotion_cli.reporting.report.facts import Picture
 
 LANGUAGES = ("en", "ja")
 
+NAMED = 2
+"""So many models of a figure are named; more are counted."""
+
+REST_OF_A_SET = "dataset_shift"
+"""The kind of figure that is of a set and the rest of a larger one."""
+
 
 @dataclass(frozen=True)
 class Language:
@@ -48,6 +54,18 @@ class Language:
         """How a figure is read: its own caption in English, else a translation where there is one."""
         translated = self.messages["captions"].get(picture.kind, {})
         return translated.get("maps" if picture.has_maps else "text", picture.caption)
+
+    def subject_of(self, picture: Picture) -> str:
+        """The models and training sets that a figure is of."""
+        models = (
+            self.listed(picture.models)
+            if len(picture.models) <= NAMED
+            else self.text("so_many_models", count=len(picture.models))
+        )
+        if picture.kind == REST_OF_A_SET:
+            smaller, larger = picture.datasets
+            return self.text("figure_of", models=models, datasets=self.heading("two_datasets", a=smaller, b=larger))
+        return self.text("figure_of", models=models, datasets=self.listed(picture.datasets))
 
     def verdict(self, verdict: str, /) -> str:
         """A verdict of a query as it stands in a table."""

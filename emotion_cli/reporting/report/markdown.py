@@ -84,7 +84,7 @@ def _code(text: str) -> str:
 
 def _table(table: Table) -> str:
     lines = [
-        [escaped(header.text) for header in table.headers],
+        [escaped(f"{header.group}: {header.text}" if header.group else header.text) for header in table.headers],
         ["---:" if header.is_number else "---" for header in table.headers],
         *([escaped(cell) for cell in row] for row in table.rows),
     ]

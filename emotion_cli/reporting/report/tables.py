@@ -16,12 +16,14 @@ VERDICT = "verdict"
 class Column:
     """A header and the columns of the rows under it: a value, the two ends of an interval, or a value and both ends.
 
-    `about` is a name in the header, `ends` the format of the ends of an interval where it is not that of the value.
+    `group` is the header above it and its neighbours, `about` a name in that header. `ends` is the format of an
+    interval that is not the value's.
     """
 
     header: str
     names: tuple[str, ...]
     format: str = ""
+    group: str = ""
     about: str = ""
     ends: str = ""
 
@@ -33,25 +35,31 @@ class Layout:
     caption: str
     source: str
     columns: tuple[Column, ...]
+    by: int = 0
+    """So many columns at the left say what a part of the rows is about."""
 
     def of(self, rows: Sequence[Row], words: Language, **values: Any) -> Table:
         """The table of some rows; `values` fill the caption."""
         headers = [
-            Header(words.column(column.header, about=column.about), bool(column.format) and column.format != VERDICT)
+            Header(
+                words.column(column.header),
+                bool(column.format) and column.format != VERDICT,
+                words.column(column.group, about=column.about) if column.group else "",
+            )
             for column in self.columns
         ]
         cells = [[_cell(row, column, words) for column in self.columns] for row in rows]
-        return Table(words.caption(self.caption, **values), self.source, headers, cells)
+        return Table(words.caption(self.caption, **values), self.source, headers, cells, self.by)
 
 
-def text(header: str, name: str | None = None) -> Column:
+def text(header: str, name: str | None = None, *, group: str = "", about: str = "") -> Column:
     """A column of words."""
-    return Column(header, (name or header,))
+    return Column(header, (name or header,), group=group, about=about)
 
 
-def number(header: str, format: str, *names: str, about: str = "", ends: str = "") -> Column:
+def number(header: str, format: str, *names: str, group: str = "", about: str = "", ends: str = "") -> Column:
     """A column of numbers in this format; of two names it is an interval, of three a value with its interval."""
-    return Column(header, names or (header,), format, about, ends)
+    return Column(header, names or (header,), format, group, about, ends)
 
 
 def _cell(row: Row, column: Column, words: Language) -> str:
@@ -61,7 +69,7 @@ def _cell(row: Row, column: Column, words: Language) -> str:
     if column.format == VERDICT:
         return words.verdict(values[0])
     formats = [column.format, *[column.ends or column.format] * (len(values) - 1)]
-    shown = ["" if value is None else f"{value:{format}}" for value, format in zip(values, formats, strict=True)]
+    shown = ["" if value is None else _number(value, format) for value, format in zip(values, formats, strict=True)]
     match shown:
         case [value] | [value, "", ""]:
             return value
@@ -70,3 +78,8 @@ def _cell(row: Row, column: Column, words: Language) -> str:
         case [value, low, high]:
             return words.text("value_and_interval", value=value, low=low, high=high)
     raise ValueError(f"a cell of {len(shown)} values")
+
+
+def _number(value: Any, format: str) -> str:
+    """A value in a format; what is rounded to 0 has no sign."""
+    return f"{value:z{format}}" if isinstance(value, float) else f"{value:{format}}"

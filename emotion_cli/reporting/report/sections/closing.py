@@ -5,10 +5,11 @@ from collections.abc import Iterable, Sequence
 from emotion_cli.reporting.report.blocks import Block, Items, Paragraph
 from emotion_cli.reporting.report.facts import Facts, Row, grouped
 from emotion_cli.reporting.report.language import Language
-from emotion_cli.reporting.report.sections.directions import BEST, BEYOND
+from emotion_cli.reporting.report.sections.directions import BESIDE
 from emotion_cli.reporting.report.sections.models import ALIGNMENT
-from emotion_cli.reporting.report.sections.overview import answer
-from emotion_cli.reporting.report.sections.similarity import BY_LAYER, BY_MODEL, means, pair_of
+from emotion_cli.reporting.report.sections.overlap import SHIFT
+from emotion_cli.reporting.report.sections.overview import answer, lead
+from emotion_cli.reporting.report.sections.similarity import BY_LAYER, BY_MODEL, FEW, means, pair_of
 from emotion_cli.reporting.report.statements import Numbers, Statement, listed, reads
 
 
@@ -28,7 +29,7 @@ def _same_order(rows: Sequence[Row], words: Language) -> Numbers | None:
         tuple(pair_of(row, words) for row in sorted(means(members), key=lambda row: row["mean_cosine_similarity"]))
         for _, members in groups
     }
-    if len(groups) < 2 or any(len(order) < 2 for order in orders):
+    if len(groups) < 2 or any(not 2 <= len(order) <= FEW for order in orders):
         return None
     if len(orders) > 1:
         return {"answer": words.text("orders_differ", orders=len(orders), groups=len(groups))}
@@ -78,8 +79,8 @@ OBSERVATIONS = (
 """Said of everything together."""
 
 NEXT_STEPS = (
-    Statement("no_test_set", BEST, _no_test_set),
-    Statement("no_controls", BEYOND, _no_controls),
+    Statement("no_test_set", BESIDE, _no_test_set),
+    Statement("no_controls", BESIDE, _no_controls),
     Statement("only_model", "extractions", _only_model),
     Statement("only_pooling", "extractions", _only_pooling),
     Statement("shared_reference", BY_MODEL, _shared_reference),
@@ -87,7 +88,7 @@ NEXT_STEPS = (
 """What the numbers leave open, with the command that goes on."""
 
 OBSERVED, OPEN = reads(OBSERVATIONS), reads(NEXT_STEPS)
-CONCLUDED = (BEST, BEYOND, BY_MODEL, ALIGNMENT)
+CONCLUDED = (BESIDE, BY_MODEL, ALIGNMENT, SHIFT)
 
 
 def observations(facts: Facts, words: Language) -> Iterable[Block]:
@@ -103,5 +104,5 @@ def next_steps(facts: Facts, words: Language) -> Iterable[Block]:
 
 def conclusion(facts: Facts, words: Language) -> Iterable[Block]:
     """The answer in brief."""
-    if answers := [*answer(facts, words, "in_brief")]:
+    if answers := [*lead(facts, words), *answer(facts, words, "in_brief")]:
         yield Items(answers)

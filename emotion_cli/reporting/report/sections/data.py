@@ -16,6 +16,13 @@ FEW = 10
 CONCENTRATED, MIXED = 0.5, 0.02
 """As in `emotion_cli.measures.profile`, which this package does not read; a test holds them equal."""
 
+UNUSUAL: tuple[tuple[str, str, Callable[[float], bool]], ...] = (
+    ("top3_variance_share", "concentrated", lambda share: share > CONCENTRATED),
+    ("sink_share", "sinks", lambda share: MIXED < share < 1 - MIXED),
+    ("low_outlier_share", "low_outliers", lambda share: MIXED < share < 1 - MIXED),
+)
+"""Columns of a layer's profile, what is said of them, and when."""
+
 SETS = Layout(
     "sets",
     COUNTS,
@@ -74,12 +81,22 @@ def _few(rows: Sequence[Row], words: Language) -> Numbers | None:
 
 
 def _unusual(rows: Sequence[Row], words: Language) -> Numbers | None:
-    shares = [row["top3_variance_share"] for row in rows if (row["top3_variance_share"] or 0) > CONCENTRATED]
-    parts = [words.text("concentrated", share=max(shares), layers=len(shares))] if shares else []
-    for name, message in (("sink_share", "sinks"), ("low_outlier_share", "low_outliers")):
-        mixed = [row[name] for row in rows if row[name] is not None and MIXED < row[name] < 1 - MIXED]
-        parts += [words.text(message, share=max(mixed), layers=len(mixed))] if mixed else []
+    parts = []
+    for name, message, is_unusual in UNUSUAL:
+        at = {row["layer"]: row[name] for row in rows if row[name] is not None and is_unusual(row[name])}
+        if at:
+            place = words.text("at_one_layer" if len(at) == 1 else "at_layers", count=len(at), first=min(at), last=max(at))
+            parts.append(words.text(message, share=max(at.values()), place=place))
     return {"what": words.listed(parts)} if parts else None
+
+
+def _not_centred(rows: Sequence[Row], words: Language) -> Numbers | None:
+    models = [
+        words.text("model_and_kind", model=row["model"], kind=row["architecture"] or words.text("not_known"))
+        for row in rows
+        if not row["ignores_mean"]
+    ]
+    return {"models": words.listed(dict.fromkeys(models))} if models else None
 
 
 FAULTS = (
@@ -91,6 +108,9 @@ FAULTS = (
 """What a reader has to know of the prompts before any number."""
 
 PROFILES = (Statement("unusual_activations", "layer_profiles", _unusual, by=("dataset", "model")),)
+
+CENTRING = (Statement("not_centred", "extractions", _not_centred),)
+"""Said of methods that take the mean over dimensions away."""
 
 READS = ("extractions", *reads(FAULTS, PROFILES))
 
@@ -104,8 +124,7 @@ def write(facts: Facts, words: Language) -> Iterable[Block]:
         yield AUDITED.of(audited, words)
     yield Heading(words.heading("models"))
     yield READ_BY.of(facts.of("extractions"), words)
-    yield from (Paragraph((note,)) for note in facts.notes)
-    yield from listed(PROFILES, facts, words)
+    yield from listed((*CENTRING, *PROFILES) if facts.is_centred else PROFILES, facts, words)
 
 
 def _sets(facts: Facts, words: Language) -> list[Row]:

@@ -1,6 +1,7 @@
 """Whether there are directions, and whether they hold more than words: beside every number what words alone reach there."""
 
 from collections.abc import Iterable, Sequence
+from statistics import fmean
 from typing import Any
 
 from emotion_cli.reporting.report.blocks import Block, Heading, Inline, Items, Paragraph
@@ -11,12 +12,8 @@ from emotion_cli.reporting.report.statements import Numbers, Statement, listed, 
 from emotion_cli.reporting.report.tables import Layout, number, text
 
 NORMS = "vector_norms_by_layer"
-BEST = "best_layers_by_emotion"
-BEYOND = "more_than_words_by_layer"
+BESIDE = "more_than_words_by_emotion"
 BY_METHOD = "direction_quality_by_method"
-RIVALS = ("tfidf", "random_words", "embeddings")
-"""The columns of what knows words only."""
-
 ANSWERS = {True: "yes", False: "not_shown", None: "not_known"}
 """The message that says whether a direction holds more than words."""
 
@@ -25,13 +22,13 @@ MISSED = "not shown by mean_difference, shown by "
 
 BESIDE_WORDS = Layout(
     "beside_words",
-    BEYOND,
+    BESIDE,
     (
+        text("prompts"),
         text("model"),
         text("emotion"),
         number("layer", "d"),
-        text("prompts"),
-        number("auroc", ".3f", "auroc", "auroc_low", "auroc_high", ends=".2f"),
+        number("auroc", ".3f", "auroc", "auroc_ci_low", "auroc_ci_high", ends=".2f"),
         number("chance", ".3f"),
         number("tfidf", ".3f"),
         number("random_words", ".3f"),
@@ -40,6 +37,7 @@ BESIDE_WORDS = Layout(
         number("over_rival", ".3f", "gain_ci_low", "gain_ci_high"),
         text("more_than_words"),
     ),
+    by=2,
 )
 """One row for a direction at its best layer on one kind of prompts."""
 
@@ -52,37 +50,24 @@ OTHER_METHODS = Layout(
         text("emotion"),
         *(number(f"by_{name}", ".3f", name, f"{name}_ci_low", f"{name}_ci_high", ends=".2f") for name in METHODS),
     ),
+    by=1,
 )
 
 
 def at_best_layers(facts: Facts, words: Language, **equal: Any) -> list[Row]:
     """Each direction at the layer that was chosen on training topics, on those topics and on each test set, beside words alone.
 
-    `test_set` is None on the training topics; `words_alone` is the best of what knows words only.
+    `test_set` is None on the training topics; `more` is what `more_than_words` says in words.
     """
-    best = {(row["dataset"], row["model"], row["emotion"], row["test_set"]): row for row in facts.of(BEST, **equal)}
-    layers = {key[:3]: row["layer"] for key, row in best.items()}
-    found = []
-    for row in facts.of(BEYOND, **equal):
-        key = (row["dataset"], row["model"], row["emotion"])
-        if row["layer"] is None or layers.get(key) != row["layer"]:
-            continue
-        chosen = best.get((*key, row["test_set"])) or next(value for name, value in best.items() if name[:3] == key)
-        on_test_set = row["test_set"] is not None
-        found.append(
-            {
-                **row,
-                "prompts": row["test_set"] or words.text("training_topics"),
-                "auroc_low": chosen["heldout_ci_low"] if on_test_set else None,
-                "auroc_high": chosen["heldout_ci_high"] if on_test_set else None,
-                "chance": chosen["heldout_null_high"] if on_test_set else chosen["max_null_high"],
-                "p_value": chosen["heldout_p_value"] if on_test_set else chosen["max_p_value"],
-                "words_alone": max((row[name] for name in RIVALS if row[name] is not None), default=None),
-                "more": row["more_than_words"],
-                "more_than_words": words.text(ANSWERS[row["more_than_words"]]),
-            }
-        )
-    return found
+    return [
+        {
+            **row,
+            "prompts": row["test_set"] or words.text("training_topics"),
+            "more": row["more_than_words"],
+            "more_than_words": words.text(ANSWERS[row["more_than_words"]]),
+        }
+        for row in facts.of(BESIDE, **equal)
+    ]
 
 
 def beyond_words(rows: Sequence[Row]) -> Numbers | None:
@@ -95,6 +80,7 @@ def beyond_words(rows: Sequence[Row]) -> Numbers | None:
         "more": sum(row["more"] is True for row in known),
         "low": min(row["auroc"] for row in known),
         "high": max(row["auroc"] for row in known),
+        "mean": fmean(row["auroc"] for row in known),
         "words_low": min(row["words_alone"] for row in known),
         "words_high": max(row["words_alone"] for row in known),
     }
@@ -107,13 +93,14 @@ def _missed(rows: Sequence[Row], words: Language) -> Numbers | None:
         return None
     methods = words.listed(dict.fromkeys(row["verdict"].removeprefix(MISSED) for row in missed))
     layers = sorted({row["layer"] for row in missed})
-    return {"missed": len(missed), "total": len(at_layers), "methods": methods, "first": layers[0], "last": layers[-1]}
+    span = words.text("one_layer" if len(layers) == 1 else "layers_between", first=layers[0], last=layers[-1])
+    return {"missed": len(missed), "total": len(at_layers), "methods": methods, "span": span}
 
 
 BY_OTHERS = (Statement("missed", BY_METHOD, _missed, by=("model", "emotion")),)
 """Said where another method finds what the mean difference misses."""
 
-READS = (NORMS, BEST, BEYOND, *reads(BY_OTHERS), "extractions")
+READS = (NORMS, BESIDE, *reads(BY_OTHERS), "extractions")
 
 
 def write(facts: Facts, words: Language) -> Iterable[Block]:
@@ -122,7 +109,8 @@ def write(facts: Facts, words: Language) -> Iterable[Block]:
         yield Heading(words.heading("of_dataset", dataset=dataset))
         yield Items([_shape(facts, words, dataset, model) for model in facts.distinct(NORMS, "model", dataset=dataset)])
         rows = at_best_layers(facts, words, dataset=dataset)
-        by_prompts = grouped(sorted(rows, key=lambda row: row["test_set"] or ""), ("prompts",))
+        rows.sort(key=lambda row: (row["test_set"] or "", row["model"]))
+        by_prompts = grouped(rows, ("prompts",))
         compared = [
             words.sentence("beside_words", **prompts, **numbers)
             for prompts, members in by_prompts
@@ -131,12 +119,10 @@ def write(facts: Facts, words: Language) -> Iterable[Block]:
         if compared:
             yield Items(compared)
         if rows:
-            yield BESIDE_WORDS.of(
-                sorted(rows, key=lambda row: (row["test_set"] or "", row["model"], row["emotion"])), words, dataset=dataset
-            )
+            yield BESIDE_WORDS.of(rows, words, dataset=dataset)
         yield from _other_methods(facts, words, dataset)
         yield from figures(facts, words, DIRECTIONS, dataset)
-    if not facts.of(BEST):
+    if not facts.of(BESIDE):
         yield Paragraph(words.sentence("not_measured"))
 
 

@@ -22,11 +22,11 @@ RAW = Layout(
     (
         text("emotion"),
         text("models"),
-        number("average", ".6f", "avg_cosine_similarity"),
-        number("std", ".6f", "cosine_stddev_pop"),
-        number("min", ".6f", "min_cosine_similarity"),
-        number("max", ".6f", "max_cosine_similarity"),
-        number("chance_std", ".6f", "chance_stddev"),
+        number("average", ".3f", "avg_cosine_similarity"),
+        number("std", ".3f", "cosine_stddev_pop"),
+        number("min", ".3f", "min_cosine_similarity"),
+        number("max", ".3f", "max_cosine_similarity"),
+        number("chance_std", ".3f", "chance_stddev"),
     ),
 )
 CARRIED = Layout(
@@ -47,6 +47,7 @@ CARRIED = Layout(
         number("embeddings_together", ".2f"),
         number("verdict", VERDICT, "verdict"),
     ),
+    by=1,
 )
 TRANSFERRED = Layout(
     "transferred",
@@ -58,6 +59,7 @@ TRANSFERRED = Layout(
         number("null_to", ".3f", "transfer_null_high"),
         number("own_auroc", ".3f"),
     ),
+    by=1,
 )
 
 

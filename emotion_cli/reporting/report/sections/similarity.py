@@ -2,7 +2,9 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
+from emotion_cli.reporting.likeness import groups
 from emotion_cli.reporting.report.blocks import Block, Heading, Inline, Items, Paragraph
 from emotion_cli.reporting.report.facts import Facts, Row, grouped
 from emotion_cli.reporting.report.language import Language
@@ -13,6 +15,15 @@ from emotion_cli.reporting.report.tables import VERDICT, Layout, number, text
 
 BY_MODEL = "within_model_similarity_by_model"
 BY_LAYER = "within_model_similarity_by_layer"
+
+FEW = 30
+"""So many pairs of a model are listed one by one; of more, those at both ends."""
+
+ENDS = 10
+"""Pairs at each end."""
+
+NOT_SHOWN = "no direction shown"
+"""The verdict of a pair whose cosine is one of noise."""
 
 HIGH = 0.9
 """The mean cosine above which two vectors are called nearly one direction."""
@@ -31,7 +42,11 @@ PAIRS = Layout(
         number("distance_ratio", ".2f", "mean_distance_ratio", "distance_ratio_low", "distance_ratio_high"),
         number("verdict", VERDICT, "verdict"),
     ),
+    by=1,
 )
+
+
+AT_ENDS = replace(PAIRS, caption="pairs_at_ends")
 
 
 def pair_of(row: Row, words: Language) -> str:
@@ -40,7 +55,9 @@ def pair_of(row: Row, words: Language) -> str:
 
 
 def pairs_of(rows: Sequence[Row], words: Language) -> str:
-    """The pairs of emotions of some rows, in a sentence."""
+    """The pairs of emotions of some rows, in a sentence; of many their number."""
+    if len(rows) > FEW:
+        return words.text("pairs_counted", count=len(rows))
     return words.text("then").join(pair_of(row, words) for row in rows)
 
 
@@ -73,7 +90,7 @@ def all_high(rows: Sequence[Row], words: Language) -> Numbers | None:
 
 
 def _not_shown(rows: Sequence[Row], words: Language) -> Numbers | None:
-    members = [row for row in rows if row["verdict"] == "no direction shown"]
+    members = [row for row in rows if row["verdict"] == NOT_SHOWN]
     if not members:
         return None
     elsewhere = grouped([row for row in members if row["shown_by"]], ("shown_by",))
@@ -112,9 +129,47 @@ def write(facts: Facts, words: Language) -> Iterable[Block]:
         yield Heading(words.heading("of_dataset", dataset=dataset))
         rows = facts.of(BY_MODEL, dataset=dataset)
         yield Items([*_judged(rows, words)])
-        yield PAIRS.of([{**row, "pair": pair_of(row, words), "verdict": _verdict(row)} for row in rows], words, dataset=dataset)
+        yield from _pairs(rows, words, dataset)
         yield from listed(OPEN_QUESTIONS, facts, words, dataset=dataset)
         yield from figures(facts, words, WITHIN, dataset)
+
+
+def _pairs(rows: Sequence[Row], words: Language, dataset: str) -> Iterable[Block]:
+    """A table of all pairs; where a model has many, of those at both ends, and the groups that they make."""
+    of_models = [members for _, members in grouped(rows, ("model",))]
+    if max(map(len, of_models)) <= FEW:
+        yield PAIRS.of([_cells(row, words) for row in rows], words, dataset=dataset)
+        return
+    yield Items([*(_grouped(members, words) for members in of_models)])
+    ends = [row for members in of_models for row in at_ends(members)]
+    total = max(map(len, of_models))
+    yield AT_ENDS.of([_cells(row, words) for row in ends], words, dataset=dataset, total=total)
+
+
+def _cells(row: Row, words: Language) -> Row:
+    return {**row, "pair": pair_of(row, words), "verdict": _verdict(row)}
+
+
+def _is_known(row: Row) -> bool:
+    return row["mean_unbiased_cosine"] is not None and row["verdict"] != NOT_SHOWN
+
+
+def at_ends(rows: Sequence[Row]) -> list[Row]:
+    """The most and the least similar pairs whose directions are both shown, the most similar first."""
+    ordered = sorted(filter(_is_known, rows), key=lambda row: (-row["mean_unbiased_cosine"], row["emotion_a"], row["emotion_b"]))
+    return ordered if len(ordered) <= 2 * ENDS else [*ordered[:ENDS], *ordered[-ENDS:]]
+
+
+def _grouped(rows: Sequence[Row], words: Language) -> Inline:
+    """Which emotions of a model are alike, in groups; half of the way from equidistance to 1 makes a group."""
+    least = (1 + rows[0]["equidistance"]) / 2
+    cosines = {(row["emotion_a"], row["emotion_b"]): row["mean_unbiased_cosine"] for row in rows if _is_known(row)}
+    emotions = {emotion for pair in cosines for emotion in pair}
+    made = groups(emotions, cosines, least)
+    listed_groups = words.text("then").join(words.listed(group) for group in made)
+    message = "pairs_in_groups" if made else "pairs_in_no_group"
+    alone = len(emotions) - sum(map(len, made))
+    return words.sentence(message, model=rows[0]["model"], groups=listed_groups, least=least, alone=alone, total=len(emotions))
 
 
 def _judged(rows: Sequence[Row], words: Language) -> Iterable[Inline]:

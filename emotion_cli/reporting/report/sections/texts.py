@@ -31,6 +31,7 @@ SHIFTS = Layout(
         number("q", ".2g", "q_value"),
         number("verdict", VERDICT, "verdict"),
     ),
+    by=1,
 )
 
 
