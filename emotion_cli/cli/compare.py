@@ -3,6 +3,7 @@
 from emotion_cli.cli.filters import rows_of_vectors
 from emotion_cli.cli.options import VECTORS, Force, Start, takes
 from emotion_cli.cli.output import write_lines
+from emotion_cli.settings import as_options
 
 SUMMARIES = {
     "within_model_similarity_by_model": (
@@ -94,4 +95,5 @@ def compare(start: Start, force: Force = False) -> None:
         if rows.for_people and name != list(SUMMARIES)[-1]:
             write_lines([""])
     if not rows.for_people:
-        console.note(f"across models: emo sql cross_model_similarity_by_emotion --format {rows.format}")
+        filters = as_options(settings, ("dataset", "model", "emotion"))
+        console.note(f"across models: emo sql cross_model_similarity_by_emotion{filters} --format {rows.format}")

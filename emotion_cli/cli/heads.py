@@ -4,9 +4,10 @@ from typing import Annotated, Any
 
 import typer
 
-from emotion_cli.cli.lens import Layer, number_of
+from emotion_cli.cli.lens import Layer, as_option, number_of
 from emotion_cli.cli.options import Start, takes
 from emotion_cli.errors import UsageError
+from emotion_cli.settings import as_options
 
 TOP = 5
 """Parts of each direction that people are shown; other formats have all."""
@@ -41,7 +42,8 @@ def heads(start: Start, on: On, layer: Layer = "best", force: Force = False) -> 
     shown = _largest(rows) if start.rows.for_people else rows
     start.rows.write_records([_record(row) for row in shown], _COLUMNS, KEYS)
     drawn = figure_folder(job, scoring, test, layers, chosen=number is not None).folder
-    start.console.note(f"figures: {drawn}; more: emo sql parts_by_block; what a part does is another question (a description)")
+    filters = as_options(start.settings, ("dataset", "model", "emotion")) + as_option(number)
+    start.console.note(f"figures: {drawn}; more: emo sql parts_by_block{filters}; what a part does is another question")
 
 
 KEYS = ("emotion", "reference", "layer", "component", "block", "head")

@@ -70,6 +70,11 @@ def number_of(layer: str) -> int | None:
     return int(layer)
 
 
+def as_option(number: int | None) -> str:
+    """A chosen layer as the option of `emo sql`; nothing for the best one, which differs by emotion."""
+    return "" if number is None else f" --layer {number}"
+
+
 def _one_line(tokens: str | None) -> str:
     return (tokens or "none, the direction is zero").replace("\n", "\u240a").replace("\r", "\u240d").replace("\t", "\u2409")
 

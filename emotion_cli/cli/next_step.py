@@ -1,14 +1,10 @@
-"""Next commands as printed: the command line that was given, mended; with its store and its filters."""
+"""Next commands as printed: with the store that was given, or the command line that was given, mended."""
 
 import re
 import shlex
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from emotion_cli.settings import Settings
 
 TAKE_A_STORE = (
     "run",
@@ -44,8 +40,6 @@ _COMMAND = re.compile(rf"\bemo (?:{'|'.join(TAKE_A_STORE)})(?![\w-])")
 FILTERS = ("dataset", "model", "emotion", "layer")
 """Settings that filter bundled queries."""
 
-_SHORT = {"dataset": "-d", "model": "-m", "emotion": "-e", "layer": "--layer"}
-
 
 def with_store(text: str, store: Path | None) -> str:
     """A sentence or hint whose `emo` commands name the store; unchanged where no store was given, or the text names a store."""
@@ -59,12 +53,6 @@ def store_of(arguments: Sequence[str]) -> Path | None:
     given = [value for word, value in pairwise(arguments) if word == "--store"]
     given += [word.removeprefix("--store=") for word in arguments if word.startswith("--store=")]
     return Path(given[-1]) if given else None
-
-
-def filters_of(settings: "Settings", names: Sequence[str] = FILTERS) -> str:
-    """The filters that the settings hold, as options behind a command: ` -d extended -e anger`; empty for none."""
-    given = [(name, str(value)) for name in names for value in getattr(settings, name)]
-    return "".join(f" {_SHORT[name]} {shlex.quote(value)}" for name, value in given)
 
 
 def mended(arguments: Sequence[str], wrong: str, right: str) -> str | None:

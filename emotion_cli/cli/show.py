@@ -12,12 +12,11 @@ import typer
 
 from emotion_cli.cli.completion import SUGGESTIONS
 from emotion_cli.cli.layout import wrapped
-from emotion_cli.cli.next_step import filters_of
 from emotion_cli.cli.options import ROWS, Start, takes
 from emotion_cli.cli.output import Format, write_lines
 from emotion_cli.cli.spark import BLOCKS, SIGNS, sparkline
 from emotion_cli.errors import MissingError
-from emotion_cli.settings import Settings
+from emotion_cli.settings import Settings, as_options
 from emotion_cli.suggestions import unknown
 
 if TYPE_CHECKING:
@@ -150,7 +149,8 @@ def show(start: Start) -> None:
         return
     for i, (_, of_model) in enumerate(groupby(rows, key=MODEL_AND_SET)):
         write_lines([*([""] if i else []), *screen_of(list(of_model), _width(), BLOCKS if _has_blocks() else SIGNS)])
-    for line in _legend(rows, _width()):
+    filters = as_options(start.settings, ("dataset", "model", "emotion"))
+    for line in _legend(rows, _width(), filters):
         start.console.note(line)
 
 
@@ -163,7 +163,7 @@ def _asked(start: Start, settings: Settings, catalog: "Catalog") -> list[dict[st
     rows = [row for row in catalog.rows(FOUND).to_pylist() if not names or row["model"] in names]
     if not rows:
         raise MissingError(
-            "no direction was measured yet", hint=f"emo vectors --best{filters_of(settings, ('dataset', 'model'))}"
+            "no direction was measured yet", hint=f"emo vectors --best{as_options(settings, ('dataset', 'model'))}"
         )
     known = sorted({row["dataset"] for row in rows})
     for dataset in settings.dataset:
@@ -235,7 +235,7 @@ def _longest(rows: Sequence[Mapping[str, Any]]) -> int:
     return max((len(row["auroc_by_layer"] or ()) for row in rows), default=0)
 
 
-def _legend(rows: Sequence[Mapping[str, Any]], width: int) -> list[str]:
+def _legend(rows: Sequence[Mapping[str, Any]], width: int, filters: str) -> list[str]:
     firsts = {row["first_layer"] for row in rows} - {None}
     lasts = {row["last_layer"] for row in rows} - {None}
     span = f"layers {min(firsts)} to {max(lasts)}, " if len(firsts) == len(lasts) == 1 else "all layers, "
@@ -243,7 +243,7 @@ def _legend(rows: Sequence[Mapping[str, Any]], width: int) -> list[str]:
     merged = f"a sign is the best of up to {at_once} layers; " if at_once > 1 else ""
     return [
         f"over layers: {span}{merged}from AUROC 0.5 (lowest) to 1 (highest); words: the best of three controls of words alone",
-        "above chance: not shown to be more than words; see: emo report, emo sql more_than_words_by_layer",
+        f"above chance: not shown to be more than words; see: emo report, emo sql more_than_words_by_layer{filters}",
     ]
 
 

@@ -13,9 +13,10 @@ import typer
 from emotion_cli.cli.cells import NULL
 from emotion_cli.cli.completion import SUGGESTIONS
 from emotion_cli.cli.filters import columns_by_setting, matches
-from emotion_cli.cli.next_step import FILTERS, filters_of
+from emotion_cli.cli.next_step import FILTERS
 from emotion_cli.cli.options import ROWS, Start, refuse_no_store, takes
 from emotion_cli.errors import UsageError
+from emotion_cli.settings import as_options
 from emotion_cli.suggestions import did_you_mean, nearest, unknown
 
 if TYPE_CHECKING:
@@ -139,7 +140,7 @@ def _say_none(start: Start, name: str, filtered: Sequence[str]) -> None:
         start.console.note(f"{name}: no rows")
         return
     there = f"select distinct {', '.join(filtered)} from {name} order by all"
-    start.console.note(f"{name}: no rows with{filters_of(start.settings)}; what there is: emo sql {_quoted(there)}")
+    start.console.note(f"{name}: no rows with{as_options(start.settings, FILTERS)}; what there is: emo sql {_quoted(there)}")
 
 
 def _say_variants(start: Start, statement: str, rows: "pa.Table") -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from shlex import quote
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -19,6 +20,7 @@ from emotion_cli.measures.labels import OTHERS, Labels
 from emotion_cli.measures.scoring.crossfit import folds_of, out_of_fold, with_folds
 from emotion_cli.measures.scoring.scale import Scale, is_sink
 from emotion_cli.prompts.words import last_word
+from emotion_cli.settings import as_options
 from warehouse.store import Partition, Store, content_hash
 
 if TYPE_CHECKING:
@@ -81,7 +83,7 @@ def scoring_of(job: Job) -> Scoring:
     if WORD in poolings:
         raise UsageError("--pooling word: which words are an emotion's is known in labelled prompts only", hint="--pooling last")
     if poolings[0] not in stored:
-        hint = f"emo extract -d {extraction.dataset} -m {extraction.model} --pooling {poolings[0]}"
+        hint = f"emo extract -d {quote(extraction.dataset)} -m {quote(extraction.model)} --pooling {poolings[0]}"
         raise MissingError(f"{extraction.subject}: no activations with pooling {poolings[0]}", hint=hint)
     neutral = settings.reference if "reference" in settings.sources and settings.reference != OTHERS else settings.neutral
     labels = {*extraction.prompts(job.store).read(["emotion"])["emotion"].to_pylist()}
@@ -111,7 +113,8 @@ def chosen_layers(job: Job, scoring: Scoring, layer: int | None) -> dict[str, in
     best = {row["emotion"]: row["layer"] for row in rows if row["control"] is None}
     lacking = [emotion for emotion in emotions if emotion not in best]
     if lacking:
-        options = f"-d {extraction.dataset} -m {extraction.model} --pooling {scoring.pooling} --reference {reference}"
+        options = f"-d {quote(extraction.dataset)} -m {quote(extraction.model)} --pooling {scoring.pooling}"
+        options += f" --reference {quote(reference)}{as_options(settings, ('neutral', 'extraction'))}"
         raise MissingError(
             f"{extraction.subject}: which layer is best in training is not measured yet for {', '.join(lacking)} "
             f"(reference {reference})",

@@ -20,7 +20,9 @@ def test_the_letters_of_a_byte_vocabulary_are_the_bytes_of_the_text(text):
     assert bytes_of(letters) == text.encode()
 
 
-@pytest.mark.parametrize(("name", "content"), [("<0xE2>", b"\xe2"), ("\u2581joy", None), ("\u00c3\u00a9", b"\xc3\xa9"), ("ĠÃ", b" \xc3")])
+@pytest.mark.parametrize(
+    ("name", "content"), [("<0xE2>", b"\xe2"), ("\u2581joy", None), ("\u00c3\u00a9", b"\xc3\xa9"), ("ĠÃ", b" \xc3")]
+)
 def test_names_of_tokens(name, content):
     assert bytes_of(name) == content
 

@@ -14,7 +14,10 @@ from emotion_cli.reporting.report.sections.similarity import BY_MODEL, counts
 from emotion_cli.reporting.report.statements import reads, said
 from emotion_cli.reporting.report.tables import Layout, number, text
 
-READS = ("extractions", BESIDE, BY_MODEL, ALIGNMENT, SHIFT, *reads(FAULTS))
+ANSWERED_BY = (BESIDE, BY_MODEL, ALIGNMENT, SHIFT)
+"""The queries that the answer is made of."""
+
+READS = ("extractions", *ANSWERED_BY, *reads(FAULTS))
 
 SHARE_BY_CHANCE = 0.025
 """Of directions that hold words only, so many have an interval above 0 over one rival."""
@@ -81,6 +84,11 @@ def answer(facts: Facts, words: Language, length: str) -> Iterable[Inline]:
     if (numbers := beyond_null(carried)) is not None:
         tally = counts([row["verdict"] for row in carried if row["aligned_cosine"] is not None], words)["counts"]
         yield words.sentence(f"answer_carried_{length}", counts=tally, **numbers)
+
+
+def in_brief(facts: Facts, words: Language) -> list[Inline]:
+    """The answer in brief, the sentence at the head of the page first."""
+    return [*lead(facts, words), *answer(facts, words, "in_brief")]
 
 
 def _by_test_set(facts: Facts, words: Language) -> dict[str | None, list[Row]]:
