@@ -43,6 +43,12 @@ STDIN = "-"
 NUMBERS = ("INT8", "INT16", "INT32", "INT64", "INT128", "TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "FLOAT", "DOUBLE")
 """Types of DuckDB, as its errors name them, that a person calls a number."""
 
+NOT_CONVERTED = re.compile(
+    r"""Could not convert string '(?P<text>.*?)' to (?P<type>\w+)|invalid (?P<kind>\w+) field format: "(?P<field>.*?)\"""",
+    re.DOTALL,
+)
+"""How DuckDB says that a text is not of a type."""
+
 Statement = Annotated[
     str | None,
     typer.Argument(
@@ -260,11 +266,12 @@ def _explained(error: "QueryError", statement: str, values: Mapping[str, Any]) -
     if match := re.search(r"Values were not provided for the following parameters: ([\w, ]+)", text):
         name = match[1].split(",")[0].strip()
         return UsageError(f"${name} stands in the statement and has no value", hint=f"--param {name}=VALUE")
-    if match := re.search(r"Could not convert string '(.*?)' to (\w+)", text, re.DOTALL):
-        name = next((name for name, value in values.items() if value == match[1]), None)
+    if match := NOT_CONVERTED.search(text):
+        value, wanted = match["text"] or match["field"], (match["type"] or match["kind"]).upper()
+        name = next((name for name, given in values.items() if given == value), None)
         if name is not None:
-            kind = "a number" if match[2] in NUMBERS else f"a value of type {match[2]}"
-            problem = f"--param {name}={match[1]}: {kind} is expected where ${name} stands"
+            kind = "a number" if wanted in NUMBERS else f"a value of type {wanted}"
+            problem = f"--param {name}={value}: {kind} is expected where ${name} stands"
             return UsageError(problem, hint=f"--param {name}={'VALUE' if kind != 'a number' else '18'}")
     if match := re.search(r"excess parameters: ([\w, ]+)", text):
         return UsageError(f"--param: ${match[1]} does not stand in the statement", hint="emo sql --help")
