@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +81,7 @@ def _described(row: dict[str, Any]) -> tuple[str, ...]:
     return f"`{row['column_name']}`", row["data_type"], row["comment"] or ""
 
 
+@cache
 def _shared() -> set[str]:
     """The columns that several tables have, in their files or as names of folders."""
     counts = Counter(name for table in TABLES.values() for name in {*table.column_names, *table.partition_by})

@@ -44,7 +44,7 @@ NUMBERS = ("INT8", "INT16", "INT32", "INT64", "INT128", "TINYINT", "SMALLINT", "
 """Types of DuckDB, as its errors name them, that a person calls a number."""
 
 NOT_CONVERTED = re.compile(
-    r"""Could not convert string '(?P<text>.*?)' to (?P<type>\w+)|invalid (?P<kind>\w+) field format: "(?P<field>.*?)\"""",
+    r"Could not convert string '(?P<text>.*?)' to (?P<type>\w+)" r'|invalid (?P<kind>\w+) field format: "(?P<field>.*?)"',
     re.DOTALL,
 )
 """How DuckDB says that a text is not of a type."""

@@ -88,12 +88,12 @@ def answer(facts: Facts, words: Language, length: str) -> Iterable[Inline]:
 
 def _on_prompts(test_set: str | None, rows: Sequence[Row], numbers: Numbers, words: Language, length: str) -> Inline:
     """What directions reach on one kind of prompts and, where words were measured beside them, how many hold more."""
-    place = "on_test_set" if test_set else "in_training"
+    message = "answer_on_test_set" if test_set else "answer_in_training"
     values = {"test_set": test_set, **numbers, **_shown(rows)}
     is_compared = any(row["more"] is not None for row in rows)
     if length == "in_brief":
-        return words.sentence(f"answer_{place}_{'in_brief' if is_compared else 'beside_chance'}", **values)
-    reached = words.sentence(f"answer_{place}_in_full", **values)
+        return words.sentence(f"{message}_{'in_brief' if is_compared else 'beside_chance'}", **values)
+    reached = words.sentence(f"{message}_in_full", **values)
     if not is_compared:
         return reached
     by_set = words.listed(_share(dataset["dataset"], of_set, words) for dataset, of_set in grouped(rows, ("dataset",)))
