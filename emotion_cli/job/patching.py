@@ -7,7 +7,7 @@ from typing import NamedTuple
 from emotion_cli.errors import UsageError
 from emotion_cli.job.extractions import Extraction
 from emotion_cli.job.job import Job
-from emotion_cli.job.steering import ALL, BEST, CONTROLS, Steering, runs
+from emotion_cli.job.steering import ALL, BEST, Steering, runs
 from emotion_cli.suggestions import unknown
 from warehouse.store import Partition, Store, content_hash
 
@@ -20,6 +20,10 @@ SITES = ("residual", DIRECTION, "head", "mlp")
 
 WHOLE_SUFFIX, TEXT = "suffix", "text"
 """Where: all tokens of the suffix; the tokens of the text, over which a direction's component is averaged."""
+
+
+CONTROLS = 100
+"""Directions of permuted labels that are really carried, for each emotion."""
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,6 @@ from emotion_cli.job.patching import (
 from emotion_cli.job.statistics import sampling_of, statistics_table
 from emotion_cli.job.steered import Steered
 from emotion_cli.job.variants import Variant
-from emotion_cli.measures.causal.effects import sampled
 from emotion_cli.measures.causal.nulls import gaussian
 from emotion_cli.measures.causal.patching import Topics, agreement, beside_directions, beside_signs, share
 from emotion_cli.measures.inference.resampling import units_of
@@ -485,13 +484,9 @@ class _Work(Steered[PatchingRun]):
         rows += self._by_cell(emotion, "effect_beyond_neutral", beside_signs(seen - other, topics))
         rows += self._by_cell(emotion, "share", [share(of_cell, total, topics) for of_cell in seen])
         if self.patching.site == DIRECTION:
-            n = min(self.patching.controls, self._permuted(emotion).n_draws)
-            draws = np.array([values("effect", emotion, draw).mean(1) for draw in range(n)])
+            draws = np.array([values("effect", emotion, draw).mean(1) for draw in range(self._n_carried(emotion))])
             test = self._permuted(emotion).test
-            exact = n == self._permuted(emotion).n_draws
-            rows += self._by_cell(
-                emotion, "effect_against_directions", beside_directions(seen, draws, topics, test if exact else sampled(test))
-            )
+            rows += self._by_cell(emotion, "effect_against_directions", beside_directions(seen, draws, topics, test))
         for measure, value in agreement(seen.mean(1), guessed.mean(1))._asdict().items():
             rows.append(_Row(emotion, f"attribution_{measure}", Statistic(value, NO_NULL, topics.n), site))
         return rows
@@ -502,6 +497,10 @@ class _Work(Steered[PatchingRun]):
 
     def _permuted(self, emotion: str) -> Any:
         return self.permuted(self.run.extraction, self.variant)[emotion]
+
+    def _n_carried(self, emotion: str) -> int:
+        """How many directions of permuted labels are really carried."""
+        return min(self.patching.controls, len(self._permuted(emotion).draws.permuted) - 1)
 
     def _beside_drawn(self, emotion: str, guessed: np.ndarray, topics: Topics) -> list[_Row]:
         """Guesses beside those for directions of permuted labels, and for Gaussian ones."""
