@@ -5,8 +5,7 @@ from typing import Annotated
 import typer
 
 from emotion_cli.cli.options import MODEL_TO_RUN, DryRun, Force, Start, takes
-from emotion_cli.job.patching import SITES, SUFFIX, Patching, checked
-from emotion_cli.job.steering import CONTROLS
+from emotion_cli.job.patching import CONTROLS, SITES, SUFFIX, Patching, checked
 from emotion_cli.wording import counted
 
 OPTIONS = (

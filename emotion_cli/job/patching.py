@@ -7,12 +7,15 @@ from typing import NamedTuple
 from emotion_cli.errors import UsageError
 from emotion_cli.job.extractions import Extraction
 from emotion_cli.job.job import Job
-from emotion_cli.job.steering import ALL, BEST, CONTROLS, Steering, runs
+from emotion_cli.job.steering import ALL, BEST, Steering, runs
 from emotion_cli.suggestions import unknown
 from warehouse.store import Partition, Store, content_hash
 
 SUFFIX = " I feel"
 """What stands behind both texts of a pair: its tokens are the same, so that states at them can be exchanged."""
+
+CONTROLS = 100
+"""Directions of permuted labels along which states are carried, too, for each emotion."""
 
 DIRECTION = "direction"
 SITES = ("residual", DIRECTION, "head", "mlp")
