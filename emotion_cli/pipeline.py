@@ -21,6 +21,7 @@ from emotion_cli.job.extractions import (
 )
 from emotion_cli.job.job import Job, Task
 from emotion_cli.job.known import (
+    refuse_layers_beyond,
     refuse_unknown_layers,
     refuse_unknown_names,
     refuse_unknown_settings,
@@ -105,7 +106,7 @@ def refuse_other_roles(store: Store, datasets: Collection[str], on: Collection[s
     """UsageError where directions would be made of a test set, or tried on a train set."""
     for option, names, role in (("--dataset", datasets, "train"), ("--on", on, "test")):
         for name in names:
-            version = newest_version(store, name)
+            version = newest_version(store, name, option)
             if version.role != role:
                 article = "a test set never makes a vector" if role == "train" else "directions are tried on a test set"
                 fitting = [known for known in known_datasets(store) if newest_version(store, known).role == role]
@@ -136,6 +137,7 @@ def job_with_models(
     extractions = [
         planned_extraction(settings, version, source, templates[name]) for version in versions for name, source in sources.items()
     ]
+    refuse_layers_beyond(store, settings, [extraction for extraction in extractions if extraction.control is None])
     return Job(store, settings, with_reference(store, settings, extractions, listener.note), listener, sources, forced)
 
 

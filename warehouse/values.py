@@ -157,6 +157,7 @@ VALUES: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "exact": "All permutations of the labels that there are; n_draws is their number.",
             "permuted_normal": "The limit of permuted labels with many prompts, where means are normal.",
             "permuted_sample": "Labels permuted in a sample of whole topics, brought to the number of all prompts.",
+            "permuted_residuals": "Labels permuted after each label's mean is taken away: what varies within labels is left.",
             "paired": "Topics or prompts of one model paired at random with those of the other.",
             "topic_signs": "The signs of topics' values are flipped at random; p is of the largest of all places of a site.",
             "paired_sample": "Prompts of a sample paired at random, brought to the number of all prompts.",

@@ -8,6 +8,7 @@ import typer
 from emotion_cli.cli.options import MODEL_TO_RUN, DryRun, Force, Start, takes
 from emotion_cli.errors import UsageError
 from emotion_cli.job.steering import ALPHAS, BEST, CONTROLS_A_TEST, NORM, TOKENS, VECTOR, Steering, Writing
+from emotion_cli.settings import as_options
 from emotion_cli.suggestions import unknown
 from emotion_cli.wording import counted
 
@@ -113,6 +114,7 @@ def steer(
 
     from emotion_cli import pipeline
     from warehouse.catalog import Catalog
+    from warehouse.library import queries
 
     settings, console, store, rows = start.settings, start.console, start.store, start.rows
     chosen = Steering(
@@ -128,6 +130,7 @@ def steer(
     datasets = settings.dataset or ("extended",)
     tests = tuple(on or ("heldout",)) if writing is None else ()
     pipeline.refuse_other_roles(store, datasets, tests)
+    filters = as_options(settings, ("dataset", "model"))
     settings = replace(settings, dataset=(*datasets, *tests))
     job = pipeline.job_with_models(store, settings, console, forced={"steer"} if force else (), write=not dry_run)
     stages = pipeline.steering(chosen) if writing is None else pipeline.writing(chosen, writing)
@@ -138,8 +141,8 @@ def steer(
     catalog, ids = Catalog(store), [task.writes.name.partition("=")[2] for task in outcome.tasks]
     shown = "predictions" if screen else "verdicts" if writing is None else "texts"
     query, columns, see = SHOWN[shown]
-    rows.write(catalog.select(query, columns, run_id=ids))
-    console.note(f"{counted(len(outcome.done), 'run')} done, {len(outcome.left)} up to date; see: emo sql {see}")
+    rows.write(catalog.select(query, columns, run_id=ids), queries()[query].grain)
+    console.note(f"{counted(len(outcome.done), 'run')} done, {len(outcome.left)} up to date; see: emo sql {see}{filters}")
 
 
 def _writing(n: int | None, tokens: int, temperature: float | None, chosen: Steering, on: list[str] | None) -> Writing | None:

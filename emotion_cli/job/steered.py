@@ -27,7 +27,7 @@ from warehouse.store import Partition, table_of
 if TYPE_CHECKING:
     from emotion_cli.models.intervening import Engine
 
-CAUSAL_VERSION = 1
+CAUSAL_VERSION = 2
 """Raised when the same inputs give other numbers: those that older versions stored are made again."""
 
 

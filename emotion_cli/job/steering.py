@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from shlex import quote
 from typing import NamedTuple
 
 from emotion_cli.errors import MissingError, UsageError
@@ -158,7 +159,7 @@ def _with_directions(job: Job) -> list[Extraction]:
     chosen = job.with_activations if job.sources else []
     for extraction in chosen:
         if depth(job.store, extraction) is None:
-            hint = f"emo extract -d {extraction.dataset} -m {extraction.model}"
+            hint = f"emo extract -d {quote(extraction.dataset)} -m {quote(extraction.model)}"
             raise MissingError(f"{extraction.subject}: its activations are not in the store", hint=hint)
     return list(chosen)
 

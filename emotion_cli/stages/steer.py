@@ -18,7 +18,7 @@ from emotion_cli.job.steered import Steered
 from emotion_cli.job.steering import BEST, CONTROLS_A_TEST, PERMUTED_DIRECTION, Run, Steering, runs
 from emotion_cli.job.variants import Variant
 from emotion_cli.measures.causal.contrasts import TestTexts
-from emotion_cli.measures.causal.effects import DAMAGE_BUDGET, Effect, effects, sampled, tested
+from emotion_cli.measures.causal.effects import DAMAGE_BUDGET, Effect, effects, tested
 from emotion_cli.measures.causal.nulls import gaussian
 from emotion_cli.measures.causal.responses import Projections, Response, projections, responses
 from emotion_cli.measures.labels import OTHERS
@@ -325,13 +325,11 @@ class _Work(Steered[Run]):
 
     def _permuted(self, variant: Variant, layer: int, alpha: float, emotion: str, *, shared: bool) -> pa.Table:
         permuted = self.permuted(self.run.extraction, variant)[emotion]
-        n = min(self.controls, permuted.n_draws)
-        directions = permuted.directions(self.rows(self.run.extraction, variant, layer), slice(1, 1 + n))
-        keys = [
-            {"emotion": None if shared else emotion, "direction": PERMUTED_DIRECTION, "draw": draw}
-            for draw in range(len(directions))
-        ]
-        added = list(alpha * self.length(variant, layer, emotion) * directions)
+        directions = permuted.directions(self.rows(self.run.extraction, variant, layer), slice(1, None))
+        # a permutation that leaves all labels as they are leaves no direction
+        drawn = np.flatnonzero(np.isfinite(directions).all(1))[: self.controls].tolist()
+        keys = [{"emotion": None if shared else emotion, "direction": PERMUTED_DIRECTION, "draw": draw} for draw in drawn]
+        added = list(alpha * self.length(variant, layer, emotion) * directions[drawn])
         # only the texts that the contrast is about
         return self._scores(variant, layer, alpha, added, keys, self.texts(variant).coefficients(emotion, variant.reference))
 
@@ -346,9 +344,7 @@ class _Work(Steered[Run]):
     def _tested(self, variant: Variant, layer: int, alpha: float, emotion: str, entry: Any) -> pa.Table:
         own = self._effects(self.effects.entries[_at(variant, layer, alpha)])[emotion, None, None]
         draws = list(self._effects(entry).values())
-        permuted = self.permuted(self.run.extraction, variant)[emotion]
-        test = permuted.test if len(draws) == permuted.n_draws else sampled(permuted.test)
-        texts = self.texts(variant)
+        test, texts = self.permuted(self.run.extraction, variant)[emotion].test, self.texts(variant)
         return self._table(variant, [tested(emotion, variant.reference, alpha, layer, own, draws, texts, test)])
 
     def _effects(self, entry: Any) -> dict[tuple, Effect]:

@@ -105,6 +105,8 @@ def test_page_one_answers_with_each_direction_beside_words_alone():
     assert "6 of 6 directions separate their emotion better than the best layer of chance does (q < 0.05)." in page_one.replace(
         "&lt;", "<"
     )
+    found = page_one.split("### What was found\n")[1].split("\n\n")[0].strip()
+    assert len(found.splitlines()) == 4 and all(line.startswith("- ") for line in found.splitlines())
     assert "one shares prompts with two. Its directions are in the table, and in no count above." in page_one
     assert "12 comparisons with words, each by 95 % intervals without a correction" in page_one and "0.3 of 12" in page_one
     assert "| dataset | model | emotion | layer | training topics: AUROC | training topics: best of chance |" in page_one
@@ -133,6 +135,9 @@ def test_without_controls_only_tf_idf_is_compared_and_nothing_is_called_more_tha
     text = pages(given_facts)["report.md"]
     assert "| one | m1 | shame | 2 | 0.950 | 0.650 | 0.880 | 0.625 (0.55 to 0.71) | 0.490 | not known |" in text
     assert "Whether directions tell more than words is not known, as no controls were measured." in text
+    page_one, conclusion = (text.split(f"\n## {heading}\n")[1].split("\n## ")[0] for heading in ("Overview", "Conclusion"))
+    assert "hold more than words" not in page_one + conclusion
+    assert "On `unseen`, directions reach AUROC 0.625 to 0.625." in conclusion
     assert "Compare the directions with what knows words only" in text and "Compare the directions with" not in said()
 
 

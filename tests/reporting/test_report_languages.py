@@ -83,7 +83,7 @@ def test_every_text_is_used():
     code = "".join(path.read_text() for path in [*CODE.rglob("*.py"), CODE / "page.html"])
     for group in ("headings", "columns", "tables", "sentences"):
         for name in language("en").messages[group]:
-            stem = re.sub(r"^(answer_\w+)_in_(full|brief)$", r"\1", name)
+            stem = re.sub(r"^(answer_\w+)_(in_full|in_brief|beside_chance)$", r"\1", name)
             assert re.search(rf"[\"'{{]{stem}[\"'_{{]", code) or stem.startswith("by_") or stem in ("train", "test"), name
     assert set(language("en").messages["figures"]) == set(pictures.PLACED) == set(CAPTIONS)
 

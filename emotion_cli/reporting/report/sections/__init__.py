@@ -24,7 +24,7 @@ SECTIONS = (
     Section("other_texts", texts.READS, texts.write),
     Section("observations", closing.OBSERVED, closing.observations),
     Section("next_steps", closing.OPEN, closing.next_steps),
-    Section("conclusion", closing.CONCLUDED, closing.conclusion),
+    Section("conclusion", overview.ANSWERED_BY, closing.conclusion),
     Section("methods", (), methods.write),
     Section("provenance", provenance.READS, provenance.write),
 )
