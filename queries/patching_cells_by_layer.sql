@@ -1,7 +1,8 @@
 -- What carried states do at each place of a model: the effect, its share of the whole, and what it is compared with.
 -- Places of a site are compared with the largest of all of them, so that p covers the search; q covers emotions and models.
 -- Grain: run_id, extraction_id, dataset, model, test_set, reference, pooling, suffix, emotion, site, layer, positions, head
--- Reads: patching_statistics
+-- Reads: patching_statistics, extractions
+-- Column is_whole: whether it is the state behind the last block, from which alone the next word is read; its share is 1 by construction
 -- Column ci_low: lower end of the effect's 95 % interval, test topics resampled
 -- Column ci_high: upper end of that interval
 -- Column share: effect over the whole difference of clean and corrupted; NULL where the interval of that holds 0
@@ -66,6 +67,13 @@ with cells as (
     group by all
 ),
 
+models as (
+    select
+        extraction_id,
+        n_layers
+    from extractions
+),
+
 chosen as (
     select
         * exclude (
@@ -76,9 +84,11 @@ chosen as (
             p_guessed,
             p_guessed_beyond,
             p_carried_directions,
-            p_guessed_directions
+            p_guessed_directions,
+            n_layers
         ),
         effect is not null as is_carried,
+        coalesce(site = 'residual' and layer = n_layers and positions in ('-1', 'suffix'), false) as is_whole,
         case
             when effect is not null then least(ci_low, beyond_neutral_low)
             else least(attribution_low, guess_beyond_neutral_low)
@@ -88,6 +98,7 @@ chosen as (
         case when effect is not null then p_beyond else p_guessed_beyond end as p_donors,
         case when effect is not null then p_carried_directions else p_guessed_directions end as p_directions
     from cells
+    left join models using (extraction_id)
 ),
 
 needed as (
@@ -113,7 +124,7 @@ families as (
         is_carried,
         min(p_value) as p_smallest
     from needed
-    where p_value is not null
+    where p_value is not null and not is_whole
     group by all
 ),
 
@@ -154,6 +165,7 @@ select
     needed.layer,
     needed.positions,
     needed.head,
+    needed.is_whole,
     needed.effect,
     needed.ci_low,
     needed.ci_high,
@@ -174,6 +186,7 @@ select
     needed.n,
     case
         when needed.effect is null and needed.attribution is null then null
+        when needed.is_whole then 'the whole, by construction'
         when needed.p_value is null then 'too few topics to tell'
         when needed.p_directions >= 0.05 then 'no more than permuted labels do'
         when needed.p_value >= 0.05 or tested.q_value >= 0.05 or coalesce(needed.low, 0) <= 0 then 'not shown'

@@ -1,4 +1,5 @@
 -- The place of each site at which a carried state says most about an emotion, and how well guesses to first order met effects.
+-- What is the whole by construction is no place that was searched.
 -- Grain: run_id, extraction_id, dataset, model, test_set, reference, pooling, suffix, emotion, site
 -- Reads: patching_cells_by_layer, patching_statistics
 -- Column total: mean log-odds of the emotion behind its own texts minus that behind neutral ones, nats
@@ -9,6 +10,8 @@
 -- Column q_value: Benjamini and Hochberg's q over emotions and models
 -- Column n_places: places of the site that were searched
 -- Column n_found: those with the verdict found or predicted
+-- Column first_layer: the lowest layer with one of these verdicts
+-- Column half_layer: the lowest layer at which the share is 0.5 or more
 -- Column r: correlation of effects with those to first order, over places
 -- Column slope: slope of effects on those to first order, over places
 -- Column verdict: found, where states were carried; predicted, where they were not; or what stands against it
@@ -16,8 +19,11 @@ with best as (
     select
         *,
         count(*) over (partition by run_id, emotion, site) as n_places,
-        count(*) filter (where verdict in ('found', 'predicted')) over (partition by run_id, emotion, site) as n_found
+        count(*) filter (where verdict in ('found', 'predicted')) over (partition by run_id, emotion, site) as n_found,
+        min(layer) filter (where verdict in ('found', 'predicted')) over (partition by run_id, emotion, site) as first_layer,
+        min(layer) filter (where share >= 0.5) over (partition by run_id, emotion, site) as half_layer
     from patching_cells_by_layer
+    where not is_whole
     qualify
         row_number() over (
             partition by run_id, emotion, site
@@ -63,6 +69,8 @@ select
     best.q_value,
     best.n_places,
     best.n_found,
+    best.first_layer,
+    best.half_layer,
     wholes.r,
     wholes.slope,
     best.n,

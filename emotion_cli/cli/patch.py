@@ -29,7 +29,7 @@ OPTIONS = (
 
 COLUMNS = (
     *("dataset", "model", "test_set", "site", "emotion", "layer", "positions", "head", "effect", "share", "beyond_neutral"),
-    *("p_value", "q_value", "attribution", "r", "slope", "verdict"),
+    *("first_layer", "half_layer", "p_value", "q_value", "attribution", "r", "slope", "verdict"),
 )
 """Columns that are printed."""
 

@@ -14,6 +14,9 @@ from warehouse.store import Partition, Store, content_hash
 SUFFIX = " I feel"
 """What stands behind both texts of a pair: its tokens are the same, so that states at them can be exchanged."""
 
+CONTROLS = 100
+"""Directions of permuted labels along which states are carried, too, for each emotion."""
+
 DIRECTION = "direction"
 SITES = ("residual", DIRECTION, "head", "mlp")
 """What is carried: all of a state, its component along the emotion's direction, what one head gives, what an MLP writes."""
