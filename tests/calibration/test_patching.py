@@ -81,7 +81,7 @@ def test_labels_without_a_meaning_are_rarely_found(tmp_path):
     """200 worlds of a random model that reads random texts with random labels; p covers four cells, of directions two.
 
     p < 0.05: of the effect 6.5 %, beyond a neutral donor 6 %, of both, on which verdicts rest, 5.5 %; of directions against
-    permuted labels 6.5 %. Against Gaussian directions, on which none rests, it is 11 %.
+    permuted labels 7.5 %. Against Gaussian directions, on which none rests, it is 11 %.
     """
     patcher, chance = patcher_at(tmp_path, (RESIDUAL,)), np.random.default_rng(20261127)
     labels = Labels(list(NAMES) * TOPICS, [f"topic {i}" for i in range(TOPICS) for _ in NAMES], NAMES[:2], "neutral")
