@@ -205,7 +205,7 @@ def found_in_worlds(patcher, emotional, n_worlds=50, n_topics=16, seed=11):
 
 @pytest.mark.slow
 def test_what_texts_tell_is_found_and_another_topic_is_not(tmp_path):
-    """50 worlds each. A token tells the emotion: both p are below 0.05 in 68 % with 16 topics, and in more with 40.
+    """50 worlds each. A token tells the emotion: both p are below 0.05 in 68 % with 16 topics, in 98 % with 40.
 
     The confound: a donor that tells nothing and is of another topic, in 4 %.
     """
