@@ -25,10 +25,6 @@ WHOLE_SUFFIX, TEXT = "suffix", "text"
 """Where: all tokens of the suffix; the tokens of the text, over which a direction's component is averaged."""
 
 
-CONTROLS = 100
-"""Directions of permuted labels that are really carried, for each emotion."""
-
-
 @dataclass(frozen=True)
 class Patching:
     """What `emo patch` is asked for; `layer` is `best`, `all` or a list; no `positions` are those that a site has by default."""

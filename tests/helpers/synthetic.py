@@ -41,7 +41,7 @@ def add_model(
         {
             "text": [f"{label} about {topic}" for label, topic in zip(labels, names, strict=True)] * n,
             "emotion": list(labels) * n,
-            "topic": (list(names) if with_topics else [None] * len(names)) * n,
+            "topic": pa.array((list(names) if with_topics else [None] * len(names)) * n, pa.string()),
             "pooling": ["last"] * len(flat),
             "layer": [layer for layer in range(n) for _ in labels],
             "activation": pa.FixedSizeListArray.from_arrays(pa.array(flat.ravel()), flat.shape[1]),
