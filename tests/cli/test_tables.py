@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from command import emo_ok
 from rich.cells import cell_len
 
 from emotion_cli.cli.layout import Fit, lay_out
