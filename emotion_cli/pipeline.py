@@ -29,13 +29,14 @@ from emotion_cli.job.known import (
     with_reference,
 )
 from emotion_cli.job.listener import Listener
+from emotion_cli.job.patching import Patching
 from emotion_cli.job.scoring import Scoring
 from emotion_cli.job.sources import find_sources, refuse_other_weights, refuse_taken_names, template_of, with_controls
 from emotion_cli.job.steering import Steering, Writing
 from emotion_cli.job.variants import refuse_uncompared
 from emotion_cli.models.sources.embedded import EMBEDDED
 from emotion_cli.settings import Settings
-from emotion_cli.stages import STAGES, Stage, heads, lens, score, steer, write
+from emotion_cli.stages import STAGES, Stage, heads, lens, patch, score, steer, write
 from emotion_cli.stages.audit import tokens_by_label
 from emotion_cli.wording import counted
 from warehouse.store import Store
@@ -93,6 +94,12 @@ def writing(chosen: Steering, texts: Writing) -> list[Stage]:
     """The stage that lets changed models write."""
     tables = ("steering_runs", "residual_norms", "steered_texts")
     return [Stage("steer", ("prompts", "activations"), tables, partial(write.tasks_of, steering=chosen, writing=texts), 60)]
+
+
+def patching(chosen: Patching) -> list[Stage]:
+    """The stage that carries states between texts, as asked."""
+    (stage,) = (stage for stage in STAGES if stage.name == "patch")
+    return [replace(stage, tasks=partial(patch.tasks_of, chosen=[chosen]))]
 
 
 def refuse_other_roles(store: Store, datasets: Collection[str], on: Collection[str]) -> None:

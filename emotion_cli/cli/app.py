@@ -23,6 +23,7 @@ from emotion_cli.cli.info import info
 from emotion_cli.cli.lens import lens
 from emotion_cli.cli.next_step import mended, store_of
 from emotion_cli.cli.output import write_lines
+from emotion_cli.cli.patch import patch
 from emotion_cli.cli.plot import plot
 from emotion_cli.cli.report import report
 from emotion_cli.cli.rm import rm
@@ -45,7 +46,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Find emotion directions in language models, measure them against their nulls, and query them with SQL.",
 )
-for command in (run, extract, vectors, compare, steer, plot, track, report, show, score, lens, heads):
+for command in (run, extract, vectors, compare, steer, patch, plot, track, report, show, score, lens, heads):
     app.command(cls=Command)(command)
 for command in (sql, tables, catalog, export, verify, rm, info):
     app.command(cls=Command)(command)

@@ -12,6 +12,7 @@ TAKE_A_STORE = (
     "vectors",
     "compare",
     "steer",
+    "patch",
     "plot",
     "track",
     "report",

@@ -27,7 +27,12 @@ Quick = Annotated[
     typer.Option("--quick", help="A first look: baseline, SmolLM2, 200 draws, no controls, where nothing else is given."),
 ]
 
-Causal = Annotated[bool, typer.Option("--causal", help="Also add directions to the models, which takes minutes to hours.")]
+Causal = Annotated[
+    bool,
+    typer.Option(
+        "--causal", help="Also add directions to the models and carry states between texts, which takes minutes to hours."
+    ),
+]
 
 
 NoControls = Annotated[bool, typer.Option("--no-controls", help="Add no controls to the models.")]
@@ -60,7 +65,9 @@ def run(
         )
     started = time.monotonic()
     stages = pipeline.stages(
-        "audit", "report", without=[name for name, is_asked in (("track", track), ("steer", causal)) if not is_asked]
+        "audit",
+        "report",
+        without=[name for name, is_asked in (("track", track), ("steer", causal), ("patch", causal)) if not is_asked],
     )
     forced = {stage.name for stage in stages} if force else set()
     controls = () if no_controls else settings.controls

@@ -7,7 +7,7 @@ import typer
 
 from emotion_cli.cli.options import MODEL_TO_RUN, DryRun, Force, Start, takes
 from emotion_cli.errors import UsageError
-from emotion_cli.job.steering import ALPHAS, BEST, CONTROLS, NORM, TOKENS, VECTOR, Steering, Writing
+from emotion_cli.job.steering import ALPHAS, BEST, CONTROLS_A_TEST, NORM, TOKENS, VECTOR, Steering, Writing
 from emotion_cli.settings import as_options
 from emotion_cli.suggestions import unknown
 from emotion_cli.wording import counted
@@ -21,6 +21,9 @@ OPTIONS = (
 DEFAULT_ALPHAS = ",".join(f"{value:g}" for value in ALPHAS)
 
 POSITIONS = ("all", "prompt", "last", "continuation")
+
+LEAST_CONTROLS = 39
+"""Of so many permuted directions, one alone lies beyond the 97.5 % quantile."""
 
 OF_A_PREFIX = ("prompt", "last")
 """Positions that are in what stands before a text."""
@@ -69,7 +72,13 @@ Positions = Annotated[
 ]
 Prefix = Annotated[str | None, typer.Option("--prefix", metavar="TEXT|FILE", help="What stands before each text.")]
 Controls = Annotated[
-    int, typer.Option("--controls", min=39, help=f"Directions of permuted labels that are added, too. Default: {CONTROLS}.")
+    int | None,
+    typer.Option(
+        "--controls",
+        min=LEAST_CONTROLS,
+        metavar="N",
+        help=f"Directions of permuted labels that are added, too. Default: {CONTROLS_A_TEST} for each effect that is tested.",
+    ),
 ]
 Write = Annotated[
     int | None,
@@ -92,7 +101,7 @@ def steer(
     unit: Unit = NORM,
     positions: Positions = POSITIONS[0],
     prefix: Prefix = None,
-    controls: Controls = CONTROLS,
+    controls: Controls = None,
     screen: Screen = False,
     write: Write = None,
     tokens: Tokens = TOKENS,

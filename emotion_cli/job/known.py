@@ -121,7 +121,9 @@ def refuse_layers_beyond(store: Store, settings: Settings, extractions: Iterable
     option = _source(settings, "layer")
     for extraction in extractions:
         n_layers = depth(store, extraction)
-        for layer in layer_numbers(settings.layer, n_layers) if n_layers is not None else ():
+        if n_layers is None:
+            continue
+        for layer in layer_numbers(settings.layer, n_layers):
             if layer > n_layers:
                 raise UsageError(
                     f"{option}: {layer} is not a layer of {extraction.model}, 0 to {n_layers}",

@@ -7,6 +7,7 @@ from emotion_cli.reporting.report.facts import Facts, Row, grouped
 from emotion_cli.reporting.report.language import Language
 from emotion_cli.reporting.report.sections.data import COUNTS, FAULTS
 from emotion_cli.reporting.report.sections.directions import BESIDE, at_best_layers, beyond_words
+from emotion_cli.reporting.report.sections.ends import at_ends, left_out
 from emotion_cli.reporting.report.sections.models import ALIGNMENT, beyond_null
 from emotion_cli.reporting.report.sections.overlap import SHIFT, counted, overlapping
 from emotion_cli.reporting.report.sections.pictures import figure, front_picture
@@ -50,6 +51,7 @@ def write(facts: Facts, words: Language) -> Iterable[Block]:
         yield Items(faults)
     if rows:
         yield _front_table(rows, words)
+        yield from left_out([row for row in rows if row["test_set"] is None], ("dataset", "model"), words)
     if answers:
         yield from (Paragraph(sentence, is_note=True) for sentence in _counting(facts, words))
     yield from _perfect(rows, facts, words)
@@ -160,6 +162,7 @@ def _front_table(rows: Sequence[Row], words: Language) -> Table:
                 f"more_{i}": test.get("more_than_words"),
             }
         shown.append(row)
+    shown = at_ends(shown, ("dataset", "model"), "auroc")
     return Layout("front", BESIDE, (*IN_TRAINING, *on_tests), by=2).of(shown, words)
 
 
