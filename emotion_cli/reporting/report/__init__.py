@@ -7,7 +7,7 @@ from emotion_cli.reporting.report.language import LANGUAGES, language
 from emotion_cli.reporting.report.sections import SECTIONS
 from emotion_cli.reporting.report.sections.overview import ANSWERED_BY, in_brief
 
-REPORT_VERSION = 8
+REPORT_VERSION = 9
 """Raise it when a page is written differently, so that stored reports are written again."""
 
 READS = tuple(sorted({query for section in SECTIONS for query in section.reads}))
