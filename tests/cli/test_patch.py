@@ -116,8 +116,8 @@ def test_directions_stand_beside_permuted_and_gaussian_ones(place):
     )
     assert [(row["measure"], row["null_kind"]) for row in kinds] == [
         ("attribution_against_directions", "gaussian"),
-        ("attribution_against_directions", "permuted"),
-        ("effect_against_directions", "permuted"),
+        ("attribution_against_directions", "permuted_residuals"),
+        ("effect_against_directions", "permuted_residuals"),
     ]
     store = Store(place / "store")
     (partition,) = store.partitions("activations")
