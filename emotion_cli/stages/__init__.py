@@ -55,6 +55,7 @@ REPORTED = (
     "vector_quality",
     "within_model_statistics",
     "cross_dataset_statistics",
+    "lens_statistics",
 )
 """What both the MLflow record and the report are made of."""
 
