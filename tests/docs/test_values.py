@@ -96,7 +96,7 @@ def test_the_measures_of_the_code_are_described(table, listed):
             (
                 *(statistic.PERMUTED, statistic.PAIRED, statistic.GAUSSIAN, statistic.FIXED, statistic.EXACT, statistic.UNEQUAL),
                 *(statistic.SIGN_FLIPS, statistic.TOO_FEW, limits.PERMUTED_NORMAL, limits.PERMUTED_SAMPLE, limits.PAIRED_SAMPLE),
-                TOPIC_SIGNS,
+                *(TOPIC_SIGNS, statistic.PERMUTED_RESIDUALS),
             ),
         ),
     ],
