@@ -51,7 +51,7 @@ phase2: models ## Phase 2: extract activations
 phase3: models ## Phase 3: compute vectors, compare them, plot, log to MLflow, report
 	$(EMO) run --track $(train_options) $(model_options) --store $(STORE)
 
-phase4: models ## Phase 4: add the directions to the models, and measure what that does (minutes to hours)
+phase4: models ## Phase 4: add directions to the models, carry states between texts, and measure what that does (minutes to hours)
 	$(EMO) run --causal --no-controls -d extended -d heldout $(model_options) --store $(STORE)
 	$(EMO) run --causal --no-controls -d implicit -d implicit-heldout $(model_options) --store $(STORE)
 

@@ -9,7 +9,7 @@ from argparse import Namespace
 from pathlib import Path
 from typing import NamedTuple
 
-from bench.made import import_made
+from bench.made import store_made
 from bench.measuring import table
 
 NAME = "Growth"
@@ -32,7 +32,7 @@ def run(options: Namespace) -> str:
     earlier: dict[str, Used] = {}
     for size in SIZES:
         with tempfile.TemporaryDirectory() as folder:
-            store = import_made(Path(folder), topics=size // LABELS, labels=LABELS, layers=LAYERS, width=WIDTH)
+            store = store_made(Path(folder), topics=size // LABELS, labels=LABELS, layers=LAYERS, width=WIDTH)
             used = {stage: measured(store, stage) for stage in STAGES}
         row = {"prompts": f"{size:,}"}
         for stage, now in used.items():

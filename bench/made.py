@@ -3,6 +3,8 @@
 Files are written a layer and a part at a time, so memory holds one part.
 """
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +20,13 @@ DATASET, MODEL, POOLING = "made", "made-up", "mean"
 def labels_of(n_labels: int) -> list[str]:
     """The names of so many labels; the last is neutral."""
     return [*(f"emotion {i:03d}" for i in range(n_labels - 1)), "neutral"]
+
+
+def store_made(root: Path, *, topics: int, labels: int, layers: int, width: int) -> Path:
+    """The same store, made in a process of its own: the peak memory of a process starts with that of the one that starts it."""
+    sizes = [str(number) for number in (topics, labels, layers, width)]
+    subprocess.run([sys.executable, "-m", "bench.made", str(root), *sizes], check=True)
+    return root / "store"
 
 
 def import_made(root: Path, *, topics: int, labels: int, layers: int, width: int) -> Path:
@@ -62,3 +71,8 @@ def _written(folder: Path, *, topics: int, labels: int, layers: int, width: int)
             paths.append(folder / f"{layer:03d}-{start:07d}.parquet")
             pq.write_table(table, paths[-1])
     return paths
+
+
+if __name__ == "__main__":
+    _topics, _labels, _layers, _width = map(int, sys.argv[2:])
+    import_made(Path(sys.argv[1]), topics=_topics, labels=_labels, layers=_layers, width=_width)

@@ -5,7 +5,7 @@ from argparse import Namespace
 from pathlib import Path
 
 from bench.growth import METHOD, STAGES, measured
-from bench.made import import_made
+from bench.made import store_made
 from bench.measuring import table
 
 NAME = "Many labels"
@@ -15,7 +15,7 @@ LABELS, TOPICS, LAYERS, WIDTH = 171, 600, 12, 768
 def run(options: Namespace) -> str:
     rows = []
     with tempfile.TemporaryDirectory() as folder:
-        store = import_made(Path(folder), topics=TOPICS, labels=LABELS, layers=LAYERS, width=WIDTH)
+        store = store_made(Path(folder), topics=TOPICS, labels=LABELS, layers=LAYERS, width=WIDTH)
         for stage in STAGES:
             used = measured(store, stage)
             rows.append({"stage": stage, "minutes": f"{used.wall / 60:.1f}", "peak MB": f"{used.peak / 2**20:.0f}"})

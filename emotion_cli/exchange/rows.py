@@ -16,7 +16,7 @@ from emotion_cli.exchange.sources import Source, place_of
 from emotion_cli.prompts.prompt_set import Prompt, PromptSet, Row, validated
 from warehouse.machine import memory_of_duckdb
 
-MEMORY = "64MB"
+MEMORY = "256MB"
 """Memory limit of DuckDB; larger tables go to a temporary folder."""
 
 

@@ -39,8 +39,13 @@ def cka_of_all(
     kept = kept_without_groups(whole.numbers, sampling)
     left_with = kept.argmin(0)
     groups = np.array([left_with[number[prompt_id]] if prompt_id in number else -1 for prompt_id in a.prompt_ids])
+    subject = f"{extractions[0].dataset}, {' and '.join(extraction.model for extraction in extractions)}"
+    job.listener.note(
+        f"{subject}: cka_debiased at matched layers is that of all {len(whole.prompt_ids)} prompts. Its null ({PAIRED_SAMPLE}) "
+        "is that of the sample, brought to all"
+    )
     made = []
-    with job.listener.progress(f"{extractions[0].dataset}: CKA of all prompts", parts=len(results)) as advance:
+    with job.listener.progress(f"{subject}: CKA of all prompts", parts=len(results)) as advance:
         for result in results:
             i, j = pairs[result.pair]
             with (

@@ -12,12 +12,19 @@ import numpy as np
 from emotion_cli.job.controls import rivals_of
 from emotion_cli.job.extractions import Extraction, extractions_of_test_sets, pairs_of
 from emotion_cli.job.job import Job
-from emotion_cli.job.layers import matrix, read_layer, texts_of
+from emotion_cli.job.layers import matrix, texts_of
 from emotion_cli.job.membership import membership_of
-from emotion_cli.job.variants import Variant, checked_labels
+from emotion_cli.job.variants import Variant, refuse_labels, unchecked_labels
 from emotion_cli.measures.inference.resampling import units_of
 from emotion_cli.measures.labels import Labels
-from emotion_cli.measures.streamed.limits import is_large
+from emotion_cli.measures.streamed.limits import (
+    MOST_CLASSIFIED,
+    MOST_PERMUTED,
+    MOST_SAMPLED,
+    PERMUTED_NORMAL,
+    PERMUTED_SAMPLE,
+    is_large,
+)
 from emotion_cli.measures.streamed.preparing import prepared
 from emotion_cli.measures.streamed.rows import Rows, reading_order
 from emotion_cli.measures.within.separability import HeldOut
@@ -51,22 +58,32 @@ def streamed(job: Job, extraction: Extraction, variant: Variant) -> Streamed | N
     UsageError where the labels make no direction.
     """
     activations, pooling = extraction.partition(job.store, "activations"), extraction.stored_pooling(variant.pooling)
+    _, labels = labels_stored(activations, pooling, pairs_of(activations)[pooling][0])
+    if not is_large(len(labels), len(set(labels))):
+        return None
+    known = as_stored(job, extraction, variant)
+    refuse_labels(known.labels, job.settings, variant, extraction.subject)
+    return known
+
+
+def as_stored(job: Job, extraction: Extraction, variant: Variant) -> Streamed:
+    """The prompts of an extraction, however many there are."""
+    activations, pooling = extraction.partition(job.store, "activations"), extraction.stored_pooling(variant.pooling)
     layers = pairs_of(activations)[pooling]
     prompt_ids, labels = labels_stored(activations, pooling, layers[0])
-    n_labels = len(set(labels))
-    if not is_large(len(labels), n_labels):
-        return None
     member = membership_of([extraction.prompts(job.store)], prompt_ids)
-    checked = checked_labels(labels, member.topics, job.settings, variant, extraction.subject)
-    return Streamed(prompt_ids, replace(checked, clusters=member.clusters), layers)
+    made_of = unchecked_labels(labels, member.topics, job.settings, variant)
+    return Streamed(prompt_ids, replace(made_of, clusters=member.clusters), layers)
 
 
 def note_of(extraction: Extraction, known: Streamed) -> str:
     """What is said, where vectors are made, of all statistics that are streamed."""
     n_labels = counted(len(set(known.labels.labels)), "label")
     return (
-        f"{extraction.subject}: {counted(len(known.prompt_ids), 'prompt')} and {n_labels}, so layers are read in batches: a "
-        "value is that of all prompts where n_sampled is NULL, and null_kind says how its null was made"
+        f"{extraction.subject}: {counted(len(known.prompt_ids), 'prompt')} and {n_labels}, so layers are read in batches. "
+        "A value is that of all prompts where n_sampled is NULL. Words and surface are measured on a sample of "
+        f"{MOST_SAMPLED:,} prompts a direction, a classifier on {MOST_CLASSIFIED}. null_kind says how a null was made: "
+        f"{PERMUTED_SAMPLE} is of labels permuted among {MOST_PERMUTED} prompts, and {PERMUTED_NORMAL} is the limit of many"
     )
 
 
@@ -116,9 +133,17 @@ def rows_of_controls(job: Job, extraction: Extraction, variant: Variant, known: 
         yield rows
 
 
-def tests_with(job: Job, extraction: Extraction, variant: Variant, layers: Sequence[int]) -> list[HeldOut]:
+class StoredTest(NamedTuple):
+    """A test set under the same model: its extraction, the ids of its prompts, and what is known of them."""
+
+    extraction: Extraction
+    prompt_ids: list[str]
+    held_out: HeldOut
+
+
+def tests_with(job: Job, extraction: Extraction, variant: Variant, layers: Sequence[int]) -> list[StoredTest]:
     """The test sets of an extraction that have all its layers; their rows are given with each layer."""
-    held_out = []
+    tests = []
     for test in extractions_of_test_sets(job.store, extraction):
         activations, pooling = test.partition(job.store, "activations"), extraction.stored_pooling(variant.pooling)
         if not {*layers} <= {*pairs_of(activations).get(pooling, [])}:
@@ -126,19 +151,20 @@ def tests_with(job: Job, extraction: Extraction, variant: Variant, layers: Seque
         prompt_ids, labels = labels_stored(activations, pooling, layers[0])
         topics, clusters = membership_of([test.prompts(job.store)], prompt_ids)
         texts = texts_of(job, test, prompt_ids)
-        held_out.append(HeldOut(test.dataset, np.arange(len(labels)), labels, topics, texts, clusters))
-    return held_out
+        held_out = HeldOut(test.dataset, np.arange(len(labels)), labels, topics, texts, clusters)
+        tests.append(StoredTest(test, prompt_ids, held_out))
+    return tests
 
 
-def rows_of_tests(
-    job: Job, extraction: Extraction, variant: Variant, tests: Sequence[HeldOut], layer: int
-) -> Iterator[np.ndarray]:
-    """The stored rows of each of these test sets at a layer [prompt, width]."""
-    names = {test.name for test in tests}
-    for test in extractions_of_test_sets(job.store, extraction):
-        if test.dataset in names:
-            activations = test.partition(job.store, "activations")
-            yield read_layer(activations, extraction.stored_pooling(variant.pooling), layer).activations
+@contextmanager
+def rows_of_tests(job: Job, pooling: str, tests: Sequence[StoredTest], layer: int) -> Iterator[list[Rows]]:
+    """The stored rows of each of these test sets at a layer."""
+    with ExitStack() as stack:
+        rows = []
+        for test in tests:
+            activations, units = test.extraction.partition(job.store, "activations"), np.arange(len(test.prompt_ids))
+            rows.append(stack.enter_context(stored_rows(job, activations, pooling, layer, test.prompt_ids, units)))
+        yield rows
 
 
 class _Spilled(Rows):

@@ -235,11 +235,14 @@ def _matched(models: _Models) -> list[Row]:
         models.job.listener.note(f"{unknown.subject}: its depth is unknown, so no layer is matched; emo compare --all-layers")
         return rows
     pairs = models.matched
-    design = models.design() if pairs else None
-    if design is None:
+    if not pairs:
         return rows
     averaged = models.averaged(pairs)
+    # needs no topics
     rows += _geometry(models, pairs, averaged, is_whole=models.shared.whole is not None)
+    design = models.design()
+    if design is None:
+        return rows
     residual = residual_measures(len(design.labels))
     rows += _geometries(models, residual, design.rows, design.topic, pairs, averaged)
     spaces = [(models.layers[0].space(i), models.layers[1].space(j)) for i, j in pairs]

@@ -1,24 +1,24 @@
 """Activations of two datasets that share prompts to how alike an emotion's direction is on what they do not share."""
 
-from collections.abc import Collection
-from dataclasses import replace
+from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
 
 from emotion_cli.job.comparisons import DatasetPair, dataset_pairs
-from emotion_cli.job.extractions import pairs_of, prompt_ids
+from emotion_cli.job.extractions import prompt_ids
 from emotion_cli.job.job import Job, Task
 from emotion_cli.job.layers import averaged_layers, prepare, read_layer
 from emotion_cli.job.membership import membership_of
 from emotion_cli.job.statistics import sampling_of, statistics_table, statistics_task
-from emotion_cli.job.streams import labels_stored
-from emotion_cli.job.variants import Variant, checked_labels, shared_variants, variant_of
+from emotion_cli.job.streams import Streamed, as_stored, layer_rows
+from emotion_cli.job.variants import Variant, refuse_labels, shared_variants, variant_of
 from emotion_cli.measures.gram import gram
-from emotion_cli.measures.inference.sampling import Sampling
-from emotion_cli.measures.labels import OTHERS
-from emotion_cli.measures.streamed.limits import MOST_SAMPLED, is_large
-from emotion_cli.measures.streamed.sample import sample_of
+from emotion_cli.measures.inference.resampling import units_of
+from emotion_cli.measures.labels import OTHERS, Labels
+from emotion_cli.measures.streamed.limits import is_large
+from emotion_cli.measures.streamed.rows import JoinedRows
+from emotion_cli.measures.streamed.shift import LayerShifts
 from emotion_cli.measures.within.dataset_shift import Shift, dataset_shifts
 
 
@@ -57,61 +57,48 @@ def _part(job: Job, pair: DatasetPair, variant: Variant) -> pa.Table:
 
 
 def _shifts(job: Job, pair: DatasetPair, variant: Variant) -> list[Shift]:
-    settings = job.settings
-    activations = [extraction.partition(job.store, "activations") for extraction in pair]
-    known = prompt_ids(job.store, pair.a)
-    held_a, held_b = (pairs_of(partition)[variant.pooling] for partition in activations)
-    layers = [layer for layer in held_a if layer in held_b]
-    (ids_a, labels_a), (ids_b, labels_b) = (
-        labels_stored(partition, variant.pooling, layers[0]) if layers else ([], []) for partition in activations
-    )
-    first = [*range(len(ids_a))]
-    rest = [i for i, prompt_id in enumerate(ids_b) if prompt_id not in known]
-    sampling, n_sampled = sampling_of(job, pair.a.dataset, pair.b.dataset), None
-    if is_large(len(first) + len(rest), len({*labels_a, *labels_b})):
-        kept = {variant.reference, settings.neutral}
-        first, rest = _sampled(job, pair, (ids_a, labels_a, first), (ids_b, labels_b, rest), sampling, kept)
-        n_sampled = len(first) + len(rest)
-        total = len(ids_a) + sum(prompt_id not in known for prompt_id in ids_b)
-        job.listener.note(f"{pair.subject}: measured on a sample of {n_sampled} of {total} prompts; n_sampled says so")
-    grams, n_a = {}, len(first)
-    for layer in layers:
-        a, b = (read_layer(partition, variant.pooling, layer) for partition in activations)
-        # each set is prepared as a whole, as its vectors are
-        grams[layer] = gram(np.vstack([prepare(a, settings, variant)[first], prepare(b, settings, variant)[rest]]))
-    labels = [labels_a[i] for i in first] + [labels_b[i] for i in rest]
-    ids = [ids_a[i] for i in first] + [ids_b[i] for i in rest]
-    in_rest = {*labels[n_a:]}
-    topics, clusters = membership_of([extraction.prompts(job.store) for extraction in pair], ids)
-    of_a = checked_labels(labels[:n_a], topics[:n_a], settings, variant, pair.a.subject)
-    emotions = [emotion for emotion in of_a.emotions if emotion in in_rest]
-    on_both = replace(of_a, labels=labels, topics=topics, clusters=clusters, emotions=emotions)
-    if variant.reference not in in_rest if variant.reference != OTHERS else len(on_both.emotions) < 2:
+    known = [as_stored(job, extraction, variant) for extraction in pair]
+    of_first = prompt_ids(job.store, pair.a)
+    rest = np.array([i for i, prompt_id in enumerate(known[1].prompt_ids) if prompt_id not in of_first], int)
+    layers = [layer for layer in known[0].layers if layer in known[1].layers]
+    labels = _labels_of_both(job, pair, variant, known, rest)
+    if labels is None or not layers:
         return []
-    is_rest = [i >= n_a for i in range(len(labels))]
-    averaged = averaged_layers(job.store, settings, pair.a, layers)
-    shifts = dataset_shifts(grams, on_both, is_rest, sampling, averaged)
-    return [shift._replace(statistic=shift.statistic._replace(n_sampled=n_sampled)) for shift in shifts]
+    n_first = len(known[0].prompt_ids)
+    sampling, averaged = (
+        sampling_of(job, pair.a.dataset, pair.b.dataset),
+        averaged_layers(job.store, job.settings, pair.a, layers),
+    )
+    is_rest = np.arange(len(labels.labels)) >= n_first
+    if not is_large(len(labels.labels), len(set(labels.labels))):
+        activations = [extraction.partition(job.store, "activations") for extraction in pair]
+        grams = {}
+        for layer in layers:
+            a, b = (read_layer(partition, variant.pooling, layer) for partition in activations)
+            # each set is prepared as a whole, as its vectors are
+            grams[layer] = gram(np.vstack([prepare(a, job.settings, variant), prepare(b, job.settings, variant)[rest]]))
+        return dataset_shifts(grams, labels, is_rest, sampling, averaged)
+    measured, units = LayerShifts(labels, is_rest, sampling, averaged), units_of(labels.topics, labels.clusters)
+    with job.listener.progress(f"{pair.subject}: directions on both", parts=len(layers)) as advance:
+        for layer in layers:
+            with (
+                layer_rows(job, pair.a, variant, known[0], layer) as first,
+                layer_rows(job, pair.b, variant, known[1], layer) as second,
+            ):
+                measured.layer(layer, JoinedRows([(first, np.arange(n_first)), (second, rest)], units))
+            advance(1)
+    return measured.rows()
 
 
-Side = tuple[list[str], list[str], list[int]]
-"""Ids and labels of a set's prompts, and the places of those that take part."""
-
-
-def _sampled(
-    job: Job, pair: DatasetPair, first: Side, rest: Side, sampling: Sampling, kept: Collection[str]
-) -> tuple[list[int], list[int]]:
-    """A sample of each side's places, of the same labels."""
-    chosen: list[list[int]] = []
-    labels_kept: set[str] | None = None
-    for extraction, (ids, labels, places) in zip(pair, (first, rest), strict=True):
-        places = [i for i in places if labels_kept is None or labels[i] in labels_kept]
-        if not places:
-            chosen.append([])
-            continue
-        topics, _ = membership_of([extraction.prompts(job.store)], [ids[i] for i in places])
-        of_side = [labels[i] for i in places]
-        sample = sample_of(of_side, topics, MOST_SAMPLED, sampling, {*kept} & {*of_side})
-        labels_kept = {*sample.labels}
-        chosen.append([places[i] for i in sample.places.tolist()])
-    return chosen[0], chosen[1]
+def _labels_of_both(job: Job, pair: DatasetPair, variant: Variant, known: Sequence[Streamed], rest: np.ndarray) -> Labels | None:
+    """Labels of the prompts of a set, and then of the rest of the other; None where they make no direction on both."""
+    a, b = known
+    refuse_labels(a.labels, job.settings, variant, pair.a.subject)
+    places: list[int] = rest.tolist()
+    of_rest = [b.labels.labels[i] for i in places]
+    emotions = [emotion for emotion in a.labels.emotions if emotion in {*of_rest}]
+    if variant.reference not in of_rest if variant.reference != OTHERS else len(emotions) < 2:
+        return None
+    ids = [*a.prompt_ids, *(b.prompt_ids[i] for i in places)]
+    topics, clusters = membership_of([extraction.prompts(job.store) for extraction in pair], ids)
+    return Labels([*a.labels.labels, *of_rest], topics, emotions, variant.reference, clusters)

@@ -98,16 +98,19 @@ def _streamed(job: Job, extraction: Extraction, variant: Variant, known: Streame
             averaged_layers(job.store, job.settings, extraction, known.layers),
             _surface(job, extraction, known.prompt_ids) if beside else None,
             texts_of(job, extraction, known.prompt_ids) if beside else None,
-            tests,
+            [test.held_out for test in tests],
             method.whitens,
             controls,
         )
         measured = LayerClassifiers(inputs) if method.classifies else LayerQualities(inputs)
         with job.listener.progress(f"{extraction.subject}: quality of directions", parts=len(known.layers)) as advance:
             for layer in known.layers:
-                with layer_rows(job, extraction, variant, known, layer) as stored:
+                with (
+                    layer_rows(job, extraction, variant, known, layer) as stored,
+                    rows_of_tests(job, extraction.stored_pooling(variant.pooling), tests, layer) as stored_tests,
+                ):
                     rows = whitened(stored) if method.whitens else stored
-                    of_tests = [rows.changed(part) for part in rows_of_tests(job, extraction, variant, tests, layer)]
+                    of_tests = [part.mapped(rows.changed) for part in stored_tests]
                     gaussian = [gaussian_directions(job, rows.width, n_random)] if n_random else []
                     measured.layer(layer, rows, of_tests, *gaussian)
                 advance(1)

@@ -30,7 +30,9 @@ def by_label(means: dict[str, np.ndarray], topics: int, width: int) -> np.ndarra
     return np.array([means.get(label, np.zeros(width)) for label in labels_of(topics)])
 
 
-def add_model(store: Store, name: str, layers: list[np.ndarray], topics: int) -> None:
+def add_model(
+    store: Store, name: str, layers: list[np.ndarray], topics: int, dataset: str = "synthetic", *, with_topics: bool = True
+) -> None:
     """Import [prompt, width] rows as layers 0, 1, ... of a model."""
     labels, names = labels_of(topics), topics_of(topics)
     flat = np.concatenate(layers).astype(np.float32)
@@ -39,14 +41,14 @@ def add_model(store: Store, name: str, layers: list[np.ndarray], topics: int) ->
         {
             "text": [f"{label} about {topic}" for label, topic in zip(labels, names, strict=True)] * n,
             "emotion": list(labels) * n,
-            "topic": list(names) * n,
+            "topic": pa.array((list(names) if with_topics else [None] * len(names)) * n, pa.string()),
             "pooling": ["last"] * len(flat),
             "layer": [layer for layer in range(n) for _ in labels],
             "activation": pa.FixedSizeListArray.from_arrays(pa.array(flat.ravel()), flat.shape[1]),
         }
     )
     import_activations(
-        store, [table], dataset="synthetic", model=name, declared=Declared(n_layers=max(1, n - 1)), create_dataset=True
+        store, [table], dataset=dataset, model=name, declared=Declared(n_layers=max(1, n - 1)), create_dataset=True
     )
 
 

@@ -76,3 +76,12 @@ def test_the_null_of_a_sample_brought_to_all_prompts_is_as_wide_as_theirs():
             np.ptp(np.quantile(of_sample, [0.05, 0.95])) / np.ptp(np.quantile(_results(x, y, sampling).draws, [0.05, 0.95]))
         )
     assert np.mean(ratios) == pytest.approx(1, abs=0.12)
+
+
+def test_products_of_prompts_with_themselves_that_count_are_caught(monkeypatch):
+    x, y = _two_models(4, 60, shared=0.0)
+    everyone, groups = np.arange(60), np.arange(60) % 5
+    whole = arrangement.debiased_cka(ArrayRows(x), ArrayRows(y), everyone, groups)
+    assert whole.value == pytest.approx(_cka(x, y), rel=1e-9, abs=1e-12)
+    monkeypatch.setattr(arrangement._Sums, "hsic", lambda sums: float(np.vdot(sums.outer, sums.outer)))
+    assert arrangement.debiased_cka(ArrayRows(x), ArrayRows(y), everyone, groups).value > whole.value + 0.1

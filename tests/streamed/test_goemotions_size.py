@@ -13,11 +13,18 @@ import pytest
 import tiny
 from command import Ran, emo_ok
 
+from emotion_cli import workers
+from emotion_cli.measures.streamed import beside_words, qualities
+from emotion_cli.measures.streamed.samples import Size
+from emotion_cli.stages import audit
 from warehouse.catalog import Catalog
 
 pytestmark = pytest.mark.slow
 
 N_TEXTS, N_SEVERAL = 58_000, 400
+N_SAMPLED = 400
+"""Prompts of a sample on which words are measured: fewer than a run takes, as that costs more than all else together."""
+
 ALIKE = ("delight", "joy")
 """Two labels with the same words."""
 BARE = ("confusion", "relief", "remorse")
@@ -80,13 +87,19 @@ class Done(NamedTuple):
 def done(tmp_path_factory) -> Done:
     root = tmp_path_factory.mktemp("many")
     words = [*BACKGROUND, *sorted({word for emotion in EMOTIONS for word in _own_words(emotion)})]
-    model = tiny.save_model(root / "tiny", "llama", vocab_size=5 + len(words), num_hidden_layers=2)
+    model = tiny.save_model(root / "tiny", "llama", vocab_size=5 + len(words), num_hidden_layers=1)
     tiny.save_tokenizer(model, words=words)
     _write(root / "many.jsonl")
     store = root / "store"
     imported = emo_ok("datasets", "import", root / "many.jsonl", "-d", "many", "--several-labels", "drop", "--store", store)
     options = ("-d", "many", "-m", model, "--pooling", "mean", "--store", store)
-    emo_ok("run", *options, EMO_CACHE=str(root / "cache"))
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (qualities, beside_words):
+            patch.setattr(module, "OF_WORDS", Size(N_SAMPLED, 10))
+        patch.setattr(audit, "MOST_SAMPLED", N_SAMPLED)
+        # other processes would not know of it
+        patch.setattr(workers, "cores", lambda: 1)
+        emo_ok("run", *options, EMO_CACHE=str(root / "cache"))
     from warehouse.store import Store
 
     return Done(store, options, imported, Catalog(Store(store)))
@@ -141,7 +154,7 @@ def test_words_tell_as_much_as_directions_on_a_sample_that_rows_name(done):
         done,
         "select emotion, value, n_sampled from vector_quality where measure = 'auroc_words' and method = 'mean_difference'",
     )
-    assert all(row["n_sampled"] is not None and row["n_sampled"] <= 1_000 for row in rows)
+    assert all(row["n_sampled"] is not None and row["n_sampled"] <= N_SAMPLED for row in rows)
     of_emotion = {row["emotion"]: row["value"] for row in rows}
     assert all(of_emotion[emotion] > 0.65 for emotion in (*PLANTED, *ALIKE))
     assert all(abs(of_emotion[emotion] - 0.5) < 0.15 for emotion in BARE)

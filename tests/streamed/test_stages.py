@@ -128,3 +128,43 @@ def test_cka_is_that_of_all_prompts(tmp_path, monkeypatch):
     for key, row in expected.items():
         for name in ("value", "ci_low", "ci_high", "n"):
             assert found[key][name] == (None if row[name] is None else pytest.approx(row[name], rel=1e-6, abs=1e-6)), (key, name)
+
+
+def test_prompts_without_topics_have_cka_and_are_drawn_and_reported(tmp_path):
+    values = {}
+    for with_topics in (True, False):
+        store = Store(tmp_path / str(with_topics))
+        layers = _layers()
+        for name, noise in (("first", 0), ("second", 1)):
+            rng = np.random.default_rng(noise)
+            synthetic.add_model(
+                store, name, [layer + noise * rng.normal(size=layer.shape) for layer in layers], TOPICS, with_topics=with_topics
+            )
+        chosen = Settings(store=store.root, dataset=("synthetic",), draws=20)
+        job = Job(store, chosen, extractions_in_store(store, chosen))
+        pipeline.run(job, pipeline.stages("vectors", "compare" if with_topics else "report", without=["track", "steer"]))
+        rows = store.read("cross_model_statistics").to_pylist()
+        measures = {row["measure"] for row in rows}
+        assert {"cka_debiased", "rsa"} <= measures and ("aligned_cosine" in measures) == with_topics
+        values[with_topics] = {
+            (row["measure"], row["layer_a"]): row["value"] for row in rows if row["measure"] in ("cka_debiased", "rsa")
+        }
+    # topics are nothing to either
+    assert values[False] == pytest.approx(values[True])
+    assert (tmp_path / "False" / "report.md").is_file()
+
+
+def test_the_shift_between_datasets_is_that_of_all_prompts(tmp_path, monkeypatch):
+    def rows_of(folder: Path) -> list[dict]:
+        store, part = Store(folder), TOPICS // 2
+        layers = _layers()
+        synthetic.add_model(store, "made", [layer[: 4 * part] for layer in layers], part, dataset="small")
+        synthetic.add_model(store, "made", layers, TOPICS, dataset="large")
+        chosen = Settings(store=folder, dataset=("small", "large"), draws=50)
+        pipeline.run(Job(store, chosen, extractions_in_store(store, chosen)), pipeline.stages("vectors", "compare"))
+        return store.read("cross_dataset_statistics").to_pylist()
+
+    expected = rows_of(tmp_path / "whole")
+    assert expected
+    monkeypatch.setattr(limits, "MOST_PROMPTS", 0)
+    _same(rows_of(tmp_path / "streamed"), expected, ("layer", "emotion", "measure"))

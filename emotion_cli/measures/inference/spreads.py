@@ -4,8 +4,11 @@ Under permuted labels each label has the mixed spread. Where few prompts of a la
 statistic varies more than its null (Behrens and Fisher); divided by its own error it does not (Janssen 1997).
 """
 
+from collections.abc import Callable
+
 import numpy as np
 
+from emotion_cli.measures.inference.auroc import CHUNK
 from emotion_cli.measures.inference.exchange import Exchange
 
 MOST_OF_SIZES = 1.25
@@ -20,11 +23,20 @@ HALF = 0.5
 
 def is_unequal(codes: np.ndarray, exchange: Exchange, inner: np.ndarray) -> bool:
     """Whether labels [prompt] differ in number where they are exchanged, and in spread, from inner products [prompt, prompt]."""
+    return _differ(codes, exchange, lambda members: _variance(inner[np.ix_(members, members)]))
+
+
+def are_unequal(codes: np.ndarray, exchange: Exchange, scores: np.ndarray) -> bool:
+    """The same of scores [prompt]."""
+    return _differ(codes, exchange, lambda members: float(scores[members].var(ddof=1)))
+
+
+def _differ(codes: np.ndarray, exchange: Exchange, variance_of: Callable[[np.ndarray], float]) -> bool:
     sizes = np.bincount(codes)
     sizes = sizes[sizes > 0]
     if exchange.is_even or sizes.max() <= MOST_OF_SIZES * sizes.min():
         return False
-    variances = [_variance(inner[np.ix_(members, members)]) for members in map(np.flatnonzero, _members(codes))]
+    variances = [variance_of(np.flatnonzero(is_member)) for is_member in _members(codes)]
     return max(variances) > MOST_OF_VARIANCES * min(variances)
 
 
@@ -63,3 +75,14 @@ def error_over_prompts(positive: np.ndarray, negative: np.ndarray) -> np.ndarray
     beaten = (ranks[:, :n_positive] - rankdata(positive, axis=1)) / n_negative
     beating = (ranks[:, n_positive:] - rankdata(negative, axis=1)) / n_positive
     return np.sqrt(beaten.var(1, ddof=1) / n_positive + beating.var(1, ddof=1) / n_negative)
+
+
+def errors_of_labels(scores: np.ndarray, is_positive: np.ndarray) -> np.ndarray:
+    """The same [draw] of the same scores [prompt], with equally many prompts positive in each draw [draw, prompt]."""
+    step = max(1, CHUNK // len(scores))
+    errors = []
+    for start in range(0, len(is_positive), step):
+        drawn = is_positive[start : start + step]
+        copies = np.broadcast_to(scores, drawn.shape)
+        errors.append(error_over_prompts(copies[drawn].reshape(len(drawn), -1), copies[~drawn].reshape(len(drawn), -1)))
+    return np.concatenate(errors)

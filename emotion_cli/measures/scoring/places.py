@@ -5,11 +5,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from emotion_cli.measures.inference.auroc import area_interval, areas, resampled_areas
+from emotion_cli.measures.inference.auroc import area_interval, areas_of_labels, resampled_areas
 from emotion_cli.measures.inference.draws import Contrast, draws_of
 from emotion_cli.measures.inference.resampling import Names, resampled, strata_of, units_of
 from emotion_cli.measures.inference.sampling import Sampling
-from emotion_cli.measures.inference.spreads import error_over_prompts, is_unequal, studentised
+from emotion_cli.measures.inference.spreads import are_unequal, errors_of_labels, studentised
 from emotion_cli.measures.inference.statistic import (
     FIXED,
     NO_NULL,
@@ -91,14 +91,15 @@ def _area(texts: ScoredTexts, scores: np.ndarray, emotion: str, against: Sequenc
     contrast = Contrast(emotion, draws_of(labels, topics, names, sampling, clusters))
     draws = contrast.draws
     kept = _with_ties(scores[rows])
-    positive, negative = contrast.places(np.arange(len(rows)))
-    p, n = kept[positive], kept[negative]
-    values = areas(p, n)
-    resampled_values = resampled_areas(p[0], n[0], (draws.units[positive[0]], draws.units[negative[0]]), draws.counts)
+    is_emotion = contrast.is_emotion
+    values = areas_of_labels(kept, is_emotion)
+    first, second = is_emotion[0], ~is_emotion[0]
+    units = draws.units[first], draws.units[second]
+    resampled_values = resampled_areas(kept[first], kept[second], units, draws.counts)
     value = defined(values[0])
     interval = area_interval(value, resampled_values, draws.n_scarcest)
-    if is_unequal(draws.codes, draws.exchange, np.outer(kept, kept)):
-        values = studentised(values, error_over_prompts(p, n))
+    if are_unequal(draws.codes, draws.exchange, kept):
+        values = studentised(values, errors_of_labels(kept, is_emotion))
     null = null_of(defined(values[0]), values[1:], Tail.UPPER, **contrast.test_of_scores._asdict())
     return Statistic(value, null, draws.n_units, interval)
 

@@ -1,19 +1,17 @@
 """What directions have over words, direction and words both made and measured on a sample of the prompts."""
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from emotion_cli.measures.gram import gram
 from emotion_cli.measures.inference.auroc import variance_of_refits
-from emotion_cli.measures.inference.draws import Contrast
 from emotion_cli.measures.inference.sampling import Sampling
 from emotion_cli.measures.streamed.inputs import Inputs, Layer
 from emotion_cli.measures.streamed.pieces import Key, Pieces
 from emotion_cli.measures.streamed.samples import OF_WORDS, Sampled, Samples
 from emotion_cli.measures.within.quality import Quality, Rival
-from emotion_cli.measures.within.separability import HeldOut, auroc, heldout_auroc
+from emotion_cli.measures.within.separability import HeldOut, auroc, auroc_of_scores, contrast_of_test
 from emotion_cli.measures.within.surface import surface_auroc
 from emotion_cli.measures.within.words import HeldOutTexts, Words, curves_of_words, gain
 
@@ -27,31 +25,48 @@ class BesideWords:
         self._inputs, self._samples, self._testing = inputs, samples, testing
         self._rivals: dict[str, dict[str, Rival]] = {}
 
-    def layer(self, emotion: str, names: Sequence[str], layer: Layer, pieces: Pieces) -> None:
-        """Measure one layer of a direction among the labels `names`."""
+    def layer(self, names: Mapping[str, Sequence[str]], layer: Layer, pieces: Pieces) -> None:
+        """Measure one layer of every direction, each among the labels `names` [emotion]."""
         inputs = self._inputs
         if inputs.texts is None and not inputs.controls:
             return
-        sample = self._samples.of(emotion, OF_WORDS)
-        # a gain is compared with no permuted labels
-        contrast, n_train = sample.as_labelled, len(sample.places)
-        told = inputs.tests_with(names, layer.tests)
-        whole = layer._replace(gaussian=None).gram(sample.places, [rows for _, rows in told])
-        of_area = auroc(contrast, [whole.of(np.arange(n_train))])
-        refits = variance_of_refits(len(np.unique(contrast.draws.folds)))
-        for control, rival in self._rivals_of(emotion, sample, [test for test, _ in told]).items():
-            pieces.keep(Key(emotion, GAIN, None, control or None), gain(of_area, rival.auroc, refits))
-            start = n_train
-            for test, rows in told:
-                if test.name in rival.heldout:
-                    placed = test._replace(rows=np.arange(start, start + len(rows)))
-                    # the direction of the sample, whose rows stand first
-                    drawn = replace(contrast.draws, used=np.arange(n_train))
-                    direction = heldout_auroc(Contrast(emotion, drawn), [whole], placed, self._testing)
-                    of_test = rival.heldout[test.name]
-                    gained = gain(direction, of_test, of_test.n / contrast.draws.n_units)
+        told: dict[str, list[tuple[str, np.ndarray]]] = {test.name: [] for test in inputs.held_out}
+        for emotion, of_emotion in names.items():
+            sample = self._samples.of(emotion, OF_WORDS)
+            # a gain is compared with no permuted labels
+            contrast, of_sample = sample.as_labelled, layer._replace(gaussian=None).gram(sample.places)
+            of_area = auroc(contrast, [of_sample])
+            refits = variance_of_refits(len(np.unique(contrast.draws.folds)))
+            tests = inputs.tests_with(of_emotion)
+            rivals = self._rivals_of(emotion, sample, tests)
+            for control, rival in rivals.items():
+                pieces.keep(Key(emotion, GAIN, None, control or None), gain(of_area, rival.auroc, refits))
+            weights = contrast.everyone
+            if tests and weights is not None:
+                is_zero = contrast.is_zero(of_sample)
+                vector = np.zeros(layer.centred.width) if is_zero else weights[0] @ layer.centred.take(sample.places)
+                for test in tests:
+                    if any(test.name in rival.heldout for rival in rivals.values()):
+                        told[test.name].append((emotion, vector))
+        for number, test in enumerate(inputs.held_out):
+            if told[test.name]:
+                self._on_test_set(test, number, told[test.name], layer, pieces)
+
+    def _on_test_set(
+        self, test: HeldOut, number: int, told: Sequence[tuple[str, np.ndarray]], layer: Layer, pieces: Pieces
+    ) -> None:
+        """Gains on one test set, of the directions `told` that are made of the samples."""
+        scored = layer.scored(number, np.array([vector for _, vector in told]))
+        for i, (emotion, _) in enumerate(told):
+            sample = self._samples.of(emotion, OF_WORDS)
+            draws = sample.contrast.draws
+            of_test = contrast_of_test(emotion, draws.names, test, self._testing)
+            scores = scored.settled(i, layer.norms[sample.places])[of_test.draws.used]
+            direction = auroc_of_scores(of_test, scores[None])
+            for control, rival in self._rivals[emotion].items():
+                if (curves := rival.heldout.get(test.name)) is not None:
+                    gained = gain(direction, curves, curves.n / draws.n_units)
                     pieces.keep(Key(emotion, GAIN_ON_TEST_SETS, test.name, control or None), gained)
-                start += len(rows)
 
     def _rivals_of(self, emotion: str, sample: Sampled, tests: Sequence[HeldOut]) -> dict[str, Rival]:
         """What knows words only, on the sample of a direction, by control; the empty name stands for the words of the texts."""

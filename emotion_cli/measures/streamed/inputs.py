@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from emotion_cli.measures.gram import Gram
+from emotion_cli.measures.inference.auroc import settled
 from emotion_cli.measures.inference.sampling import Sampling
 from emotion_cli.measures.labels import Labels
 from emotion_cli.measures.streamed.rows import Rows
@@ -32,9 +33,9 @@ class Inputs:
     controls: Mapping[str, Rows] = field(default_factory=dict)
     """Rows of controls over the same prompts, centred or not."""
 
-    def tests_with(self, names: Sequence[str], tests: Sequence[np.ndarray]) -> list[tuple[HeldOut, np.ndarray]]:
-        """The test sets that have all these labels, each with its rows."""
-        return [(test, rows) for test, rows in zip(self.held_out, tests, strict=True) if {*names} <= {*test.labels}]
+    def tests_with(self, names: Sequence[str]) -> list[HeldOut]:
+        """The test sets that have all these labels."""
+        return [test for test in self.held_out if {*names} <= {*test.labels}]
 
 
 class Layer(NamedTuple):
@@ -43,12 +44,31 @@ class Layer(NamedTuple):
     centred: Rows
     norms: np.ndarray
     mean: np.ndarray
-    tests: Sequence[np.ndarray] = ()
+    tests: Sequence[Rows] = ()
     gaussian: np.ndarray | None = None
 
-    def gram(self, places: np.ndarray, tests: Sequence[np.ndarray] = ()) -> Gram:
-        """Inner products of some prompts, then of the prompts of test sets, about the mean."""
-        rows = np.concatenate([self.centred.take(places), *(part - self.mean for part in tests)])
-        lengths = np.concatenate([self.norms[places], *(np.linalg.norm(part, axis=1) for part in tests)])
+    def gram(self, places: np.ndarray) -> Gram:
+        """Inner products of some prompts about the mean."""
+        rows = self.centred.take(places)
         projections = np.empty((len(rows), 0)) if self.gaussian is None else rows @ self.gaussian
-        return Gram(rows @ rows.T, lengths, projections)
+        return Gram(rows @ rows.T, self.norms[places], projections)
+
+    def scored(self, test: int, vectors: np.ndarray) -> "Scored":
+        """Scores of the prompts of a test set, by its number, along directions [direction, width], about the mean."""
+        rows = self.tests[test]
+        scores, norms = np.empty((len(rows), len(vectors))), np.empty(len(rows))
+        for prompts, batch in rows.batches():
+            norms[prompts] = np.linalg.norm(batch, axis=1)
+            scores[prompts] = (batch - self.mean) @ vectors.T
+        return Scored(scores, norms)
+
+
+class Scored(NamedTuple):
+    """Prompts of a test set: scores [prompt, direction], and lengths of rows as they are [prompt]."""
+
+    scores: np.ndarray
+    norms: np.ndarray
+
+    def settled(self, direction: int, norms: np.ndarray) -> np.ndarray:
+        """Scores [prompt] along one direction, rounded in units of these prompts and of those that made it (`norms`)."""
+        return settled(self.scores[:, direction], float(np.mean(np.append(norms, self.norms) ** 2)))

@@ -74,8 +74,8 @@ class LayerQualities:
         self._beside = BesideWords(inputs, self._samples, self._testing)
         self._pieces = Pieces(inputs.averaged)
 
-    def layer(self, layer: int, rows: Rows, tests: Sequence[np.ndarray] = (), gaussian: np.ndarray | None = None) -> None:
-        """Measure one layer, from its prepared activations and those of the test sets [prompt, width]."""
+    def layer(self, layer: int, rows: Rows, tests: Sequence[Rows] = (), gaussian: np.ndarray | None = None) -> None:
+        """Measure one layer, from its prepared activations and those of the test sets."""
         self._pieces.layers.append(layer)
         mean = mean_of(rows, np.ones(len(rows), bool))
         norms = moments(rows, self._compared.codes).norms
@@ -84,12 +84,13 @@ class LayerQualities:
         vectors, is_zero = self._directions(known, spreads)
         if not self._inputs.is_reading:
             self._distances(known.centred, is_zero)
-        for test, test_rows in zip(self._inputs.held_out, tests, strict=True):
-            self._tested(test, test_rows - mean, vectors, is_zero, norms)
+        for number, test in enumerate(self._inputs.held_out):
+            self._tested(test, number, known, vectors, is_zero)
         self._centroids(known, spreads)
         for emotion in self._labels.emotions:
             self._permuted(emotion, known)
-            self._beside.layer(emotion, self._divisions.of(emotion)[0].names, known, self._pieces)
+        names = {emotion: self._divisions.of(emotion)[0].names for emotion in self._labels.emotions}
+        self._beside.layer(names, known, self._pieces)
 
     def _directions(self, known: Layer, spreads: Mapping[str, float]) -> tuple[dict[str, np.ndarray], dict[str, bool]]:
         """Measure all directions on their own prompts; the directions, and which of them count as zero."""
@@ -210,23 +211,17 @@ class LayerQualities:
             self._pieces.keep(Key(emotion, "squared_distance"), curves._replace(null=NO_DISTANCE))
 
     def _tested(
-        self,
-        test: HeldOut,
-        rows: np.ndarray,
-        vectors: Mapping[str, np.ndarray],
-        is_zero: Mapping[str, bool],
-        norms: np.ndarray,
+        self, test: HeldOut, number: int, known: Layer, vectors: Mapping[str, np.ndarray], is_zero: Mapping[str, bool]
     ) -> None:
         """AUROC of the whole training set's directions on a test set's prompts."""
-        scale = float(np.mean(np.append(norms, np.linalg.norm(rows, axis=1)) ** 2))
-        for emotion in self._labels.emotions:
-            names = self._divisions.of(emotion)[0].names
-            if not {*names} <= {*test.labels}:
-                continue
-            of_test = contrast_of_test(emotion, names, test, self._testing)
-            scores = np.zeros(len(of_test.draws.used))
-            if not is_zero[emotion]:
-                scores = settled(rows[of_test.draws.used] @ vectors[emotion], scale)
+        told = [emotion for emotion in vectors if {*self._divisions.of(emotion)[0].names} <= {*test.labels}]
+        if not told:
+            return
+        directions = [vectors[emotion] * (not is_zero[emotion]) for emotion in told]
+        scored = known.scored(number, np.array(directions))
+        for i, emotion in enumerate(told):
+            of_test = contrast_of_test(emotion, self._divisions.of(emotion)[0].names, test, self._testing)
+            scores = scored.settled(i, known.norms)[of_test.draws.used]
             self._pieces.keep(Key(emotion, "auroc_heldout", test.name), auroc_of_scores(of_test, scores[None]))
 
     def _centroids(self, known: Layer, spreads: Mapping[str, float]) -> None:

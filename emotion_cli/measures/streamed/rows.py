@@ -1,7 +1,7 @@
 """The rows of one layer, read a batch at a time in an order that keeps each topic together."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
@@ -79,6 +79,27 @@ class ArrayRows(Rows):
 
     def _read(self, start: int, stop: int) -> np.ndarray:
         return self._array[self.order[start:stop]]
+
+
+class JoinedRows(Rows):
+    """Some prompts of some layers' rows, one after the other.
+
+    `parts` are rows, and the prompts of them that count; `units` [prompt] number what is kept together.
+    """
+
+    def __init__(self, parts: Sequence[tuple[Rows, np.ndarray]], units: np.ndarray) -> None:
+        order, ends = reading_order(np.unique(units, return_inverse=True)[1])
+        super().__init__(order, ends, parts[0][0].width)
+        self._parts = parts
+
+    def _read(self, start: int, stop: int) -> np.ndarray:
+        prompts, first = self.order[start:stop], 0
+        read = np.empty((len(prompts), self.width))
+        for rows, chosen in self._parts:
+            mine = (prompts >= first) & (prompts < first + len(chosen))
+            read[mine] = rows.take(chosen[prompts[mine] - first])
+            first += len(chosen)
+        return read
 
 
 def reading_order(units: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

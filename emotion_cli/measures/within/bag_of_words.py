@@ -1,7 +1,8 @@
 """Words and character trigrams of texts as numbers, and classifiers that are fitted to many draws of labels at once."""
 
 from collections.abc import Callable, Sequence
-from functools import partial
+from dataclasses import dataclass
+from functools import cached_property, partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -36,11 +37,32 @@ class Texts(NamedTuple):
         return Texts(tuple(self.texts[i] for i in places), tuple(self.words[i] for i in places))
 
 
-class Weighed(NamedTuple):
+class Components(NamedTuple):
+    """Principal components of training prompts: variances [component], vectors [train, component], and the mean inner products.
+
+    The last [train] are those of each prompt with all training prompts.
+    """
+
+    values: np.ndarray
+    vectors: np.ndarray
+    means: np.ndarray
+
+
+@dataclass(frozen=True)
+class Weighed:
     """TF-IDF [prompt, term] of training prompts and of others, by the terms and frequencies of the training prompts."""
 
     train: Sparse
     test: Sparse
+
+    @cached_property
+    def components(self) -> Components:
+        """The components of the training prompts, about their mean; those of rounding are left out."""
+        inner = (self.train @ self.train.T).toarray()
+        centred = inner - inner.mean(0) - inner.mean(1, keepdims=True) + inner.mean()
+        values, vectors = np.linalg.eigh(centred)
+        kept = values > 1e-9 * max(values[-1], 1e-9)
+        return Components(values[kept], vectors[:, kept], inner.mean(0))
 
 
 class Counts:
@@ -102,24 +124,23 @@ def logistic(terms: Weighed, is_positive: np.ndarray, inverse_penalty: float) ->
     Weights lie in the span of the training prompts, so they are found among the eigenvectors of their inner products. There
     the second derivatives have a bound that is diagonal: gradient steps in its metric, with Nesterov's momentum.
     """
-    train, test = ((part @ terms.train.T).toarray() for part in terms)
     # about the mean of the training prompts, which the intercept takes up
-    test = test - test.mean(1, keepdims=True) - train.mean(0) + train.mean()
-    train = train - train.mean(0) - train.mean(1, keepdims=True) + train.mean()
-    values, vectors = np.linalg.eigh(train)
-    kept = values > 1e-9 * max(values[-1], 1e-9)
-    scale = np.sqrt(values[kept])
-    rows = np.hstack([vectors[:, kept] * scale, np.ones((len(train), 1))])
-    bound = np.append(1 + inverse_penalty * values[kept] / 4, inverse_penalty * len(train) / 4)
+    values, vectors, means = terms.components
+    scale = np.sqrt(values)
+    rows = np.hstack([vectors * scale, np.ones((len(vectors), 1))])
+    bound = np.append(1 + inverse_penalty * values / 4, inverse_penalty * len(vectors) / 4)
     ratio = np.sqrt(1 / bound[:-1].max(initial=1.0))
     momentum, n_steps = (1 - ratio) / (1 + ratio), int(np.ceil(-np.log(PRECISION) / ratio))
-    penalty = np.append(np.ones(int(kept.sum())), 0.0)
+    penalty = np.append(np.ones(len(values)), 0.0)
     weights = ahead = np.zeros((len(is_positive), len(bound)))
     for _ in range(n_steps):
         missing = is_positive - 1 / (1 + np.exp(-(ahead @ rows.T)))
         former, weights = weights, ahead + (inverse_penalty * missing @ rows - penalty * ahead) / bound
         ahead = weights + momentum * (weights - former)
-    return weights[:, :-1] @ (test @ (vectors[:, kept] / scale)).T + weights[:, -1:]
+    # through the terms, as inner products of many test prompts with the training prompts would fill memory
+    of_prompts = weights[:, :-1] @ (vectors / scale).T
+    of_prompts -= of_prompts.mean(1, keepdims=True)
+    return (terms.test @ (terms.train.T @ of_prompts.T)).T - of_prompts @ means[:, None] + weights[:, -1:]
 
 
 Classifier = Callable[[Weighed, np.ndarray], np.ndarray]

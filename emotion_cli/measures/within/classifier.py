@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -33,7 +34,7 @@ def logistic_auroc(contrast: Contrast, grams: Sequence[Gram]) -> Curves | None:
     for test, train in draws.split():
         if not (_has_both(is_emotion[test]) and _has_both(is_emotion[train])):
             continue
-        scores = [logistic_scores(gram, train, test, is_emotion[train]) for gram in grams]
+        scores = _scores(grams, train, test, is_emotion[train])
         values.append([_area(of_layer, is_emotion[test]) for of_layer in scores])
         resamples.append([_resampled(of_layer, is_emotion[test], draws.units[test], draws.counts) for of_layer in scores])
     if not values:
@@ -49,15 +50,38 @@ def logistic_heldout(contrast: Contrast, grams: Sequence[Gram], test: HeldOut, s
     if len(train) > MOST_PROMPTS or not _has_both(is_emotion):
         return None
     of_test = Contrast(contrast.emotion, draws_of(test.labels, test.topics, contrast.draws.names, sampling, test.clusters))
-    rows, positive, draws = np.asarray(test.rows)[of_test.draws.used], of_test.is_emotion[0], of_test.draws
-    scores = [logistic_scores(gram, train, rows, is_emotion) for gram in grams]
+    rows = np.asarray(test.rows)[of_test.draws.used]
+    return logistic_of_scores(of_test, _scores(grams, train, rows, is_emotion))
+
+
+def logistic_of_scores(of_test: Contrast, scores: Sequence[np.ndarray]) -> Curves:
+    """AUROC of given scores [layer, prompt] of a test set's prompts; no null."""
+    positive, draws = of_test.is_emotion[0], of_test.draws
     values = np.array([_area(of_layer, positive) for of_layer in scores])
     boots = np.array([_resampled(of_layer, positive, draws.units, draws.counts) for of_layer in scores])
     return Curves(values[:, None], draws.n_units, boots, partial(area_interval, n_units=draws.n_scarcest), null=NO_NULL)
 
 
+def _scores(grams: Sequence[Gram], train: np.ndarray, test: np.ndarray, is_positive: np.ndarray) -> list[np.ndarray]:
+    with threadpool_limits(1):  # many small products: threads inside each only wait for one another
+        return [logistic_scores(gram, train, test, is_positive) for gram in grams]
+
+
 def logistic_scores(gram: Gram, train: np.ndarray, test: np.ndarray, is_positive: np.ndarray) -> np.ndarray:
-    """Log odds [test] of the positive label, given those of the training prompts [train]: L2, weights in their span.
+    """Log odds [test] of the positive label, given those of the training prompts [train]."""
+    fit = fitted(gram, train, is_positive)
+    return settled(gram.inner[np.ix_(test, train)] @ fit.weights + fit.intercept, 1.0)
+
+
+class Fitted(NamedTuple):
+    """Log odds of the positive label: `weights` [train] of the inner products with training prompts, and the `intercept`."""
+
+    weights: np.ndarray
+    intercept: float
+
+
+def fitted(gram: Gram, train: np.ndarray, is_positive: np.ndarray) -> Fitted:
+    """Logistic regression of the training prompts' labels [train]: L2, weights in their span; none where they do not vary.
 
     Rows are scaled by one number, so that their mean square is 1; their principal components stand for them, so the width of
     the model does not matter.
@@ -67,14 +91,12 @@ def logistic_scores(gram: Gram, train: np.ndarray, test: np.ndarray, is_positive
     inner = gram.inner[np.ix_(train, train)]
     scale = np.trace(inner) / len(train)
     if scale <= gram.zero_length(np.isin(np.arange(len(gram.norms)), train)) ** 2:
-        return np.zeros(len(test))
+        return Fitted(np.zeros(len(train)), 0.0)
     variances, vectors = np.linalg.eigh(inner / scale)
     kept = variances > RANK * variances[-1]
     lengths = np.sqrt(variances[kept])
-    with threadpool_limits(1):  # many small products: threads inside each only wait for one another
-        fitted = LogisticRegression(C=INVERSE_PENALTY, max_iter=1000).fit(vectors[:, kept] * lengths, is_positive)
-    coordinates = gram.inner[np.ix_(test, train)] / scale @ vectors[:, kept] / lengths
-    return settled(fitted.decision_function(coordinates), 1.0)
+    regression = LogisticRegression(C=INVERSE_PENALTY, max_iter=1000).fit(vectors[:, kept] * lengths, is_positive)
+    return Fitted(vectors[:, kept] / lengths @ regression.coef_[0] / scale, float(regression.intercept_[0]))
 
 
 def _has_both(is_positive: np.ndarray) -> bool:

@@ -7,10 +7,10 @@ from typing import NamedTuple
 import numpy as np
 
 from emotion_cli.measures.gram import Gram
-from emotion_cli.measures.inference.auroc import area_interval, areas, resampled_areas, settled
+from emotion_cli.measures.inference.auroc import area_interval, areas, areas_of_labels, resampled_areas, settled
 from emotion_cli.measures.inference.draws import Contrast, draws_of
 from emotion_cli.measures.inference.sampling import Sampling
-from emotion_cli.measures.inference.spreads import error_over_folds, error_over_prompts, is_unequal, studentised
+from emotion_cli.measures.inference.spreads import are_unequal, error_over_folds, errors_of_labels, studentised
 from emotion_cli.measures.inference.statistic import GAUSSIAN, mean_where_defined
 from emotion_cli.measures.within.bag_of_words import Texts
 from emotion_cli.measures.within.curves import Curves
@@ -104,15 +104,14 @@ def contrast_of_test(emotion: str, names: Sequence[str], test: HeldOut, sampling
 
 def auroc_of_scores(of_test: Contrast, scores: np.ndarray) -> Curves:
     """AUROC of given scores [layer, prompt] of a test set's prompts; labels permuted within its topics."""
-    draws = of_test.draws
-    positive, negative = of_test.places(np.arange(scores.shape[1]))
-    units = draws.units[positive[0]], draws.units[negative[0]]
+    draws, is_emotion = of_test.draws, of_test.is_emotion
+    units = draws.units[is_emotion[0]], draws.units[~is_emotion[0]]
     values, boots = np.empty((len(scores), len(draws.permuted))), np.empty((len(scores), len(draws.counts)))
     for i, of_layer in enumerate(scores):
-        p, n = of_layer[positive], of_layer[negative]
-        values[i], boots[i] = areas(p, n), resampled_areas(p[0], n[0], units, draws.counts)
-        if is_unequal(draws.codes, draws.exchange, np.outer(of_layer, of_layer)):
-            values[i] = studentised(values[i], error_over_prompts(p, n))
+        values[i] = areas_of_labels(of_layer, is_emotion)
+        boots[i] = resampled_areas(of_layer[is_emotion[0]], of_layer[~is_emotion[0]], units, draws.counts)
+        if are_unequal(draws.codes, draws.exchange, of_layer):
+            values[i] = studentised(values[i], errors_of_labels(of_layer, is_emotion))
     interval = partial(area_interval, n_units=draws.n_scarcest)
     return Curves(values, draws.n_units, boots, interval, **of_test.test_of_scores._asdict())
 

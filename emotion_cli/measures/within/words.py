@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from emotion_cli.measures.inference.auroc import area_interval, areas, gain_interval, resampled_areas, settled
+from emotion_cli.measures.inference.auroc import area_interval, areas, areas_of_labels, gain_interval, resampled_areas, settled
 from emotion_cli.measures.inference.draws import Contrast, draws_of
 from emotion_cli.measures.inference.sampling import Sampling
 from emotion_cli.measures.inference.statistic import FIXED, PERMUTED, Null, Test, mean_where_defined
@@ -137,7 +137,7 @@ class Words:
         terms = self.counts.weighed(train, test.texts.of(draws.used))
         scores = settled(classifier(terms, self.is_emotion[:1])[0], 1.0)
         is_emotion = contrast.is_emotion[: 1 + DRAWS]
-        values = areas(*_by_label(np.tile(scores, (len(is_emotion), 1)), is_emotion))
+        values = areas_of_labels(scores, is_emotion)
         boots = _resampled(scores, is_emotion[0], draws.units, draws.counts)
         of_first, interval = (
             _of_first(contrast.test_of_scores, len(draws.permuted)),

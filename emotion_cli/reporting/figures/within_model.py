@@ -17,6 +17,9 @@ SHOWN = 24
 NUMBERED = 7
 """Up to so many emotions, a cell of the heat map holds numbers."""
 
+MOST_MARKED = 40
+"""With more emotions, what most cells of the heat map have is said once, and the others are marked."""
+
 LEAST_CELL = 0.15
 """Inches: a line of a label."""
 
@@ -140,6 +143,10 @@ def similarity_heatmap(rows: Iterable[Row], subject: str, variant: str) -> Sheet
             if sheet.many or verdict != "not defined":
                 symbols.setdefault((mark_of(verdict), verdict), []).append(at)
     shade_undefined(axes, undefined)
+    if len(emotions) > MOST_MARKED:
+        most = max(symbols, key=lambda symbol: len(symbols[symbol]))
+        del symbols[most]
+        sheet.means(Entry(f"no symbol: {most[1]}"))
     for (mark, verdict), places in sorted(symbols.items()):
         stamp(axes, mark, places, min(4.0, 16 * cell) if sheet.many else 5.0)
         sheet.means(Entry(verdict, mark.marker, INK.light, INK.light if mark.is_full else "none"))

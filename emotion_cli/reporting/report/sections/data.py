@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from emotion_cli.reporting.report.blocks import Block, Heading, Paragraph
 from emotion_cli.reporting.report.facts import Facts, Row, grouped
 from emotion_cli.reporting.report.language import Language
+from emotion_cli.reporting.report.sections.ends import labels_listed
 from emotion_cli.reporting.report.statements import Numbers, Statement, listed, reads
 from emotion_cli.reporting.report.tables import Layout, number, text
 
@@ -131,7 +132,7 @@ def _sets(facts: Facts, words: Language) -> list[Row]:
     """A row for all labels of a set that have the same counts."""
     columns = ("dataset", "role", "n_prompts", "n_topics", "mean_words")
     return [
-        {**key, "role": words.text(key["role"]), "labels": words.listed(row["emotion"] for row in members)}
+        {**key, "role": words.text(key["role"]), "labels": labels_listed((row["emotion"] for row in members), words)}
         for key, members in grouped(sorted(facts.of(COUNTS), key=lambda row: row["role"] != "train"), columns)
     ]
 

@@ -7,6 +7,7 @@ from typing import Any
 from emotion_cli.reporting.report.blocks import Block, Heading, Inline, Items, Paragraph
 from emotion_cli.reporting.report.facts import Facts, Row, grouped
 from emotion_cli.reporting.report.language import Language
+from emotion_cli.reporting.report.sections.ends import at_ends, labels_listed, left_out
 from emotion_cli.reporting.report.sections.pictures import DIRECTIONS, figures
 from emotion_cli.reporting.report.statements import Numbers, Statement, listed, reads
 from emotion_cli.reporting.report.tables import Layout, number, text
@@ -119,7 +120,8 @@ def write(facts: Facts, words: Language) -> Iterable[Block]:
         if compared:
             yield Items(compared)
         if rows:
-            yield BESIDE_WORDS.of(rows, words, dataset=dataset)
+            yield BESIDE_WORDS.of(at_ends(rows, ("prompts", "model"), "auroc"), words, dataset=dataset)
+            yield from left_out(rows, ("prompts", "model"), words)
         yield from _other_methods(facts, words, dataset)
         yield from figures(facts, words, DIRECTIONS, dataset)
     if not facts.of(BESIDE):
@@ -135,7 +137,7 @@ def _shape(facts: Facts, words: Language, dataset: str, model: str) -> Inline:
         model=model,
         n_layers=len(layers),
         width=width,
-        emotions=words.listed(facts.distinct(NORMS, "emotion", dataset=dataset, model=model)),
+        emotions=labels_listed(facts.distinct(NORMS, "emotion", dataset=dataset, model=model), words),
         first=min(layers),
         last=max(layers),
     )
@@ -144,5 +146,6 @@ def _shape(facts: Facts, words: Language, dataset: str, model: str) -> Inline:
 def _other_methods(facts: Facts, words: Language, dataset: str) -> Iterable[Block]:
     rows = [row for row in facts.of(BY_METHOD, dataset=dataset) if row["layer"] is None]
     if any(row["whitened"] is not None or row["logistic"] is not None for row in rows):
-        yield OTHER_METHODS.of(rows, words, dataset=dataset)
+        yield OTHER_METHODS.of(at_ends(rows, ("model",), METHODS[0]), words, dataset=dataset)
+        yield from left_out(rows, ("model",), words)
         yield from listed(BY_OTHERS, facts, words, dataset=dataset)
