@@ -65,7 +65,7 @@ def test_a_file_that_is_there_stays_unless_forced(store, tmp_path):
 
 @pytest.mark.parametrize(
     ("name", "said"),
-    [("x.txt", "ends in .duckdb"), ("x", "emo catalog x.duckdb"), (".", "is a folder"), ("emo.csv", "emo.duckdb")],
+    [("x.txt", "ends in .duckdb"), ("x", " x.duckdb"), (".", "is a folder"), ("emo.csv", "emo.duckdb")],
 )
 def test_a_name_that_is_of_no_duckdb_file_is_refused(store, tmp_path, name, said):
     ran = emo("catalog", name, "--store", store.root, cwd=tmp_path)
