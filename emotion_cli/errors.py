@@ -23,9 +23,11 @@ class EmoError(Exception):
 
     exit_code = ExitCode.FAILED
 
-    def __init__(self, message: str, *, hint: str | None = None) -> None:
+    def __init__(self, message: str, *, hint: str | None = None, instead: tuple[str, str] | None = None) -> None:
         super().__init__(message)
         self.hint = hint
+        self.instead = instead
+        """A word of the command line that is wrong, and the one that was probably meant."""
 
 
 def short_of_memory(subject: object, error: BaseException) -> EmoError:

@@ -21,6 +21,7 @@ from emotion_cli.job.extractions import (
 )
 from emotion_cli.job.job import Job, Task
 from emotion_cli.job.known import (
+    refuse_layers_beyond,
     refuse_unknown_layers,
     refuse_unknown_names,
     refuse_unknown_settings,
@@ -28,13 +29,14 @@ from emotion_cli.job.known import (
     with_reference,
 )
 from emotion_cli.job.listener import Listener
+from emotion_cli.job.patching import Patching
 from emotion_cli.job.scoring import Scoring
 from emotion_cli.job.sources import find_sources, refuse_other_weights, refuse_taken_names, template_of, with_controls
 from emotion_cli.job.steering import Steering, Writing
 from emotion_cli.job.variants import refuse_uncompared
 from emotion_cli.models.sources.embedded import EMBEDDED
 from emotion_cli.settings import Settings
-from emotion_cli.stages import STAGES, Stage, heads, lens, score, steer, write
+from emotion_cli.stages import STAGES, Stage, heads, lens, patch, score, steer, write
 from emotion_cli.stages.audit import tokens_by_label
 from emotion_cli.wording import counted
 from warehouse.store import Store
@@ -94,11 +96,17 @@ def writing(chosen: Steering, texts: Writing) -> list[Stage]:
     return [Stage("steer", ("prompts", "activations"), tables, partial(write.tasks_of, steering=chosen, writing=texts), 60)]
 
 
+def patching(chosen: Patching) -> list[Stage]:
+    """The stage that carries states between texts, as asked."""
+    (stage,) = (stage for stage in STAGES if stage.name == "patch")
+    return [replace(stage, tasks=partial(patch.tasks_of, chosen=[chosen]))]
+
+
 def refuse_other_roles(store: Store, datasets: Collection[str], on: Collection[str]) -> None:
     """UsageError where directions would be made of a test set, or tried on a train set."""
     for option, names, role in (("--dataset", datasets, "train"), ("--on", on, "test")):
         for name in names:
-            version = newest_version(store, name)
+            version = newest_version(store, name, option)
             if version.role != role:
                 article = "a test set never makes a vector" if role == "train" else "directions are tried on a test set"
                 fitting = [known for known in known_datasets(store) if newest_version(store, known).role == role]
@@ -129,6 +137,7 @@ def job_with_models(
     extractions = [
         planned_extraction(settings, version, source, templates[name]) for version in versions for name, source in sources.items()
     ]
+    refuse_layers_beyond(store, settings, [extraction for extraction in extractions if extraction.control is None])
     return Job(store, settings, with_reference(store, settings, extractions, listener.note), listener, sources, forced)
 
 

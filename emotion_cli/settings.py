@@ -5,9 +5,10 @@ A setting is declared once, as a field of `Settings`: its name is the flag (`--b
 """
 
 import os
+import shlex
 import tomllib
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
@@ -116,6 +117,17 @@ TYPES = typing.get_type_hints(Settings)
 def flag_of(name: str) -> str:
     """A setting's option on a command line."""
     return f"--{name.replace('_', '-')}"
+
+
+def as_options(settings: Settings, names: Iterable[str]) -> str:
+    """Settings as options behind a command: ` -d extended -e anger`; those that are as they are without options are left out."""
+    options = []
+    for name in names:
+        value = getattr(settings, name)
+        if name in settings.sources or value != SETTINGS[name].default:
+            values = value if TYPES[name] == Names else [",".join(map(str, value))] if TYPES[name] == Layers else [value]
+            options += [f" {SETTINGS[name].metadata['short'] or flag_of(name)} {shlex.quote(str(part))}" for part in values]
+    return "".join(options)
 
 
 def resolve(flags: Mapping[str, Any], *, environment: Mapping[str, str] | None = None, folder: Path | None = None) -> Settings:

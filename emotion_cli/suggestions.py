@@ -9,6 +9,11 @@ from emotion_cli.errors import UsageError
 SHOWN = 20
 """Known values that a message lists; of more it says how many there are."""
 
+CLOSE, ALIKE = 0.85, 0.6
+"""Shares of equal characters: a known value that is so close is a slip of the given one, and one so alike may be meant by it."""
+
+WORD_ENDS = ("_", "-", "/", " ")
+
 
 def unknown(option: str, value: object, known: Iterable[object], *, hint: str | None = None) -> UsageError:
     """A UsageError for an unknown value of an option (or variable, or file); it names the nearest known value.
@@ -20,7 +25,11 @@ def unknown(option: str, value: object, known: Iterable[object], *, hint: str | 
     meant = nearest(str(value), names)
     among = f"not one of {shown}" if shown else "unknown, and there are no known values yet"
     message = f"{option}: {str(value)!r} is {among}{did_you_mean(str(value), names)}"
-    return UsageError(message, hint=f"{option} {shlex.quote(meant)}" if meant and option.startswith("-") else hint)
+    return UsageError(
+        message,
+        hint=f"{option} {shlex.quote(meant)}" if meant and option.startswith("-") else hint,
+        instead=(str(value), meant) if meant else None,
+    )
 
 
 def did_you_mean(value: str, known: Iterable[str]) -> str:
@@ -33,8 +42,12 @@ def nearest(value: str, known: Iterable[str]) -> str | None:
     """The known value that is most probably meant by a wrong value, or None; case does not count."""
     by_folded = {name.casefold(): name for name in reversed(list(known))}
     folded = value.strip().casefold()
-    close = difflib.get_close_matches(folded, by_folded, n=1, cutoff=0.6)
-    # `-m smollm2` and `-d ext` are beginnings, which the ratio does not call near
+
+    def close(cutoff: float) -> list[str]:
+        return difflib.get_close_matches(folded, by_folded, n=1, cutoff=cutoff)
+
+    # `more_than_words` and `-m smollm2` are beginnings: that of whole words is more than a likeness, that of a word is less
     longer = sorted(name for name in by_folded if len(folded) > 2 and name.startswith(folded))
-    chosen = [*close, *longer]
+    of_words = [name for name in longer if name[len(folded) :].startswith(WORD_ENDS)]
+    chosen = [*close(CLOSE), *of_words, *close(ALIKE), *longer]
     return by_folded[chosen[0]] if chosen else None

@@ -1,7 +1,7 @@
 -- Every p-value within models with its q-value (Benjamini and Hochberg 1995), as read now.
 -- A family is one measure of one method on one dataset; means over layers and controls are families of their own.
 -- Grain: extraction_id, dataset, model, method, reference, pooling, layer, emotion_a, emotion_b, measure, control, test_set
--- Reads: vector_quality, within_model_statistics
+-- Reads: vector_quality, within_model_statistics, lens_statistics
 -- Column q_value: least false discovery rate at which this row would count as significant
 -- Column n_tests: p-values in the family; what texts give counts once for all models and poolings
 with tests as (
@@ -15,6 +15,13 @@ with tests as (
         extraction_id, dataset, model, method, reference, pooling, layer,
         emotion_a, emotion_b, measure, control, null::varchar as test_set, value, p_value
     from within_model_statistics
+    where p_value is not null
+    union all
+    select
+        extraction_id, dataset, model, 'mean_difference' as method, reference, pooling, layer,
+        emotion as emotion_a, null::varchar as emotion_b, measure, null::varchar as control, null::varchar as test_set,
+        value, p_value
+    from lens_statistics
     where p_value is not null
 ),
 

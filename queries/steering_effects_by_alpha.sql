@@ -40,7 +40,7 @@ with wide as (
         max(value) filter (where measure = 'damage_nll') as damage_nll,
         max(value) filter (where measure = 'linearity') as linearity
     from steering_statistics
-    where alpha is not null and measure != 'effect_on_label'
+    where operation = 'add' and alpha is not null and measure != 'effect_on_label'
     group by all
 )
 
@@ -50,6 +50,9 @@ select
     runs.dataset,
     runs.model,
     runs.test_dataset,
+    runs.positions,
+    runs.prefix,
+    runs.unit,
     wide.control,
     wide.method,
     wide.reference,

@@ -11,6 +11,9 @@ select
     runs.dataset,
     runs.model,
     runs.test_dataset,
+    runs.positions,
+    runs.prefix,
+    runs.unit,
     statistics.control,
     statistics.method,
     statistics.reference,
@@ -25,4 +28,4 @@ select
     statistics.n
 from steering_statistics as statistics
 inner join steering_runs as runs on statistics.run_id = runs.run_id
-where statistics.measure = 'effect_on_label'
+where statistics.operation = 'add' and statistics.measure = 'effect_on_label'

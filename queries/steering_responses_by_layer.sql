@@ -44,7 +44,10 @@ named as (
         runs.extraction_id,
         runs.dataset,
         runs.model,
-        runs.test_dataset
+        runs.test_dataset,
+        runs.positions,
+        runs.prefix,
+        runs.unit
     from wide
     inner join steering_runs as runs using (run_id)
 ),
@@ -66,6 +69,9 @@ select
     dataset,
     model,
     test_dataset,
+    positions,
+    prefix,
+    unit,
     control,
     method,
     reference,

@@ -16,6 +16,8 @@
 -- Column damage_kl: mean KL of the changed model's predictions on neutral texts, nats a token; the budget is 0.5
 -- Column damage_nll: by how much neutral texts become less probable, nats a token
 -- Column linearity: effect over its first-order prediction
+-- Column untrained: the effect of the same emotion's direction in the untrained copy, added to the trained model at the same alpha
+-- Column controls_needed: permuted directions with which an effect that stands alone among those tested can reach q < 0.05
 -- Column verdict: what may be said; the first of the reasons that applies
 with within_budget as (
     select
@@ -54,6 +56,23 @@ tested as (
             order by p_value range between current row and unbounded following
         ) end as q_value
     from ranked
+),
+
+beside as (
+    select
+        tested.*,
+        controls.effect as untrained
+    from tested
+    left join steering_effects_by_alpha as controls
+        on
+            tested.run_id = controls.run_id
+            and controls.control = 'untrained'
+            and tested.method = controls.method
+            and tested.reference = controls.reference
+            and tested.pooling = controls.pooling
+            and tested.emotion = controls.emotion
+            and tested.layer = controls.layer
+            and tested.alpha = controls.alpha
 )
 
 select
@@ -62,6 +81,9 @@ select
     dataset,
     model,
     test_dataset,
+    positions,
+    prefix,
+    unit,
     method,
     reference,
     pooling,
@@ -83,6 +105,8 @@ select
     damage_kl,
     damage_nll,
     linearity,
+    untrained,
+    20 * n_tests as controls_needed,
     case
         when effect is null then null
         when not is_within then 'beyond the damage budget'
@@ -95,4 +119,4 @@ select
         when reference = 'others' then 'moves its own emotion'
         else 'moves emotional against neutral text'
     end as verdict
-from tested
+from beside

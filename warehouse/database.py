@@ -51,6 +51,8 @@ def write_database(store: Store, path: Path, *, materialize: bool = False) -> No
         with duckdb.connect() as connection:
             connection.execute(f"attach {literal(temporary)} as emo (storage_version 'v1.2.0')")
             connection.execute("use emo")
+            # else each of a thousand comments is synced to the disk
+            connection.execute("begin")
             declare_macros(connection)
             made_at = datetime.now(UTC)
             # before rows are read: what is committed meanwhile counts as later
@@ -60,6 +62,7 @@ def write_database(store: Store, path: Path, *, materialize: bool = False) -> No
             declare_queries(connection, queries().values())
             comment_all(connection)
             _write_made(connection, made)
+            connection.execute("commit")
         temporary.replace(path)
 
 

@@ -1,6 +1,10 @@
 """Pages about tables and queries, made of their declarations: `python -m warehouse.docs` writes them into docs/."""
 
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 from warehouse.catalog import Catalog
 from warehouse.library import queries
@@ -9,6 +13,9 @@ from warehouse.store import Store
 from warehouse.values import MEASURES, OPEN, VALUES
 
 MADE = "<!-- Made by `make docs` from {source}; change it there. -->"
+
+SEVERAL = 3
+"""A column that so many tables have is described once, above them."""
 
 COLUMNS_OF = "select column_name, data_type, comment from duckdb_columns() where table_name = ? order by column_index"
 
@@ -27,6 +34,11 @@ def schema_page() -> str:
         "stored. `emo tables NAME` prints the columns of a table or query, with keys and joins. `emo sql` queries them.",
         "[What the values mean](#values) stands at the end; the measures stand with their tables.",
         "## Picture\n\nEach line is a join: many rows on the side of the fork find one row on the other.\n\n" + _picture(),
+        "## Columns of several tables\n\n"
+        + _grid(
+            ("column", "type", "unit", "about"),
+            [(f"`{name}`", str(COLUMNS[name].type), COLUMNS[name].unit or "", COLUMNS[name].doc) for name in sorted(_shared())],
+        ),
         *(_table(table) for table in TABLES.values()),
         "## Values",
         "One sentence for each value of an enumerated column. NULL means that the column does not apply.",
@@ -38,50 +50,86 @@ def schema_page() -> str:
 def queries_page() -> str:
     """Every bundled query: what it answers, its grain, what it reads and its columns."""
     catalog = Catalog(Store(Path("no store is needed")), comments=True)
+    described = {query.name: catalog.rows(COLUMNS_OF, [query.name]).to_pylist() for query in queries().values()}
+    as_in_tables = {row["column_name"]: row for rows in described.values() for row in rows if _is_of_tables(row)}
     parts = [
         MADE.format(source="queries/*.sql"),
         "# Bundled queries",
         "Each is a view of the same name. `emo sql NAME` runs one, with `-d`, `-m`, `-e` and `--layer` as filters; the text is "
         "in [queries/](../queries).",
+        "## Columns of the tables\n\nThese mean the same in every query that names them.\n\n"
+        + _grid(("column", "type", "about"), [_described(row) for _, row in sorted(as_in_tables.items())]),
     ]
     for query in queries().values():
-        described = catalog.rows(COLUMNS_OF, [query.name]).to_pylist()
-        columns = [(f"`{row['column_name']}`", row["data_type"], row["comment"] or "") for row in described]
-        reads = ", ".join(f"`{name}`" for name in query.reads)
-        grain = ", ".join(f"`{name}`" for name in query.grain)
-        parts.append(
-            f"## {query.name}\n\n{query.doc}\n\nOne row for each {grain}. Reads {reads}.\n\n"
-            + _grid(("column", "type", "about"), columns)
-        )
+        rows = described[query.name]
+        parts += [
+            f"## {query.name}",
+            query.doc,
+            f"One row for each {_names(query.grain)}. Reads {_names(query.reads)}.",
+            *_elsewhere("columns-of-the-tables", [f"`{row['column_name']}`" for row in rows if _is_of_tables(row)]),
+            *_grids(("column", "type", "about"), [_described(row) for row in rows if not _is_of_tables(row)]),
+        ]
     return "\n\n".join(parts) + "\n"
+
+
+def _is_of_tables(row: dict[str, Any]) -> bool:
+    """Whether a query's column is one of the tables, and means the same."""
+    return row["column_name"] in COLUMNS and row["comment"] == COLUMNS[row["column_name"]].doc
+
+
+def _described(row: dict[str, Any]) -> tuple[str, ...]:
+    return f"`{row['column_name']}`", row["data_type"], row["comment"] or ""
+
+
+@cache
+def _shared() -> set[str]:
+    """The columns that several tables have, in their files or as names of folders."""
+    counts = Counter(name for table in TABLES.values() for name in {*table.column_names, *table.partition_by})
+    return {name for name, count in counts.items() if count >= SEVERAL}
 
 
 def _table(table: Table) -> str:
     place = "/".join([table.name, *(f"{key}=..." for key in table.partition_by)])
+    names = dict.fromkeys([*table.column_names, *table.partition_by])
+    shared = [name for name in names if name in _shared()]
     columns = [
         (
-            f"`{column.name}`",
-            "key" if column.name in table.grain else "",
-            str(column.type),
-            "yes" if column.name in table.nullable else "",
-            column.unit or "",
-            column.doc,
+            f"`{name}`",
+            "key" if name in table.grain else "",
+            str(COLUMNS[name].type),
+            "yes" if name in table.nullable else "",
+            COLUMNS[name].unit or "",
+            COLUMNS[name].doc,
         )
-        for column in table.columns
+        for name in names
+        if name not in shared
     ]
-    columns += [
-        (f"`{key}`", "", str(COLUMNS[key].type), "", "", COLUMNS[key].doc)
-        for key in table.partition_by
-        if key not in table.column_names
+    parts = [
+        f"## {table.name}",
+        table.doc,
+        f"One row for each {_names(table.grain)}. In the store: `{place}/`, a folder for each {table.about}.",
+        *_elsewhere(
+            "columns-of-several-tables", [f"`{name}`{' (may be NULL)' if name in table.nullable else ''}" for name in shared]
+        ),
+        *_grids(("column", "key", "type", "may be NULL", "unit", "about"), columns),
     ]
-    grain = ", ".join(f"`{name}`" for name in table.grain)
-    return (
-        f"## {table.name}\n\n{table.doc}\n\nOne row for each {grain}. "
-        f"In the store: `{place}/`, a folder for each {table.about}.\n\n"
-        + _grid(("column", "key", "type", "may be NULL", "unit", "about"), columns)
-        + _joins(table)
-        + _measures(table)
-    )
+    return "\n\n".join(parts) + _joins(table) + _measures(table)
+
+
+def _names(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
+
+
+def _elsewhere(heading: str, columns: Sequence[str]) -> Iterator[str]:
+    """A sentence that names columns which are described once, under a heading."""
+    if columns:
+        yield f"Columns [described above](#{heading}): {', '.join(columns)}."
+
+
+def _grids(headers: tuple[str, ...], rows: list[tuple[str, ...]]) -> Iterator[str]:
+    """A grid; none where there is no row."""
+    if rows:
+        yield _grid(headers, rows)
 
 
 def _joins(table: Table) -> str:

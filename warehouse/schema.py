@@ -192,6 +192,16 @@ COLUMNS = _columns(
     Column("temperature", _REAL, "Divides the logits before a token is drawn; NULL where the likeliest token is taken."),
     Column("nll_base", _REAL, "Minus the mean log-probability of the written tokens under the unchanged model.", "nats a token"),
     Column("distinct_pairs", _REAL, "Different pairs of neighbouring tokens, as a share of all pairs; low where a text repeats."),
+    # what happened when states were carried from one text into another
+    Column("donor", _TEXT, "Label of the text whose states were carried; of the neutral label a text of another topic."),
+    Column("site", _TEXT, "What was carried: residual, direction, head or mlp."),
+    Column("suffix", _TEXT, "What stands behind every text; positions are counted from its end."),
+    Column(
+        "effect", _REAL, "Change of the emotion's log-odds, as the next word; NULL where it is known to first order only.", "nats"
+    ),
+    Column("clean", _REAL, "Log-odds of the emotion behind the donor's text.", "nats"),
+    Column("corrupted", _REAL, "Log-odds of the emotion behind the neutral text of the topic, unchanged.", "nats"),
+    Column("attribution", _REAL, "The effect to first order.", "nats"),
     # what activations look like
     Column("top3_variance_share", _REAL, "Share of the variance of the prompts' rows that lies in three dimensions."),
     Column("sink_share", _REAL, "Share of pooled positions with a norm above 5 times the median token's."),
@@ -574,6 +584,27 @@ TABLES: dict[str, Table] = {
             partition_by=_BY_RUN,
             value_columns=("dataset", "model"),
             nullable={"layer", "target_emotion", "alpha", "control"},
+        ),
+        Table(
+            "patching_effects",
+            About.run,
+            "What states of a text that tells an emotion do in the neutral text of its topic, topic by topic.",
+            grain=("run_id", "topic", "emotion", "donor", "layer", "site", "positions", "head", "draw"),
+            partition_by=_BY_RUN,
+            value_columns=(
+                *("dataset", "model", "extraction_id", "reference", "pooling", "test_set", "suffix"),
+                *("effect", "clean", "corrupted", "attribution"),
+            ),
+            nullable=frozenset({"head", "draw", "effect"}),
+        ),
+        _statistics(
+            "patching_statistics",
+            About.run,
+            "What carried states do, over topics, at each place of a model.",
+            grain=("run_id", "emotion", "layer", "site", "positions", "head", "measure", "null_kind"),
+            partition_by=_BY_RUN,
+            value_columns=("dataset", "model", "extraction_id", "reference", "pooling", "test_set", "suffix"),
+            nullable={"layer", "positions", "head"},
         ),
         _statistics(
             "cross_dataset_statistics",

@@ -96,6 +96,18 @@ MEASURES: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "damage_kl": "Mean KL of the changed model's predictions on neutral texts.",
             "damage_nll": "By how much neutral texts become less probable.",
         },
+        "patching_statistics": {
+            "total": "Log-odds of the emotion behind its own texts, minus that behind the neutral texts of their topics.",
+            "effect": "Change of the emotion's log-odds behind neutral texts, when a state of its own texts is carried there.",
+            "effect_beyond_neutral": "The effect minus that of a neutral text of another topic as the donor.",
+            "effect_against_directions": "The effect once more, beside effects along other directions.",
+            "attribution_against_directions": "The attribution once more, beside that along other directions.",
+            "share": "Mean effect over the mean total; NULL where the interval of the total holds 0.",
+            "attribution": "The effect to first order.",
+            "attribution_beyond_neutral": "The attribution minus that of a neutral text of another topic as the donor.",
+            "attribution_r": "Correlation of effects with those to first order, over the places of a site.",
+            "attribution_slope": "Slope of effects on those to first order, over the places of a site.",
+        },
         "score_statistics": {
             "auroc": "AUROC of the scores at this place, of the emotion's texts against those that the reference names.",
             "flagged_own": "Share of the emotion's texts that score above 97.5 % of the calibration texts.",
@@ -145,7 +157,9 @@ VALUES: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "exact": "All permutations of the labels that there are; n_draws is their number.",
             "permuted_normal": "The limit of permuted labels with many prompts, where means are normal.",
             "permuted_sample": "Labels permuted in a sample of whole topics, brought to the number of all prompts.",
+            "permuted_residuals": "Labels permuted after each label's mean is taken away: what varies within labels is left.",
             "paired": "Topics or prompts of one model paired at random with those of the other.",
+            "topic_signs": "The signs of topics' values are flipped at random; p is of the largest of all places of a site.",
             "paired_sample": "Prompts of a sample paired at random, brought to the number of all prompts.",
             "sign_flips": "Random signs of a direction's coordinates.",
             "gaussian": "Random Gaussian directions.",
@@ -201,7 +215,16 @@ VALUES: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "all": "All tokens but the first are changed.",
             "prompt": "The tokens of what stands before a text are changed, but for the first.",
             "last": "The last token of what stands before a text is changed.",
+            "text": "The tokens of the text, over which a component is averaged; not the first.",
+            "suffix": "All tokens of the suffix.",
+            "-1": "The last token of the suffix; -2 is the one before it, and so on.",
             "continuation": "The tokens that predict the text behind its prefix are changed.",
+        },
+        "site": {
+            "residual": "The whole state.",
+            "direction": "The state's component along the emotion's direction.",
+            "head": "What one attention head gives to the attention's projection.",
+            "mlp": "What an MLP writes.",
         },
         "unit": {
             "norm": "Alpha multiplies the mean length of the layer's states.",
@@ -224,7 +247,7 @@ VALUES: Mapping[str, Mapping[str, str]] = MappingProxyType(
 )
 """The values of each other enumerated column."""
 
-OPEN = frozenset({"pooling", "reference", "direction", "place"})
+OPEN = frozenset({"pooling", "reference", "direction", "place", "positions"})
 """Columns that hold labels, names of imported poolings, or numbered places, too."""
 
 

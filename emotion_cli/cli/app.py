@@ -21,8 +21,9 @@ from emotion_cli.cli.help import Command, Group, help_if_alone
 from emotion_cli.cli.import_ import import_
 from emotion_cli.cli.info import info
 from emotion_cli.cli.lens import lens
-from emotion_cli.cli.next_step import store_of
+from emotion_cli.cli.next_step import mended, store_of
 from emotion_cli.cli.output import write_lines
+from emotion_cli.cli.patch import patch
 from emotion_cli.cli.plot import plot
 from emotion_cli.cli.report import report
 from emotion_cli.cli.rm import rm
@@ -45,7 +46,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Find emotion directions in language models, measure them against their nulls, and query them with SQL.",
 )
-for command in (run, extract, vectors, compare, steer, plot, track, report, show, score, lens, heads):
+for command in (run, extract, vectors, compare, steer, patch, plot, track, report, show, score, lens, heads):
     app.command(cls=Command)(command)
 for command in (sql, tables, catalog, export, verify, rm, info):
     app.command(cls=Command)(command)
@@ -102,16 +103,17 @@ def _exit_code(arguments: list[str]) -> int:
         Console().error("interrupted; finished parts are kept", hint=f"to resume: {shlex.join(['emo', *arguments])}")
         return ExitCode.INTERRUPTED
     except typer.TyperException as error:
-        return _reported(usage_error(error, arguments, command), Console(store=store_of(arguments)))
+        return _reported(usage_error(error, arguments, command), arguments)
     except Exception as error:
         if debug:
             traceback.print_exc()
-        return _reported(error, Console(store=store_of(arguments)))
+        return _reported(error, arguments)
 
 
-def _reported(error: Exception, console: Console) -> int:
+def _reported(error: Exception, arguments: list[str]) -> int:
+    console = Console(store=store_of(arguments))
     if isinstance(error, EmoError):
-        console.error(str(error), error.hint)
+        console.error(str(error), (mended(arguments, *error.instead) if error.instead else None) or error.hint)
         return error.exit_code
     if isinstance(error, StoreError):
         console.error(str(error), error.hint)

@@ -9,6 +9,8 @@ from emotion_cli.cli.options import Start, takes
 from emotion_cli.cli.output import write_lines
 from emotion_cli.errors import UsageError
 
+SUFFIX = ".duckdb"
+
 File = Annotated[
     Path | None, typer.Argument(metavar="FILE.duckdb", help="The file; STORE/emo.duckdb if not given.", show_default=False)
 ]
@@ -22,8 +24,12 @@ def catalog(start: Start, file: File = None, materialize: Materialize = False, f
     from warehouse.database import FILE, write_database
 
     path = file or start.settings.store / FILE
-    if path.exists() and not (force and path.is_file()):
-        raise UsageError(f"{path}: already exists", hint="--force overwrites it" if path.is_file() else "name a file")
+    if path.is_dir():
+        raise UsageError(f"{path}: is a folder", hint=f"emo catalog {path / FILE}")
+    if path.suffix != SUFFIX:
+        raise UsageError(f"{path}: the name of a DuckDB file ends in {SUFFIX}", hint=f"emo catalog {path.with_suffix(SUFFIX)}")
+    if path.exists() and not force:
+        raise UsageError(f"{path}: already exists", hint="--force overwrites it")
     if not path.parent.is_dir():
         raise UsageError(f"{path}: there is no folder {path.parent}", hint=f"mkdir -p {path.parent}")
     write_database(start.store, path, materialize=materialize)

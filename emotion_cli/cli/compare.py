@@ -3,6 +3,7 @@
 from emotion_cli.cli.filters import rows_of_vectors
 from emotion_cli.cli.options import VECTORS, Force, Start, takes
 from emotion_cli.cli.output import write_lines
+from emotion_cli.settings import as_options
 
 SUMMARIES = {
     "within_model_similarity_by_model": (
@@ -77,6 +78,7 @@ def compare(start: Start, force: Force = False) -> None:
     settings, console, store, rows = start.settings, start.console, start.store, start.rows
     from emotion_cli import pipeline
     from warehouse.catalog import Catalog
+    from warehouse.library import queries
 
     job = pipeline.job_in_store(store, settings, console, forced={"quality", "compare"} if force else (), vectors_suffice=True)
     pipeline.run(job, pipeline.stages("vectors", "compare"))
@@ -89,8 +91,9 @@ def compare(start: Start, force: Force = False) -> None:
                 console.note("raw cosine across models: no two models of one dataset have equal width, so it is not defined")
             continue
         rows.write_heading(name)
-        rows.write(summary)
+        rows.write(summary, queries()[name].grain)
         if rows.for_people and name != list(SUMMARIES)[-1]:
             write_lines([""])
     if not rows.for_people:
-        console.note(f"across models: emo sql cross_model_similarity_by_emotion --format {rows.format}")
+        filters = as_options(settings, ("dataset", "model", "emotion"))
+        console.note(f"across models: emo sql cross_model_similarity_by_emotion{filters} --format {rows.format}")

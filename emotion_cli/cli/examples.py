@@ -27,6 +27,10 @@ EXAMPLES: Mapping[str, tuple[tuple[str, str], ...]] = {
         ("Add them at the best layer", "emo steer -d baseline -m smollm2-135m --alpha 0.1,0.2 --controls 39"),
         ("Texts to look at", "emo steer -d baseline -m smollm2-135m --write 1 --prefix 'Today I' --tokens 20 --alpha 0.1"),
     ),
+    "patch": (
+        ("Which layers matter, to first order", "emo patch -d baseline -m smollm2-135m"),
+        ("Carry states at two layers", "emo patch -d baseline -m smollm2-135m --layer 1-2 --positions -1 --real"),
+    ),
     "plot": (
         ("All figures of one model", "emo plot -d baseline -m smollm2-135m"),
         ("Figures of one emotion at some layers", "emo plot -d baseline -m smollm2-135m -e anger --layer 1-2"),

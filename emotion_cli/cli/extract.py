@@ -1,6 +1,7 @@
 """`emo extract`: activations of datasets under models."""
 
 from emotion_cli.cli.options import EXTRACTION, MODEL_TO_RUN, DryRun, Force, Start, takes
+from emotion_cli.settings import as_options
 from emotion_cli.wording import counted
 
 
@@ -16,4 +17,5 @@ def extract(start: Start, force: Force = False, dry_run: DryRun = False) -> None
         rows.write_records([step.row() for step in pipeline.plan(job, stages)])
         return
     outcome = pipeline.run(job, stages).of("extract")
-    console.note(f"{counted(len(outcome.done), 'extraction')} done, {len(outcome.left)} up to date; next: emo vectors")
+    filters = as_options(settings, ("dataset", "model"))
+    console.note(f"{counted(len(outcome.done), 'extraction')} done, {len(outcome.left)} up to date; next: emo vectors{filters}")

@@ -4,9 +4,10 @@ from typing import Annotated, Any
 
 import typer
 
-from emotion_cli.cli.lens import Layer, number_of
+from emotion_cli.cli.lens import Layer, as_option, number_of
 from emotion_cli.cli.options import Start, takes
 from emotion_cli.errors import UsageError
+from emotion_cli.settings import as_options
 
 TOP = 5
 """Parts of each direction that people are shown; other formats have all."""
@@ -17,7 +18,7 @@ Force = Annotated[bool, typer.Option("--force", help="Redo the work even if it i
 
 @takes(
     *("dataset", "model", "name", "extraction", "emotion", "pooling", "reference", "neutral", "recipe", "device"),
-    *("seed", "draws", "trust_remote_code", "cache", "store", "format", "quiet", "verbose"),
+    *("seed", "draws", "trust_remote_code", "cache", "store", "format", "columns", "everything", "quiet", "verbose"),
     needs_store="yes",
     dataset=typer.Option(None, "--dataset", "-d", help="Prompt set whose directions are used; extended if not given."),
     model=typer.Option(None, "--model", "-m", help="Model that reads the texts: Hub id, folder, .gguf file or alias."),
@@ -30,7 +31,7 @@ def heads(start: Start, on: On, layer: Layer = "best", force: Force = False) -> 
     from emotion_cli.job.scoring import chosen_layers, scoring_of
     from emotion_cli.stages.heads import figure_folder, rows_of
 
-    test = ensure_imported(start.store, on)
+    test = ensure_imported(start.store, on, "--on")
     if test.role != "test":
         raise UsageError(f"--on {on}: it is a training set; its texts made the directions", hint="--on heldout")
     job = pipeline.job_with_model(start.store, start.settings, start.console, forced={"heads"} if force else ())
@@ -38,12 +39,15 @@ def heads(start: Start, on: On, layer: Layer = "best", force: Force = False) -> 
     layers = chosen_layers(job, scoring, number)
     pipeline.run(job, pipeline.heads_stages(scoring, layers, test, chosen=number is not None))
     rows = rows_of(job, scoring, test, layers)
-    start.rows.write_records([_record(row) for row in (_largest(rows) if start.rows.for_people else rows)], _COLUMNS)
+    shown = _largest(rows) if start.rows.for_people else rows
+    start.rows.write_records([_record(row) for row in shown], _COLUMNS, KEYS)
     drawn = figure_folder(job, scoring, test, layers, chosen=number is not None).folder
-    start.console.note(f"figures: {drawn}; more: emo sql parts_by_block; what a part does is another question (a description)")
+    filters = as_options(start.settings, ("dataset", "model", "emotion")) + as_option(number)
+    start.console.note(f"figures: {drawn}; more: emo sql parts_by_block{filters}; what a part does is another question")
 
 
-_COLUMNS = ("emotion", "reference", "layer", "component", "block", "head", "value", "ci_low", "ci_high", "share", "p_value", "n")
+KEYS = ("emotion", "reference", "layer", "component", "block", "head")
+_COLUMNS = (*KEYS, "value", "ci_low", "ci_high", "share", "p_value", "n")
 
 
 def _record(row: dict[str, Any]) -> dict[str, Any]:

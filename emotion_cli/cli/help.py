@@ -19,7 +19,7 @@ FLAGS = 0.35
 """Share of a line that flags take at most; the help of a longer one begins in the next line."""
 
 COMMANDS = {
-    "Make results": ("run", "extract", "vectors", "compare", "steer", "plot", "report", "track"),
+    "Make results": ("run", "extract", "vectors", "compare", "steer", "patch", "plot", "report", "track"),
     "Look at results": ("show", "sql", "tables", "info"),
     "Read texts": ("score", "lens", "heads"),
     "Data in and out": ("datasets", "models", "import", "export", "catalog"),
@@ -33,7 +33,7 @@ OPTIONS = {
         *("pooling", "recipe", "words", "method", "reference", "over_layers", "neutral", "controls", "no_controls"),
         *("seed", "draws", "all_layers", "subspaces", "lang"),
     ),
-    "How a model is changed": ("alpha", "unit", "positions", "prefix", "screen"),
+    "How a model is changed": ("alpha", "unit", "site", "positions", "prefix", "suffix", "screen", "real"),
     "How models are read": (
         *("name", "revision", "device", "dtype", "bos", "strategy", "attention", "batch_tokens", "max_length", "truncate"),
         *("chat_template", "trust_remote_code", "cache"),

@@ -1,10 +1,12 @@
 """A table as lines of text that fit a width.
 
-What fits is left as it is. Else columns of one value stand above it, names and texts are wrapped, the middle columns are left
-out, and where even that shows little, one record stands below the other.
+What fits is left as it is. Else columns of one value stand above it, names and texts are wrapped, and columns are left out: ids
+first, then ends of intervals and nulls, then those in the middle. Keys, the first value and the last column stay. Where these do
+not fit, one record stands below the other.
 """
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import cycle, pairwise, zip_longest
@@ -23,8 +25,17 @@ EMPTY = "''"
 NARROWEST = 24
 """A column of text is never wrapped to less than this."""
 
+NARROWEST_OF_ALL = 12
+"""Only where keys would be left out, a column of text is wrapped to this, between its words or inside them."""
+
 IDS = ("_id", "_sha256")
 """Names of columns that say nothing to people end so."""
+
+BESIDE_A_VALUE = ("_low", "_high", "null_mean", "mc_error")
+"""Names of columns that say how sure a value is end so."""
+
+BREAKS = re.compile(r"[^-_/:,=]*[-_/:,=]|[^-_/:,=]+")
+"""The pieces of a word that is too long for a line."""
 
 FEWEST_COLUMNS = 3
 """A table that would show fewer of its columns is written as records."""
@@ -48,11 +59,15 @@ class Fit:
     ways: Sequence[str] = ("--columns NAME,NAME", "--all", "--format csv")
     """The options that show what is left out."""
 
+    keys: Collection[str] = ()
+    """The columns that say which row is which, where they are known."""
+
 
 class _Column(NamedTuple):
     name: str
     cells: list[str]
     is_number: bool
+    is_key: bool = False
 
     @property
     def natural(self) -> int:
@@ -62,10 +77,9 @@ class _Column(NamedTuple):
     def values(self) -> int:
         return max((_width(line) for cell in self.cells for line in cell.split("\n")), default=0)
 
-    @property
-    def least(self) -> int:
+    def least(self, narrowest: int) -> int:
         """The smallest width that can be read: the name is wrapped at its underscores, and long texts are wrapped."""
-        values = self.values if self.is_number else min(self.values, NARROWEST)
+        values = self.values if self.is_number else min(self.values, narrowest)
         return max(values, *(_width(piece) for piece in _pieces(self.name)))
 
 
@@ -74,7 +88,7 @@ def lay_out(names: Sequence[str], rows: Sequence[Sequence[Any]], fit: Fit) -> li
     if not names:
         return []
     names = [for_people(name) for name in names]
-    columns = _columns(names, rows, whole=fit.width is None or fit.everything)
+    columns = _columns(names, rows, fit)
     if fit.width is None or not rows:
         return _table(columns, [column.natural for column in columns])
     if _sum([column.natural for column in columns]) <= fit.width:
@@ -88,11 +102,11 @@ def lay_out(names: Sequence[str], rows: Sequence[Sequence[Any]], fit: Fit) -> li
 
 def _fitted(columns: list[_Column], n_rows: int, fit: Fit) -> list[str]:
     width = fit.width or 0
-    shown = list(range(len(columns)))
+    shown, least = list(range(len(columns))), [column.natural for column in columns]
     is_cut = fit.cut and not fit.everything
     if _sum([column.natural for column in columns]) > width:
-        shown = _chosen(columns, width)
-        if len(shown) < len(columns) and (fit.everything or len(shown) < FEWEST_COLUMNS):
+        shown, least, is_readable = _chosen(columns, width)
+        if len(shown) < len(columns) and (fit.everything or not is_readable):
             kept = min(n_rows, RECORDS) if is_cut else n_rows
             return [*_records(columns, kept, n_rows, width), *_foot(len(columns), len(columns), n_rows, kept, fit)]
     kept_rows = _kept_rows(n_rows) if is_cut else None
@@ -104,7 +118,8 @@ def _fitted(columns: list[_Column], n_rows: int, fit: Fit) -> list[str]:
     gap_at = _gap(columns, shown)
     if gap_at is not None:
         table.insert(gap_at, _Column(LEFT_OUT, [LEFT_OUT] * len(table[0].cells), is_number=False))
-    return [*_table(table, _widths(table, width)), *foot]
+        least.insert(gap_at, len(LEFT_OUT))
+    return [*_table(table, _widths(table, least, width)), *foot]
 
 
 def _gap(columns: Sequence[_Column], shown: Sequence[int]) -> int | None:
@@ -120,9 +135,10 @@ def _kept_rows(n_rows: int) -> list[int | None] | None:
     return [*range(HEAD), None, *range(n_rows - TAIL, n_rows)] if n_rows > HEAD + TAIL + 1 else None
 
 
-def _columns(names: Sequence[str], rows: Sequence[Sequence[Any]], *, whole: bool) -> list[_Column]:
+def _columns(names: Sequence[str], rows: Sequence[Sequence[Any]], fit: Fit) -> list[_Column]:
+    keys, whole = _keys(names, rows, fit.keys), fit.width is None or fit.everything
     return [
-        _Column(name, [for_people(row[i], whole=whole) for row in rows], is_numeric(row[i] for row in rows))
+        _Column(name, [for_people(row[i], whole=whole) for row in rows], is_numeric(row[i] for row in rows), i in keys)
         for i, name in enumerate(names)
     ]
 
@@ -145,32 +161,70 @@ def _same(a: Any, b: Any) -> bool:
     return type(a) is type(b) and (a == b or (a != a and b != b))
 
 
-def _chosen(columns: Sequence[_Column], width: int) -> list[int]:
-    """The columns that fit: two from the left for one from the right, so that the middle is left out, and ids at first."""
-    if _sum([column.least for column in columns]) <= width:
-        return list(range(len(columns)))
-    places = [i for i, column in enumerate(columns) if not column.name.endswith(IDS)]
-    if _sum([columns[i].least for i in places]) <= width:
-        return places
-    chosen: list[int] = []
+class _Chosen(NamedTuple):
+    """The places of the columns that are shown, the least width of each, and whether they say what a row is about."""
+
+    places: list[int]
+    least: list[int]
+    is_readable: bool
+
+
+def _chosen(columns: Sequence[_Column], width: int) -> _Chosen:
+    """The columns that fit, in their order: at widths that can be read, or narrower ones where a key would be left out."""
+    chosen = _Chosen([], [], is_readable=False)
+    for narrowest in (NARROWEST, NARROWEST_OF_ALL) if any(column.is_key for column in columns) else (NARROWEST,):
+        least = [column.least(narrowest) for column in columns]
+        places = _fitting(columns, least, width)
+        needed = {i for i, column in enumerate(columns) if column.is_key} | set(_values(columns)[:1])
+        is_readable = needed <= set(places) and len(places) >= FEWEST_COLUMNS
+        chosen = _Chosen(places, [least[i] for i in places], is_readable)
+        if is_readable or len(places) == len(columns):
+            break
+    return chosen
+
+
+def _fitting(columns: Sequence[_Column], least: Sequence[int], width: int) -> list[int]:
+    """The places of the columns that fit at these widths."""
+    every = list(range(len(columns)))
+    without_ids = [i for i in every if columns[i].is_key or not columns[i].name.endswith(IDS)]
+    for places in (every, without_ids):
+        if _sum([least[i] for i in places]) <= width:
+            return places
+    keys, values = [i for i in every if columns[i].is_key], _values(columns)
+    # of values the first and, where keys are known, the last, which is the verdict if there is one
+    first = [*keys, *values[:1], *(values[-1:] if keys else ())]
+    taken: list[int] = []
     room = width - len(LEFT_OUT)
-    ends = {"left": 0, "right": -1}
-    for turn in cycle(("left", "left", "right")):
-        if turn in ends:
-            i = places.pop(ends[turn])
-            if columns[i].least + len(GAP) <= room:
-                chosen.append(i)
-                room -= columns[i].least + len(GAP)
-            else:
-                del ends[turn]
-        if not ends or not places:
-            return sorted(chosen)
-    return []
+    for i in dict.fromkeys([*first, *_from_both_ends(values), *without_ids]):
+        # how sure a value is says nothing without the value
+        if least[i] + len(GAP) <= room and (i in keys or i in values or {*values} <= {*taken}):
+            taken.append(i)
+            room -= least[i] + len(GAP)
+    return sorted(taken)
 
 
-def _widths(columns: Sequence[_Column], width: int) -> list[int]:
+def _values(columns: Sequence[_Column]) -> list[int]:
+    """The places of the columns that are neither keys nor beside a value."""
+    return [i for i, column in enumerate(columns) if not column.is_key and not column.name.endswith((*IDS, *BESIDE_A_VALUE))]
+
+
+def _from_both_ends(places: Sequence[int]) -> list[int]:
+    """Two from the left for one from the right, so that the middle is left out."""
+    left = list(places)
+    return [left.pop(end) for end, _ in zip(cycle((0, 0, -1)), places, strict=False)]
+
+
+def _keys(names: Sequence[str], rows: Sequence[Sequence[Any]], known: Collection[str]) -> set[int]:
+    """The places of the keys; ids are among them only where rows cannot be told apart without."""
+    keys = [i for i, name in enumerate(names) if name in known]
+    for_reading = [i for i in keys if not names[i].endswith(IDS)]
+    is_enough = len({tuple(str(row[i]) for i in for_reading) for row in rows}) == len(rows)
+    return set(for_reading if is_enough else keys)
+
+
+def _widths(columns: Sequence[_Column], least: Sequence[int], width: int) -> list[int]:
     """The width of each column: the least, and what is left over to those that want more, the narrowest wish first."""
-    widths = [column.least for column in columns]
+    widths = list(least)
     room = width - _sum(widths)
     wishes = sorted(range(len(columns)), key=lambda i: columns[i].natural - widths[i])
     for n_before, i in enumerate(wishes):
@@ -251,15 +305,20 @@ def wrapped(text: str, width: int) -> list[str]:
                 continue
             if current:
                 lines.append(current)
-            *whole, current = chop_cells(word, width) or [""]
+            *whole, current = _broken(BREAKS.findall(word), width)
             lines += whole
         lines.append(current)
     return lines
 
 
 def _wrapped_name(name: str, width: int) -> list[str]:
+    return _broken(_pieces(name), width)
+
+
+def _broken(pieces: Iterable[str], width: int) -> list[str]:
+    """The lines of a word that breaks between its pieces, and inside those that are too long."""
     lines = [""]
-    for piece in _pieces(name):
+    for piece in pieces:
         for part in chop_cells(piece, width):
             if _width(lines[-1]) + _width(part) <= width:
                 lines[-1] += part

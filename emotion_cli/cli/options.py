@@ -3,7 +3,7 @@
 import inspect
 import shlex
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial, wraps
 from inspect import Parameter
 from pathlib import Path
@@ -98,11 +98,15 @@ class Start:
     console: Console
     rows: Rows
     is_forced: bool = False
+    arguments: Sequence[str] = ()
+    """Settings that the command takes as arguments, without an option."""
 
     @cached_property
     def settings(self) -> Settings:
         """The settings of this run."""
-        return resolve(self.flags)
+        settings = resolve(self.flags)
+        given = {name: name.upper() for name in self.arguments if settings.sources.get(name) == flag_of(name)}
+        return replace(settings, sources={**settings.sources, **given})
 
     @cached_property
     def store(self) -> "Store":
@@ -128,7 +132,8 @@ def takes(
     ]
     if unknown := set(names) - SETTINGS.keys() - OF_ROWS_AND_NOTES.keys():
         raise TypeError(f"no such options: {unknown}")
-    return lambda command: expanded(command, "start", partial(_start, needs_store), settings, declared)
+    arguments = [name for name, declaration in instead.items() if isinstance(declaration, typer.models.ArgumentInfo)]
+    return lambda command: expanded(command, "start", partial(_start, needs_store, arguments), settings, declared)
 
 
 def expanded(
@@ -166,6 +171,7 @@ def refuse_no_store(settings: Settings) -> None:
 
 def _start(
     needs_store: str,
+    arguments: Sequence[str],
     *,
     quiet: bool = False,
     verbose: bool = False,
@@ -179,19 +185,18 @@ def _start(
 ) -> Start:
     """What a command starts with, from the command line's values."""
     console = Console(quiet=quiet, verbose=verbose, store=flags.get("store"))
-    # a command without --formulas does not name it
-    note = console.note if formulas is not None else lambda _: None
     rows = Rows(
         format_of(format, output, force=overwrite),
         output,
-        formulas=bool(formulas),
-        note=note,
+        # a command without --formulas does not name it
+        formulas=formulas,
+        note=console.note,
         columns=[name.strip() for name in columns.split(",")] if columns else (),
         everything=everything,
         # a command without --columns does not name it
         ways=Fit.ways if columns != "" else Fit.ways[1:],
     )
-    start = Start(flags, console, rows, is_forced=overwrite)
+    start = Start(flags, console, rows, is_forced=overwrite, arguments=arguments)
     if needs_store == "yes" or (needs_store == "if named" and flags["store"] is not None):
         refuse_no_store(start.settings)
     return start

@@ -6,14 +6,16 @@ import os
 import shlex
 import shutil
 import sys
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from itertools import chain
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from emotion_cli.cli.cells import dumps, for_machines, for_people
-from emotion_cli.cli.layout import Fit, is_numeric, lay_out
+from emotion_cli.cli.layout import Fit, is_numeric, lay_out, wrapped
 from emotion_cli.errors import EmoError, UsageError
 from emotion_cli.suggestions import did_you_mean, unknown
 from emotion_cli.wording import counted
@@ -93,13 +95,14 @@ def write_rows(
     output: Path | None = None,
     *,
     fit: Fit | None = None,
-    formulas: bool = False,
+    formulas: bool | None = False,
     note: Callable[[str], None] = lambda _: None,
 ) -> None:
     """Write rows to stdout or a file; parquet goes to a file or a pipe, not to a terminal.
 
     A table fits the terminal; a file and a pipe get it whole. In csv and tsv a text that a spreadsheet would run gets an
-    apostrophe in front, which `note` hears, unless `formulas` is set.
+    apostrophe in front, unless `formulas` is set (None: the command has no such option). In JSON, NaN and infinity become null.
+    `note` hears of both.
     """
     if format is Format.parquet:
         _write(_parquet(rows), output)
@@ -110,7 +113,9 @@ def write_rows(
         _write("".join(f"{line}\n" for line in lines).encode(), output)
         return
     if format in (Format.csv, Format.tsv) and not formulas:
-        _guard(records, note)
+        _guard(records, note, "; --formulas leaves them as they are" if formulas is False else "")
+    if format in (Format.json, Format.jsonl):
+        _say_not_finite(records, note)
     _write(_TEXTS[format](rows.column_names, records).encode(), output)
 
 
@@ -124,7 +129,7 @@ def room(*, everything: bool = False, ways: Sequence[str] = Fit.ways) -> Fit:
     return Fit(width, cut=is_terminal, everything=everything, ways=ways)
 
 
-def _guard(records: list[list[Any]], note: Callable[[str], None]) -> None:
+def _guard(records: list[list[Any]], note: Callable[[str], None], advice: str) -> None:
     guarded = 0
     for row in records:
         for i, value in enumerate(row):
@@ -132,7 +137,19 @@ def _guard(records: list[list[Any]], note: Callable[[str], None]) -> None:
                 row[i] = f"'{value}"
                 guarded += 1
     if guarded:
-        note(f"an apostrophe was put before {counted(guarded, 'text')} like a formula; --formulas leaves them as they are")
+        note(f"an apostrophe was put before {counted(guarded, 'text')} like a formula{advice}")
+
+
+def _say_not_finite(records: list[list[Any]], note: Callable[[str], None]) -> None:
+    count = sum(map(_n_not_finite, chain.from_iterable(records)))
+    if count:
+        note(f"{counted(count, 'number')} that JSON has no word for (NaN, infinity) became null; csv, tsv and parquet keep them")
+
+
+def _n_not_finite(value: Any) -> int:
+    if isinstance(value, list):
+        return sum(map(_n_not_finite, value))
+    return isinstance(value, float) and not isfinite(value)
 
 
 @dataclass(frozen=True)
@@ -141,7 +158,7 @@ class Rows:
 
     format: Format
     output: Path | None = None
-    formulas: bool = False
+    formulas: bool | None = False
     note: Callable[[str], None] = lambda _: None
     columns: Sequence[str] = ()
     everything: bool = False
@@ -152,19 +169,22 @@ class Rows:
         """Whether people read them, who want several tables with headings; programs want a single one."""
         return self.format in (Format.table, Format.markdown)
 
-    def write(self, rows: "pa.Table") -> None:
-        """Write a table, or those of its columns that were asked for. UsageError for one that it has not."""
+    def write(self, rows: "pa.Table", keys: Collection[str] = ()) -> None:
+        """Write a table, or those of its columns that were asked for. UsageError for one that it has not.
+
+        `keys` are the columns that say which row is which: a table in which they do not fit is no table.
+        """
         if self.columns:
-            rows = rows.select(_places(rows.column_names, self.columns))
-        fit = None if self.output else room(everything=self.everything, ways=self.ways)
+            rows, keys = rows.select(_places(rows.column_names, self.columns)), ()
+        fit = None if self.output else replace(room(everything=self.everything, ways=self.ways), keys=keys)
         write_rows(rows, self.format, self.output, fit=fit, formulas=self.formulas, note=self.note)
 
-    def write_records(self, records: Sequence[dict[str, Any]], columns: Sequence[str] = ()) -> None:
-        """Write dictionaries with the same keys; `columns` names them where there may be no row."""
+    def write_records(self, records: Sequence[dict[str, Any]], columns: Sequence[str] = (), keys: Collection[str] = ()) -> None:
+        """Write dictionaries with the same names; `columns` gives them where there may be no row; `keys` as in `write`."""
         import pyarrow as pa
 
         empty = pa.table({name: pa.array([], pa.string()) for name in columns})
-        self.write(pa.Table.from_pylist(list(records)) if records else empty)
+        self.write(pa.Table.from_pylist(list(records)) if records else empty, keys)
 
     def write_heading(self, text: str) -> None:
         """Print the title of the next table, in formats for people."""
@@ -179,6 +199,17 @@ def _places(names: Sequence[str], asked: Sequence[str]) -> list[int]:
         if name not in names:
             raise unknown("--columns", name, names, hint=f"--columns {','.join(names[:2])}")
     return [names.index(name) for name in asked]
+
+
+def write_sentences(lines: Iterable[str]) -> None:
+    """Write sentences for people, wrapped to the room on stdout."""
+    write_lines(in_room(lines))
+
+
+def in_room(lines: Iterable[str]) -> list[str]:
+    """Lines that are wrapped to the room on stdout."""
+    width = room().width
+    return [part for line in lines for part in (wrapped(line, width) if width else [line])]
 
 
 def write_lines(lines: Iterable[str]) -> None:

@@ -27,7 +27,12 @@ Quick = Annotated[
     typer.Option("--quick", help="A first look: baseline, SmolLM2, 200 draws, no controls, where nothing else is given."),
 ]
 
-Causal = Annotated[bool, typer.Option("--causal", help="Also add directions to the models, which takes minutes to hours.")]
+Causal = Annotated[
+    bool,
+    typer.Option(
+        "--causal", help="Also add directions to the models and carry states between texts, which takes minutes to hours."
+    ),
+]
 
 
 NoControls = Annotated[bool, typer.Option("--no-controls", help="Add no controls to the models.")]
@@ -49,7 +54,7 @@ def run(
         start, no_controls = replace(start, flags={**start.flags, **FIRST_LOOK, **given}), True
     settings, console, store, rows = start.settings, start.console, start.store, start.rows
     from emotion_cli import pipeline
-    from emotion_cli.job import found
+    from emotion_cli.job import highlights
     from emotion_cli.job.variants import refuse_words_against_a_label
 
     refuse_words_against_a_label(settings)
@@ -60,7 +65,9 @@ def run(
         )
     started = time.monotonic()
     stages = pipeline.stages(
-        "audit", "report", without=[name for name, is_asked in (("track", track), ("steer", causal)) if not is_asked]
+        "audit",
+        "report",
+        without=[name for name, is_asked in (("track", track), ("steer", causal), ("patch", causal)) if not is_asked],
     )
     forced = {stage.name for stage in stages} if force else set()
     controls = () if no_controls else settings.controls
@@ -75,10 +82,10 @@ def run(
     for task in outcome.left:
         console.detail(f"{task.stage}: {task.subject} (up to date)")
     if outcome.done and job.with_activations:
-        for sentence in found.sentences(job):
+        for sentence in highlights.sentences(job):
             console.note(sentence)
         report = next((task.writes for task in outcome.of("report").tasks), None)
-        console.note(f"open: {', '.join(map(str, found.to_open(job, report)))}")
+        console.note(f"open: {', '.join(map(str, highlights.to_open(job, report)))}")
     console.note(
         f"{len(outcome.done)} tasks done, {len(outcome.left)} up to date, in {time.monotonic() - started:.1f} s; "
         f"store: {settings.store}{''.join(_elsewhere(outcome, settings))}"
@@ -100,7 +107,7 @@ class _FirstResults:
 
     def __call__(self, task: "Task") -> None:
         """Called with each task that was done."""
-        from emotion_cli.job import found
+        from emotion_cli.job import highlights
 
         models = [extraction for extraction in self._job.with_activations if extraction.subject == task.subject]
         if self._is_said or task.stage != "quality" or not models:
@@ -108,5 +115,5 @@ class _FirstResults:
         self._is_said = True
         (extraction,) = models
         self._console.note(f"first results, {task.subject}:")
-        for line in found.first_results(self._job, extraction.dataset, extraction.model):
+        for line in highlights.first_results(self._job, extraction.dataset, extraction.model):
             self._console.note(f"  {line}")

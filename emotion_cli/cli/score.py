@@ -7,14 +7,16 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from emotion_cli.cli.lens import BEST, Layer, number_of
+from emotion_cli.cli.lens import BEST, Layer, as_option, number_of
 from emotion_cli.cli.options import Start, takes
-from emotion_cli.cli.output import ENDINGS, Format, refuse_there, write_file, write_lines, write_rows
+from emotion_cli.cli.output import ENDINGS, Format, in_room, refuse_there, write_file, write_lines, write_rows
 from emotion_cli.errors import UsageError
+from emotion_cli.settings import as_options
 from emotion_cli.wording import counted
 
 if TYPE_CHECKING:
@@ -86,9 +88,9 @@ def score(
     given = [name for name, value in (("TEXT", text), ("--file", file), ("--on", on)) if value is not None]
     if len(given) != 1:
         problem = f"{' and '.join(given)} exclude each other" if given else "nothing to score"
-        raise UsageError(problem, hint='emo score -m MODEL "Thank you so much!"')
+        raise UsageError(problem, hint=_example(start))
     if text is not None and not text.strip():
-        raise UsageError("TEXT is empty", hint='emo score -m MODEL "Thank you so much!"')
+        raise UsageError("TEXT is empty", hint=_example(start))
     number = number_of(layer)
     chosen = _format(format, output)
     if output is not None:
@@ -108,6 +110,14 @@ def score(
     rulers = {member: ruler(job, scoring, member) for member in sorted({*layers.values()})}
     made = cards(job, scoring, rulers, layers, texts)
     WRITERS[chosen](start, _about(job, scoring), made, output)
+
+
+def _chosen(start: Start) -> str:
+    return as_options(start.settings, ("dataset", "model", "emotion"))
+
+
+def _example(start: Start) -> str:
+    return f'emo score{_chosen(start) or " -m smollm2-135m"} "Thank you so much!"'
 
 
 def _format(format: ScoreFormat | None, output: Path | None) -> ScoreFormat:
@@ -133,10 +143,10 @@ def _named(start: Start, text: str | None, file: str | None) -> list[tuple[str, 
     read = read_texts(path)
     if read.empty:
         shown = ", ".join(map(str, read.empty[:SHOWN_LINES])) + (" ..." if len(read.empty) > SHOWN_LINES else "")
-        whole = '"$(cat)"' if path == STDIN else f'"$(cat {path})"'
+        whole = '"$(cat)"' if path == STDIN else f'"$(cat {quote(path)})"'
         start.console.note(
             f"{counted(len(read.empty), 'line')} without text left out ({shown}); each other line is a text of its own, "
-            f"and a whole file is one as an argument: emo score -m MODEL {whole}"
+            f"and a whole file is one as an argument: emo score{_chosen(start)} {whole}"
         )
     name = "stdin" if path == STDIN else path
     return [(member.text_id, member.text, f"{name}, line {member.line}") for member in read.texts]
@@ -151,7 +161,7 @@ def _on(start: Start, on: str, number: int | None, chosen: ScoreFormat, output: 
     from emotion_cli.job.scoring import chosen_layers, scoring_of
     from emotion_cli.stages.score import figure_folder, flags, rows_by_place
 
-    test = ensure_imported(start.store, on)
+    test = ensure_imported(start.store, on, "--on")
     if test.role != "test":
         raise UsageError(f"--on {on}: it is a training set; only a test set says how scores do on new texts", hint="--on heldout")
     job = pipeline.job_with_model(start.store, start.settings, start.console, forced={"score"} if force else ())
@@ -164,14 +174,15 @@ def _on(start: Start, on: str, number: int | None, chosen: ScoreFormat, output: 
     form, columns = Format(chosen.value), ("emotion", "layer", "reference", "place", "auroc", "ci_low", "ci_high")
     by_place = [{name: row[name] for name in (*columns, "null_low", "null_high", "p_value", "n")} for row in rows]
     if form is not Format.table or output is not None:
-        write_rows(pa.Table.from_pylist(by_place), form, output, note=start.console.note)
+        write_rows(pa.Table.from_pylist(by_place), form, output, formulas=None, note=start.console.note)
     else:
         write_lines(["AUROC by place, emotional and which; in brackets what 97.5 % of permuted labels stay below:"])
         write_rows(pa.Table.from_pylist(_by_place(rows)), form)
         write_lines(["", "share of texts above what 97.5 % of the training texts that calibrate the score have:"])
         write_rows(pa.Table.from_pylist(flags(job, scoring, test, layers)), form)
     drawn = figure_folder(job, scoring, test, layers, chosen=number is not None).folder
-    start.console.note(f"figure: {drawn}; more: emo sql scores_by_place, emo sql scores_by_text_kind")
+    filters = as_options(start.settings, ("dataset", "model", "emotion")) + as_option(number)
+    start.console.note(f"figure: {drawn}; more: emo sql scores_by_place{filters}, emo sql scores_by_text_kind{filters}")
 
 
 def _by_place(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
@@ -209,7 +220,7 @@ def _write_table(start: Start, about: "About", made: "Iterable[Card]", output: P
             shown = _coloured(card, score, about.column) if in_colour else marked(card, score, about.column)
             lines += [heading(score, width), *shown.split("\n"), ""]
         sink.write(lines)
-    sink.write(legend(about, in_colour=in_colour))
+    sink.write(legend(about, in_colour=in_colour) if output else in_room(legend(about, in_colour=in_colour)))
     sink.close()
 
 
@@ -289,7 +300,7 @@ def _write_csv(start: Start, about: "About", made: "Iterable[Card]", output: Pat
     import pyarrow as pa
 
     rows = [row for card in made for row in text_rows(card, about.column)]
-    write_rows(pa.Table.from_pylist(rows), Format.csv, output, note=start.console.note)
+    write_rows(pa.Table.from_pylist(rows), Format.csv, output, formulas=None, note=start.console.note)
 
 
 def _write(text: str, output: Path | None) -> None:

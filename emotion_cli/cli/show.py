@@ -2,12 +2,11 @@
 
 import shutil
 import sys
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 from operator import itemgetter
 from shlex import quote
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -17,7 +16,7 @@ from emotion_cli.cli.options import ROWS, Start, takes
 from emotion_cli.cli.output import Format, write_lines
 from emotion_cli.cli.spark import BLOCKS, SIGNS, sparkline
 from emotion_cli.errors import MissingError
-from emotion_cli.settings import Settings
+from emotion_cli.settings import Settings, as_options
 from emotion_cli.suggestions import unknown
 
 if TYPE_CHECKING:
@@ -113,19 +112,28 @@ CHANCE, BEST = 0.5, 1.0
 
 MODEL_AND_SET = itemgetter("model", "dataset")
 FOLDS = "training folds"
+NUMBERS = "  AUROC  words  chance"
+"""The heads of the numbers, each as wide as its numbers."""
+
+LONGEST_VERDICT = "not above chance"
+
 NARROW = 72
 """In a narrower terminal, curve and verdict stand below the numbers."""
 
-Model = Annotated[
-    list[str] | None,
-    typer.Argument(
-        help="Models to show; every model in the store if none is given.", show_default=False, autocompletion=SUGGESTIONS["model"]
+
+@takes(
+    *("dataset", "model", "emotion", "pooling", "method", "reference", "store"),
+    *ROWS,
+    "quiet",
+    needs_store="yes",
+    model=typer.Argument(
+        None,
+        help="Models to show; all in the store if none is given.",
+        show_default=False,
+        autocompletion=SUGGESTIONS["model"],
     ),
-]
-
-
-@takes("dataset", "emotion", "pooling", "method", "reference", "store", *ROWS, "quiet", needs_store="yes")
-def show(start: Start, model: Model = None) -> None:
+)
+def show(start: Start) -> None:
     """Show what was found in a model: per emotion the best layer, and AUROC there beside words and chance.
 
     The layer is the one that separates the emotion best in training. Test sets took no part in choosing it. Without -d, the
@@ -133,8 +141,7 @@ def show(start: Start, model: Model = None) -> None:
     """
     from warehouse.catalog import Catalog
 
-    settings = replace(start.settings, model=tuple(model or ()))
-    rows = _asked(start, settings, Catalog(start.store))
+    rows = _asked(start, start.settings, Catalog(start.store))
     if start.rows.format is not Format.table or start.rows.output or start.rows.columns:
         import pyarrow as pa
 
@@ -142,7 +149,8 @@ def show(start: Start, model: Model = None) -> None:
         return
     for i, (_, of_model) in enumerate(groupby(rows, key=MODEL_AND_SET)):
         write_lines([*([""] if i else []), *screen_of(list(of_model), _width(), BLOCKS if _has_blocks() else SIGNS)])
-    for line in _legend(rows):
+    filters = as_options(start.settings, ("dataset", "model", "emotion"))
+    for line in _legend(rows, _width(), filters):
         start.console.note(line)
 
 
@@ -154,7 +162,9 @@ def _asked(start: Start, settings: Settings, catalog: "Catalog") -> list[dict[st
     names = names_of(start.store, settings)
     rows = [row for row in catalog.rows(FOUND).to_pylist() if not names or row["model"] in names]
     if not rows:
-        raise MissingError("no direction was measured yet", hint=f"emo vectors --best{''.join(f' -m {quote(n)}' for n in names)}")
+        raise MissingError(
+            "no direction was measured yet", hint=f"emo vectors --best{as_options(settings, ('dataset', 'model'))}"
+        )
     known = sorted({row["dataset"] for row in rows})
     for dataset in settings.dataset:
         if dataset not in known:
@@ -194,11 +204,9 @@ def _of_variant(settings: Settings, rows: list[dict[str, Any]]) -> list[dict[str
 
 def screen_of(rows: Sequence[Mapping[str, Any]], width: int, blocks: str) -> list[str]:
     """The lines of one model and dataset."""
-    made = "{method}, reference {reference}, {pooling}".format(**rows[0])
-    left = max(len(row["test_set"] or FOLDS) for row in rows)
-    head = f"{'':{left + 2}}  AUROC  words  chance"
-    is_narrow = width < NARROW
-    room = width - 4 if is_narrow else width - len(f"{head}    not above chance")
+    made = "{method}, reference {reference}, pooling {pooling}".format(**rows[0])
+    left, is_narrow, room = _columns(rows, width)
+    head = f"{'':{left + 2}}{NUMBERS}"
     padded = _curve_width(rows, room)
     lines = [*wrapped(f"{rows[0]['model']}, directions of {rows[0]['dataset']} ({made})", width), ""]
     lines.append(head if is_narrow else f"{head}  {'over layers':{padded}}  verdict")
@@ -213,18 +221,29 @@ def screen_of(rows: Sequence[Mapping[str, Any]], width: int, blocks: str) -> lis
     return lines
 
 
-def _curve_width(rows: Iterable[Mapping[str, Any]], room: int) -> int:
-    longest = max((len(row["auroc_by_layer"] or ()) for row in rows), default=0)
-    return max(min(longest, room), len("over layers"))
+def _columns(rows: Sequence[Mapping[str, Any]], width: int) -> tuple[int, bool, int]:
+    """The width of the names of test sets, whether curves stand below the numbers, and the width that curves have."""
+    left, is_narrow = max(len(row["test_set"] or FOLDS) for row in rows), width < NARROW
+    return left, is_narrow, width - 4 if is_narrow else width - left - 2 - len(f"{NUMBERS}    {LONGEST_VERDICT}")
 
 
-def _legend(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+def _curve_width(rows: Sequence[Mapping[str, Any]], room: int) -> int:
+    return max(min(_longest(rows), room), len("over layers"))
+
+
+def _longest(rows: Sequence[Mapping[str, Any]]) -> int:
+    return max((len(row["auroc_by_layer"] or ()) for row in rows), default=0)
+
+
+def _legend(rows: Sequence[Mapping[str, Any]], width: int, filters: str) -> list[str]:
     firsts = {row["first_layer"] for row in rows} - {None}
     lasts = {row["last_layer"] for row in rows} - {None}
     span = f"layers {min(firsts)} to {max(lasts)}, " if len(firsts) == len(lasts) == 1 else "all layers, "
+    at_once = -(-_longest(rows) // _columns(rows, width)[2])
+    merged = f"a sign is the best of up to {at_once} layers; " if at_once > 1 else ""
     return [
-        f"over layers: {span}from AUROC 0.5 (lowest) to 1 (highest); words: the best of three controls that know words only",
-        "above chance: not shown to be more than words; see: emo report, emo sql more_than_words_by_layer",
+        f"over layers: {span}{merged}from AUROC 0.5 (lowest) to 1 (highest); words: the best of three controls of words alone",
+        f"above chance: not shown to be more than words; see: emo report, emo sql more_than_words_by_layer{filters}",
     ]
 
 

@@ -7,7 +7,8 @@ import typer
 
 from emotion_cli.cli.options import MODEL_TO_RUN, DryRun, Force, Start, takes
 from emotion_cli.errors import UsageError
-from emotion_cli.job.steering import ALPHAS, BEST, CONTROLS, NORM, TOKENS, VECTOR, Steering, Writing
+from emotion_cli.job.steering import ALPHAS, BEST, CONTROLS_A_TEST, NORM, TOKENS, VECTOR, Steering, Writing
+from emotion_cli.settings import as_options
 from emotion_cli.suggestions import unknown
 from emotion_cli.wording import counted
 
@@ -20,6 +21,9 @@ OPTIONS = (
 DEFAULT_ALPHAS = ",".join(f"{value:g}" for value in ALPHAS)
 
 POSITIONS = ("all", "prompt", "last", "continuation")
+
+LEAST_CONTROLS = 39
+"""Of so many permuted directions, one alone lies beyond the 97.5 % quantile."""
 
 OF_A_PREFIX = ("prompt", "last")
 """Positions that are in what stands before a text."""
@@ -68,7 +72,13 @@ Positions = Annotated[
 ]
 Prefix = Annotated[str | None, typer.Option("--prefix", metavar="TEXT|FILE", help="What stands before each text.")]
 Controls = Annotated[
-    int, typer.Option("--controls", min=39, help=f"Directions of permuted labels that are added, too. Default: {CONTROLS}.")
+    int | None,
+    typer.Option(
+        "--controls",
+        min=LEAST_CONTROLS,
+        metavar="N",
+        help=f"Directions of permuted labels that are added, too. Default: {CONTROLS_A_TEST} for each effect that is tested.",
+    ),
 ]
 Write = Annotated[
     int | None,
@@ -91,7 +101,7 @@ def steer(
     unit: Unit = NORM,
     positions: Positions = POSITIONS[0],
     prefix: Prefix = None,
-    controls: Controls = CONTROLS,
+    controls: Controls = None,
     screen: Screen = False,
     write: Write = None,
     tokens: Tokens = TOKENS,
@@ -104,6 +114,7 @@ def steer(
 
     from emotion_cli import pipeline
     from warehouse.catalog import Catalog
+    from warehouse.library import queries
 
     settings, console, store, rows = start.settings, start.console, start.store, start.rows
     chosen = Steering(
@@ -119,6 +130,7 @@ def steer(
     datasets = settings.dataset or ("extended",)
     tests = tuple(on or ("heldout",)) if writing is None else ()
     pipeline.refuse_other_roles(store, datasets, tests)
+    filters = as_options(settings, ("dataset", "model"))
     settings = replace(settings, dataset=(*datasets, *tests))
     job = pipeline.job_with_models(store, settings, console, forced={"steer"} if force else (), write=not dry_run)
     stages = pipeline.steering(chosen) if writing is None else pipeline.writing(chosen, writing)
@@ -129,8 +141,8 @@ def steer(
     catalog, ids = Catalog(store), [task.writes.name.partition("=")[2] for task in outcome.tasks]
     shown = "predictions" if screen else "verdicts" if writing is None else "texts"
     query, columns, see = SHOWN[shown]
-    rows.write(catalog.select(query, columns, run_id=ids))
-    console.note(f"{counted(len(outcome.done), 'run')} done, {len(outcome.left)} up to date; see: emo sql {see}")
+    rows.write(catalog.select(query, columns, run_id=ids), queries()[query].grain)
+    console.note(f"{counted(len(outcome.done), 'run')} done, {len(outcome.left)} up to date; see: emo sql {see}{filters}")
 
 
 def _writing(n: int | None, tokens: int, temperature: float | None, chosen: Steering, on: list[str] | None) -> Writing | None:

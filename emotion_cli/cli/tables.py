@@ -28,6 +28,9 @@ order by column_index
 """
 
 
+MEANT = ("column", "value", "about")
+"""What a reader asks for, which no narrow terminal leaves out."""
+
 Name = Annotated[
     str | None,
     typer.Argument(help="A table or view, to see its columns.", show_default=False, autocompletion=SUGGESTIONS["table"]),
@@ -50,10 +53,10 @@ def tables(start: Start, name: Name = None) -> None:
     if not columns.num_rows:
         raise unknown("table or view", name, [*TABLES, *queries()], hint="emo tables")
     if name not in TABLES:
-        start.rows.write(columns)
+        start.rows.write(columns, MEANT)
         return
     table = TABLES[name]
-    start.rows.write_records([_described(table, row) for row in columns.to_pylist()])
+    start.rows.write_records([_described(table, row) for row in columns.to_pylist()], keys=MEANT)
     if start.rows.for_people and not (start.rows.columns or start.rows.output):
         _write_joins_and_values(start, table)
 
@@ -89,4 +92,4 @@ def _write_joins_and_values(start: Start, table: "Table") -> None:
         if records:
             write_lines([""])
             start.rows.write_heading(title)
-            start.rows.write_records(records)
+            start.rows.write_records(records, keys=MEANT)

@@ -1,6 +1,7 @@
 """`emo track`: the record in MLflow."""
 
 from emotion_cli.cli.options import VECTORS, Force, Start, takes
+from emotion_cli.settings import as_options
 
 
 @takes(*VECTORS, "seed", "draws", "phase", "task", needs_store="yes")
@@ -10,4 +11,4 @@ def track(start: Start, force: Force = False) -> None:
 
     job = pipeline.job_in_store(start.store, start.settings, start.console, forced={"track"} if force else ())
     for _ in pipeline.run(job, pipeline.stages("vectors", "track")).of("track").left:
-        start.console.note("track: up to date; see: emo report")
+        start.console.note(f"track: up to date; see: emo report{as_options(start.settings, ('dataset', 'model'))}")

@@ -7,6 +7,7 @@ import typer
 from emotion_cli.cli.filters import rows_of_vectors
 from emotion_cli.cli.options import REDO, ROWS, VECTORS, Start, takes
 from emotion_cli.errors import UsageError
+from emotion_cli.settings import as_options
 
 BEST = "best_layers_by_emotion"
 COLUMNS = (
@@ -49,17 +50,18 @@ def vectors(start: Start, best: Best = False) -> None:
     from emotion_cli import pipeline
 
     job = pipeline.job_in_store(store, settings, console, forced={"vectors", "quality"} if start.is_forced else ())
+    filters = as_options(settings, ("dataset", "model", "emotion"))
     outcome = pipeline.run(job, pipeline.stages("vectors", "quality" if best else "vectors"))
     if best:
         from emotion_cli.measures.directions import METHODS
         from warehouse.catalog import Catalog
+        from warehouse.library import queries
 
         found = rows_of_vectors(Catalog(store), BEST, COLUMNS, settings, job.listed)
         if not found.num_rows and METHODS[settings.method].classifies:
-            console.note(
-                f"{settings.method} has no null, so no layer is called the best; see: emo sql direction_quality_by_method"
-            )
+            where = f"emo sql direction_quality_by_method{filters}"
+            console.note(f"{settings.method} has no null, so no layer is called the best; see: {where}")
             return
-        rows.write(found)
+        rows.write(found, queries()[BEST].grain)
     made = outcome.of("vectors")
-    console.note(f"{len(made.done)} done, {len(made.left)} up to date; see: emo sql vector_norms_by_layer")
+    console.note(f"{len(made.done)} done, {len(made.left)} up to date; see: emo sql vector_norms_by_layer{filters}")

@@ -22,8 +22,8 @@ def known_datasets(store: Store) -> list[str]:
     return [*shipped_sets(), *sorted(stored - set(shipped_sets()))]
 
 
-def newest_version(store: Store, dataset: str) -> Version:
-    """The newest version of a dataset in the store, else the shipped set; UsageError when neither is there."""
+def newest_version(store: Store, dataset: str, option: str = "--dataset") -> Version:
+    """The newest version of a dataset in the store, else the shipped set; UsageError, of the option, when neither is there."""
     partitions = store.partitions("prompts", dataset=dataset)
     if partitions:
         newest = max(partitions, key=_committed_at)
@@ -31,12 +31,12 @@ def newest_version(store: Store, dataset: str) -> Version:
     if dataset in shipped_sets():
         prompt_set = shipped_prompt_set(dataset)
         return Version(dataset, prompt_set.role, prompt_set.sha256)
-    raise unknown("--dataset", dataset, known_datasets(store), hint=f"emo datasets import FILE.jsonl --dataset {dataset}")
+    raise unknown(option, dataset, known_datasets(store), hint=f"emo datasets import FILE.jsonl --dataset {dataset}")
 
 
-def ensure_imported(store: Store, dataset: str) -> Version:
+def ensure_imported(store: Store, dataset: str, option: str = "--dataset") -> Version:
     """The newest version, with a shipped set written to the store on its first use."""
-    version = newest_version(store, dataset)
+    version = newest_version(store, dataset, option)
     partition = store.partition("prompts", dataset=dataset, prompts_sha256=version.prompts_sha256)
     if partition.manifest() is None:
         prompt_set = shipped_prompt_set(dataset)

@@ -12,7 +12,7 @@ from emotion_cli.measures.directions import METHODS
 from emotion_cli.measures.labels import OTHERS, emotions_of
 from emotion_cli.models.sources.embedded import EMBEDDED
 from emotion_cli.prompts.shipped import shipped_prompt_set, shipped_sets
-from emotion_cli.settings import Settings, layer_numbers
+from emotion_cli.settings import Settings, as_options, layer_numbers
 from emotion_cli.suggestions import unknown
 from warehouse.errors import StoreError
 from warehouse.schema import TABLES
@@ -47,7 +47,7 @@ def refuse_unknown_names(store: Store, settings: Settings) -> None:
     for given in settings.model:
         asked = asked_model(store, settings.cache, given)
         if asked.hashes is None and given not in models:
-            raise unknown(_source(settings, "model"), given, models, hint=f"emo extract -m {shlex.quote(given)}")
+            raise unknown(_source(settings, "model"), given, models, hint=f"emo extract{_sets_and_models(settings)}")
 
 
 def refuse_not_made(store: Store, settings: Settings) -> None:
@@ -56,12 +56,12 @@ def refuse_not_made(store: Store, settings: Settings) -> None:
     for name in settings.dataset:
         if name not in datasets:
             raise MissingError(
-                f"{_source(settings, 'dataset')}: {name} has no data in this store", hint=f"emo run -d {shlex.quote(name)}"
+                f"{_source(settings, 'dataset')}: {name} has no data in this store", hint=f"emo run{_sets_and_models(settings)}"
             )
     for given in settings.model:
         if not set(asked_model(store, settings.cache, given).names) & set(models):
             raise MissingError(
-                f"{_source(settings, 'model')}: {given} has no data in this store", hint=f"emo run -m {shlex.quote(given)}"
+                f"{_source(settings, 'model')}: {given} has no data in this store", hint=f"emo run{_sets_and_models(settings)}"
             )
 
 
@@ -78,7 +78,8 @@ def refuse_unknown_filters(store: Store, settings: Settings) -> None:
         for label in settings.emotion:
             if label in shipped:
                 raise MissingError(
-                    f"{_source(settings, 'emotion')}: no prompt labelled {label!r} is in this store", hint="emo run"
+                    f"{_source(settings, 'emotion')}: no prompt labelled {label!r} is in this store",
+                    hint=f"emo run{_sets_and_models(settings)}",
                 )
             if label not in stored:
                 raise unknown(_source(settings, "emotion"), label, stored or shipped, hint="emo datasets list")
@@ -115,17 +116,29 @@ def refuse_unknown_settings(store: Store, settings: Settings, extractions: Seque
             raise unknown(option, label, shown, hint="emo datasets list")
 
 
-def refuse_unknown_layers(store: Store, settings: Settings, extractions: Iterable[Extraction]) -> None:
-    """UsageError for a layer beyond a model's last one; MissingError for one of which no activations were kept."""
+def refuse_layers_beyond(store: Store, settings: Settings, extractions: Iterable[Extraction]) -> None:
+    """UsageError for a layer beyond the last one of a model whose depth the store knows."""
     option = _source(settings, "layer")
     for extraction in extractions:
-        n_layers, stored = depth(store, extraction), layers_of(store, extraction)
+        n_layers = depth(store, extraction)
+        if n_layers is None:
+            continue
         for layer in layer_numbers(settings.layer, n_layers):
-            if n_layers is not None and layer > n_layers:
+            if layer > n_layers:
                 raise UsageError(
                     f"{option}: {layer} is not a layer of {extraction.model}, 0 to {n_layers}",
                     hint=f"--layer 0-{n_layers}",
+                    instead=(str(layer), f"0-{n_layers}"),
                 )
+
+
+def refuse_unknown_layers(store: Store, settings: Settings, extractions: Sequence[Extraction]) -> None:
+    """UsageError for a layer beyond a model's last one; MissingError for one of which no activations were kept."""
+    refuse_layers_beyond(store, settings, extractions)
+    option = _source(settings, "layer")
+    for extraction in extractions:
+        stored = layers_of(store, extraction)
+        for layer in layer_numbers(settings.layer, depth(store, extraction)):
             if stored and layer not in stored and extraction.has_activations:
                 raise MissingError(
                     f"{option}: layer {layer} of {extraction.subject} is not in the store",
@@ -228,9 +241,16 @@ def _refuse_layers_of_none(store: Store, settings: Settings) -> None:
             raise UsageError(
                 f"{option}: {layer} is not a layer of {', '.join(models) or 'these models'}, 0 to {deepest}",
                 hint=f"--layer 0-{deepest}",
+                instead=(str(layer), f"0-{deepest}"),
             )
         if layer not in stored:
-            raise MissingError(f"{option}: layer {layer} is not in the store", hint=f"emo extract --layer {layer}")
+            raise MissingError(
+                f"{option}: layer {layer} is not in the store", hint=f"emo extract{_sets_and_models(settings)} --layer {layer}"
+            )
+
+
+def _sets_and_models(settings: Settings) -> str:
+    return as_options(settings, ("dataset", "model"))
 
 
 def _source(settings: Settings, name: str) -> str:

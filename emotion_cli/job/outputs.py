@@ -12,10 +12,13 @@ from emotion_cli.job.controls import controls_of
 from emotion_cli.job.extractions import Extraction, extractions_of_test_sets
 from emotion_cli.job.job import FIGURES_OF, Job, fingerprint
 from emotion_cli.job.known import with_emotions
+from emotion_cli.job.patching import SUFFIX
 from emotion_cli.job.selection import Parts, named, of_figures, of_report, variant_name
+from emotion_cli.job.steering import ADD
 from emotion_cli.job.variants import Variant, part_shown, shown_variant, shown_variant_of, variants_of
 from emotion_cli.reporting.figures import CAPTIONS, described
 from emotion_cli.reporting.report import Picture
+from emotion_cli.reporting.report.sections.effects import USUAL
 from warehouse.artifacts import Artifacts
 from warehouse.catalog import Catalog
 from warehouse.library import queries
@@ -31,6 +34,12 @@ CROSS_MODEL = "cross_model"
 
 DATASET_SHIFT = "dataset_shift"
 
+STEERED = "steered"
+"""Folder, with the name of a test set behind it, of the figures of a run that changed a model."""
+
+PATCHED = "patched"
+"""Folder, with the name of a test set behind it, of the figure of states that were carried between its texts."""
+
 WORDS = "more_than_words"
 """Folder of the figure of all directions of a job, beside what knows words only."""
 
@@ -39,7 +48,7 @@ class Figures(NamedTuple):
     """The figures of one folder, drawn or not: their subject, variant, place and inputs."""
 
     kind: str
-    """`model`, `cross_model`, `dataset_shift` or `more_than_words`: which figures they are."""
+    """`model`, `cross_model`, `dataset_shift`, `steered`, `patched` or `more_than_words`: which figures they are."""
     subject: str
     variant: Variant
     selected: Parts
@@ -80,6 +89,7 @@ def planned(job: Job) -> list[Figures]:
     by_dataset = [list(members) for _, members in groupby(extractions, key=lambda extraction: extraction.dataset)]
     return [
         *(_of_model(job, extraction) for extraction in extractions),
+        *(folder for extraction in extractions for folder in (*_of_runs(job, extraction), *_of_carried(job, extraction))),
         *(_across(job, members) for members in by_dataset if len(members) > 1),
         *(_of_shift(job, pair) for pair in dataset_pairs(job) if pair.a in extractions and pair.b in extractions),
         *_beside_words(job, [extraction for extraction in extractions if extraction.has_activations]),
@@ -104,6 +114,63 @@ def _of_model(job: Job, extraction: Extraction) -> Figures:
         {f"{table} of {extraction.extraction_id}": extraction.partition(job.store, table) for table in shown},
         job.store.root,
     )
+
+
+def _of_runs(job: Job, extraction: Extraction) -> list[Figures]:
+    """Of each run that changed the model and read a test set, in the order of these sets."""
+    if not extraction.has_activations:
+        return []
+    keys = {"dataset": extraction.dataset, "model": extraction.model}
+    found = []
+    for statistics in job.store.partitions("steering_statistics", **keys):
+        described = job.store.partition("steering_runs", **statistics.keys)
+        for row in described.read(["extraction_id", "test_dataset", "operation", *USUAL]).to_pylist():
+            if row["extraction_id"] == extraction.extraction_id and row["operation"] == ADD:
+                found.append(
+                    (row["test_dataset"], all(row[name] == usual for name, usual in USUAL.items()), described, statistics)
+                )
+    return [
+        Figures(
+            STEERED,
+            f"{extraction.subject}, on {test_dataset}",
+            shown_variant(job, [extraction]),
+            of_figures(job, [extraction]),
+            (*keys.values(), f"{STEERED}_{quote(test_dataset)}" + ("" if is_usual else f"_{statistics.keys['run_id']}")),
+            [extraction],
+            {"steering_runs": described, "steering_statistics": statistics},
+            job.store.root,
+        )
+        for test_dataset, is_usual, described, statistics in sorted(
+            found, key=lambda run: (run[0], not run[1], run[2].keys["run_id"])
+        )
+    ]
+
+
+def _of_carried(job: Job, extraction: Extraction) -> list[Figures]:
+    """Of states that were carried between texts of a test set, for each suffix; all sites are in one figure."""
+    if not extraction.has_activations:
+        return []
+    keys = {"dataset": extraction.dataset, "model": extraction.model}
+    by_texts: dict[tuple[str, str], dict[str, Partition]] = {}
+    for statistics in job.store.partitions("patching_statistics", **keys):
+        about = statistics.read(["extraction_id", "test_set", "suffix"]).to_pylist()
+        for extraction_id, test_set, suffix in sorted({tuple(row.values()) for row in about}):
+            if extraction_id == extraction.extraction_id:
+                name = f"patching_statistics of {statistics.keys['run_id']}"
+                by_texts.setdefault((test_set, suffix), {})[name] = statistics
+    return [
+        Figures(
+            PATCHED,
+            f"{extraction.subject}, carried on {test_set}",
+            shown_variant(job, [extraction]),
+            of_figures(job, [extraction]),
+            (*keys.values(), f"{PATCHED}_{quote(test_set)}" + ("" if suffix == SUFFIX else f"_{quote(suffix.strip())}")),
+            [extraction],
+            reads,
+            job.store.root,
+        )
+        for (test_set, suffix), reads in sorted(by_texts.items())
+    ]
 
 
 def _across(job: Job, extractions: Sequence[Extraction]) -> Figures:
@@ -194,6 +261,11 @@ def _partitions_of(job: Job, table: Table) -> list[Partition]:
             return [extraction.partition(store, table.name) for extraction in dict.fromkeys([*extractions, *beside])]
         case About.pair | About.group | About.run:
             known = {extraction.extraction_id for extraction in extractions}
+            if table.about is About.run:
+                # directions of an untrained copy are tried beside those of its model
+                known |= {
+                    control.extraction_id for extraction in extractions for control in controls_of(store, extraction).values()
+                }
             stored = [(partition, partition.extractions()) for partition in store.partitions(table.name)]
             return [partition for partition, ids in stored if ids and known.issuperset(ids)]
 
@@ -251,7 +323,9 @@ def rows(job: Job, variant: Variant, names: Sequence[str]) -> dict[str, Rows]:
         columns = {*catalog.rows(f'select * from "{name}" limit 0').column_names}
         # prompts are counted in full, whatever emotions are shown, and those of test sets, too
         wanted = of_prompts if name.startswith("prompt") else filtered_by
-        filters = {column: values for column, values in wanted.items() if column in columns}
+        # what was run to change a model is shown with all its references
+        left_out = {"reference"} if {TABLES[table].about for table in tables([name])} == {About.run} else set()
+        filters = {column: values for column, values in wanted.items() if column in columns - left_out}
         selected[name] = sorted(catalog.dicts(name, **filters), key=position)
     return selected
 

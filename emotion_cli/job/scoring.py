@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from shlex import quote
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -19,6 +20,7 @@ from emotion_cli.measures.labels import OTHERS, Labels
 from emotion_cli.measures.scoring.crossfit import folds_of, out_of_fold, with_folds
 from emotion_cli.measures.scoring.scale import Scale, is_sink
 from emotion_cli.prompts.words import last_word
+from emotion_cli.settings import as_options
 from warehouse.store import Partition, Store, content_hash
 
 if TYPE_CHECKING:
@@ -81,7 +83,7 @@ def scoring_of(job: Job) -> Scoring:
     if WORD in poolings:
         raise UsageError("--pooling word: which words are an emotion's is known in labelled prompts only", hint="--pooling last")
     if poolings[0] not in stored:
-        hint = f"emo extract -d {extraction.dataset} -m {extraction.model} --pooling {poolings[0]}"
+        hint = f"emo extract -d {quote(extraction.dataset)} -m {quote(extraction.model)} --pooling {poolings[0]}"
         raise MissingError(f"{extraction.subject}: no activations with pooling {poolings[0]}", hint=hint)
     neutral = settings.reference if "reference" in settings.sources and settings.reference != OTHERS else settings.neutral
     labels = {*extraction.prompts(job.store).read(["emotion"])["emotion"].to_pylist()}
@@ -111,7 +113,8 @@ def chosen_layers(job: Job, scoring: Scoring, layer: int | None) -> dict[str, in
     best = {row["emotion"]: row["layer"] for row in rows if row["control"] is None}
     lacking = [emotion for emotion in emotions if emotion not in best]
     if lacking:
-        options = f"-d {extraction.dataset} -m {extraction.model} --pooling {scoring.pooling} --reference {reference}"
+        options = f"-d {quote(extraction.dataset)} -m {quote(extraction.model)} --pooling {scoring.pooling}"
+        options += f" --reference {quote(reference)}{as_options(settings, ('neutral', 'extraction'))}"
         raise MissingError(
             f"{extraction.subject}: which layer is best in training is not measured yet for {', '.join(lacking)} "
             f"(reference {reference})",
@@ -238,6 +241,11 @@ def token_texts(
         loaded, tokens.ids, directions, strategy=strategy, batch_tokens=reader.batch_tokens, progress=progress
     )
     characters = characters_of(loaded, texts, tokens.ids, chat_template=job.settings.chat_template)
+    if any(spans[0] for spans in characters):
+        job.listener.note(
+            f"{scoring.extraction.model}: no BOS token stands first, so the first token of each text has no number: "
+            "the state at position 0 hardly depends on the text"
+        )
     return [
         TokenText(
             name, text, spans[1:], {layer: Projected(*(part[1:] for part in at_layer)) for layer, at_layer in layers.items()}

@@ -106,7 +106,7 @@ def refuse_other_weights(store: Store, extraction: Extraction, source: "ModelSou
     if any(row[name] not in (None, value) for name, value in zip(row, source.hashes, strict=True)):
         raise UsageError(
             f"{source.given}: weights or tokenizer are not those that made the directions of {extraction.subject}",
-            hint=f"emo extract -d {extraction.dataset} -m {source.given}",
+            hint=f"emo extract -d {quote(extraction.dataset)} -m {quote(source.given)}",
         )
 
 

@@ -14,6 +14,7 @@ from emotion_cli.job.job import Job, fingerprint
 from emotion_cli.job.layers import averaged_layers, inner_products, prepare, read_layer
 from emotion_cli.job.membership import membership_of
 from emotion_cli.job.parts import Parts
+from emotion_cli.job.patching import PatchingRun
 from emotion_cli.job.statistics import MEASURES_VERSION, sampling_of
 from emotion_cli.job.steering import VECTOR, Run, WritingRun, variants_steered
 from emotion_cli.job.variants import Variant, checked_labels
@@ -26,11 +27,11 @@ from warehouse.store import Partition, table_of
 if TYPE_CHECKING:
     from emotion_cli.models.intervening import Engine
 
-CAUSAL_VERSION = 1
+CAUSAL_VERSION = 2
 """Raised when the same inputs give other numbers: those that older versions stored are made again."""
 
 
-SomeRun = TypeVar("SomeRun", Run, WritingRun)
+SomeRun = TypeVar("SomeRun", Run, WritingRun, PatchingRun)
 
 
 class Steered(Generic[SomeRun]):

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from shlex import quote
 from typing import NamedTuple
 
 from emotion_cli.errors import MissingError, UsageError
@@ -15,8 +16,11 @@ from warehouse.store import Partition, Store, content_hash
 ALPHAS = (0.05, 0.1, 0.2, 0.4)
 """Multiples of the mean length of a layer's states; above 0.4 the model rarely writes sentences."""
 
-CONTROLS = 100
-"""Directions of permuted labels that are run, for each emotion or, against `others`, for all."""
+CONTROLS_A_TEST = 20
+"""Directions of permuted labels for each test: with so many, an effect that stands alone among the tests can have q < 0.05.
+
+With n directions no p is below 1 / (n + 1), and the q of the only small p among m tests is m times that.
+"""
 
 METHOD = "mean_difference"
 """The method whose directions are in the unit of activations, so that they can be added to them."""
@@ -42,7 +46,8 @@ class Steering:
     positions: str = "all"
     prefix: str | None = None
     operation: str = ADD
-    controls: int = CONTROLS
+    controls: int | None = None
+    """Directions of permuted labels that are added; None: as many as an effect that stands alone needs."""
     finite: bool = True
     """Whether anything is added to states; without it effects are known to first order only."""
 
@@ -154,7 +159,7 @@ def _with_directions(job: Job) -> list[Extraction]:
     chosen = job.with_activations if job.sources else []
     for extraction in chosen:
         if depth(job.store, extraction) is None:
-            hint = f"emo extract -d {extraction.dataset} -m {extraction.model}"
+            hint = f"emo extract -d {quote(extraction.dataset)} -m {quote(extraction.model)}"
             raise MissingError(f"{extraction.subject}: its activations are not in the store", hint=hint)
     return list(chosen)
 

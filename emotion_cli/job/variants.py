@@ -13,6 +13,7 @@ from emotion_cli.measures.labels import OTHERS, Labels, emotions_of
 from emotion_cli.models.sources.controls import WITHOUT_PASSES, kind_of
 from emotion_cli.settings import Settings
 from emotion_cli.suggestions import unknown
+from warehouse.schema import About
 from warehouse.store import Partition, Store
 
 
@@ -30,8 +31,12 @@ class Variant(NamedTuple):
 
 
 def part_shown(partition: Partition, variant: Variant) -> str:
-    """The part of a partition that is about a variant; empty for the whole where a table knows no variants."""
-    return variant.part if {*Variant._fields} <= {*partition.table.column_names} else ""
+    """The part of a partition that is about a variant; empty for the whole where a table knows no variants.
+
+    What was run to change a model is shown with all its references.
+    """
+    is_by_variant = {*Variant._fields} <= {*partition.table.column_names} and partition.table.about is not About.run
+    return variant.part if is_by_variant else ""
 
 
 def variant_of(part: str) -> Variant:

@@ -44,7 +44,7 @@ class Parts(NamedTuple):
     error: float
 
 
-class _Block(NamedTuple):
+class Block(NamedTuple):
     """The modules that write: the attention's and the MLP's; the projection of the heads; whether a norm is behind it."""
 
     attention: "nn.Module"
@@ -64,9 +64,9 @@ def parts_along(
 
     if layer < 1:
         raise UsageError(f"--layer {layer}: no block has written there yet", hint="--layer 1")
-    n_heads = _n_heads(loaded)
+    n_heads = n_heads_of(loaded)
     # two tokens at least: of one alone, attention is not seen to mix
-    blocks = _writers(loaded, max(ids, key=len), layer)
+    blocks = writers_of(loaded, max(ids, key=len), layer)
     along = torch.from_numpy(directions.astype(np.float32)).to(loaded.device)
     named = [
         Part(EMBEDDING),
@@ -106,7 +106,7 @@ def _keep(states: "dict[int, Tensor]", layer: int, hidden: "Tensor") -> None:
     states[layer] = hidden.float().clone()
 
 
-def _of_block(block: _Block, calls: "dict[int, _Call]", chosen: list[int], along: "Tensor", n_heads: int) -> "list[Tensor]":
+def _of_block(block: Block, calls: "dict[int, _Call]", chosen: list[int], along: "Tensor", n_heads: int) -> "list[Tensor]":
     """The writes [position, direction] of each head, the bias and the MLP."""
     projected, attention, mlp = (calls[id(module)] for module in (block.projection, block.attention, block.mlp))
     weight, bias = _linear(block.projection)
@@ -143,7 +143,8 @@ def _is_transposed(module: Any) -> bool:
     return isinstance(module, Conv1D)
 
 
-def _n_heads(loaded: "LoadedModel") -> int:
+def n_heads_of(loaded: "LoadedModel") -> int:
+    """Attention heads of a block; UsageError for a model without them."""
     n_heads = getattr(loaded.model.config.get_text_config(), "num_attention_heads", None)
     if not n_heads:
         raise UsageError(
@@ -188,7 +189,7 @@ def _is_state(value: Any) -> bool:
     return value.ndim == 2 or (value.ndim == 3 and value.shape[0] == 1)
 
 
-def _writers(loaded: "LoadedModel", ids: Sequence[int], layer: int) -> list[_Block]:
+def writers_of(loaded: "LoadedModel", ids: Sequence[int], layer: int) -> list[Block]:
     """The writing modules of the blocks below a layer, as they are seen to write with this text."""
     states: dict[int, Tensor] = {}
     within = [[module for module in block.modules() if module is not block] for block in loaded.blocks[:layer]]
@@ -202,7 +203,7 @@ def _writers(loaded: "LoadedModel", ids: Sequence[int], layer: int) -> list[_Blo
 
 def _writer(
     loaded: "LoadedModel", number: int, modules: "list[nn.Module]", calls: dict[int, _Call], before: "Tensor", after: "Tensor"
-) -> _Block:
+) -> Block:
     by_id = {id(module): module for module in modules}
     ran = [(by_id[key], call) for key, call in calls.items() if key in by_id]
     writing = [(module, call) for module, call in ran if call.given.shape == after.shape]
@@ -211,10 +212,10 @@ def _writer(
         if float((before + first.given + second.given - after).abs().max()) > bound:
             continue
         for projection, call in reversed(ran):
-            if not hasattr(projection, "weight") or projection.weight.ndim != 2 or call.taken.shape[-1] % _n_heads(loaded):
+            if not hasattr(projection, "weight") or projection.weight.ndim != 2 or call.taken.shape[-1] % n_heads_of(loaded):
                 continue
             if _same(call.given, first.given) or _same(call.given, first.taken):
-                return _Block(attention, mlp, projection, not _same(call.given, first.given))
+                return Block(attention, mlp, projection, not _same(call.given, first.given))
     raise UsageError(
         f"{loaded.source.name}: block {number} is not seen to add what an attention and an MLP write to its input",
         hint="emo lens works with it; or another model: emo models list",

@@ -3,7 +3,10 @@
 The norm is not linear. Taken is its derivative at a given state, so that scores are linear in the direction.
 """
 
+import codecs
+import re
 from collections.abc import Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -21,6 +24,36 @@ class Token(NamedTuple):
 
     text: str
     z: float
+
+
+REPLACED = "\ufffd"
+"""What a decoder puts in the place of bytes that are no character."""
+
+BYTES_SHOWN = "emotion_cli.bytes"
+
+
+def _shown(error: UnicodeError) -> tuple[str, int]:
+    assert isinstance(error, UnicodeDecodeError)
+    return "".join(f"<0x{byte:02X}>" for byte in error.object[error.start : error.end]), error.end
+
+
+codecs.register_error(BYTES_SHOWN, _shown)
+
+
+def bytes_of(name: str) -> bytes | None:
+    """The bytes of a token whose name in the vocabulary writes each as a letter (GPT-2), or is one byte (`<0xE2>`); else None."""
+    if match := re.fullmatch(r"<0x([0-9A-F]{2})>", name):
+        return bytes.fromhex(match[1])
+    known = _byte_of_letter()
+    return bytes(known[letter] for letter in name) if {*name} <= known.keys() else None
+
+
+@cache
+def _byte_of_letter() -> dict[str, int]:
+    """GPT-2's letters: a printable byte is its own letter, and the others are those from 256 on."""
+    own = [*range(ord("!"), ord("~") + 1), *range(0xA1, 0xAC + 1), *range(0xAE, 0xFF + 1)]
+    others = [byte for byte in range(256) if byte not in own]
+    return {chr(byte): byte for byte in own} | {chr(256 + place): byte for place, byte in enumerate(others)}
 
 
 class Unembedding:
@@ -63,7 +96,16 @@ class Unembedding:
         scores = (self._head.weight.float() @ moved[0].float()).double().cpu().numpy()
         z = (scores - scores.mean()) / scores.std()
         chosen = np.argsort(-z, kind="stable")[:count].tolist()
-        return [Token(self._loaded.tokenizer.decode([token]), float(z[token])) for token in chosen]
+        return [Token(self.text_of(token), float(z[token])) for token in chosen]
+
+    def text_of(self, token: int) -> str:
+        """A token's text; where it holds only some bytes of a character, bytes as `<0xE2>` in the place of those."""
+        tokenizer = self._loaded.tokenizer
+        text = tokenizer.decode([token])
+        if REPLACED not in text:
+            return text
+        content = bytes_of(tokenizer.convert_ids_to_tokens(token))
+        return text if content is None else content.decode("utf-8", errors=BYTES_SHOWN)
 
     def _tensor(self, values: np.ndarray) -> "Tensor":
         import torch

@@ -10,6 +10,7 @@ from emotion_cli.stages import (
     cross_model,
     dataset_shift,
     extract,
+    patch,
     plot,
     quality,
     report,
@@ -44,6 +45,9 @@ STATISTICS = (
     "cross_dataset_statistics",
 )
 
+STEERED = ("steering_runs", "steering_statistics")
+"""What is known of models that were changed."""
+
 REPORTED = (
     "prompts",
     "extractions",
@@ -51,6 +55,7 @@ REPORTED = (
     "vector_quality",
     "within_model_statistics",
     "cross_dataset_statistics",
+    "lens_statistics",
 )
 """What both the MLflow record and the report are made of."""
 
@@ -70,11 +75,12 @@ STAGES = (
         steer.tasks,
         60,
     ),
-    Stage("plot", ("vectors", *STATISTICS), ("figures",), plot.tasks, 3, apart=True),
+    Stage("patch", ("prompts", "activations"), ("patching_effects", "patching_statistics"), patch.tasks, 120),
+    Stage("plot", ("vectors", *STATISTICS, *STEERED, "patching_statistics"), ("figures",), plot.tasks, 3, apart=True),
     Stage("track", (*REPORTED, "figures"), ("mlflow",), track.tasks, 5),
     Stage(
         "report",
-        (*REPORTED, "prompt_audits", "layer_profiles", "cross_model_statistics", "figures", "mlflow"),
+        (*REPORTED, "prompt_audits", "layer_profiles", "cross_model_statistics", *STEERED, "figures", "mlflow"),
         ("report",),
         report.tasks,
         3,

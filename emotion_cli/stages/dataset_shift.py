@@ -94,10 +94,11 @@ def _labels_of_both(job: Job, pair: DatasetPair, variant: Variant, known: Sequen
     """Labels of the prompts of a set, and then of the rest of the other; None where they make no direction on both."""
     a, b = known
     refuse_labels(a.labels, job.settings, variant, pair.a.subject)
-    of_rest = [b.labels.labels[i] for i in rest.tolist()]
+    places: list[int] = rest.tolist()
+    of_rest = [b.labels.labels[i] for i in places]
     emotions = [emotion for emotion in a.labels.emotions if emotion in {*of_rest}]
     if variant.reference not in of_rest if variant.reference != OTHERS else len(emotions) < 2:
         return None
-    ids = [*a.prompt_ids, *(b.prompt_ids[i] for i in rest.tolist())]
+    ids = [*a.prompt_ids, *(b.prompt_ids[i] for i in places)]
     topics, clusters = membership_of([extraction.prompts(job.store) for extraction in pair], ids)
     return Labels([*a.labels.labels, *of_rest], topics, emotions, variant.reference, clusters)

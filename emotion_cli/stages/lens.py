@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 LENS_VERSION = 1
 """Raised when the same directions give other scores."""
 
+TOKENS_VERSION = 2
+"""Raised when the same tokens are written otherwise."""
+
 NEAREST = 20
 """Tokens that are kept of each direction."""
 
@@ -56,7 +59,7 @@ def tokens(job: Job, scoring: Scoring) -> Task:
         f"{extraction.subject}, nearest tokens",
         extraction.partition(job.store, "lens_tokens"),
         reads=_reads(job, extraction),
-        inputs={"lens_version": LENS_VERSION},
+        inputs={"lens_version": LENS_VERSION, "tokens_version": TOKENS_VERSION},
         part_names=[_part(scoring)],
         make=lambda job, part: _tokens(job, scoring),
     )

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
+from emotion_cli.job import patching_figures, steering_figures
 from emotion_cli.job.comparisons import DatasetPair, consensus_id
 from emotion_cli.job.extractions import Extraction, depth
 from emotion_cli.job.job import Job, Task, why
@@ -14,6 +15,8 @@ from emotion_cli.job.outputs import (
     CROSS_MODEL,
     DATASET_SHIFT,
     MODEL,
+    PATCHED,
+    STEERED,
     WORDS,
     Figures,
     consensus_groups_of,
@@ -46,6 +49,9 @@ PER_MODEL = (
 )
 """The query that a figure of one model shows, the column that it needs, and how it is drawn. The function names the figure."""
 
+
+OF_RUNS = {STEERED: steering_figures.draw, PATCHED: patching_figures.draw}
+"""How figures of runs that changed a model are drawn."""
 
 NAMED = 2
 """So many models are named in the title of the figure of all directions."""
@@ -107,7 +113,10 @@ def _task(job: Job, folder: Figures, tables: Tables) -> Task:
     }
 
     def run(job: Job) -> None:
-        drawn = DRAW[folder.kind](job, tables, folder.extractions, folder.variant)
+        if folder.kind in OF_RUNS:
+            drawn = OF_RUNS[folder.kind](job, folder)
+        else:
+            drawn = DRAW[folder.kind](job, tables, folder.extractions, folder.variant)
         artifacts.commit(_files(job, folder, drawn), inputs, reads=places(folder.reads, folder.variant))
         _retire(folder.former_artifacts, inputs)
 

@@ -1,6 +1,7 @@
 """Directions to what they do: the effect on texts of a test set, to first order at every layer, and added at some layers."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -14,10 +15,10 @@ from emotion_cli.job.job import Job, Task, why
 from emotion_cli.job.layers import averaged_layers
 from emotion_cli.job.statistics import sampling_of, statistics_table
 from emotion_cli.job.steered import Steered
-from emotion_cli.job.steering import PERMUTED_DIRECTION, Run, Steering, runs
+from emotion_cli.job.steering import BEST, CONTROLS_A_TEST, PERMUTED_DIRECTION, Run, Steering, runs
 from emotion_cli.job.variants import Variant
 from emotion_cli.measures.causal.contrasts import TestTexts
-from emotion_cli.measures.causal.effects import DAMAGE_BUDGET, Effect, effects, sampled, tested
+from emotion_cli.measures.causal.effects import DAMAGE_BUDGET, Effect, effects, tested
 from emotion_cli.measures.causal.nulls import gaussian
 from emotion_cli.measures.causal.responses import Projections, Response, projections, responses
 from emotion_cli.measures.labels import OTHERS
@@ -37,18 +38,38 @@ def tasks(job: Job) -> list[Task]:
 def tasks_of(job: Job, steering: Steering) -> list[Task]:
     """One task for each train set under a model with each test set of the job."""
     shared: dict[tuple, Any] = {}
-    return [_task(job, run, shared) for run in runs(job, steering)]
+    known = runs(job, steering)
+    needed = controls_needed(_Work(job, run, shared) for run in known)
+    return [_task(job, run, needed[_family(run)], shared) for run in known]
 
 
-def _task(job: Job, run: Run, shared: dict[tuple, Any]) -> Task:
+def controls_needed(works: "Iterable[_Work]") -> dict[tuple[str, str], int]:
+    """Directions of permuted labels that an effect needs which stands alone among those that are tested together.
+
+    Tested together are the models, emotions, references and layers of one train set with one test set.
+    """
+    needed: dict[tuple[str, str], int] = {}
+    for work in works:
+        family = _family(work.run)
+        needed[family] = needed.get(family, 0) + CONTROLS_A_TEST * work.n_tests
+    return needed
+
+
+def _family(run: Run) -> tuple[str, str]:
+    return run.extraction.dataset, run.test.dataset
+
+
+def _task(job: Job, run: Run, needed: int, shared: dict[tuple, Any]) -> Task:
     reads = _reads(job, run)
+    asked = run.steering.controls
+    run = run._replace(steering=replace(run.steering, controls=needed if asked is None else asked))
     return Task(
         "steer",
         run.subject,
         tuple(partition.folder for partition in reads.values()),
         run.partition(job.store, "steering_statistics").folder,
         _Work(job, run, shared).reason(),
-        lambda job: _Work(job, run, shared).do(),
+        lambda job: _Work(job, run, shared).do(needed),
     )
 
 
@@ -79,8 +100,8 @@ class _Work(Steered[Run]):
         missing = [part for part in self._parts() if part not in self.statistics.entries]
         return f"missing: {', '.join(missing)}" if missing else ""
 
-    def do(self) -> None:
-        """Make what is missing, part by part, and commit it."""
+    def do(self, needed: int) -> None:
+        """Make what is missing, part by part, and commit it; a note where fewer directions are permuted than are needed."""
         job, run = self.job, self.run
         with self.partition("steering_statistics").hold(wait=True):
             for variant in self.variants:
@@ -100,6 +121,12 @@ class _Work(Steered[Run]):
                 n_tokens=sum(len(passage.ids) for passage in self.passages),
                 seconds=self.statistics.seconds + self.effects.seconds + self.norms.seconds,
             )
+            if run.steering.finite and self.controls < needed:
+                more = f" --draws {needed}" if self.settings.draws < needed else ""
+                job.listener.note(
+                    f"{run.subject}: {needed // CONTROLS_A_TEST} effects are tested together. With {self.controls} permuted "
+                    f"directions, one that stands alone cannot reach q < 0.05; it can with: --controls {needed}{more}"
+                )
             job.listener.note(f"{run.subject}: run {run.run_id}")
 
     def _parts(self) -> list[str]:
@@ -113,12 +140,24 @@ class _Work(Steered[Run]):
                 parts += at_alphas
                 if all(part in self.statistics.entries for part in at_alphas):
                     parts += [
-                        _controls(variant, layer, alpha, emotion, self.run.steering.controls)
+                        _controls(variant, layer, alpha, emotion, self.controls)
                         for emotion, alpha in self._deciding(variant, layer).items()
                     ]
         return parts
 
     # what the run is about
+
+    @property
+    def controls(self) -> int:
+        """How many directions of permuted labels are added; at most as many as are drawn."""
+        return min(self.run.steering.controls or 0, self.settings.draws)
+
+    @property
+    def n_tests(self) -> int:
+        """How many effects are tested: emotions, references and layers."""
+        labels = set(self.reads["prompts"].read(["emotion"])["emotion"].to_pylist()) - {self.settings.neutral}
+        is_best = self.run.steering.layer == BEST
+        return sum(len(labels - {variant.reference}) * (1 if is_best else len(self.layers(variant))) for variant in self.variants)
 
     @cached_property
     def sources(self) -> dict[str | None, Extraction]:
@@ -223,7 +262,7 @@ class _Work(Steered[Run]):
             self.statistics.make(name, lambda alpha=alpha, entry=entry: self._measured(variant, layer, alpha, entry))
             self.effects.commit(self.reads)
         for emotion, alpha in self._deciding(variant, layer).items():
-            n = self.run.steering.controls
+            n = self.controls
             shared = variant.reference == OTHERS
             # against other emotions all emotions share their draws
             name = _controls(variant, layer, alpha, None if shared else emotion, n)
@@ -286,13 +325,11 @@ class _Work(Steered[Run]):
 
     def _permuted(self, variant: Variant, layer: int, alpha: float, emotion: str, *, shared: bool) -> pa.Table:
         permuted = self.permuted(self.run.extraction, variant)[emotion]
-        n = min(self.run.steering.controls, permuted.n_draws)
-        directions = permuted.directions(self.rows(self.run.extraction, variant, layer), slice(1, 1 + n))
-        keys = [
-            {"emotion": None if shared else emotion, "direction": PERMUTED_DIRECTION, "draw": draw}
-            for draw in range(len(directions))
-        ]
-        added = list(alpha * self.length(variant, layer, emotion) * directions)
+        directions = permuted.directions(self.rows(self.run.extraction, variant, layer), slice(1, None))
+        # a permutation that leaves all labels as they are leaves no direction
+        drawn = np.flatnonzero(np.isfinite(directions).all(1))[: self.controls].tolist()
+        keys = [{"emotion": None if shared else emotion, "direction": PERMUTED_DIRECTION, "draw": draw} for draw in drawn]
+        added = list(alpha * self.length(variant, layer, emotion) * directions[drawn])
         # only the texts that the contrast is about
         return self._scores(variant, layer, alpha, added, keys, self.texts(variant).coefficients(emotion, variant.reference))
 
@@ -307,9 +344,7 @@ class _Work(Steered[Run]):
     def _tested(self, variant: Variant, layer: int, alpha: float, emotion: str, entry: Any) -> pa.Table:
         own = self._effects(self.effects.entries[_at(variant, layer, alpha)])[emotion, None, None]
         draws = list(self._effects(entry).values())
-        permuted = self.permuted(self.run.extraction, variant)[emotion]
-        test = permuted.test if len(draws) == permuted.n_draws else sampled(permuted.test)
-        texts = self.texts(variant)
+        test, texts = self.permuted(self.run.extraction, variant)[emotion].test, self.texts(variant)
         return self._table(variant, [tested(emotion, variant.reference, alpha, layer, own, draws, texts, test)])
 
     def _effects(self, entry: Any) -> dict[tuple, Effect]:

@@ -52,7 +52,7 @@ def test_sql_takes_values(workplace):
 
 def test_texts_are_read_as_an_extraction_reads_them(workplace):
     texts = ["thank you the bus .", "the bus"]
-    values = emo.read(texts, model=str(workplace.models[0]), layers=[0, 2], cache=workplace.cache)
+    values = emo.read(texts, model=workplace.models[0], layers=[0, 2], cache=workplace.cache)
     assert values.shape == (2, 2, 32) and values.dtype == np.float32
     oracle = Oracle(workplace.models[0], "gpt2")
     ids = [[0, *(tiny.VOCABULARY[word] for word in text.split())] for text in texts]
@@ -75,6 +75,8 @@ def test_texts_are_read_as_an_extraction_reads_them(workplace):
         ({"layers": [True]}, "True is not one of 0 to 3"),
         ({"layers": []}, "at least one"),
         ({"layers": [1, 1]}, "distinct"),
+        ({"model": None}, "model: None is not a name"),
+        ({"model": ""}, "model: '' is not a name"),
         ({"dtyp": "float32"}, "did you mean dtype"),
         ({"dtype": "float31"}, "dtype"),
         ({"pooling": "mean", "bos": "never", "texts": ["bus"]}, "no token of 'bus' is read by pooling mean"),
@@ -91,6 +93,7 @@ def test_arguments_that_cannot_be_used_are_refused(workplace, given, said):
     [
         ({"model": "tiny-gtp2"}, "model: 'tiny-gtp2' is not one of .*; did you mean tiny-gpt2"),
         ({"layer": 99}, "layer: '99' is not one of 0, 1"),
+        ({"layer": True}, "layer: 'True' is not one of 0, 1"),
         ({"layer": []}, "layer: the list is empty"),
         ({"reference": "neutral"}, "reference: 'neutral' is not one of calm"),
     ],
@@ -98,6 +101,25 @@ def test_arguments_that_cannot_be_used_are_refused(workplace, given, said):
 def test_a_value_that_no_vector_has_is_refused(workplace, given, said):
     with pytest.raises(EmoError, match=said):
         emo.open(workplace.store).vectors(**{"reference": "calm"} | given)
+
+
+@pytest.mark.parametrize(
+    ("query", "values", "said"),
+    [
+        ("best_layer_by_emotion", (), "did you mean best_layers_by_emotion"),
+        ("vectors", (), "vectors is a table"),
+        ("best_layers_by_emotion", [1], "has no values"),
+        ("select ?", 18, "values: a list or a dictionary is expected, not 18"),
+        ("select ?", "18", "values: a list or a dictionary is expected, not '18'"),
+    ],
+)
+def test_a_query_that_cannot_be_meant_is_refused(workplace, query, values, said):
+    with pytest.raises(EmoError, match=said):
+        emo.open(workplace.store).sql(query, values)
+
+
+def test_results_say_of_which_store_they_are():
+    assert repr(emo.open(".")) == "emotion_cli.open('.')"
 
 
 def test_texts_may_come_one_by_one_and_queries_by_name(workplace):

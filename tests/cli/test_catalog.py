@@ -63,6 +63,15 @@ def test_a_file_that_is_there_stays_unless_forced(store, tmp_path):
     assert ran.code == 2 and "there is no folder" in ran.err
 
 
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("x.txt", "ends in .duckdb"), ("x", " x.duckdb"), (".", "is a folder"), ("emo.csv", "emo.duckdb")],
+)
+def test_a_name_that_is_of_no_duckdb_file_is_refused(store, tmp_path, name, said):
+    ran = emo("catalog", name, "--store", store.root, cwd=tmp_path)
+    assert ran.code == 2 and said in ran.err and {path.name for path in tmp_path.iterdir()} == {store.root.name}
+
+
 def test_a_store_that_cannot_be_read_makes_no_file(store, tmp_path):
     store.partitions("vectors")[0].paths()[0].write_bytes(b"x")
     ran = emo("catalog", tmp_path / "x.duckdb", "--store", store.root)

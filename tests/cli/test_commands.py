@@ -71,7 +71,7 @@ def test_import_rules_hold():
         (["extract", "-d", "mine", "-m", "MODEL", "--attention", "flex", "--force"], 1, "--attention auto"),
         (["extract", "-d", "mine", "-m", "MODEL", "--max-length", "2"], 2, "longer than 2 tokens"),
         (["extract", "-d", "mine", "-m", "MODEL", "--layer", "9", "--bos", "never"], 2, "layers 0 to 3"),
-        (["datasets", "show", "nothing"], 2, "--dataset: 'nothing' is not one of baseline"),
+        (["datasets", "show", "nothing"], 2, "DATASET: 'nothing' is not one of baseline"),
         (["datasets", "validate", "gone.jsonl"], 2, "no such file"),
         (["no-such-command"], 2, "emo --help"),
         (["run", "--no-such-option"], 2, "emo run --help"),

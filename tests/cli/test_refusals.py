@@ -67,24 +67,29 @@ def test_suggested_commands_quote_names(workplace, tmp_path):
     assert "emo run -d 'my set' --reference calm" in ran.plain
     assert "emo extract -d 'my set'" in emo("vectors", "-d", "my set", "--store", tmp_path).plain
     ran = emo("datasets", "show", "my ste", "--store", tmp_path)
-    assert ran.code == 2 and "next: --dataset 'my set'" in ran.plain
+    assert ran.code == 2 and "next: emo datasets show 'my set'" in ran.plain
 
 
 @pytest.mark.parametrize(
     ("words", "said", "then"),
     [
-        (("sqll",), "'sqll' is no command of emo; did you mean sql?", "emo --help"),
-        (("datasets", "lst"), "'lst' is no command of emo datasets; did you mean list?", "emo datasets --help"),
-        (("run", "--darws", "5"), "--darws: no such option of emo run; did you mean --draws?", "emo run --help"),
-        (("--versio",), "--versio: no such option of emo; did you mean --version?", "emo --help"),
-        (("sql", "--format", "jsn"), "--format: 'jsn' is not one of table, csv", "--format json"),
-        (("export", "--as", "ggfu"), "--as: 'ggfu' is not one of safetensors, gguf; did you mean gguf?", "--as gguf"),
+        (("sqll",), "'sqll' is no command of emo; did you mean sql?", "emo sql"),
+        (("datasets", "lst"), "'lst' is no command of emo datasets; did you mean list?", "emo datasets list"),
+        (("run", "--darws", "5"), "--darws: no such option of emo run; did you mean --draws?", "emo run --draws 5"),
+        (("--versio",), "--versio: no such option of emo; did you mean --version?", "emo --version"),
+        (("sql", "--format", "jsn"), "--format: 'jsn' is not one of table, csv", "emo sql --format json"),
+        (("export", "--as", "ggfu"), "--as: 'ggfu' is not one of safetensors, gguf; did you mean gguf?", "emo export --as gguf"),
         (("run", "--draws", "many"), "invalid value 'many' for draws (--draws)", "--draws 1000"),
         (("run", "--seed", "1.5"), "invalid value '1.5' for seed (--seed)", "--seed 0"),
         (("run", "--draws"), "--draws: a value is missing", "emo run --help"),
         (("verify", "--repair=1"), "--repair: it takes no value", "emo verify --help"),
         (("import",), "emo import: FILES is missing", "emo import --help"),
         (("import", "a.parquet", "--n-layers", "x"), "--n-layers: a whole number is expected", "emo import --help"),
+        (("show", "-m", "x", "-e", "joy"), "-m: emo show takes MODEL as an argument", "emo show x -e joy"),
+        (("show", "--model=x"), "--model: emo show takes MODEL as an argument", "emo show x"),
+        (("datasets", "show", "-d", "x"), "-d: emo datasets show takes DATASET as an argument", "emo datasets show x"),
+        (("--store", "x", "show", "y"), "--store: it belongs behind the command", "emo show y --store x"),
+        (("--store=x", "models", "list"), "--store: it belongs behind the command", "emo models list --store x"),
         (("tables", "a", "b"), "emo tables: 'b' is too much", "emo tables --help"),
     ],
     ids=str,

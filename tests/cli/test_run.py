@@ -1,15 +1,17 @@
 """What `emo run` says at the end and in between, and what `--quick` leaves out."""
 
 import json
+from html import unescape
 
 import pytest
 from command import emo_ok
 from workplaces import write_prompts
 
 from emotion_cli.cli.console import Console
-from emotion_cli.job import found
+from emotion_cli.job import highlights, outputs
 from emotion_cli.pipeline import job_in_store
 from emotion_cli.settings import resolve
+from emotion_cli.stages.report import pages
 from warehouse.catalog import Catalog
 from warehouse.store import Store
 
@@ -23,30 +25,32 @@ def job_of(workplace, **flags):
     )
 
 
-def test_the_two_sentences_count_what_the_tables_hold(workplace):
+def test_the_sentences_at_the_end_are_the_conclusion_of_the_report(workplace):
     job = job_of(workplace)
-    within, across = found.sentences(job)
-    rows = {
-        (row["model"], row["emotion"]): row
-        for row in Catalog(job.store).dicts("best_layers_by_emotion", pooling=["last"], method=["mean_difference"])
-        if row["control"] is None
-    }
-    beyond = sum(row["auroc"] > row["max_null_high"] for row in rows.values())
-    assert f" in {beyond} of {len(rows)} cases (AUROC " in within and len(rows) == 6
-    areas = sorted(row["auroc"] for row in rows.values())
-    assert f"(AUROC {areas[0]:.2f} to {areas[-1]:.2f}" in within
+    conclusion = pages(job, workplace.store)[".md"].decode().split("## Conclusion\n")[1].split("\n## ")[0]
+    said = [line.removeprefix("- ").replace("`", "") for line in unescape(conclusion).splitlines() if line.startswith("- ")]
+    assert highlights.sentences(job) == said and len(said) > 2
     pairs = Catalog(job.store).dicts("cross_model_alignment_by_emotion", pooling=["last"], fit=["ridge"])
-    assert across.startswith("Directions carried between two models: ")
-    assert across.endswith(f"(of {len(pairs)} cases).") and len(pairs) > 0
+    assert said[-1].startswith(f"Of {len(pairs)} directions carried between models: ") and len(pairs) > 0
 
 
 def test_one_model_is_told_of_by_its_emotions(workplace):
-    _, within = found.sentences(job_of(workplace, model=["tiny-gpt2"]))
-    assert within.startswith("Two emotions in one model: ") and within.endswith("(of 1 case).")
+    said = highlights.sentences(job_of(workplace, model=["tiny-gpt2"]))
+    assert said[-1].startswith("Of 1 pairs of emotions in one model: ")
+
+
+def test_the_figure_that_answers_the_question_is_named_before_others(workplace):
+    job = job_of(workplace)
+    report = workplace.store / "report.html"
+    drawn = {folder.kind for folder in outputs.figures(job) if folder.artifacts.manifest()}
+    first, *others = highlights.to_open(job, report)
+    assert first == report and [path.exists() for path in others] == [True, True]
+    expected = ["more_than_words", "direction_quality"] if outputs.WORDS in drawn else ["direction_quality", "aligned_cosine"]
+    assert all(path.name.startswith(kind) for path, kind in zip(others, expected, strict=True))
 
 
 def test_first_results_have_a_line_an_emotion(workplace):
-    lines = found.first_results(job_of(workplace), "mine", "tiny-gpt2")
+    lines = highlights.first_results(job_of(workplace), "mine", "tiny-gpt2")
     assert [line.partition(":")[0] for line in lines] == ["rage", "thanks"]
     assert all("AUROC" in line and "chance at its best" in line for line in lines)
 
@@ -74,7 +78,11 @@ def test_a_quick_run_has_few_draws_and_no_controls(workplace, tmp_path):
     # labels of six topics have few orders: no more draws than asked for
     assert max(row["n_draws"] or 0 for row in catalog.dicts("vector_quality")) <= 200
     assert "first results, mine, tiny-gpt2:" in ran.err
-    assert "At its best layer a direction" in ran.err and "open: " in ran.err and "report.html" in ran.err
+    assert (
+        "directions separate their emotion better than the best layer of chance does" in ran.err
+        and "open: " in ran.err
+        and "report.html" in ran.err
+    )
     assert ran.err.index("first results") < ran.err.index("report: ")
 
 

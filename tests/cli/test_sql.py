@@ -90,8 +90,19 @@ def test_parameters_have_the_type_that_they_look_like(sql):
         (("select $a", "-p", "1=a"), "--param: '1=a' is not NAME=VALUE", "--param layer=18"),
         (("select $a", "-p", "a=1", "-p", "a=2"), "a is given twice", "--param a=2"),
         ((QUERY, "-p", "a=1"), f"{QUERY} has no parameters", "where"),
-        (("select * from vectorz",), "no table or query is called 'vectorz'; did you mean vectors?", "emo tables"),
-        (("vectorz",), "did you mean vectors?", "emo sql --list"),
+        (
+            ("select * from vectorz",),
+            "no table or query is called 'vectorz'; did you mean vectors?",
+            "emo sql 'select * from vectors'",
+        ),
+        (("vectorz",), "did you mean vectors?", 'emo sql "select * from vectors"'),
+        (("vector_norms",), "did you mean vector_norms_by_layer?", "emo sql vector_norms_by_layer"),
+        (("select 1 where 1 = $n", "-p", "n=two"), "--param n=two: a number is expected where $n stands", "--param n=18"),
+        (
+            ("select 1 where current_date = $d", "-p", "d=two"),
+            "a value of type DATE is expected where $d stands",
+            "--param d=VALUE",
+        ),
         (("select * from st_read('x')",), "the DuckDB extension spatial, which is not loaded", "emo sql --unsafe"),
         (("select * from read_csv('/etc/passwd')",), "only the store is read", "--unsafe"),
         (("gone.sql",), "gone.sql: the file cannot be read: No such file", "emo sql --list"),
@@ -133,10 +144,34 @@ def test_rows_of_several_fits_are_said(sql):
     ran = sql("cross_model_alignment_by_emotion", "--format", "json")
     fits = sorted({row["fit"] for row in rows(ran)})
     assert len(fits) > 1 and f"rows of several: fit {', '.join(fits)}" in ran.err
-    hint = ran.err.split("for one of them: ")[1].strip()
-    said = hint.split('"')[1]
-    assert {row["fit"] for row in rows(sql(said, "--format", "json"))} == {fits[0]}
+    said = ran.err.split("for one of each: ")[1].split('"')[1]
+    assert {row["fit"] for row in rows(sql(said, "--format", "json"))} == {"ridge"}
     assert "rows of several" not in sql("cross_model_alignment_by_emotion", "--quiet").err
+
+
+def test_the_statement_for_one_of_each_keeps_the_filters_and_takes_what_is_usual(sql):
+    ran = sql("direction_quality_by_layer", "-m", "tiny-gpt2", "-e", "rage", "--layer", "1-2", "--format", "json")
+    said = ran.err.split("for one of each: ")[1].split('"')[1]
+    found = rows(sql(said, "--format", "json"))
+    assert found and {(row["model"], row["emotion"]) for row in found} == {("tiny-gpt2", "rage")}
+    assert {row["layer"] for row in found} == {1, 2} and {row["method"] for row in found} == {"mean_difference"}
+    assert "rows of several" not in sql(said).err and len(found) < len(rows(ran))
+
+
+def test_filters_that_leave_nothing_are_said_with_what_there_is(sql):
+    ran = sql("cross_model_similarity_by_layer", "-m", "tiny-wide", "--format", "csv")
+    assert "no rows with -m tiny-wide; what there is: emo sql" in ran.plain
+    said = ran.err.split("what there is: ")[1].split('"')[1]
+    assert {(row["model_a"], row["model_b"]) for row in rows(sql(said, "--format", "json"))} == {("tiny-gpt2", "tiny-neox")}
+
+
+def test_numbers_that_json_does_not_have_are_counted(sql):
+    statement = "select [1.5, 'inf'::double] as a, 'nan'::double as b, 2.0::double as c"
+    ran = sql(statement, "--format", "json")
+    assert rows(ran) == [{"a": [1.5, None], "b": None, "c": 2.0}]
+    assert "2 numbers that JSON has no word for (NaN, infinity) became null" in ran.err
+    assert "became" not in sql("select 1.5 as a", "--format", "json").err + sql(statement, "--format", "csv").err
+    assert "inf" in sql("select 'inf'::double as a", "--format", "csv").out
 
 
 def test_every_bundled_query_is_found_by_its_name_alone(workplace):

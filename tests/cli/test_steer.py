@@ -283,3 +283,21 @@ def test_samples_of_one_number_share_random_numbers_and_a_further_alpha_writes_o
 def test_options_of_writing_that_do_not_go_together_are_refused(place, options, words):
     ran = write(place, *options, ok=False)
     assert ran.code == 2 and words in ran.err, ran.err
+
+
+def test_as_many_directions_are_permuted_as_an_effect_that_stands_alone_needs(place):
+    steer(place, "--neutral", "calm", "--alpha", "0.1", "--layer", "2", "--draws", "130")
+    # three emotions against calm, and against one another
+    counts = rows(place, "select distinct draw from steering_effects where direction = 'permuted'")
+    assert len(counts) == 20 * 6
+    verdicts = rows(place, "select controls_needed, n_draws from steering_verdicts_by_emotion")
+    assert {(row["controls_needed"], row["n_draws"]) for row in verdicts} == {(120, 120)}
+    # the only small p of six: q is six times the least p, below 0.05 with these and not with one fewer
+    assert 6 / (120 + 1) < 0.05 <= 6 / (119 + 1)
+
+
+def test_too_few_permuted_directions_are_said_and_fewer_than_39_refused(place):
+    ran = steer(place, *QUICK, "--layer", "1,2", "--draws", "100")
+    assert "6 effects are tested together. With 39 permuted directions, one that stands alone cannot reach q < 0.05" in ran.plain
+    assert "--controls 120 --draws 120" in " ".join(ran.plain.split())
+    assert steer(place, "--controls", "38", ok=False).code == 2

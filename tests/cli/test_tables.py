@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from command import emo_ok
 from rich.cells import cell_len
 
 from emotion_cli.cli.layout import Fit, lay_out
@@ -163,3 +164,8 @@ if __name__ == "__main__":
     for ending in ENDINGS:
         if ending != ".parquet":
             (GOLDEN / f"rows{ending}").write_bytes(written(ending, Path(sys.argv[1])))
+
+
+def test_a_narrow_terminal_keeps_what_columns_mean(workplace):
+    head, *lines = emo_ok("tables", "vector_quality", "--store", workplace.store, COLUMNS="40").out.splitlines()
+    assert head.split()[0] == "column" and head.split()[-1] == "about" and max(map(len, [head, *lines])) <= 40

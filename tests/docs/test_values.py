@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 
 from emotion_cli.cli.steer import POSITIONS
-from emotion_cli.job import extractions, steering
+from emotion_cli.job import extractions, patching, steering
 from emotion_cli.job.known import POOLINGS
 from emotion_cli.measures import directions
 from emotion_cli.measures.between import alignment, dissimilarity, gains, geometry, result, subspaces, trials
+from emotion_cli.measures.causal.patching import TOPIC_SIGNS
 from emotion_cli.measures.inference import statistic
 from emotion_cli.measures.labels import OTHERS
 from emotion_cli.measures.scoring import places
@@ -86,7 +87,8 @@ def test_the_measures_of_the_code_are_described(table, listed):
         ("dtype", DTYPES[1:]),
         ("control", CONTROLS),
         ("status", (extractions.COMPLETE, extractions.VECTORS_ONLY)),
-        ("positions", POSITIONS),
+        ("positions", (*POSITIONS, patching.WHOLE_SUFFIX, patching.TEXT, "-1")),
+        ("site", patching.SITES),
         ("operation", (steering.ADD,)),
         ("unit", (steering.NORM, steering.VECTOR)),
         (
@@ -94,6 +96,7 @@ def test_the_measures_of_the_code_are_described(table, listed):
             (
                 *(statistic.PERMUTED, statistic.PAIRED, statistic.GAUSSIAN, statistic.FIXED, statistic.EXACT, statistic.UNEQUAL),
                 *(statistic.SIGN_FLIPS, statistic.TOO_FEW, limits.PERMUTED_NORMAL, limits.PERMUTED_SAMPLE, limits.PAIRED_SAMPLE),
+                *(TOPIC_SIGNS, statistic.PERMUTED_RESIDUALS),
             ),
         ),
     ],
@@ -104,7 +107,7 @@ def test_the_lists_of_the_code_are_exactly_what_is_described(column, listed):
 
 def test_no_value_is_described_that_the_code_does_not_spell():
     spelled = "".join(path.read_text(encoding="utf-8") for path in CODE.rglob("*.py"))
-    composed = re.compile("_auroc$|_ceiling$|^flagged_|^effect_|^response_|^t1$")
+    composed = re.compile("_auroc$|_ceiling$|^flagged_|^effect_|^response_|^attribution_|^t1$|^-1$")
     named = {name for table in (*MEASURES.values(), *VALUES.values()) for name in table}
     assert not [name for name in named if f'"{name}"' not in spelled and not composed.search(name)]
 

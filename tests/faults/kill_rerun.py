@@ -1,17 +1,16 @@
-"""Kills of a run over a store that has results: `python kill_rerun.py FOLDER KILLS SEED` prints what came of them as JSON.
+"""Kills of a run over a store that has results: `python kill_rerun.py FOLDER KILLS` prints what came of them as JSON.
 
-Other draws supersede parts, and a second variant adds some. Children are forked as in kill_extraction.py.
+Other draws supersede parts, and a second variant adds some. Each kill comes before a call that changes the disk. The calls are spread
+evenly over the run, so every machine sees the same states. Children are forked as in kill_extraction.py.
 """
 
 import json
-import random
 import sys
-import time
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
-from forking import contents, fresh, in_child, killed_after
+from forking import calls_of, contents, dies_at, fresh, in_child
 from kill_extraction import prepared
 
 from warehouse.catalog import Catalog
@@ -20,8 +19,8 @@ from warehouse.store import Store
 from warehouse.verify import notes, verify
 
 RERUNS = {"other draws": {"draws": 30}, "second variant": {"reference": "others"}}
-MENDED_BY_A_RUN = {"unmoved", "superseded", "stale"}
-"""A commit that was not finished; and what was not made again yet of what was."""
+MENDED_BY_A_RUN = {"unmoved", "superseded"}
+"""A commit that was not finished."""
 
 
 def state_of(root: Path) -> dict:
@@ -57,31 +56,24 @@ def wrong_after_kill(state: dict, old: dict, new: dict) -> list[str]:
     return wrong
 
 
-def main(folder: Path, kills: int, seed: int) -> dict:
+def main(folder: Path, kills: int) -> dict:
     base, settings, run = prepared(folder)
     before, store = fresh(base, folder / "before"), folder / "store"
     in_child(lambda: run(before, settings))
     old = in_child(lambda: state_of(before))["manifests"]
-    rng = random.Random(seed)
-    result: dict = {"kills": 0, "wrong": [], "faults": Counter(), "moments": Counter()}
+    result: dict = {"kills": 0, "wrong": [], "faults": Counter(), "moments": Counter(), "calls": {}}
     for name, changes in RERUNS.items():
         asked = replace(settings, **changes)
         fresh(before, store)
-        started = time.monotonic()
-        in_child(lambda asked=asked: run(store, asked))
-        lasts = time.monotonic() - started
+        n_calls = result["calls"][name] = calls_of(lambda asked=asked: run(store, asked))
         undisturbed = in_child(lambda: state_of(store))
         new = undisturbed["manifests"]
         if undisturbed["faults"] or undisturbed["notes"] or not undisturbed["exact"] or new == old:
             result["wrong"].append(f"{name}, undisturbed: {undisturbed['faults']}")
-        n_killed = 0
-        while n_killed < kills:
+        for kill in range(kills):
             fresh(before, store)
-            moment = rng.uniform(0, lasts * 1.02)
-            if not killed_after(moment, lambda asked=asked: run(store, asked)):
-                lasts = moment  # the machine is faster now
-                continue
-            n_killed += 1
+            number = 1 + (2 * kill + 1) * n_calls // (2 * kills)
+            result["kills"] += dies_at(number, False, lambda asked=asked: run(store, asked))
             state = in_child(lambda: state_of(store))
             where = "before" if state["manifests"] == old else "after" if state["manifests"] == new else "between"
             result["moments"][f"{name}, {where} the commits" if where != "between" else f"{name}, between two commits"] += 1
@@ -91,10 +83,9 @@ def main(folder: Path, kills: int, seed: int) -> dict:
             again = in_child(lambda: state_of(store))
             if again["faults"] or again["notes"] or not again["exact"] or again["manifests"] != new:
                 wrong.append(f"after the same run: {again['faults']}, {again['notes']} notes")
-            result["wrong"] += [f"{name}, kill {n_killed} at {moment:.3f} s: {what}" for what in wrong]
-        result["kills"] += n_killed
+            result["wrong"] += [f"{name}, killed before call {number} of {n_calls}: {what}" for what in wrong]
     return result
 
 
 if __name__ == "__main__":
-    print(json.dumps(main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))))
+    print(json.dumps(main(Path(sys.argv[1]), int(sys.argv[2]))))

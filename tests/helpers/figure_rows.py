@@ -281,6 +281,63 @@ def parts(emotions: Sequence[str]) -> list[dict]:
     ]
 
 
+def steered(emotions: Sequence[str]) -> list[Row]:
+    """Of `steering_responses_by_layer` and of `steering_effects_by_alpha`: every column of both, by layer and by alpha."""
+    random, alphas = Random("steered"), (0.05, 0.1, 0.2, 0.4)
+    rows = []
+    for emotion, reference, place in product(emotions, ("neutral", "others"), range(LAYERS)):
+        size = 1.0 + 0.1 * place
+        response, wide = size * random.uniform(-0.5, 2.0), size * random.uniform(0.6, 1.0)
+        alpha = alphas[place % 4]
+        row: Row = {"emotion": emotion, "reference": reference, "layer": place, "alpha": alpha}
+        row |= {"response": None if place == 0 else response, "response_own": response - size}
+        row |= dict(zip(("gaussian_low", "gaussian_high"), (-wide / 4, wide / 4), strict=True))
+        row |= {"effect": alpha * response * 0.8, "predicted": alpha * response, "effect_own": alpha * (response - size)}
+        row |= {"effect_own_low": alpha * (response - size) - 0.1, "effect_own_high": alpha * (response - size) + 0.1}
+        row |= {"damage_kl": 3 * alpha**2}
+        is_tested = place > 3 or alpha == 0.2
+        row |= {"null_low": -wide if is_tested else None, "null_high": wide if is_tested else None}
+        row |= {"ci_low": row["response"] and response - wide / 2, "ci_high": row["response"] and response + wide / 2}
+        rows.append(row)
+    return rows
+
+
+def doses(emotions: Sequence[str]) -> list[Row]:
+    """Of `steering_effects_by_alpha`, of one reference and layer; the null is known at one alpha."""
+    rows = [row for row in steered(emotions) if row["reference"] == "neutral" and row["layer"] < 4]
+    return [{**row, "layer": 15, "ci_low": row["effect"] - 0.05, "ci_high": row["effect"] + 0.05} for row in rows]
+
+
+def moved(emotions: Sequence[str]) -> list[Row]:
+    """Of `steering_matrix_by_alpha`: two references at one layer and alpha each; one cell is not defined, another has no interval."""
+    random = Random("moved")
+    rows = []
+    for reference, alpha, emotion, target in product(("neutral", "others"), (0.2,), emotions, (*emotions, "plain")):
+        effect = random.uniform(-0.4, 0.1) + 0.3 * (emotion == target)
+        row: Row = {"emotion": emotion, "reference": reference, "layer": 15, "alpha": alpha, "target_emotion": target}
+        rows.append(row | {"effect": effect, "ci_low": effect - 0.08, "ci_high": effect + 0.06})
+    rows[1] |= dict.fromkeys(("ci_low", "ci_high"))
+    rows[2] |= dict.fromkeys(("effect", "ci_low", "ci_high"))
+    return rows
+
+
+def carried(emotions: Sequence[str]) -> list[Row]:
+    """Of `patching_shares_by_layer`: whole states that were carried, and guesses for directions; one emotion has no whole."""
+    random = Random("carried")
+    rows = []
+    for site, emotion, layer in product(("direction", "residual"), emotions, range(LAYERS)):
+        is_carried, most = site == "residual", 1.0 if site == "residual" else 0.2
+        share = most * layer / (LAYERS - 1) + random.uniform(-0.05, 0.05)
+        row: Row = {"site": site, "emotion": emotion, "layer": layer, "is_carried": is_carried, "share": share}
+        row |= {"share_low": share - 0.1, "share_high": share + 0.12, "neutral_share": random.uniform(-0.1, 0.1)}
+        band = (None, None, None, None) if is_carried else (-0.08, 0.09, -0.02, 0.02)
+        row |= dict(zip(("null_low", "null_high", "gaussian_low", "gaussian_high"), band, strict=True))
+        if emotion == emotions[-1]:
+            row = {name: value if name in ("site", "emotion", "layer", "is_carried") else None for name, value in row.items()}
+        rows.append(row)
+    return rows
+
+
 def sheets(emotions: Sequence[str], models: Sequence[str]) -> dict[str, Callable[[], figures.Sheet]]:
     """Every figure of these labels and models that there is, by name."""
     about = ("gemma3-270m, extended", "mean_difference, reference neutral, pooling last")
@@ -293,6 +350,10 @@ def sheets(emotions: Sequence[str], models: Sequence[str]) -> dict[str, Callable
         "dataset_shift": lambda: figures.dataset_shift(shift(emotions), *about),
         "scores_by_place": lambda: figures.scores_by_place(scores(emotions), *about),
         "heads_by_block": lambda: figures.heads_by_block(parts(emotions), *about),
+        "responses": lambda: figures.responses(steered(emotions), *about),
+        "dose_response": lambda: figures.dose_response(doses(emotions), *about),
+        "steering_matrix": lambda: figures.steering_matrix(moved(emotions), *about),
+        "shares_by_layer": lambda: figures.shares_by_layer(carried(emotions), *about),
     }
     if len(emotions) > 1:
         drawn |= {

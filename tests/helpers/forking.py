@@ -1,4 +1,4 @@
-"""Work in a forked child, so that a death costs nothing: killed at a random moment, or by itself before a chosen system call."""
+"""Work in a forked child, so that a death costs nothing: killed at a random moment, or before or after a chosen system call."""
 
 import json
 import os
@@ -12,8 +12,6 @@ from typing import Any
 
 CALLS = ("open", "fchmod", "fsync", "replace", "rename", "unlink", "mkdir", "rmdir")
 """System calls by which the store changes a disk; between any two of them is a crash point."""
-
-DIED = 77
 
 
 def in_child(work: Callable[[], Any]) -> Any:
@@ -57,26 +55,36 @@ def killed_after(seconds: float, work: Callable[[], Any]) -> bool:
     return os.WIFSIGNALED(status)
 
 
+def calls_of(work: Callable[[], Any]) -> int:
+    """How many of CALLS a child makes for `work`."""
+
+    def counted() -> int:
+        n_made = patch_calls(0, False, lambda: None)
+        work()
+        return n_made()
+
+    return in_child(counted)
+
+
 def dies_at(number: int, after: bool, work: Callable[[], Any]) -> bool:
-    """Whether a child died before (or right after) its call of that number; False when it needed fewer calls."""
+    """Whether SIGKILL met a child before (or right after) its call of that number; False when it needed fewer calls."""
     pid = os.fork()
     if not pid:
         try:
-            patch_calls(number, after, lambda: os._exit(DIED))
+            patch_calls(number, after, lambda: os.kill(os.getpid(), signal.SIGKILL))
             work()
         except BaseException:
             traceback.print_exc()
             os._exit(1)
         os._exit(0)
     _, status = os.waitpid(pid, 0)
-    code = os.WEXITSTATUS(status)
-    if code not in (0, DIED):
-        raise RuntimeError(f"the work failed: {code}")
-    return code == DIED
+    if os.WIFEXITED(status) and os.WEXITSTATUS(status):
+        raise RuntimeError(f"the work failed: {os.WEXITSTATUS(status)}")
+    return os.WIFSIGNALED(status)
 
 
-def patch_calls(number: int, after: bool, fault: Callable[[], Any], patch: Callable[..., None] = setattr) -> None:
-    """Let the call of that number, counted over all of CALLS, meet a `fault` before or after it is done."""
+def patch_calls(number: int, after: bool, fault: Callable[[], Any], patch: Callable[..., None] = setattr) -> Callable[[], int]:
+    """Let the call of that number, counted over all of CALLS, meet a `fault` before or after it is done; how many were made."""
     count = 0
 
     def wrapped(real):
@@ -96,6 +104,7 @@ def patch_calls(number: int, after: bool, fault: Callable[[], Any], patch: Calla
 
     for name in CALLS:
         patch(os, name, wrapped(getattr(os, name)))
+    return lambda: count
 
 
 def contents(root: Path) -> dict[str, Any]:

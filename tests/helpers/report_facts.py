@@ -140,6 +140,56 @@ def facts(models=(("m1", 8), ("m2", 8)), emotions=("joy", "rage", "shame"), mean
                 rows["within_model_similarity_by_layer"] += [
                     {**pair, "layer": layer, "cosine_similarity": mean if layer else None} for layer in range(3)
                 ]
+        for model, _ in models:
+            run = {
+                "run_id": f"{dataset}-{model}",
+                "dataset": dataset,
+                "model": model,
+                "test_dataset": "unseen",
+                "pooling": "last",
+            }
+            run |= {"positions": "all", "prefix": None, "unit": "norm"}
+            verdicts = (
+                "moves emotional against neutral text",
+                "only by making neutral text worse",
+                "no more than permuted labels do",
+            )
+            rows["steering_verdicts_by_emotion"] += [
+                {
+                    **run,
+                    "reference": "neutral",
+                    "emotion": emotion,
+                    "layer": 2,
+                    "alpha": 0.2,
+                    "effect": 0.42 - 0.1 * i,
+                    "ci_low": 0.3 - 0.1 * i,
+                    "ci_high": 0.5 - 0.1 * i,
+                    "null_high": 0.3,
+                    "q_value": 0.012,
+                    "effect_own": 0.1 - 0.2 * i,
+                    "effect_own_low": 0.05 - 0.2 * i,
+                    "effect_own_high": 0.15 - 0.2 * i,
+                    "damage_kl": 0.21,
+                    "untrained": 0.01 if i else None,
+                    "verdict": verdicts[i % 3],
+                }
+                for i, emotion in enumerate(emotions)
+            ]
+            rows["steering_predictions_by_emotion"] += [
+                {
+                    **run,
+                    "reference": reference,
+                    "control": control,
+                    "emotion": emotion,
+                    "layer": 1,
+                    "z": 4.2,
+                    "z_null_high": 3.1,
+                    "verdict": "predicted",
+                }
+                for emotion in emotions
+                for reference in ("neutral", "others")
+                for control in (None, "untrained")
+            ]
         if len(models) == 2:
             rows["cross_model_alignment_by_emotion"] += [
                 {

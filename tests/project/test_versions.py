@@ -35,6 +35,23 @@ def test_one_place_states_it():
     assert stated == [ROOT / PROJECT["tool"]["hatch"]["version"]["path"]]
 
 
+def test_the_citation_and_the_metadata_of_the_wheel_name_the_same_people_words_and_places():
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    metadata = PROJECT["project"]
+    assert [author["name"] for author in metadata["authors"]] == [author["name"] for author in citation["authors"]]
+    assert metadata["keywords"] == citation["keywords"]
+    assert set(metadata.get("urls", {}).values()) == {citation[key] for key in ("url", "repository-code") if key in citation}
+
+
+def test_the_pythons_are_those_that_ci_tries():
+    ci = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8"))
+    tried = ci["jobs"]["versions"]["strategy"]["matrix"]["python"]
+    prefix = "Programming Language :: Python :: 3."
+    stated = [name for name in PROJECT["project"]["classifiers"] if name.startswith(prefix)]
+    assert stated == [f"Programming Language :: Python :: {version}" for version in tried]
+    assert PROJECT["project"]["requires-python"] == f">={tried[0]}"
+
+
 def test_the_citation_has_what_its_format_requires_and_the_licence_of_the_project():
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
     assert {"cff-version", "message", "title", "authors"} <= set(citation)

@@ -35,6 +35,8 @@ IMAGES = {
     **{f"more_than_words_of_{case}": (emotions, "more_than_words") for case, emotions in (("few", FEW), ("many", MANY))},
     **{f"{name}_of_many": (MANY, name) for name in ("emotion_similarity", "similarity_heatmap", "l2_norm")},
     "cka_debiased": (FEW, "cka_debiased"),
+    **{f"{name}_of_few": (FEW, name) for name in ("responses", "dose_response", "steering_matrix", "shares_by_layer")},
+    "responses_of_many": (MANY, "responses"),
 }
 
 

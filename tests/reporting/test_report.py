@@ -105,6 +105,8 @@ def test_page_one_answers_with_each_direction_beside_words_alone():
     assert "6 of 6 directions separate their emotion better than the best layer of chance does (q < 0.05)." in page_one.replace(
         "&lt;", "<"
     )
+    found = page_one.split("### What was found\n")[1].split("\n\n")[0].strip()
+    assert len(found.splitlines()) == 4 and all(line.startswith("- ") for line in found.splitlines())
     assert "one shares prompts with two. Its directions are in the table, and in no count above." in page_one
     assert "12 comparisons with words, each by 95 % intervals without a correction" in page_one and "0.3 of 12" in page_one
     assert "| dataset | model | emotion | layer | training topics: AUROC | training topics: best of chance |" in page_one
@@ -133,6 +135,9 @@ def test_without_controls_only_tf_idf_is_compared_and_nothing_is_called_more_tha
     text = pages(given_facts)["report.md"]
     assert "| one | m1 | shame | 2 | 0.950 | 0.650 | 0.880 | 0.625 (0.55 to 0.71) | 0.490 | not known |" in text
     assert "Whether directions tell more than words is not known, as no controls were measured." in text
+    page_one, conclusion = (text.split(f"\n## {heading}\n")[1].split("\n## ")[0] for heading in ("Overview", "Conclusion"))
+    assert "hold more than words" not in page_one + conclusion
+    assert "On `unseen`, directions reach AUROC 0.625 to 0.625." in conclusion
     assert "Compare the directions with what knows words only" in text and "Compare the directions with" not in said()
 
 
@@ -469,3 +474,48 @@ def test_a_figure_is_as_wide_as_its_letters_need():
     svg = SVG.replace(b"0 0 4 4", b"0 0 680.08 416.33")
     pictures = [replace(facts().pictures[0], svg=svg)]
     assert '<figure style="--inches: 9.45">' in pages(replace(facts(), pictures=pictures))["report.html"]
+
+
+def effects(**changes):
+    """The section on effects where the first verdict on the first model and dataset has these values."""
+    given_facts = facts()
+    given_facts.rows["steering_verdicts_by_emotion"][0].update(changes)
+    return pages(given_facts)["report.md"].split("## Do the directions do anything?")[1].split("\n## ")[0]
+
+
+def test_effects_are_said_with_their_numbers_and_nulls():
+    section = effects()
+    assert (
+        "- m1, against neutral, on unseen: a direction moves emotional against neutral text more than permuted labels do. "
+        "This holds for joy (+0.420 at layer 2, alpha 0.2; permuted labels up to +0.300; own texts +0.100)." in section
+    )
+    assert "- m1, against neutral, on unseen: the contrast grows only by making neutral text worse" in section
+    assert "| m1 | unseen | joy | neutral | 2 | 0.2 | +0.420 (+0.300 to +0.500) | +0.300 | 0.012 |" in section
+    # directions that were added are not predicted as well; what was only screened says so
+    assert (
+        "- m1, against others, on unseen, to first order: an effect is predicted, and nothing was added to the model. "
+        "This holds for joy (z 4.2 at layer 1; permuted labels up to 3.1), rage" in section
+    )
+    assert section.count("to first order: an effect is predicted") == 4 and "against neutral, on unseen, to first" not in section
+    assert section.count("log-probability in nats a token") == 1
+
+
+def test_an_effect_without_a_null_and_one_that_is_not_defined_say_so():
+    beyond = effects(verdict="beyond the damage budget", null_high=None, q_value=None, damage_kl=0.9)
+    assert (
+        "is beyond the damage budget, a KL of 0.5 on neutral texts. This holds for joy (+0.420 at layer 2, alpha 0.2;" in beyond
+    )
+    undefined = effects(verdict=None, effect=None, null_high=None, q_value=None)
+    assert "on unseen: no effect is defined for joy." in undefined and "no effect is defined |" in undefined
+
+
+def test_what_was_added_in_an_unusual_way_is_named():
+    section = effects(positions="continuation", prefix="Dear all,")
+    assert "on unseen (positions continuation, prefix Dear all,, unit norm): a direction moves" in section
+
+
+def test_without_runs_there_is_no_section_on_effects():
+    given_facts = facts()
+    for query in ("steering_verdicts_by_emotion", "steering_predictions_by_emotion"):
+        given_facts.rows[query].clear()
+    assert "Do the directions do anything?" not in pages(given_facts)["report.md"]

@@ -14,7 +14,14 @@ from emotion_cli.settings import SETTINGS
 from warehouse.library import queries
 
 CODE = Path("emotion_cli/reporting/report")
-JUDGED = ("prompt_audit_by_pair", "within_model_verdicts_by_layer", "cross_model_alignment_by_layer", "dataset_shift_by_layer")
+JUDGED = (
+    "prompt_audit_by_pair",
+    "within_model_verdicts_by_layer",
+    "cross_model_alignment_by_layer",
+    "dataset_shift_by_layer",
+    "steering_predictions_by_emotion",
+    "steering_verdicts_by_emotion",
+)
 """The queries whose verdicts the report shows."""
 
 
@@ -55,7 +62,9 @@ def test_english_verdicts_are_those_of_the_queries():
 def test_every_verdict_has_its_words():
     known = set(language("en").messages["verdicts"])
     sql = {name: queries()[name].sql for name in JUDGED}
-    plain = {text for query in sql.values() for text in re.findall(r"(?:then|else) '([a-z][^']+)'$", query, flags=re.MULTILINE)}
+    verdict = re.compile(r"(?:then|else) '([a-z](?:[^']|'')+)'$", flags=re.MULTILINE)
+    plain = {text.replace("''", "'") for query in sql.values() for text in verdict.findall(query)}
+    assert {"only by making other emotions' text worse", "predicted"} <= plain
     # the names of kinds, not of verdicts
     assert plain - {"equidistant emotions", "their shared reference makes them"} <= known
     within = sql["within_model_verdicts_by_layer"]
@@ -74,7 +83,7 @@ def test_every_text_is_used():
     code = "".join(path.read_text() for path in [*CODE.rglob("*.py"), CODE / "page.html"])
     for group in ("headings", "columns", "tables", "sentences"):
         for name in language("en").messages[group]:
-            stem = re.sub(r"^(answer_\w+)_in_(full|brief)$", r"\1", name)
+            stem = re.sub(r"^(answer_\w+)_(in_full|in_brief|beside_chance)$", r"\1", name)
             assert re.search(rf"[\"'{{]{stem}[\"'_{{]", code) or stem.startswith("by_") or stem in ("train", "test"), name
     assert set(language("en").messages["figures"]) == set(pictures.PLACED) == set(CAPTIONS)
 

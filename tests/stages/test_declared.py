@@ -28,9 +28,12 @@ def test_stages_read_and_write_the_tables_that_they_declare(workplace, tmp_path,
     tests = [json.dumps({**row, "text": f"today {row['text']}"}) for row in rows]
     (tmp_path / "tests.jsonl").write_text("\n".join(tests) + "\n")
     emo_ok("datasets", "import", tmp_path / "tests.jsonl", "--dataset", "tests", "--role", "test", "--store", root)
+    # by their first tokens, as the small tokenizers know them
+    (tmp_path / "words.toml").write_text('thanks = ["thank", "much"]\nrage = ["furious"]\n')
     settings = Settings(
         store=root,
         cache=workplace.cache,
+        words=tmp_path / "words.toml",
         draws=100,
         reference="calm",
         neutral="calm",

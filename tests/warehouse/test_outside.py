@@ -1,13 +1,12 @@
-"""The lines of docs/outside.md: other programs see exactly the rows of each table, vectors of two widths among them."""
+"""The lines of docs/outside.md: other programs see exactly the rows of each table that commands made, vectors of two widths among them."""
 
 import re
 import shutil
 from pathlib import Path
 
 import duckdb
-import given
 import pytest
-from command import emo_ok
+from workplaces import fill_every_table
 
 from warehouse.catalog import Catalog
 from warehouse.schema import COLUMNS, TABLES, VECTOR
@@ -20,13 +19,11 @@ WITH_VECTORS = {name for name, table in TABLES.items() if any(COLUMNS[column].ty
 
 @pytest.fixture(scope="module")
 def store(workplace, tmp_path_factory):
-    """All tables have rows, and some parts are superseded."""
+    """Commands have filled every table, and have superseded some parts."""
     store = Store(shutil.copytree(workplace.store, tmp_path_factory.mktemp("outside") / "store"))
-    emo_ok("compare", "--reference", "calm", "--neutral", "calm", "--draws", 120, "--store", store.root)
-    for table in TABLES:
-        if not store.n_rows(table):
-            given.write_rows(store, table, [{}])
-    assert {store.n_rows(table) > 0 for table in TABLES} == {True}
+    fill_every_table(workplace._replace(store=store.root))
+    assert not {table for table in TABLES if not store.n_rows(table)}
+    assert {entry["d_model"] for entry in Catalog(store).dicts("extractions")} == {32, 64}
     return store
 
 
@@ -77,7 +74,8 @@ def test_a_table_is_read_whole(store, block, table, monkeypatch):
 def test_vectors_of_one_model_are_read(store, block, table, model, monkeypatch):
     named = block.replace("vectors", table).replace("smollm2-135m", model).replace("dataset=extended", "dataset=mine")
     n_rows, columns = n_read(named, monkeypatch, store)
-    assert n_rows == len(Catalog(store).dicts(table, model=[model])) > 0
+    of_dataset = {"dataset": ["mine"]} if "dataset=" in block else {}
+    assert n_rows == len(Catalog(store).dicts(table, model=[model], **of_dataset)) > 0
     assert {"vector", "activation"} & columns
 
 

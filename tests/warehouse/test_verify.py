@@ -5,6 +5,7 @@ import fcntl
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -13,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
-from command import emo, emo_ok
+from command import emo, emo_ok, environment
 from earlier_layout import as_before
 from workplaces import run_options
 
@@ -152,6 +153,45 @@ def test_each_damage_is_found_named_and_repaired(workplace, store, name):
 def test_a_sound_store_has_no_fault_and_the_command_says_so(workplace):
     ran = emo_ok("verify", "--store", workplace.store, "--format", "json")
     assert json.loads(ran.out) == [] and "no fault was found" in ran.err
+
+
+KILLED_BEFORE_A_COMMIT = """
+import os, signal, sys
+from emotion_cli.cli.app import main
+from warehouse import protocol
+commit, table = protocol.commit, sys.argv.pop(1)
+def killed_before_it(folder, manifest):
+    if manifest.table == table:
+        os.kill(os.getpid(), signal.SIGKILL)
+    commit(folder, manifest)
+protocol.commit = killed_before_it
+main()
+"""
+
+
+def test_no_fault_is_found_after_ordinary_use(workplace, store):
+    """Other draws, a second variant, a run that was killed after its first commits, the same run again, and removals."""
+    place = workplace._replace(store=store.root, models=workplace.models[:1])
+    options = [str(word) for word in run_options(place)]
+
+    def assert_sound(after):
+        ran = emo("verify", "--store", store.root, "--format", "json")
+        assert (ran.code, ran.out) == (0, "[]\n"), (after, ran)
+
+    for more in (["--draws", "120"], ["--reference", "others"]):
+        emo_ok("run", *options, *more)
+        assert_sound(more)
+    emo_ok("datasets", "import", workplace.prompts, "-d", "further", "--store", store.root)
+    command = [sys.executable, "-c", KILLED_BEFORE_A_COMMIT, "vectors", "run", *options, "-d", "further"]
+    killed = subprocess.run(command, capture_output=True, text=True, env=environment(), check=False)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    assert store.partitions("extractions", dataset="further") and not store.partitions("vectors", dataset="further")
+    assert_sound("a killed run")
+    assert "0 tasks done" not in emo_ok("run", *options, "-d", "further").err
+    assert_sound("the same run again")
+    for what in (["-m", "tiny-neox"], ["-d", "further"], ["-d", "mine"]):
+        emo_ok("rm", *what, "--yes", "--store", store.root)
+        assert_sound(what)
 
 
 def test_a_bad_part_is_put_aside_and_made_again_alone(workplace, store):

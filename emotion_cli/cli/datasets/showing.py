@@ -60,7 +60,7 @@ def show(start: Start, columns: "Columns", dataset: Name) -> None:
         prompt_set = read_prompt_set([Path(dataset)], dataset, columns=columns, accept_labels=True, note=start.console.note)
         prompts = table_of("prompts", prompt_set.columns())
     else:
-        prompts = _prompts(start.store, newest_version(start.store, dataset), [*SHOWN, CLUSTER])
+        prompts = _prompts(start.store, newest_version(start.store, dataset, "DATASET"), [*SHOWN, CLUSTER])
     is_clustered = prompts[CLUSTER].null_count < len(prompts)
     start.rows.write(prompts.select([*SHOWN[:2], CLUSTER, *SHOWN[2:]] if is_clustered else SHOWN))
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from emotion_cli.measures.causal.contrasts import TestTexts
 from emotion_cli.measures.causal.responses import Response, kind_of_contrast
-from emotion_cli.measures.inference.statistic import NO_NULL, PERMUTED, Statistic, Tail, Test, null_of
+from emotion_cli.measures.inference.statistic import NO_NULL, Statistic, Tail, Test, null_of
 
 DAMAGE_BUDGET = 0.5
 """KL on neutral text, in nats a token, from which on an effect is not counted: the model no longer says what it said."""
@@ -70,11 +70,6 @@ def tested(
     interval = texts.interval(effect.change, coefficients)
     statistic = Statistic(value, null, texts.n(coefficients), interval)
     return Response(emotion, layer, f"effect_{kind_of_contrast(reference)}", statistic, alpha)
-
-
-def sampled(test: Test) -> Test:
-    """The same test by a sample of its permutations."""
-    return Test(PERMUTED, test.alike)
 
 
 def _used(texts: TestTexts, coefficients: dict[str, float]) -> np.ndarray:

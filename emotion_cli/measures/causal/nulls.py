@@ -1,4 +1,8 @@
-"""Directions of permuted labels, and Gaussian ones: what a causal effect is compared with."""
+"""Directions of permuted labels, and Gaussian ones: what a causal effect is compared with.
+
+Labels are permuted among what varies within labels (Freedman and Lane 1983). Activations as they are would not do: what parts the
+labels is in them, so that a direction of permuted labels, made as long as the true one, lies along the true one or against it.
+"""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -8,15 +12,16 @@ import numpy as np
 from emotion_cli.measures.directions import ZERO_RELATIVE_NORM
 from emotion_cli.measures.inference.draws import Contrast, Draws, draws_of
 from emotion_cli.measures.inference.sampling import Sampling, generator
-from emotion_cli.measures.inference.statistic import Test
+from emotion_cli.measures.inference.statistic import PERMUTED_RESIDUALS, Test
 from emotion_cli.measures.labels import Labels
 
 
 @dataclass(frozen=True)
 class Permuted:
-    """One emotion's directions: of the labels as they are, then as they are permuted within topics.
+    """One emotion's directions: of the labels as they are; then of labels that are permuted within topics, of residuals.
 
-    Against a label these two labels change places; against `others` all emotions do, so that emotions share their draws.
+    Residuals are activations minus the mean of their label. Against a label these two labels change places; against `others`
+    all emotions do, so that emotions share their draws.
     """
 
     labels: Labels
@@ -38,18 +43,20 @@ class Permuted:
 
     @cached_property
     def test(self) -> Test:
-        """The test by these permutations: one that leaves all weights as they are leaves the effect as it is."""
-        return self.draws.test(self.draws.names)
-
-    @property
-    def n_draws(self) -> int:
-        """How many permutations there are."""
-        return len(self._weights) - 1
+        """The test by these permutations; with few of them, p has a floor, or there is none."""
+        return Test(PERMUTED_RESIDUALS, self.draws.test(self.draws.names).alike)
 
     def directions(self, rows: np.ndarray, chosen: slice = slice(None)) -> np.ndarray:
-        """Directions [1 + draw, d_model] of length 1 of a layer's prepared rows [prompt, d_model]; NaN for one of no length."""
+        """Directions [1 + draw, d_model] of length 1 of a layer's prepared rows [prompt, d_model]; NaN for one of no length.
+
+        Labels that stay as they are, or all change places, leave nothing of residuals.
+        """
         used = np.asarray(rows, np.float64)[self.draws.used]
-        made = self._weights[chosen] @ (used - used.mean(0))
+        is_label = self.draws.codes == np.arange(len(self.draws.names))[:, None]
+        means = is_label @ used / is_label.sum(1, keepdims=True)
+        made = self._weights[chosen] @ (used - means[self.draws.codes])
+        if 0 in range(len(self._weights))[chosen]:
+            made[0] = self._weights[0] @ (used - used.mean(0))
         return _unit(made, ZERO_RELATIVE_NORM * float(np.linalg.norm(used, axis=1).mean()))
 
 

@@ -107,6 +107,10 @@ def _best(
 ) -> Response:
     values = np.array([_value(texts, member.own, coefficients) for member in members], float)
     draws = np.array([member.permuted for member in members])
+    # a permutation that leaves all labels as they are has no direction at any layer
+    draws = draws[:, np.isfinite(draws).any(0)]
+    if not draws.size:
+        return Response(emotion, layers[0], "response_best", Statistic(None, NO_NULL, texts.n(coefficients)))
     mean, spread = draws.mean(1, keepdims=True), draws.std(1, keepdims=True)
     spread = np.where(spread > 0, spread, np.nan)
     z, z_draws = (values - mean[:, 0]) / spread[:, 0], (draws - mean) / spread

@@ -8,10 +8,6 @@ CHUNK = 2**22
 """Numbers that are in memory at once."""
 
 
-MANY = 2**12
-"""Comparisons of one draw above which sorting is faster than comparing; both count the same halves."""
-
-
 TIE = 10
 """Decimals, relative to the scale of the scores, that count: what differs by rounding only is a tie."""
 
@@ -23,14 +19,13 @@ def settled(scores: np.ndarray, scale: float) -> np.ndarray:
 
 def areas(positive: np.ndarray, negative: np.ndarray) -> np.ndarray:
     """AUROC [draw] of scores [draw, positive] against [draw, negative]; ties count one half."""
-    draws, n_positive, pairs = len(positive), positive.shape[1], positive.shape[1] * negative.shape[1]
-    halves_won = _halves_by_rank if pairs > MANY else _halves_by_pair
+    draws, n_positive, n_negative = len(positive), positive.shape[1], negative.shape[1]
     shares = np.empty(draws)
-    step = max(1, CHUNK // (n_positive + negative.shape[1] if pairs > MANY else pairs))
+    step = max(1, CHUNK // (n_positive + n_negative))
     for start in range(0, draws, step):
         part = slice(start, start + step)
-        shares[part] = halves_won(positive[part], negative[part])
-    return shares / (2 * pairs)
+        shares[part] = _halves_won(positive[part], negative[part])
+    return shares / (2 * n_positive * n_negative)
 
 
 def areas_of_labels(scores: np.ndarray, is_positive: np.ndarray) -> np.ndarray:
@@ -57,17 +52,19 @@ def areas_of_kinds(scores: np.ndarray, positive: np.ndarray, negative: np.ndarra
     return (positive * (before + after)).sum(1) / (2 * positive.sum(1) * negative.sum(1))
 
 
-def _halves_by_pair(positive: np.ndarray, negative: np.ndarray) -> np.ndarray:
-    p, n = positive[:, :, None], negative[:, None, :]
-    return np.count_nonzero(p > n, axis=(1, 2)) + np.count_nonzero(p >= n, axis=(1, 2))
+def _halves_won(positive: np.ndarray, negative: np.ndarray) -> np.ndarray:
+    """Twice the pairs that positive scores win, ties counted once [draw]."""
+    count, scores = positive.shape[1], np.hstack([positive, negative])
+    order = np.argsort(scores, axis=1)
+    ranks = (order < count).astype(np.float64) @ np.arange(1.0, scores.shape[1] + 1)
+    ordered = np.take_along_axis(scores, order, 1)
+    has_ties = (ordered[:, 1:] == ordered[:, :-1]).any(1)
+    if has_ties.any():
+        from scipy.stats import rankdata  # here, because it takes half a second to import
 
-
-def _halves_by_rank(positive: np.ndarray, negative: np.ndarray) -> np.ndarray:
-    from scipy.stats import rankdata  # here, because it takes half a second to import
-
-    count = positive.shape[1]
+        ranks[has_ties] = rankdata(scores[has_ties], axis=1)[:, :count].sum(1)
     # the sum of the positive ones' ranks is what they win, and what they have among themselves
-    return 2 * rankdata(np.hstack([positive, negative]), axis=1)[:, :count].sum(1) - count * (count + 1)
+    return 2 * ranks - count * (count + 1)
 
 
 def resampled_areas(

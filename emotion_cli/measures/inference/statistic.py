@@ -21,6 +21,9 @@ PERMUTED, PAIRED, GAUSSIAN, FIXED = "permuted", "paired", "gaussian", "fixed"
 EXACT, UNEQUAL = "exact", "unequal_spreads"
 """Of permuted labels: all permutations that there are; labels that differ in spread and size."""
 
+PERMUTED_RESIDUALS = "permuted_residuals"
+"""Labels permuted among what is left of activations without their label's mean."""
+
 SIGN_FLIPS = "sign_flips"
 """Random signs of a direction's coordinates."""
 

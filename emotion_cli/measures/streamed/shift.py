@@ -235,7 +235,7 @@ def _sums_between(rows: Rows, blocks: np.ndarray, sides: Sequence[Side], n_label
             for label in np.unique(of_side.labels):
                 members = of_side.labels == label
                 total[label] += side.counts[of_side.units[members]].T @ of_side.sums[members].astype(dtype)
-        shared = np.intersect1d(*(of_side.blocks for of_side in cells))
+        shared = np.intersect1d(cells[0].blocks, cells[1].blocks)
         step = max(1, DENSE_BYTES // (8 * n_labels * max(rows.width, n_labels)))
         for start in range(0, len(shared), step):
             some = shared[start : start + step]

@@ -23,13 +23,15 @@ def centroid_accuracy(draws: Draws, grams: Sequence[Gram]) -> np.ndarray:
     bounds = np.cumsum([0, *map(len, folds)])
     permuted = draws.permuted[:, order]
     is_label = [(permuted == label).astype(np.float64) for label in range(n_labels)]
+    # memory that is new for each label and layer takes longer to get than to fill
+    parts, distances = np.empty((len(folds), n_draws, len(order))), np.empty((n_labels, n_draws, len(order)))
     for i, gram in enumerate(grams):
         inner = gram.inner[np.ix_(order, order)]
-        distances = np.empty((n_labels, n_draws, len(order)))
         for label in range(n_labels):
             # sums over one fold's prompts of the label, against every prompt
-            parts = np.array([is_label[label][:, a:b] @ inner[a:b] for a, b in pairwise(bounds)])
-            between = np.array([np.add.reduceat(part * is_label[label], bounds[:-1], axis=1) for part in parts])
+            for part, (a, b) in zip(parts, pairwise(bounds), strict=True):
+                np.matmul(is_label[label][:, a:b], inner[a:b], out=part)
+            between = _between(parts, is_label[label], bounds)
             total, square = parts.sum(0), between.sum((0, 2))
             for fold, (a, b) in enumerate(pairwise(bounds)):
                 n = left[fold, label]
@@ -43,3 +45,14 @@ def centroid_accuracy(draws: Draws, grams: Sequence[Gram]) -> np.ndarray:
             hits = closest[label] / closest.sum(0) * is_label[label]
             shares[i, :, label] = hits.sum(1) / is_label[label].sum(1)
     return shares
+
+
+def _between(parts: np.ndarray, has_label: np.ndarray, bounds: np.ndarray) -> np.ndarray:
+    """Inner products of the sums over two folds' prompts of a label [fold, draw, fold], given one fold's with every prompt."""
+    products = np.empty((len(parts), len(has_label), len(parts)))
+    for first, part in enumerate(parts):
+        for second in range(first, len(parts)):
+            of_fold = slice(bounds[second], bounds[second + 1])
+            products[first, :, second] = np.einsum("dp,dp->d", part[:, of_fold], has_label[:, of_fold])
+            products[second, :, first] = products[first, :, second]
+    return products

@@ -34,7 +34,7 @@ def logistic_auroc(contrast: Contrast, grams: Sequence[Gram]) -> Curves | None:
     for test, train in draws.split():
         if not (_has_both(is_emotion[test]) and _has_both(is_emotion[train])):
             continue
-        scores = [logistic_scores(gram, train, test, is_emotion[train]) for gram in grams]
+        scores = _scores(grams, train, test, is_emotion[train])
         values.append([_area(of_layer, is_emotion[test]) for of_layer in scores])
         resamples.append([_resampled(of_layer, is_emotion[test], draws.units[test], draws.counts) for of_layer in scores])
     if not values:
@@ -51,7 +51,7 @@ def logistic_heldout(contrast: Contrast, grams: Sequence[Gram], test: HeldOut, s
         return None
     of_test = Contrast(contrast.emotion, draws_of(test.labels, test.topics, contrast.draws.names, sampling, test.clusters))
     rows = np.asarray(test.rows)[of_test.draws.used]
-    return logistic_of_scores(of_test, [logistic_scores(gram, train, rows, is_emotion) for gram in grams])
+    return logistic_of_scores(of_test, _scores(grams, train, rows, is_emotion))
 
 
 def logistic_of_scores(of_test: Contrast, scores: Sequence[np.ndarray]) -> Curves:
@@ -60,6 +60,11 @@ def logistic_of_scores(of_test: Contrast, scores: Sequence[np.ndarray]) -> Curve
     values = np.array([_area(of_layer, positive) for of_layer in scores])
     boots = np.array([_resampled(of_layer, positive, draws.units, draws.counts) for of_layer in scores])
     return Curves(values[:, None], draws.n_units, boots, partial(area_interval, n_units=draws.n_scarcest), null=NO_NULL)
+
+
+def _scores(grams: Sequence[Gram], train: np.ndarray, test: np.ndarray, is_positive: np.ndarray) -> list[np.ndarray]:
+    with threadpool_limits(1):  # many small products: threads inside each only wait for one another
+        return [logistic_scores(gram, train, test, is_positive) for gram in grams]
 
 
 def logistic_scores(gram: Gram, train: np.ndarray, test: np.ndarray, is_positive: np.ndarray) -> np.ndarray:
@@ -90,9 +95,8 @@ def fitted(gram: Gram, train: np.ndarray, is_positive: np.ndarray) -> Fitted:
     variances, vectors = np.linalg.eigh(inner / scale)
     kept = variances > RANK * variances[-1]
     lengths = np.sqrt(variances[kept])
-    with threadpool_limits(1):  # many small products: threads inside each only wait for one another
-        found = LogisticRegression(C=INVERSE_PENALTY, max_iter=1000).fit(vectors[:, kept] * lengths, is_positive)
-    return Fitted(vectors[:, kept] / lengths @ found.coef_[0] / scale, float(found.intercept_[0]))
+    regression = LogisticRegression(C=INVERSE_PENALTY, max_iter=1000).fit(vectors[:, kept] * lengths, is_positive)
+    return Fitted(vectors[:, kept] / lengths @ regression.coef_[0] / scale, float(regression.intercept_[0]))
 
 
 def _has_both(is_positive: np.ndarray) -> bool:

@@ -30,7 +30,7 @@ class Shift(NamedTuple):
 
 
 def dataset_shifts(
-    grams: Mapping[int, Gram], labels: Labels, is_rest: Sequence[bool], sampling: Sampling, averaged: Collection[int]
+    grams: Mapping[int, Gram], labels: Labels, is_rest: Sequence[bool] | np.ndarray, sampling: Sampling, averaged: Collection[int]
 ) -> list[Shift]:
     """Every measure from the Gram of each layer, of the prompts of one set and then the other's rest.
 

@@ -50,7 +50,7 @@ def d_prime(contrast: Contrast, grams: Sequence[Gram]) -> Curves:
 def _projections(gram: Gram, weights: np.ndarray, train: np.ndarray, test: np.ndarray, zero: float) -> np.ndarray:
     """Scores [draw, test] on directions of length 1, in units of the prompts' length; NaN where a direction counts as zero."""
     scale = float(np.sqrt(np.mean(gram.norms**2)))
-    squares = np.einsum("dp,pq,dq->d", weights, gram.inner[np.ix_(train, train)], weights, optimize=True)
+    squares = np.einsum("dq,dq->d", weights @ gram.inner[np.ix_(train, train)], weights)
     lengths = np.sqrt(np.where(squares > zero**2, squares, np.nan))
     # rounded before they are scaled, so that prompts with equal activations have no spread
     return settled(weights @ gram.inner[np.ix_(train, test)], scale**2) * scale / lengths[:, None]

@@ -5,9 +5,12 @@ from collections.abc import Callable, Iterable, Sequence
 import numpy as np
 
 from emotion_cli.measures.gram import Gram
-from emotion_cli.measures.inference.auroc import CHUNK
+from emotion_cli.measures.inference.auroc import CHUNK as MEMORY
 from emotion_cli.measures.inference.draws import Contrast
 from emotion_cli.measures.within.curves import Curves
+
+CHUNK = 2**18
+"""Inner products of pairs of topics at once: those of a few draws stay near the processor, and serve every layer."""
 
 Products = Callable[[slice, tuple[np.ndarray, np.ndarray]], Iterable[tuple[np.ndarray, np.ndarray]]]
 """Of some draws, at each layer: inner products [draw, pair] of blocks' contributions, and squares [draw, block]."""
@@ -67,12 +70,28 @@ def _complete_products(contrast: Contrast, grams: Sequence[Gram]) -> Products:
     alternatives[np.arange(len(alternatives)), table.reshape(-1)] = 1
     alternatives /= n_topics
     tables = [alternatives @ gram.inner @ alternatives.T for gram in grams]
+    if n_labels == 2:
+        return _swapped_products(choice, tables)
     width = len(alternatives)
+    diagonals, singles = [np.diag(inner) for inner in tables], [inner.astype(np.float32).reshape(-1) for inner in tables]
 
     def products(chunk: slice, upper: tuple[np.ndarray, np.ndarray]):
         places = place[chunk]
         flat = places[:, upper[0]] * width + places[:, upper[1]]
-        return ((inner.astype(np.float32).reshape(-1).take(flat), np.diag(inner)[places]) for inner in tables)
+        return ((single.take(flat), diagonal[places]) for single, diagonal in zip(singles, diagonals, strict=True))
+
+    return products
+
+
+def _swapped_products(choice: np.ndarray, tables: Sequence[np.ndarray]) -> Products:
+    """The same of two labels: where a topic's two prompts change places its contribution changes sign, in every layer."""
+    signs = (1 - 2 * choice).astype(np.float32)
+    as_they_are = [inner[::2, ::2] for inner in tables]
+
+    def products(chunk: slice, upper: tuple[np.ndarray, np.ndarray]):
+        changes = signs[chunk][:, upper[0]] * signs[chunk][:, upper[1]]
+        for inner in as_they_are:
+            yield changes * inner[upper].astype(np.float32), np.broadcast_to(np.diag(inner), (len(changes), len(inner)))
 
     return products
 
@@ -85,7 +104,7 @@ def _products(contrast: Contrast, grams: Sequence[Gram], weights: np.ndarray) ->
 
     def products(chunk: slice, upper: tuple[np.ndarray, np.ndarray]):
         ordered = weights[chunk][:, order]
-        step = max(1, CHUNK // len(order) ** 2)
+        step = max(1, MEMORY // len(order) ** 2)
         for gram in grams:
             inner = gram.inner[np.ix_(order, order)]
             pieces = []

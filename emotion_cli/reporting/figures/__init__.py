@@ -9,12 +9,14 @@ from emotion_cli.reporting.figures.heads import heads_by_block
 from emotion_cli.reporting.figures.norms import l2_norm, relative_norm, relative_norm_by_depth
 from emotion_cli.reporting.figures.places import scores_by_place
 from emotion_cli.reporting.figures.quality import direction_quality, test_sets
+from emotion_cli.reporting.figures.shares import shares_by_layer
 from emotion_cli.reporting.figures.sheet import Sheet
+from emotion_cli.reporting.figures.steering import dose_response, responses, steering_matrix
 from emotion_cli.reporting.figures.svg import Description, described
 from emotion_cli.reporting.figures.within_model import emotion_similarity, similarity_heatmap
 from emotion_cli.reporting.figures.words import more_than_words
 
-FIGURES_VERSION = 9
+FIGURES_VERSION = 10
 """Raise it when a figure is drawn differently, so that stored figures are drawn again."""
 
 __all__ = [
@@ -28,6 +30,7 @@ __all__ = [
     "dataset_shift",
     "described",
     "direction_quality",
+    "dose_response",
     "emotion_similarity",
     "geometry",
     "heads_by_block",
@@ -37,8 +40,11 @@ __all__ = [
     "raw_cosine",
     "relative_norm",
     "relative_norm_by_depth",
+    "responses",
     "scores_by_place",
+    "shares_by_layer",
     "similarity_heatmap",
+    "steering_matrix",
     "subspace_overlap",
     "test_sets",
     "transfer_auroc",

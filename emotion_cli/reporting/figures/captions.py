@@ -234,5 +234,62 @@ CAPTIONS = {
         ),
         nothing="Without a part that stands out there are no dots. The map describes; it does not say what a part does.",
     ),
+    "responses": Caption(
+        title="Would adding the direction move its emotion?",
+        sees=(
+            "First-order change of log-probability for alpha 1, in nats a token: of the emotion's texts minus neutral texts, "
+            "or minus the other emotions' texts. Texts are of a test set."
+        ),
+        band=(
+            "Grey is where 95 % of the directions of permuted labels lie. Dotted lines are the same for Gaussian directions, "
+            "which are too easy to beat."
+        ),
+        nothing=(
+            "A direction that does nothing of its own lies in the grey. Where the dashed line is below 0, the emotion's own "
+            "texts get worse, too."
+        ),
+        many=f"{ROW} It is the first-order change of log-probability of the emotion's texts minus the reference's texts.",
+    ),
+    "dose_response": Caption(
+        title="What does adding more of the direction do?",
+        sees=(
+            "By how much is added: the change of log-probability of the emotion's texts minus the reference's texts; both "
+            "changes apart; and the KL of predictions on neutral texts. The dashed line is what the first order predicts."
+        ),
+        band="Grey is where 95 % of the directions of permuted labels lie, at the alpha that decides.",
+        nothing="A direction without an effect lies in the grey. One that only harms has both kinds of texts below 0.",
+        many=(
+            "Each row is an emotion and each column an alpha. The colours are the effect, the change of the emotion's own "
+            "texts, and the KL on neutral texts."
+        ),
+    ),
+    "steering_matrix": Caption(
+        title="Whose texts does each direction move?",
+        sees=(
+            "Change of log-probability, in nats a token, of the texts of every label (columns) when an emotion's direction "
+            "(rows) is added, with 95 % intervals. Alpha is the largest within the damage budget for all, or the smallest tried."
+        ),
+        nothing=(
+            "Where directions do nothing of their own, a column has one colour. All cells of a row may be below 0, for any "
+            "change harms texts."
+        ),
+        many="Change of log-probability of the texts of every label (columns) when an emotion's direction (rows) is added.",
+    ),
+    "shares_by_layer": Caption(
+        title="Which layers hold what was told?",
+        sees=(
+            "A state of a text that tells an emotion is put into the neutral text of its topic, layer by layer, at the words "
+            "behind both. The value is the change of the emotion's log-odds as the next word, as a share of the whole difference."
+        ),
+        band=(
+            "Grey is where 95 % of the directions of permuted labels lie. The dashed line is what a neutral text of another "
+            "topic does."
+        ),
+        nothing=(
+            "At layer 0 both texts have the same words there, so 0 is expected; behind the last layer the whole is 1 by "
+            "construction. A direction that carries nothing of its own lies in the grey."
+        ),
+        many=f"{ROW} It is the share of the whole difference in log-odds that a carried state brings.",
+    ),
 }
 """By kind of figure. The report prints these words, and each SVG carries them (`figures.described`)."""

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from emotion_cli.reporting.figures.bands import half_step
-from emotion_cli.reporting.figures.measure import COMPONENTS, DEPTH, Along, Measure, Row, number
+from emotion_cli.reporting.figures.measure import ALPHA, COMPONENTS, DEPTH, Along, Measure, Row, number
 from emotion_cli.reporting.figures.sheet import Entry, Panel, Sheet, ticks
 from emotion_cli.reporting.figures.theme import AXIS, INK
 
@@ -42,7 +42,8 @@ def place_along(panel: Panel, rows: Sequence[Row], along: Along, *, labels: bool
         low, high = 0.0, 1.0
     room = max(half_step(places), 0.02 * (high - low)) if places else 0.5
     panel.axes.set_xlim(low - room, high + room)
-    shown = [(at, label) for at, label in ticks(low, high, max(2, int(panel.width / 0.42))) if along is DEPTH or at == int(at)]
+    has_fractions = along in (DEPTH, ALPHA)
+    shown = [(at, label) for at, label in ticks(low, high, max(2, int(panel.width / 0.42))) if has_fractions or at == int(at)]
     if along is COMPONENTS:
         shown = [(at, f"{at:g}") for at in places]
     panel.x_ticks = [(at, label if labels else "") for at, label in shown]

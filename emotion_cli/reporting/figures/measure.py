@@ -18,6 +18,7 @@ class Along(NamedTuple):
 LAYER = Along("layer", "layer (0: the embeddings)")
 DEPTH = Along("relative_depth", "relative depth (0: the embeddings, 1: after the last block)")
 COMPONENTS = Along("k", "number of components")
+ALPHA = Along("alpha", "alpha (how much is added)")
 
 
 class Beside(NamedTuple):

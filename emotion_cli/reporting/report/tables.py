@@ -81,5 +81,9 @@ def _cell(row: Row, column: Column, words: Language) -> str:
 
 
 def _number(value: Any, format: str) -> str:
-    """A value in a format; what is rounded to 0 has no sign."""
-    return f"{value:z{format}}" if isinstance(value, float) else f"{value:{format}}"
+    """A value in a format; what is rounded to 0 has no minus."""
+    if not isinstance(value, float):
+        return f"{value:{format}}"
+    # a format that asks for a plus keeps it: `z` stands behind the sign
+    sign, rest = ("+", format[1:]) if format.startswith("+") else ("", format)
+    return f"{value:{sign}z{rest}}"

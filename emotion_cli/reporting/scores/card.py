@@ -35,6 +35,11 @@ class EmotionScore(NamedTuple):
     which: float | None
     tokens: Sequence[TokenScore]
 
+    @property
+    def is_emotional(self) -> bool:
+        """Whether the text lies above what 97.5 % of neutral training texts have: only then `which` says something."""
+        return self.emotional is not None and self.emotional > BAND[1]
+
 
 class Card(NamedTuple):
     """A scored text: its id, its words (spans that are shown as one), and a score for each emotion."""
@@ -103,9 +108,9 @@ def parts_of(card: Card, score: EmotionScore, column: str) -> list[Part]:
 
 
 def strongest(card: Card, score: EmotionScore, column: str) -> Part | None:
-    """The word with the highest number, the first of several; None where no token has one."""
-    numbered = [part for part in parts_of(card, score, column) if part.quantile is not None]
-    return max(numbered, key=lambda part: (part.quantile, -part.start), default=None)
+    """The word with the highest number, the first of several; None where none lies above the neutral 95 %."""
+    above = [part for part in parts_of(card, score, column) if part.quantile is not None and part.quantile > BAND[1]]
+    return max(above, key=lambda part: (part.quantile, -part.start), default=None)
 
 
 def _trimmed(text: str, span: Span) -> Span | None:
@@ -137,6 +142,19 @@ def _shown(character: str) -> str:
         return character
     code = ord(character)
     return chr(0x2400 + code) if code < 0x20 else "\u2421" if code == 0x7F else f"\\x{code:02x}"
+
+
+def read_at(pooling: str) -> str:
+    """Which tokens of a text its two numbers are of."""
+    return {"last": "the last token of the text, not of the whole", "content": "the last word of the text"}.get(
+        pooling, "all tokens of the text but the first"
+    )
+
+
+def number_of_which(score: EmotionScore) -> str:
+    """The number `which`, in brackets where it is not to be read."""
+    shown = number(score.which)
+    return shown if score.is_emotional or score.which is None else f"({shown})"
 
 
 def number(value: float | None) -> str:

@@ -3,7 +3,17 @@
 import html
 from collections.abc import Sequence
 
-from emotion_cli.reporting.scores.card import About, Card, EmotionScore, number, parts_of, strongest, visible
+from emotion_cli.reporting.scores.card import (
+    About,
+    Card,
+    EmotionScore,
+    number,
+    number_of_which,
+    parts_of,
+    read_at,
+    strongest,
+    visible,
+)
 
 STYLE = """
 :root { color-scheme: light; }
@@ -17,8 +27,12 @@ p.text b { font-weight: 400; color: #111; border-radius: .2rem; padding: 0 .1rem
 p.text sub { font-size: .65em; color: #111; padding-left: .1rem; }
 .high { background: #fbd9b8; } .very-high { background: #f0a35e; }
 .low { background: #cfe4f5; } .very-low { background: #8fc1ea; }
+.unread { color: #595959; }
 .sink { border-bottom: 2px dotted #767676; }
 """.strip()
+
+NONE_STRONG = "none above the middle 95 %"
+"""What stands where no word is the strongest."""
 
 LEGEND = (
     ("high", "above 97.5 % of them"),
@@ -57,7 +71,9 @@ def _said(about: About) -> str:
     neutral = html.escape(about.neutral)
     return (
         f"Directions of {html.escape(about.dataset)}. <b>emotional</b>: share of {neutral} training texts that score lower. "
-        "<b>which</b>: share of the other emotions' training texts that score lower. Both are of the whole text."
+        "<b>which</b>: share of the other emotions' training texts that score lower. "
+        f"Both are of {read_at(about.pooling)} (pooling {html.escape(about.pooling)}). "
+        f"In brackets and grey: not to be read, because <b>emotional</b> is not above 97.5 % of {neutral} texts."
     )
 
 
@@ -86,8 +102,9 @@ def _section(card: Card, column: str) -> list[str]:
 
 def _row(card: Card, score: EmotionScore, column: str) -> str:
     top = strongest(card, score, column)
-    word = f"{html.escape(visible(card.text[top.start : top.stop]))} {number(top.quantile)}" if top else "-"
-    numbers = "".join(f'<td class="number">{number(value)}</td>' for value in (score.emotional, score.which))
+    word = f"{html.escape(visible(card.text[top.start : top.stop]))} {number(top.quantile)}" if top else NONE_STRONG
+    which = "number" if score.is_emotional else "number unread"
+    numbers = f'<td class="number">{number(score.emotional)}</td><td class="{which}">{number_of_which(score)}</td>'
     return (
         f'<tr><th scope="row">{html.escape(score.emotion)}</th><td class="number">{score.layer}</td>{numbers}'
         f'<td dir="auto">{word}</td></tr>'

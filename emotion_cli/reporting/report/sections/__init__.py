@@ -4,6 +4,7 @@ from emotion_cli.reporting.report.sections import (
     closing,
     data,
     directions,
+    effects,
     methods,
     models,
     overview,
@@ -19,11 +20,11 @@ SECTIONS = (
     Section("vectors", directions.READS, directions.write),
     Section("intra_model", similarity.READS, similarity.write),
     Section("cross_model", models.READS, models.write),
-    # here comes what the directions do to a model when they are added to it
+    Section("effects", effects.READS, effects.write),
     Section("other_texts", texts.READS, texts.write),
     Section("observations", closing.OBSERVED, closing.observations),
     Section("next_steps", closing.OPEN, closing.next_steps),
-    Section("conclusion", closing.CONCLUDED, closing.conclusion),
+    Section("conclusion", overview.ANSWERED_BY, closing.conclusion),
     Section("methods", (), methods.write),
     Section("provenance", provenance.READS, provenance.write),
 )

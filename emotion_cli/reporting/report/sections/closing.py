@@ -6,9 +6,7 @@ from emotion_cli.reporting.report.blocks import Block, Items, Paragraph
 from emotion_cli.reporting.report.facts import Facts, Row, grouped
 from emotion_cli.reporting.report.language import Language
 from emotion_cli.reporting.report.sections.directions import BESIDE
-from emotion_cli.reporting.report.sections.models import ALIGNMENT
-from emotion_cli.reporting.report.sections.overlap import SHIFT
-from emotion_cli.reporting.report.sections.overview import answer, lead
+from emotion_cli.reporting.report.sections.overview import in_brief
 from emotion_cli.reporting.report.sections.similarity import BY_LAYER, BY_MODEL, FEW, means, pair_of
 from emotion_cli.reporting.report.statements import Numbers, Statement, listed, reads
 
@@ -88,7 +86,6 @@ NEXT_STEPS = (
 """What the numbers leave open, with the command that goes on."""
 
 OBSERVED, OPEN = reads(OBSERVATIONS), reads(NEXT_STEPS)
-CONCLUDED = (BESIDE, BY_MODEL, ALIGNMENT, SHIFT)
 
 
 def observations(facts: Facts, words: Language) -> Iterable[Block]:
@@ -104,5 +101,5 @@ def next_steps(facts: Facts, words: Language) -> Iterable[Block]:
 
 def conclusion(facts: Facts, words: Language) -> Iterable[Block]:
     """The answer in brief."""
-    if answers := [*lead(facts, words), *answer(facts, words, "in_brief")]:
+    if answers := in_brief(facts, words):
         yield Items(answers)

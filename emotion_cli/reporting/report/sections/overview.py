@@ -12,10 +12,13 @@ from emotion_cli.reporting.report.sections.models import ALIGNMENT, beyond_null
 from emotion_cli.reporting.report.sections.overlap import SHIFT, counted, overlapping
 from emotion_cli.reporting.report.sections.pictures import figure, front_picture
 from emotion_cli.reporting.report.sections.similarity import BY_MODEL, counts
-from emotion_cli.reporting.report.statements import reads, said
+from emotion_cli.reporting.report.statements import Numbers, reads, said
 from emotion_cli.reporting.report.tables import Layout, number, text
 
-READS = ("extractions", BESIDE, BY_MODEL, ALIGNMENT, SHIFT, *reads(FAULTS))
+ANSWERED_BY = (BESIDE, BY_MODEL, ALIGNMENT, SHIFT)
+"""The queries that the answer is made of."""
+
+READS = ("extractions", *ANSWERED_BY, *reads(FAULTS))
 
 SHARE_BY_CHANCE = 0.025
 """Of directions that hold words only, so many have an interval above 0 over one rival."""
@@ -33,7 +36,7 @@ IN_TRAINING = (
 
 
 def write(facts: Facts, words: Language) -> Iterable[Block]:
-    """The answer, the question, at most six sentences of numbers, the faults of the prompts, one table and one figure."""
+    """The answer, the question, the numbers, the faults of the prompts, one table, how it is counted, and one figure."""
     rows = at_best_layers(facts, words)
     variant = {name: facts.variant[name] for name in ("method", "reference", "pooling")}
     datasets, models = (words.listed(facts.distinct("extractions", name)) for name in ("dataset", "model"))
@@ -42,14 +45,16 @@ def write(facts: Facts, words: Language) -> Iterable[Block]:
     answers = [*answer(facts, words, "in_full")]
     if answers:
         yield Heading(words.heading("answer"))
-        yield Items([*answers, *_counting(facts, words)])
+        yield Items(answers)
     if faults := said(FAULTS, facts, words):
         yield Heading(words.heading("faults"))
         yield Items(faults)
     if rows:
         yield _front_table(rows, words)
         yield from left_out([row for row in rows if row["test_set"] is None], ("dataset", "model"), words)
-        yield from _perfect(rows, facts, words)
+    if answers:
+        yield from (Paragraph(sentence, is_note=True) for sentence in _counting(facts, words))
+    yield from _perfect(rows, facts, words)
     if picture := front_picture(facts):
         yield figure(picture, words)
 
@@ -73,9 +78,7 @@ def answer(facts: Facts, words: Language, length: str) -> Iterable[Inline]:
     """What was found about directions, about two emotions and about two models; `length` is `in_full` or `in_brief`."""
     for name, members in _by_test_set(facts, words).items():
         if (numbers := beyond_words(members)) is not None:
-            by_set = words.listed(_share(dataset["dataset"], of_set, words) for dataset, of_set in grouped(members, ("dataset",)))
-            message = "answer_on_test_set" if name else "answer_in_training"
-            yield words.sentence(f"{message}_{length}", test_set=name, by_set=by_set, **numbers, **_shown(members))
+            yield _on_prompts(name, members, numbers, words, length)
     pairs = [row["verdict"] for row in counted(facts.of(BY_MODEL), facts) if row["verdict"] is not None]
     if pairs:
         yield words.sentence(f"answer_pairs_{length}", **counts(pairs, words))
@@ -83,6 +86,25 @@ def answer(facts: Facts, words: Language, length: str) -> Iterable[Inline]:
     if (numbers := beyond_null(carried)) is not None:
         tally = counts([row["verdict"] for row in carried if row["aligned_cosine"] is not None], words)["counts"]
         yield words.sentence(f"answer_carried_{length}", counts=tally, **numbers)
+
+
+def _on_prompts(test_set: str | None, rows: Sequence[Row], numbers: Numbers, words: Language, length: str) -> Inline:
+    """What directions reach on one kind of prompts and, where words were measured beside them, how many hold more."""
+    message = "answer_on_test_set" if test_set else "answer_in_training"
+    values = {"test_set": test_set, **numbers, **_shown(rows)}
+    is_compared = any(row["more"] is not None for row in rows)
+    if length == "in_brief":
+        return words.sentence(f"{message}_{'in_brief' if is_compared else 'beside_chance'}", **values)
+    reached = words.sentence(f"{message}_in_full", **values)
+    if not is_compared:
+        return reached
+    by_set = words.listed(_share(dataset["dataset"], of_set, words) for dataset, of_set in grouped(rows, ("dataset",)))
+    return words.sentence("sentences_in_a_row", first=reached, then=words.sentence("hold_more", by_set=by_set, **numbers))
+
+
+def in_brief(facts: Facts, words: Language) -> list[Inline]:
+    """The answer in brief, the sentence at the head of the page first."""
+    return [*lead(facts, words), *answer(facts, words, "in_brief")]
 
 
 def _by_test_set(facts: Facts, words: Language) -> dict[str | None, list[Row]]:

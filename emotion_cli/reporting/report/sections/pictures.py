@@ -16,7 +16,8 @@ ACROSS = (
     *("subspace_overlap", "consensus"),
 )
 SHIFT = ("dataset_shift",)
-PLACED = (FRONT, *DIRECTIONS, *WITHIN, *ACROSS, *SHIFT)
+STEERED = ("responses", "dose_response", "steering_matrix")
+PLACED = (FRONT, *DIRECTIONS, *WITHIN, *ACROSS, *STEERED, *SHIFT)
 """Kinds of figures that stand in a section; others stand at the end."""
 
 
