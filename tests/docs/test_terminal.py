@@ -110,7 +110,7 @@ def test_the_screen_of_the_tutorial_is_drawn_as_emo_show_does_it():
     ((_, screen),) = [shown for shown in commands(ROOT / "docs" / "tutorial.md", "emo") if shown[0].startswith("emo show")]
     lines = screen.splitlines()
     model, dataset, method, reference, pooling = re.fullmatch(
-        r"(.*), directions of (.*) \((.*), reference (.*), (.*)\)", lines[0]
+        r"(.*), directions of (.*) \((.*), reference (.*), pooling (.*)\)", lines[0]
     ).groups()
     rows = []
     for line in lines[3:]:
