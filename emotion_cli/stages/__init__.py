@@ -80,7 +80,16 @@ STAGES = (
     Stage("track", (*REPORTED, "figures"), ("mlflow",), track.tasks, 5),
     Stage(
         "report",
-        (*REPORTED, "prompt_audits", "layer_profiles", "cross_model_statistics", *STEERED, "figures", "mlflow"),
+        (
+            *REPORTED,
+            "prompt_audits",
+            "layer_profiles",
+            "cross_model_statistics",
+            *STEERED,
+            "patching_statistics",
+            "figures",
+            "mlflow",
+        ),
         ("report",),
         report.tasks,
         3,

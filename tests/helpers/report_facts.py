@@ -175,6 +175,21 @@ def facts(models=(("m1", 8), ("m2", 8)), emotions=("joy", "rage", "shame"), mean
                 }
                 for i, emotion in enumerate(emotions)
             ]
+            rows["patching_verdicts_by_emotion"] += [
+                {
+                    **run,
+                    "test_set": "unseen",
+                    "site": "residual",
+                    "reference": "neutral",
+                    "emotion": emotion,
+                    "layer": 1,
+                    "effect": None if i == 1 else 0.9 - 0.2 * i,
+                    "attribution": 0.7,
+                    "share": None if i else 0.61,
+                    "verdict": ("found", "predicted", "not shown")[i % 3],
+                }
+                for i, emotion in enumerate(emotions)
+            ]
             rows["steering_predictions_by_emotion"] += [
                 {
                     **run,

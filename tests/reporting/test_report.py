@@ -493,11 +493,17 @@ def test_effects_are_said_with_their_numbers_and_nulls():
     assert "| m1 | unseen | joy | neutral | 2 | 0.2 | +0.420 (+0.300 to +0.500) | +0.300 | 0.012 |" in section
     # directions that were added are not predicted as well; what was only screened says so
     assert (
-        "- m1, against others, on unseen, to first order: an effect is predicted, and nothing was added to the model. "
+        "- m1, against others, on unseen, to first order: an effect is predicted, and the model was not changed. "
         "This holds for joy (z 4.2 at layer 1; permuted labels up to 3.1), rage" in section
     )
     assert section.count("to first order: an effect is predicted") == 4 and "against neutral, on unseen, to first" not in section
     assert section.count("log-probability in nats a token") == 1
+    # carried states stand below: with a share of the whole where there is one, and to first order where nothing was carried
+    assert (
+        "- m1, residual states on unseen: an effect is found, beyond that of a neutral text of another topic. "
+        "This holds for joy (+0.90 at layer 1, 61% of the whole)." in section
+    )
+    assert "the model was not changed. This holds for rage (+0.70 at layer 1)." in section
 
 
 def test_an_effect_without_a_null_and_one_that_is_not_defined_say_so():
@@ -516,6 +522,6 @@ def test_what_was_added_in_an_unusual_way_is_named():
 
 def test_without_runs_there_is_no_section_on_effects():
     given_facts = facts()
-    for query in ("steering_verdicts_by_emotion", "steering_predictions_by_emotion"):
+    for query in ("steering_verdicts_by_emotion", "steering_predictions_by_emotion", "patching_verdicts_by_emotion"):
         given_facts.rows[query].clear()
     assert "Do the directions do anything?" not in pages(given_facts)["report.md"]

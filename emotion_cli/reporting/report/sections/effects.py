@@ -1,4 +1,4 @@
-"""What directions do to a model: verdicts on directions that were added, and predictions where nothing was, in sentences."""
+"""What directions do to a model, in sentences: verdicts on added ones, on predictions, and on states that were carried."""
 
 from collections.abc import Iterable, Sequence
 
@@ -10,7 +10,8 @@ from emotion_cli.reporting.report.tables import VERDICT, Layout, number, text
 
 ADDED = "steering_verdicts_by_emotion"
 PREDICTED = "steering_predictions_by_emotion"
-READS = (ADDED, PREDICTED)
+CARRIED = "patching_verdicts_by_emotion"
+READS = (ADDED, PREDICTED, CARRIED)
 
 USUAL = {"positions": "all", "prefix": None, "unit": "norm"}
 """How directions are added where nothing else was asked for."""
@@ -42,22 +43,31 @@ EFFECTS = Layout(
 
 def write(facts: Facts, words: Language) -> Iterable[Block]:
     """For each dataset: a sentence for each verdict with its numbers and nulls, the table of effects, and the figures."""
-    is_explained = False
+    explained: set[str] = set()
+
+    def explanation(name: str) -> Iterable[Paragraph]:
+        if name not in explained:
+            yield Paragraph(words.sentence(name))
+        explained.add(name)
+
     for dataset in facts.distinct("extractions", "dataset"):
         added, predicted = _added(facts, words, dataset), _only_predicted(facts, words, dataset)
         sentences = [
             *_judged(added, "directions_added", _effect, words),
             *_judged(predicted, "directions_predicted", _response, words),
         ]
-        if not sentences:
+        carried = [*_carried(facts, words, dataset)]
+        if not (sentences or carried):
             continue
         yield Heading(words.heading("of_dataset", dataset=dataset))
-        if not is_explained:
-            yield Paragraph(words.sentence("effects_mean"))
-            is_explained = True
-        yield Items(sentences)
+        if sentences:
+            yield from explanation("effects_mean")
+            yield Items(sentences)
         if added:
             yield EFFECTS.of(added, words, dataset=dataset)
+        if carried:
+            yield from explanation("states_mean")
+            yield Items(carried)
         yield from figures(facts, words, STEERED, dataset)
 
 
@@ -87,6 +97,25 @@ def _judged(rows: Sequence[Row], subject: str, case, words: Language) -> Iterabl
         about = {name: key[name] for name in ("model", "reference", "tried_on")}
         cases = words.listed(case(row, words) for row in members)
         yield words.judged(key["verdict"], subject=words.text(subject, **about), cases=cases)
+
+
+def _carried(facts: Facts, words: Language, dataset: str) -> Iterable[Inline]:
+    """A sentence for each verdict on states that were carried into one model's neutral texts, at one site."""
+    for key, members in grouped(facts.of(CARRIED, dataset=dataset), ("model", "test_set", "site", "verdict")):
+        about = {name: key[name] for name in ("model", "test_set", "site")}
+        cases = words.listed(_share(row, words) for row in members)
+        yield words.judged(key["verdict"], subject=words.text("states_carried", **about), cases=cases)
+
+
+def _share(row: Row, words: Language) -> str:
+    """An emotion with its effect at the best place, as a share of the whole where there is one."""
+    effect = row["attribution"] if row["effect"] is None else row["effect"]
+    if effect is None:
+        return row["emotion"]
+    known = {"emotion": row["emotion"], "layer": row["layer"], "effect": effect}
+    if row["share"] is None:
+        return words.text("emotion_with_carried", **known)
+    return words.text("emotion_with_share", share=row["share"], **known)
 
 
 def _effect(row: Row, words: Language) -> str:

@@ -16,7 +16,7 @@ ACROSS = (
     *("subspace_overlap", "consensus"),
 )
 SHIFT = ("dataset_shift",)
-STEERED = ("responses", "dose_response", "steering_matrix")
+STEERED = ("responses", "dose_response", "steering_matrix", "shares_by_layer")
 PLACED = (FRONT, *DIRECTIONS, *WITHIN, *ACROSS, *STEERED, *SHIFT)
 """Kinds of figures that stand in a section; others stand at the end."""
 
