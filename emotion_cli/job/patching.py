@@ -82,6 +82,14 @@ class PatchingRun(NamedTuple):
         }
         return content_hash(identity)[:16]
 
+    def reads(self, store: Store) -> dict[str, Partition]:
+        """What the run is made of: activations and prompts of the train set, and the test set's prompts."""
+        return {
+            "activations": self.extraction.partition(store, "activations"),
+            "prompts": self.extraction.prompts(store),
+            "test prompts": self.test.prompts(store),
+        }
+
     def partition(self, store: Store, table: str) -> Partition:
         """Its part of a table."""
         return store.partition(table, dataset=self.extraction.dataset, model=self.extraction.model, run_id=self.run_id)

@@ -10,6 +10,7 @@ import pyarrow as pa
 from emotion_cli.errors import UsageError
 from emotion_cli.job.extractions import pairs_of
 from emotion_cli.job.job import Job, Task, why
+from emotion_cli.job.paired_texts import PairedTexts, next_of_another, paired_texts
 from emotion_cli.job.parts import Parts
 from emotion_cli.job.patching import (
     DIRECTION,
@@ -53,8 +54,8 @@ def tasks(job: Job) -> list[Task]:
     for run in _runs(job, OF_A_RUN):
         try:
             # of prompts that are not in the store yet nothing is known
-            if all(_reads(job, run)[name].manifest() for name in ("prompts", "test prompts")):
-                told_of(job, run)
+            if all(run.reads(job.store)[name].manifest() for name in ("prompts", "test prompts")):
+                paired_texts(job, run)
         except UsageError as error:
             job.listener.note(f"left out: {error}")
         else:
@@ -76,16 +77,8 @@ def _tasks(job: Job, runs: Sequence[PatchingRun]) -> list[Task]:
     return [_task(job, run, words, shared) for run in runs]
 
 
-def _reads(job: Job, run: PatchingRun) -> dict[str, Partition]:
-    return {
-        "activations": run.extraction.partition(job.store, "activations"),
-        "prompts": run.extraction.prompts(job.store),
-        "test prompts": run.test.prompts(job.store),
-    }
-
-
 def _task(job: Job, run: PatchingRun, words: WordList, shared: dict[tuple, Any]) -> Task:
-    reads = _reads(job, run)
+    reads = run.reads(job.store)
     return Task(
         "patch",
         run.subject,
@@ -112,49 +105,6 @@ class Pair(NamedTuple):
     neutral: list[int]
     emotional: dict[str, list[int]]
     other: list[int]
-
-
-class Told(NamedTuple):
-    """What a test set tells in pairs: emotions, topics with their clusters [topic], and the text of each topic and label."""
-
-    emotions: list[str]
-    topics: list[str]
-    clusters: list[str | None]
-    texts: dict[tuple[str, str], str]
-    n_left_out: int
-
-
-def told_of(job: Job, run: PatchingRun) -> Told:
-    """The texts of a run that can be paired; UsageError for fewer than two emotions or topics."""
-    reads, neutral, test_set = _reads(job, run), job.settings.neutral, run.test.dataset
-    trained = {*reads["prompts"].read(["emotion"])["emotion"].to_pylist()} - {neutral}
-    rows = reads["test prompts"].read(["prompt_id", "text", "emotion", "topic", "cluster"]).to_pylist()
-    known = {row["emotion"] for row in rows}
-    common = trained & known
-    if len(common) < 2 or neutral not in known:
-        raise UsageError(
-            f"{run.subject}: needed are texts of {neutral} and of two emotions; "
-            f"both sets have {', '.join(sorted(known & (trained | {neutral}))) or 'no label in common'}",
-            hint="--neutral LABEL, or another set: emo datasets list",
-        )
-    concerned = [row for row in rows if row["emotion"] in {*common, neutral}]
-    first: dict[tuple[str, str], dict[str, Any]] = {}
-    for row in sorted(concerned, key=lambda row: row["prompt_id"]):
-        if row["topic"] is not None:
-            first.setdefault((row["topic"], row["emotion"]), row)
-    with_emotion = {topic for topic, label in first if label != neutral}
-    topics = sorted(topic for topic, label in first if label == neutral and topic in with_emotion)
-    of_topics = {*topics}
-    emotions = sorted({label for topic, label in first if topic in of_topics} - {neutral})
-    if len(topics) < 2 or len(emotions) < 2:
-        raise UsageError(
-            f"{run.subject}: texts are paired by topic, and {test_set} has {counted(len(topics), 'topic')} told both "
-            f"{neutral} and with an emotion, and {counted(len(emotions), 'emotion')} in them; two are needed of each",
-            hint=f"emo datasets show {test_set}",
-        )
-    texts = {key: row["text"] for key, row in first.items() if key[0] in of_topics}
-    clusters = [first[topic, neutral]["cluster"] for topic in topics]
-    return Told(emotions, topics, clusters, texts, len(concerned) - len(texts))
 
 
 class _Row(NamedTuple):
@@ -224,9 +174,9 @@ class _Work(Steered[PatchingRun]):
         return next((variant for variant in self.variants if variant.reference == self.run.reference), self.variants[0])
 
     @cached_property
-    def told(self) -> Told:
+    def told(self) -> PairedTexts:
         """The texts that are paired."""
-        return told_of(self.job, self.run)
+        return paired_texts(self.job, self.run)
 
     @property
     def emotions(self) -> list[str]:
@@ -258,7 +208,7 @@ class _Work(Steered[PatchingRun]):
                 told.clusters[place],
                 ids[topic, neutral],
                 {emotion: ids[topic, emotion] for emotion in self.emotions if (topic, emotion) in ids},
-                ids[told.topics[_next_of_another(units, place)], neutral],
+                ids[told.topics[next_of_another(units, place)], neutral],
             )
             for place, topic in enumerate(told.topics)
         ]
@@ -530,9 +480,3 @@ class _Work(Steered[PatchingRun]):
                 emotion, "attribution_against_directions", beside_directions(guessed, np.array(draws).T, topics, test)
             )
         ]
-
-
-def _next_of_another(units: np.ndarray, place: int) -> int:
-    """The next topic of another unit; the next one where all are of one."""
-    following = [*range(place + 1, len(units)), *range(place)]
-    return next((other for other in following if units[other] != units[place]), following[0])
