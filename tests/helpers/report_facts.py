@@ -185,7 +185,8 @@ def facts(models=(("m1", 8), ("m2", 8)), emotions=("joy", "rage", "shame"), mean
                     "layer": 1,
                     "effect": None if i == 1 else 0.9 - 0.2 * i,
                     "attribution": 0.7,
-                    "share": None if i else 0.61,
+                    "share": (0.61, None, 0.3)[i % 3],
+                    "half_layer": None if i else 1,
                     "verdict": ("found", "predicted", "not shown")[i % 3],
                 }
                 for i, emotion in enumerate(emotions)

@@ -501,7 +501,7 @@ def test_effects_are_said_with_their_numbers_and_nulls():
     # carried states stand below: with a share of the whole where there is one, and to first order where nothing was carried
     assert (
         "- m1, residual states on unseen: an effect is found, beyond that of a neutral text of another topic. "
-        "This holds for joy (+0.90 at layer 1, 61% of the whole)." in section
+        "This holds for joy (+0.90 at layer 1, 61% of the whole; half of it first at layer 1)." in section
     )
     assert "the model was not changed. This holds for rage (+0.70 at layer 1)." in section
 

@@ -108,14 +108,16 @@ def _carried(facts: Facts, words: Language, dataset: str) -> Iterable[Inline]:
 
 
 def _share(row: Row, words: Language) -> str:
-    """An emotion with its effect at the best place, as a share of the whole where there is one."""
+    """An emotion with its effect at the best place, as a share of the whole where there is one, and where half is reached."""
     effect = row["attribution"] if row["effect"] is None else row["effect"]
     if effect is None:
         return row["emotion"]
     known = {"emotion": row["emotion"], "layer": row["layer"], "effect": effect}
     if row["share"] is None:
         return words.text("emotion_with_carried", **known)
-    return words.text("emotion_with_share", share=row["share"], **known)
+    if row["half_layer"] is None:
+        return words.text("emotion_with_share", share=row["share"], **known)
+    return words.text("emotion_with_half", share=row["share"], half=row["half_layer"], **known)
 
 
 def _effect(row: Row, words: Language) -> str:
