@@ -6,6 +6,7 @@ import typer
 
 from emotion_cli.cli.options import MODEL_TO_RUN, DryRun, Force, Start, takes
 from emotion_cli.job.patching import CONTROLS, SITES, SUFFIX, Patching, checked
+from emotion_cli.settings import as_options
 from emotion_cli.wording import counted
 
 OPTIONS = (
@@ -80,12 +81,14 @@ def patch(
 
     from emotion_cli import pipeline
     from warehouse.catalog import Catalog
+    from warehouse.library import queries
 
     settings, console, store, rows = start.settings, start.console, start.store, start.rows
     places = tuple(name.strip() for name in (positions or "").split(",") if name.strip())
     chosen = checked(Patching(site, SUFFIX if suffix is None else suffix, layer, places, real, controls))
     datasets, tests = settings.dataset or ("extended",), tuple(on or ("heldout",))
     pipeline.refuse_other_roles(store, datasets, tests)
+    filters = as_options(settings, ("dataset", "model"))
     settings = replace(settings, dataset=(*datasets, *tests))
     job = pipeline.job_with_models(store, settings, console, forced={"patch"} if force else (), write=not dry_run)
     stages = pipeline.patching(chosen)
@@ -94,7 +97,7 @@ def patch(
         return
     outcome = pipeline.run(job, stages)
     ids = [task.writes.name.partition("=")[2] for task in outcome.tasks]
-    rows.write(Catalog(store).select("patching_verdicts_by_emotion", COLUMNS, run_id=ids))
-    console.note(
-        f"{counted(len(outcome.done), 'run')} done, {len(outcome.left)} up to date; see: emo sql patching_cells_by_layer"
-    )
+    query = "patching_verdicts_by_emotion"
+    rows.write(Catalog(store).select(query, COLUMNS, run_id=ids), queries()[query].grain)
+    done = f"{counted(len(outcome.done), 'run')} done, {len(outcome.left)} up to date"
+    console.note(f"{done}; see: emo sql patching_cells_by_layer{filters}")

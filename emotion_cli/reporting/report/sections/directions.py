@@ -115,7 +115,7 @@ def write(facts: Facts, words: Language) -> Iterable[Block]:
         compared = [
             words.sentence("beside_words", **prompts, **numbers)
             for prompts, members in by_prompts
-            if (numbers := beyond_words(members)) is not None
+            if any(row["more"] is not None for row in members) and (numbers := beyond_words(members)) is not None
         ]
         if compared:
             yield Items(compared)
