@@ -288,8 +288,11 @@ def test_options_of_writing_that_do_not_go_together_are_refused(place, options, 
 def test_as_many_directions_are_permuted_as_an_effect_that_stands_alone_needs(place):
     steer(place, "--neutral", "calm", "--alpha", "0.1", "--layer", "2", "--draws", "130")
     # three emotions against calm, and against one another
-    counts = rows(place, "select distinct draw from steering_effects where direction = 'permuted'")
-    assert len(counts) == 20 * 6
+    counts = rows(
+        place,
+        "select reference, emotion, count(distinct draw) as n from steering_effects where direction = 'permuted' group by all",
+    )
+    assert {row["n"] for row in counts} == {20 * 6}
     verdicts = rows(place, "select controls_needed, n_draws from steering_verdicts_by_emotion")
     assert {(row["controls_needed"], row["n_draws"]) for row in verdicts} == {(120, 120)}
     # the only small p of six: q is six times the least p, below 0.05 with these and not with one fewer

@@ -68,6 +68,7 @@ def fill_every_table(place: Workplace) -> None:
     emo_ok("score", *of_model, "--on", "exam")
     (root / "words.toml").write_text('thanks = ["thank"]\nrage = ["furious"]\n', encoding="utf-8")
     emo_ok("lens", *of_model, "--words", root / "words.toml")
+    emo_ok("patch", *of_model, "--on", "exam", "--words", root / "words.toml")
     emo_ok("heads", *of_model, "--on", "exam", "--layer", 2)
 
 

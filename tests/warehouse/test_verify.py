@@ -171,7 +171,7 @@ main()
 
 def test_no_fault_is_found_after_ordinary_use(workplace, store):
     """Other draws, a second variant, a run that was killed after its first commits, the same run again, and removals."""
-    place = workplace._replace(store=store.root, models=workplace.models[:1])
+    place = workplace._replace(store=store.root)
     options = [str(word) for word in run_options(place)]
 
     def assert_sound(after):
