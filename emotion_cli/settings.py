@@ -266,7 +266,11 @@ def _names(source: str, value: Any) -> Names:
     items = value.split(",") if isinstance(value, str) else value
     if not all(isinstance(item, str) for item in items):
         raise TypeError
-    return tuple(dict.fromkeys(item.strip() for item in items if item.strip()))
+    names = tuple(dict.fromkeys(item.strip() for item in items if item.strip()))
+    if items and not names:
+        # as nothing would stand for everything
+        raise UsageError(f"{source}: no name is given", hint="emo info shows what each setting is")
+    return names
 
 
 def _layers(source: str, value: Any) -> Layers:

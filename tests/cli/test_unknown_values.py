@@ -42,6 +42,12 @@ def test_datasets_and_models(workplace, command, option, code, said):
     refused(workplace, [*command.split(), *option, *(CALM if command in VARIANT else ())], code, said)
 
 
+@pytest.mark.parametrize(("option", "said"), [(("-d", ""), "--dataset: no name"), (("-m", " "), "--model: no name")])
+def test_an_empty_name_does_not_stand_for_all(workplace, option, said):
+    for command in (*VARIANT, "sql vector_norms_by_layer"):
+        refused(workplace, [*command.split(), *option], 2, said)
+
+
 @pytest.mark.parametrize("command", [*VARIANT, "sql vector_norms_by_layer"])
 def test_emotions(workplace, command):
     variant = CALM if command in VARIANT else ()
