@@ -1,6 +1,6 @@
 """States of texts that tell an emotion, carried into neutral texts of the same topic: what that does to the next word."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -49,7 +49,7 @@ OF_A_RUN = (Patching("residual", is_real=True), Patching(DIRECTION))
 
 
 def tasks(job: Job) -> list[Task]:
-    """The tasks of `emo run --causal`: sets whose texts cannot be paired are left out, and a note says why."""
+    """The tasks of `emo run --causal`: what cannot be paired, or has no words of its own, is left out, and a note says why."""
     runs = []
     for run in _runs(job, OF_A_RUN):
         try:
@@ -60,24 +60,32 @@ def tasks(job: Job) -> list[Task]:
             job.listener.note(f"left out: {error}")
         else:
             runs.append(run)
-    return _tasks(job, runs)
+    return _tasks(job, runs, do=_done_or_left_out)
 
 
 def tasks_of(job: Job, chosen: Sequence[Patching]) -> list[Task]:
     """One task for each train set under a model with each test set of the job, and each way asked for."""
-    return _tasks(job, _runs(job, chosen))
+    return _tasks(job, _runs(job, chosen), do=lambda work: work.do())
 
 
 def _runs(job: Job, chosen: Sequence[Patching]) -> list[PatchingRun]:
     return patching_runs(job, chosen, read_words(job.settings.words).sha256)
 
 
-def _tasks(job: Job, runs: Sequence[PatchingRun]) -> list[Task]:
+def _done_or_left_out(work: "_Work") -> None:
+    # a model's tokenizer can say what texts alone do not: the stages behind this one go on
+    try:
+        work.do()
+    except UsageError as error:
+        work.job.listener.note(f"left out: {error}")
+
+
+def _tasks(job: Job, runs: Sequence[PatchingRun], *, do: "Callable[[_Work], None]") -> list[Task]:
     words, shared = read_words(job.settings.words), {}
-    return [_task(job, run, words, shared) for run in runs]
+    return [_task(job, run, words, shared, do) for run in runs]
 
 
-def _task(job: Job, run: PatchingRun, words: WordList, shared: dict[tuple, Any]) -> Task:
+def _task(job: Job, run: PatchingRun, words: WordList, shared: dict[tuple, Any], do: "Callable[[_Work], None]") -> Task:
     reads = run.reads(job.store)
     return Task(
         "patch",
@@ -85,7 +93,7 @@ def _task(job: Job, run: PatchingRun, words: WordList, shared: dict[tuple, Any])
         tuple(partition.folder for partition in reads.values()),
         run.partition(job.store, "patching_statistics").folder,
         _Work(job, run, shared, reads, words).reason(),
-        lambda job: _Work(job, run, shared, reads, words).do(),
+        lambda job: do(_Work(job, run, shared, reads, words)),
     )
 
 

@@ -237,3 +237,13 @@ def test_a_run_includes_it_where_it_is_asked_for(place):
         "mine, tiny, direction on other",
     ]
     assert not [row for row in json.loads(emo_ok(*line, "--format", "json").out) if row["stage"] == "patch"]
+
+
+def test_a_causal_run_goes_on_where_no_token_is_a_label_s_own(place):
+    """Labels whose words begin with one token cannot be told apart: a note says so, and what comes behind is made."""
+    sets = ("-d", "mine", "-d", "other", "-m", place / "tiny", "--neutral", "calm", "--reference", "calm", "--no-controls")
+    ran = emo_ok("run", "--causal", *sets, "--draws", 100, "--store", place / "store")
+    assert "left out: mine, tiny, residual on other: no word of rage begins with a token of its own" in " ".join(
+        ran.plain.split()
+    )
+    assert (place / "store" / "report.md").is_file() and not Store(place / "store").partitions("patching_statistics")

@@ -197,8 +197,9 @@ def test_a_whole_job_on_tiny_models_fills_the_tables_that_a_run_fills(bare, tmp_
     workplaces.write_prompts(tmp_path / "exam.jsonl", workplaces.TEST_TEXTS)
     for dataset, role in {"mine": "train", "wider": "train", "exam": "test"}.items():
         run(emo, "datasets", "import", f"{dataset}.jsonl", "-d", dataset, "--role", role, "--store", store, cwd=tmp_path)
+    (tmp_path / "words.toml").write_text('thanks = ["thank"]\nrage = ["furious"]\n', encoding="utf-8")
     models = [word for name in workplaces.MODELS for word in ("-m", name)]
-    sets = ("-d", "mine", "-d", "wider", "-d", "exam", "--reference", "calm", "--neutral", "calm")
+    sets = ("-d", "mine", "-d", "wider", "-d", "exam", "--reference", "calm", "--neutral", "calm", "--words", "words.toml")
     run(emo, "run", "--track", "--causal", *sets, *models, "--store", store, cwd=tmp_path)
     assert {table for table, n in n_rows(emo, store).items() if n} == set(TABLES) - OF_OTHER_COMMANDS
     assert run(emo, "verify", "--format", "json", "--store", store, cwd=tmp_path) == "[]\n"
