@@ -32,7 +32,7 @@ EFFECTS = Layout(
         number("effect", "+.3f", "effect", "ci_low", "ci_high"),
         number("null_to", "+.3f", "null_high"),
         number("q", ".2g", "q_value"),
-        number("own_texts", "+.3f", "effect_own", "effect_own_low", "effect_own_high"),
+        number("own_texts", "+.3f", "effect_own"),
         number("kl", ".2f", "damage_kl"),
         number("untrained", "+.3f"),
         number("verdict", VERDICT, "verdict"),
