@@ -76,8 +76,8 @@ def run(options: Namespace) -> str:
 
 Whole states of the emotional texts, and of another neutral text, are carried into the neutral text of a topic
 ({counted(TOPICS, "topic")} of `heldout`). That is done at all layers, at each token of `{SUFFIX}` and at all of them together.
-The loop is what activation patching usually is: a hook that puts one state in place, and a whole pass. It has no padding, and makes the
-logits of the last token only. Differences are of log-odds, in nats.
+The loop is what activation patching usually is: a hook that puts one state in place, and a whole pass. It has no padding,
+and makes the logits of the last token only. Differences are of log-odds, in nats.
 
 {table(rows)}"""
 
